@@ -1,0 +1,71 @@
+/**
+ * What went wrong, in words a user can act on. A leaf: imports nothing, and every room may import it. It does not
+ * print or annotate; `run.ts` hands problems to the report.
+ */
+
+/** One problem: what is wrong, where, and what to do about it. */
+export interface Problem {
+  /** One sentence: what is wrong, naming the input or the Dockerfile text and the value. */
+  readonly message: string
+  /** One sentence: what to do. */
+  readonly mend?: string | undefined
+  /** The action input at fault, as written in `action.yml`. */
+  readonly input?: string | undefined
+  /** The file at fault (repository-relative where it lies in the workspace) and its 1-based lines. */
+  readonly file?: string | undefined
+  readonly line?: number | undefined
+  readonly endLine?: number | undefined
+}
+
+/** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */
+export class UserError extends Error {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: Problem | readonly Problem[], options?: ErrorOptions) {
+    const list = Array.isArray(problems) ? (problems as readonly Problem[]) : [problems as Problem]
+    super(list.map(formatProblem).join('\n'), options)
+    this.name = 'UserError'
+    this.problems = list
+  }
+}
+
+/** A problem as one line of text: place, message, mend. */
+export function formatProblem(problem: Problem): string {
+  const place = problem.file === undefined ? '' : `${problem.file}${problem.line === undefined ? '' : `:${problem.line}`}: `
+  return `${place}${problem.message}${problem.mend === undefined ? '' : ` ${problem.mend}`}`
+}
+
+/** For closed unions: compiles only when every case is handled. */
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`)
+}
+
+/**
+ * The candidate nearest to `word` by edit distance, or undefined when none is near enough to be a slip of the pen
+ * (more than a third of its letters differ).
+ */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      current.push(Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, substitution))
+    }
+    previous = current
+  }
+  return previous[b.length] ?? 0
+}

@@ -1,0 +1,83 @@
+/**
+ * The only place that starts processes. Arguments are always an array (no shell); output is streamed; an abort
+ * signal ends the child with SIGINT first, as a terminal would, so that buildx can cancel its solve, then SIGKILL.
+ */
+import { spawn } from 'node:child_process'
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv | undefined
+  readonly cwd?: string | undefined
+  readonly input?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Called with decoded text as it arrives; when absent that stream is collected and returned. */
+  readonly onStdout?: ((text: string) => void) | undefined
+  readonly onStderr?: ((text: string) => void) | undefined
+}
+
+export interface RunResult {
+  /** Exit code; null when the child was killed by a signal. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** Collected output, at most 1 MiB (the last) of each stream; empty when a listener took it. */
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A program that is not on PATH (or not executable), as opposed to one that failed. */
+export class ProgramMissingError extends Error {
+  readonly program: string
+  constructor(program: string, options?: ErrorOptions) {
+    super(`${program} could not be started`, options)
+    this.name = 'ProgramMissingError'
+    this.program = program
+  }
+}
+
+const MAX_COLLECTED = 1 << 20
+const KILL_AFTER_MS = 10_000
+
+/**
+ * Runs a program to its end and never rejects for a non-zero exit: the caller reads `code`.
+ * @throws ProgramMissingError when the program cannot be started.
+ */
+export async function runProcess(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  return await new Promise<RunResult>((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: options.env ?? process.env,
+      cwd: options.cwd,
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    const collected = { stdout: '', stderr: '' }
+    const take = (stream: 'stdout' | 'stderr', listener: ((text: string) => void) | undefined): void => {
+      child[stream]?.setEncoding('utf8').on('data', (text: string) => {
+        if (listener !== undefined) listener(text)
+        else collected[stream] = (collected[stream] + text).slice(-MAX_COLLECTED)
+      })
+    }
+    take('stdout', options.onStdout)
+    take('stderr', options.onStderr)
+
+    let killTimer: NodeJS.Timeout | undefined
+    const abort = (): void => {
+      child.kill('SIGINT')
+      killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+      killTimer.unref()
+    }
+    const settle = (): void => {
+      clearTimeout(killTimer)
+      options.signal?.removeEventListener('abort', abort)
+    }
+    child.on('error', (error) => {
+      settle()
+      reject(new ProgramMissingError(program, { cause: error }))
+    })
+    child.on('close', (code, signal) => {
+      settle()
+      resolve({ code, signal, ...collected })
+    })
+    if (options.signal?.aborted === true) abort()
+    else options.signal?.addEventListener('abort', abort, { once: true })
+    // A child that exits before it read its input closes the pipe; its exit code tells more than EPIPE would.
+    child.stdin?.on('error', () => undefined).end(options.input)
+  })
+}
