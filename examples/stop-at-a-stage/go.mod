@@ -1,0 +1,3 @@
+module example/quotes
+
+go 1.13
