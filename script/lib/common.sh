@@ -130,3 +130,17 @@ unpack_debs() {
   done
   rm -rf "$dir/debs"
 }
+
+# machine_certificates ROOT: the certificates that this machine trusts, also for a later
+# update-ca-certificates in the image.
+machine_certificates() {
+  local bundle=/etc/ssl/certs/ca-certificates.crt
+  mkdir -p "$1/etc/ssl/certs" "$1/usr/local/share/ca-certificates"
+  if [[ -r "$bundle" ]]; then install -m 644 "$bundle" "$1$bundle"; fi
+  find /usr/local/share/ca-certificates -name '*.crt' -exec install -m 644 {} "$1/usr/local/share/ca-certificates/" \; 2>/dev/null || true
+}
+
+# stable_tar ROOT FILE: the same bytes for the same files.
+stable_tar() {
+  tar --sort=name --mtime="@$IMAGE_EPOCH" --numeric-owner --format=gnu -cf "$2" -C "$1" .
+}
