@@ -1,0 +1,62 @@
+/**
+ * How lists are written in inputs: the same text means the same list as in docker/build-push-action, which reads them
+ * as CSV records (one a line) with quotes, so a value with a comma or a line break can be quoted.
+ * https://github.com/docker/actions-toolkit/blob/v0.62.1/src/util.ts#L31-L66
+ */
+import { parse } from 'csv-parse/sync'
+import type { Problem } from './errors.ts'
+
+export interface ListOptions {
+  /** Commas separate items on one line, too (`a,b` is two items). */
+  readonly commas: boolean
+  /** Quotes are plain characters (for `outputs`, whose values carry quotes of their own). */
+  readonly literalQuotes?: boolean
+}
+
+/** The records of a list input: one array of items a line. Without `commas` each record has exactly one item. */
+export function readRecords(text: string, options: ListOptions): readonly (readonly string[])[] {
+  const records = parse(text, {
+    columns: false,
+    relax_quotes: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    ...(options.literalQuotes === true ? { quote: null } : {}),
+  })
+  return records
+    .map((record) => (options.commas ? record.flatMap((item) => item.split(',')) : [record.join(',')]))
+    .map((record) => record.map((item) => item.trim()).filter((item) => item !== ''))
+    .filter((record) => record.length > 0)
+}
+
+export function readList(text: string, options: ListOptions): readonly string[] {
+  return readRecords(text, options).flat()
+}
+
+export interface Pair {
+  readonly key: string
+  readonly value: string
+}
+
+/** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
+export function readPairs(input: string, lines: readonly string[], problems: Problem[], form: string): readonly Pair[] {
+  const pairs: Pair[] = []
+  for (const line of lines) {
+    const at = line.indexOf('=')
+    if (at <= 0) {
+      problems.push({
+        input,
+        message: `\`${input}\`: \`${shown(line)}\` is not of the form \`${form}\`.`,
+        mend: `Write one \`${form}\` a line.`,
+      })
+      continue
+    }
+    pairs.push({ key: line.slice(0, at).trim(), value: line.slice(at + 1).trim() })
+  }
+  return pairs
+}
+
+/** A value as it is shown in a message: one line, not too long. */
+export function shown(value: string): string {
+  const line = value.replaceAll(/\s+/g, ' ')
+  return line.length > 120 ? `${line.slice(0, 117)}…` : line
+}

@@ -1,0 +1,80 @@
+/** Rules between inputs: what cannot go together, and what is accepted without doing anything. */
+import type { Problem } from './errors.ts'
+import type { InputName, Inputs } from './inputs.ts'
+import { shown } from './input-lists.ts'
+
+/** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
+const NOT_IN_EFFECT: Readonly<Partial<Record<InputName, readonly string[]>>> = {
+  'skip-unchanged': ['', 'auto', 'false'],
+  cache: ['', 'auto', 'off'],
+  'cache-backend': ['', 'auto'],
+  'cache-scope': [''],
+  'cache-max-size': ['', '1GB', '2GB', '5GB'],
+  'size-budgets': [''],
+  baseline: [''],
+  comment: ['', 'size-changed', 'never'],
+  plan: [''],
+}
+
+/** What only a build uses; with `mode: plan` these do nothing. */
+const BUILD_ONLY: readonly InputName[] = [
+  'secrets', 'secret-envs', 'secret-files', 'ssh', 'outputs', 'provenance', 'sbom', 'attests', 'no-cache-filters',
+  'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'cache-from', 'cache-to',
+] // prettier-ignore
+
+/** Adds the problems between inputs to `problems`; returns the warnings. */
+export function checkCombinations(
+  inputs: Inputs,
+  raw: (name: InputName) => string,
+  problems: Problem[],
+): readonly Problem[] {
+  if (inputs.mode === 'report') {
+    problems.push({
+      input: 'mode',
+      message: '`mode: report` is not available in this version.',
+      mend: 'Use `mode: build` or `mode: plan`; the job summary of each build has its sizes.',
+    })
+  }
+  if (/^(https?|git|ssh):\/\/|^git@|^\{\{/.test(inputs.context)) {
+    problems.push({
+      input: 'context',
+      message: `\`context\`: \`${shown(inputs.context)}\` is a Git or HTTP address; stage-build builds what is checked out.`,
+      mend: 'Add `actions/checkout` before this step and set `context` to a directory (`.`).',
+    })
+  }
+  const several = inputs.targets === 'all' || (inputs.targets !== undefined && inputs.targets.length > 1)
+  if (several) {
+    for (const { ref } of inputs.tags.filter((tag) => tag.target === undefined && !tag.ref.includes('{target}'))) {
+      problems.push({
+        input: 'tags',
+        message: `\`tags\`: \`${shown(ref)}\` names no target, and there are several.`,
+        mend: `Write \`TARGET=${shown(ref)}\`, or put \`{target}\` into it.`,
+      })
+    }
+    for (const output of inputs.outputs.filter((line) => writesSomewhere(line) && !line.includes('{target}'))) {
+      problems.push({
+        input: 'outputs',
+        message: `\`outputs\`: \`${shown(output)}\` would be written by every target, one over the other.`,
+        mend: 'Put `{target}` into its `dest` or `name`.',
+      })
+    }
+  }
+  const warnings: Problem[] = []
+  const idle = Object.entries(NOT_IN_EFFECT)
+    .filter(([name, silent]) => !silent.includes(raw(name as InputName)))
+    .map(([name]) => `\`${name}\``)
+  if (idle.length > 0) {
+    warnings.push({ message: `Not in effect in this version: ${idle.join(', ')}.`, mend: 'The build goes on without.' })
+  }
+  if (inputs.mode === 'plan') {
+    const ignored = BUILD_ONLY.filter((name) => raw(name) !== '').map((name) => `\`${name}\``)
+    if (ignored.length > 0)
+      warnings.push({ message: `\`mode: plan\` builds nothing and ignores ${ignored.join(', ')}.` })
+  }
+  return warnings
+}
+
+/** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */
+function writesSomewhere(output: string): boolean {
+  return output !== '-' && (!output.includes('=') || /(^|,)"?(dest|name)=/.test(output))
+}

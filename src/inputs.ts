@@ -1,0 +1,173 @@
+/**
+ * The action's inputs, typed and checked: the only reader. Every problem is collected, so that a user mends them all
+ * at once. What needs the Dockerfile (does the target exist?) is checked by the plan, not here.
+ */
+import { resolve } from 'node:path'
+import { UserError, type Problem } from './errors.ts'
+import type { ImageSource } from './images/image-source.ts'
+import { readPairs, shown, type Pair } from './input-lists.ts'
+import {
+  listOf,
+  readBoolean,
+  readBuildArgs,
+  readExternalImages,
+  readOneOf,
+  readSecrets,
+  readTags,
+  readTargets,
+} from './input-readers.ts'
+import { checkCombinations } from './input-rules.ts'
+
+/** Every input of `action.yml`; a test ties the two together. */
+export const INPUT_NAMES = [
+  'context', 'file', 'target', 'targets', 'id', 'tags', 'external-images', 'build-contexts',
+  'build-args', 'secrets', 'secret-envs', 'secret-files', 'ssh', 'platforms', 'labels', 'annotations',
+  'push', 'load', 'outputs', 'provenance', 'sbom', 'attests', 'pull', 'no-cache', 'no-cache-filters',
+  'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
+  'cache-from', 'cache-to', 'call', 'mode', 'plan', 'skip-unchanged', 'volatile-labels',
+  'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size',
+  'comment', 'size-budgets', 'baseline', 'github-token',
+] as const // prettier-ignore
+export type InputName = (typeof INPUT_NAMES)[number]
+
+export type Mode = 'build' | 'plan' | 'report'
+export type Compression = 'gzip' | 'zstd' | 'estargz' | 'uncompressed'
+
+/** One tag: for the named target, or (bare) for every target, with `{target}` in it where there are several. */
+export interface TagInput {
+  readonly target: string | undefined
+  readonly ref: string
+}
+
+/** Wherever the Dockerfile names the image `name` (normalised), `source` is used. */
+export interface ExternalImageInput {
+  readonly name: string
+  readonly source: ImageSource
+}
+
+/** A secret for `RUN --mount=type=secret`; its value never leaves this object but through the environment or a file. */
+export type SecretInput =
+  | { readonly kind: 'value'; readonly id: string; readonly value: string }
+  | { readonly kind: 'env'; readonly id: string; readonly env: string }
+  | { readonly kind: 'file'; readonly id: string; readonly path: string }
+
+export interface Inputs {
+  readonly mode: Mode
+  /** As given, relative to the workspace. */
+  readonly context: string
+  readonly file: string | undefined
+  /** Undefined: the last stage. */
+  readonly targets: readonly string[] | 'all' | undefined
+  readonly id: string | undefined
+  readonly tags: readonly TagInput[]
+  readonly externalImages: readonly ExternalImageInput[]
+  readonly buildContexts: readonly Pair[]
+  readonly buildArgs: Readonly<Record<string, string>>
+  readonly secrets: readonly SecretInput[]
+  readonly ssh: readonly string[]
+  readonly platforms: readonly string[]
+  readonly labels: readonly Pair[]
+  readonly annotations: readonly string[]
+  readonly push: boolean
+  readonly load: boolean
+  readonly outputs: readonly string[]
+  readonly provenance: string | undefined
+  readonly sbom: string | undefined
+  readonly attests: readonly string[]
+  readonly pull: boolean
+  readonly noCache: boolean
+  readonly noCacheFilters: readonly string[]
+  readonly network: string | undefined
+  readonly addHosts: readonly string[]
+  readonly allow: readonly string[]
+  readonly shmSize: string | undefined
+  readonly ulimit: readonly string[]
+  readonly cgroupParent: string | undefined
+  readonly builder: string | undefined
+  readonly compression: Compression
+  readonly cacheFrom: readonly string[]
+  readonly cacheTo: readonly string[]
+  /** A directory of the cache's own; absolute. */
+  readonly cacheDir: string | undefined
+  readonly githubToken: string | undefined
+}
+
+export interface ReadInputs {
+  readonly inputs: Inputs
+  /** Inputs that are accepted but do nothing in this mode or this version. */
+  readonly warnings: readonly Problem[]
+}
+
+/**
+ * Reads and checks all inputs.
+ * @throws UserError with every problem found.
+ */
+export function readInputs(read: (name: InputName) => string, env: NodeJS.ProcessEnv): ReadInputs {
+  const problems: Problem[] = []
+  const raw = (name: InputName): string => read(name).trim()
+  const text = (name: InputName): string | undefined => (raw(name) === '' ? undefined : raw(name))
+  const bool = (name: InputName): boolean => readBoolean(name, raw(name), problems)
+  const lines = (name: InputName): readonly string[] => listOf(name, raw(name), { commas: false }, problems)
+  const commas = (name: InputName): readonly string[] => listOf(name, raw(name), { commas: true }, problems)
+  const oneOf = <T extends string>(name: InputName, values: readonly T[]): T =>
+    readOneOf({ name, value: raw(name), values, problems })
+
+  const targets = readTargets(commas('targets'), text('target'), problems)
+  const inputs: Inputs = {
+    mode: oneOf('mode', ['build', 'plan', 'report']),
+    context: text('context') ?? '.',
+    file: text('file'),
+    targets,
+    id: text('id'),
+    tags: readTags(raw('tags'), problems),
+    externalImages: readExternalImages(lines('external-images'), problems),
+    buildContexts: readPairs('build-contexts', lines('build-contexts'), problems, 'NAME=SOURCE'),
+    buildArgs: readBuildArgs(lines('build-args'), env),
+    secrets: readSecrets({
+      values: lines('secrets'),
+      envs: commas('secret-envs'),
+      files: lines('secret-files'),
+      problems,
+      env,
+    }),
+    ssh: commas('ssh'),
+    platforms: commas('platforms'),
+    labels: readPairs('labels', lines('labels'), problems, 'KEY=VALUE'),
+    annotations: lines('annotations'),
+    push: bool('push'),
+    load: bool('load'),
+    outputs: listOf('outputs', raw('outputs'), { commas: false, literalQuotes: true }, problems),
+    provenance: text('provenance'),
+    sbom: text('sbom'),
+    attests: lines('attests'),
+    pull: bool('pull'),
+    noCache: bool('no-cache'),
+    noCacheFilters: commas('no-cache-filters'),
+    network: text('network'),
+    addHosts: commas('add-hosts'),
+    allow: commas('allow'),
+    shmSize: text('shm-size'),
+    ulimit: lines('ulimit'),
+    cgroupParent: text('cgroup-parent'),
+    builder: text('builder'),
+    compression: oneOf('compression', ['gzip', 'zstd', 'estargz', 'uncompressed']),
+    cacheFrom: lines('cache-from'),
+    cacheTo: lines('cache-to'),
+    cacheDir: text('cache-dir') === undefined ? undefined : resolve(raw('cache-dir')),
+    githubToken: text('github-token'),
+  }
+  oneOf('skip-unchanged', ['auto', 'true', 'false'])
+  oneOf('cache', ['auto', 'read-write', 'read-only', 'off'])
+  oneOf('cache-backend', ['auto', 'github', 'directory'])
+  oneOf('comment', ['size-changed', 'always', 'over-budget', 'never'])
+  if (text('call') !== undefined) {
+    problems.push({
+      input: 'call',
+      message: `\`call\`: \`${shown(raw('call'))}\` is not supported: stage-build builds and reports.`,
+      mend: 'Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
+    })
+  }
+  const warnings = checkCombinations(inputs, raw, problems)
+  if (problems.length > 0) throw new UserError(problems)
+  return { inputs, warnings }
+}

@@ -1,0 +1,80 @@
+/**
+ * The runner: the only importer of `@actions/core`. Inputs, outputs, state, masks, annotations and the job summary
+ * pass through here; what they mean does not.
+ */
+import * as core from '@actions/core'
+import { appendFile } from 'node:fs/promises'
+import type { Problem } from './errors.ts'
+
+/** The runner's services that the action uses. A parameter everywhere, so that nothing reads the environment itself. */
+export interface Runner {
+  input(name: string): string
+  setOutput(name: string, value: string): void
+  saveState(name: string, value: string): void
+  state(name: string): string
+  /** Hides a value in everything that the runner logs from now on. */
+  mask(value: string): void
+  /** Appends Markdown to the job summary; does nothing where there is none. */
+  appendSummary(markdown: string): Promise<void>
+  error(problem: Problem): void
+  warning(problem: Problem): void
+  notice(message: string): void
+  log(line: string): void
+  debug(line: string): void
+  /** Marks the step as failed without ending the process. */
+  fail(): void
+}
+
+/** The GitHub Actions runner around this process. */
+export function githubRunner(env: NodeJS.ProcessEnv): Runner {
+  return {
+    input: (name) => core.getInput(name),
+    setOutput: (name, value) => {
+      core.setOutput(name, value)
+    },
+    saveState: (name, value) => {
+      core.saveState(name, value)
+    },
+    state: (name) => core.getState(name),
+    mask: (value) => {
+      core.setSecret(value)
+    },
+    appendSummary: async (markdown) => {
+      const file = env['GITHUB_STEP_SUMMARY']
+      if (file !== undefined && file !== '') await appendFile(file, markdown)
+    },
+    error: (problem) => {
+      core.error(textOf(problem), annotationOf(problem))
+    },
+    warning: (problem) => {
+      core.warning(textOf(problem), annotationOf(problem))
+    },
+    notice: (message) => {
+      core.notice(message)
+    },
+    log: (line) => {
+      core.info(line)
+    },
+    debug: (line) => {
+      core.debug(line)
+    },
+    fail: () => {
+      process.exitCode = core.ExitCode.Failure
+    },
+  }
+}
+
+function textOf(problem: Problem): string {
+  return problem.mend === undefined ? problem.message : `${problem.message}\n${problem.mend}`
+}
+
+function annotationOf(problem: Problem): core.AnnotationProperties {
+  const properties: core.AnnotationProperties = {}
+  if (problem.file !== undefined) {
+    properties.file = problem.file
+    properties.title = 'stage-build'
+  }
+  if (problem.line !== undefined) properties.startLine = problem.line
+  if (problem.endLine !== undefined && problem.endLine !== problem.line) properties.endLine = problem.endLine
+  return properties
+}
