@@ -1,0 +1,123 @@
+/**
+ * The docker adapter: the only place that knows docker's and buildx's command lines. It runs them and hands back what
+ * they said; which builder to use, what to build and what an error means is decided elsewhere.
+ */
+import { UserError } from '../errors.ts'
+import { ProgramMissingError, runProcess, type RunOptions, type RunResult } from '../process.ts'
+import { dockerMissing, readBuilders, readDockerInfo, type BuilderFacts, type DockerFacts } from './docker-facts.ts'
+
+/** How docker is started: with which environment and where. */
+export interface Docker {
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd?: string | undefined
+}
+
+/**
+ * Runs `docker …` to its end; a non-zero exit is a result, not an error.
+ * @throws UserError when there is no docker program.
+ */
+export async function runDocker(docker: Docker, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  try {
+    return await runProcess('docker', args, { cwd: docker.cwd, ...options, env: { ...docker.env, ...options.env } })
+  } catch (error) {
+    if (error instanceof ProgramMissingError) throw new UserError(dockerMissing(), { cause: error })
+    throw error
+  }
+}
+
+/**
+ * Programs and engine.
+ * @throws UserError for a missing docker or buildx, a buildx that is too old, an engine that cannot be reached.
+ */
+export async function dockerFacts(docker: Docker): Promise<DockerFacts> {
+  const { stdout, stderr } = await runDocker(docker, ['info', '--format', '{{json .}}'])
+  const facts = readDockerInfo(stdout, stderr)
+  if ('problems' in facts) throw new UserError(facts.problems)
+  return facts
+}
+
+/** Every builder that buildx knows, the current one marked. */
+export async function listBuilders(docker: Docker): Promise<readonly BuilderFacts[]> {
+  const { stdout } = await runDocker(docker, ['buildx', 'ls', '--format', 'json'])
+  return readBuilders(stdout)
+}
+
+export interface NewBuilder {
+  readonly name: string
+  readonly driverOpts: Readonly<Record<string, string>>
+  readonly flags: readonly string[]
+  /** Path of a `buildkitd.toml`. */
+  readonly configFile?: string | undefined
+  /** Docker endpoint or context that the builder's container runs on; undefined: the current one. */
+  readonly endpoint?: string | undefined
+}
+
+/** `docker buildx create` for a docker-container builder; it does not become the current builder. */
+export function createArgs(builder: NewBuilder): readonly string[] {
+  const args = ['buildx', 'create', '--name', builder.name, '--driver', 'docker-container']
+  for (const [key, value] of Object.entries(builder.driverOpts)) args.push('--driver-opt', csvField(`${key}=${value}`))
+  if (builder.flags.length > 0) args.push('--buildkitd-flags', builder.flags.map(shellWord).join(' '))
+  if (builder.configFile !== undefined) args.push('--buildkitd-config', builder.configFile)
+  if (builder.endpoint !== undefined) args.push(builder.endpoint)
+  return args
+}
+
+/** Starts a builder's daemon (pulls its image where needed). */
+export function bootstrapArgs(name: string): readonly string[] {
+  return ['buildx', 'inspect', '--bootstrap', name]
+}
+
+export function removeArgs(name: string): readonly string[] {
+  return ['buildx', 'rm', '--force', name]
+}
+
+export interface BakeCommand {
+  readonly file: string
+  readonly metadataFile: string
+  readonly builder: string | undefined
+  readonly allow: readonly string[]
+  readonly targets: readonly string[]
+}
+
+/** `docker buildx bake` of a definition file, with progress as JSON lines on stderr. */
+export function bakeArgs(command: BakeCommand): readonly string[] {
+  const args = [
+    'buildx',
+    'bake',
+    '--file',
+    command.file,
+    '--metadata-file',
+    command.metadataFile,
+    '--progress',
+    'rawjson',
+  ]
+  if (command.builder !== undefined) args.push('--builder', command.builder)
+  for (const entitlement of command.allow) args.push('--allow', entitlement)
+  return [...args, ...command.targets]
+}
+
+/** What the builder keeps on its disk, one JSON object a line (`du.ts` reads it). */
+export function diskUsageArgs(builder: string | undefined): readonly string[] {
+  return ['buildx', 'du', '--format', '{{json .}}', ...(builder === undefined ? [] : ['--builder', builder])]
+}
+
+/** Points `tags` at the image that `source` names, without moving a byte and without changing its digest. */
+export function retagArgs(source: string, tags: readonly string[]): readonly string[] {
+  return ['buildx', 'imagetools', 'create', '--prefer-index=false', ...tags.flatMap((tag) => ['--tag', tag]), source]
+}
+
+/** The digest-addressed id of an image in the engine's own store; undefined when it is not there. */
+export async function localImageId(docker: Docker, reference: string): Promise<string | undefined> {
+  const { code, stdout } = await runDocker(docker, ['image', 'inspect', '--format', '{{.Id}}', reference])
+  return code === 0 ? stdout.trim() : undefined
+}
+
+/** One field of a comma-separated value as docker's flags read them: quoted where it holds a comma or a quote. */
+export function csvField(text: string): string {
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** `--buildkitd-flags` is split like a shell command line (shlex). */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+}
