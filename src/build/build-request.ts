@@ -1,0 +1,71 @@
+/** What is asked of one bake run, in the action's own words. Types only: `definition.ts` makes bake's words of it. */
+
+export interface BuildRequest {
+  /** Absolute path of the build context. */
+  readonly contextDir: string
+  /** Absolute path of the Dockerfile. */
+  readonly dockerfile: string
+  /** Absolute; relative paths in `outputs` and `buildContexts` start here. */
+  readonly workspace: string
+  readonly targets: readonly BuildTarget[]
+  readonly platforms?: readonly string[]
+  readonly buildArgs?: Readonly<Record<string, string>>
+  readonly buildContexts?: readonly Pair[]
+  /** External images that are OCI layouts: image name → `oci-layout://…` (they cannot go through the source policy). */
+  readonly ociContexts?: readonly Pair[]
+  readonly secrets?: readonly SecretSource[]
+  readonly ssh?: readonly string[]
+  readonly labels?: readonly Pair[]
+  readonly annotations?: readonly string[]
+  readonly push?: boolean
+  readonly load?: boolean
+  readonly provenance?: string | undefined
+  readonly sbom?: string | undefined
+  readonly attests?: readonly string[]
+  readonly pull?: boolean
+  readonly noCache?: boolean
+  readonly noCacheFilters?: readonly string[]
+  readonly network?: string | undefined
+  /** `host:ip` */
+  readonly addHosts?: readonly string[]
+  /** Entitlements: `network.host`, `security.insecure`, … */
+  readonly allow?: readonly string[]
+  readonly shmSize?: string | undefined
+  readonly ulimit?: readonly string[]
+  readonly cgroupParent?: string | undefined
+  readonly cacheFrom?: readonly string[]
+  readonly cacheTo?: readonly string[]
+  readonly compression?: string | undefined
+  /** Where a copy of every image goes to be measured; undefined: nowhere. */
+  readonly measure?: Measure | undefined
+}
+
+export interface BuildTarget {
+  /** As the user calls it; names in errors, metadata and outputs. */
+  readonly name: string
+  /** The stage to stop at; undefined: the last, which may have no name. */
+  readonly stage: string | undefined
+  readonly tags: readonly string[]
+  /** Lines as the user wrote them, `{target}` replaced. */
+  readonly outputs: readonly string[]
+  /** Added to the request's: the layer registry has one reference per target. */
+  readonly cacheFrom?: readonly string[]
+  readonly cacheTo?: readonly string[]
+}
+
+export interface Pair {
+  readonly key: string
+  readonly value: string
+}
+
+export type SecretSource =
+  | { readonly kind: 'value'; readonly id: string; readonly value: string }
+  | { readonly kind: 'env'; readonly id: string; readonly env: string }
+  | { readonly kind: 'file'; readonly id: string; readonly path: string }
+
+export interface Measure {
+  /** `127.0.0.1:PORT` */
+  readonly host: string
+  /** Repository that a target's image goes to. */
+  readonly repository: (target: BuildTarget) => string
+}

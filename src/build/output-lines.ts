@@ -1,0 +1,144 @@
+/**
+ * The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
+ * Knows buildx's output syntax; writes nothing.
+ */
+import { dirname, resolve } from 'node:path'
+import { csvField } from './buildx.ts'
+import type { BuildRequest, BuildTarget } from './build-request.ts'
+
+/** One output: its type and its attributes in the order written. */
+interface Output {
+  readonly type: string
+  readonly attributes: ReadonlyMap<string, string>
+}
+
+export interface TargetOutputs {
+  /** Lines for bake. */
+  readonly lines: readonly string[]
+  /** Directories that must exist before buildx opens its files. */
+  readonly directories: readonly string[]
+}
+
+const IMAGE_TYPES = new Set(['image', 'docker', 'oci'])
+const COMPRESSION_KEYS = ['compression', 'compression-level', 'force-compression']
+
+/**
+ * The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
+ * of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
+ */
+export function outputsOf(target: BuildTarget, request: BuildRequest): TargetOutputs {
+  const user = withTags(
+    withLoad(withPush(target.outputs.map(readOutput), request.push), request.load),
+    target.tags,
+  ).map((output) => placed(output, request.workspace))
+  const compression = user.find((output) => output.attributes.has('compression'))?.attributes
+  const chosen: readonly (readonly [string, string])[] =
+    compression === undefined
+      ? request.compression === undefined || request.compression === 'gzip' // what BuildKit does by itself
+        ? []
+        : [['compression', request.compression]]
+      : COMPRESSION_KEYS.flatMap((key) => {
+          const value = compression.get(key)
+          return value === undefined ? [] : [[key, value] as const]
+        })
+  const measured =
+    request.measure === undefined ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))]
+  const ordered = [...measured, ...user.filter((output) => !pushes(output)), ...user.filter(pushes)]
+  const all = ordered.length === 0 ? [{ type: 'cacheonly', attributes: new Map<string, string>() }] : ordered
+  return {
+    lines: all.map((output) => formatOutput(compressed(output, chosen))),
+    directories: user.flatMap((output) => {
+      const dest = output.attributes.get('dest')
+      return dest === undefined || output.type === 'local' ? [] : [dirname(dest)]
+    }),
+  }
+}
+
+/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
+export function outputTypes(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => readOutput(line).type)
+}
+
+/** Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135 */
+function readOutput(line: string): Output {
+  const fields = csvFields(line)
+  const [only] = fields
+  if (fields.length === 1 && only !== undefined && !only.startsWith('type=')) {
+    return { type: only === '-' ? 'tar' : 'local', attributes: new Map([['dest', only]]) }
+  }
+  const attributes = new Map<string, string>()
+  for (const field of fields) {
+    const at = field.indexOf('=')
+    attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? '' : field.slice(at + 1))
+  }
+  const type = attributes.get('type') ?? ''
+  attributes.delete('type')
+  if (type !== 'registry') return { type, attributes }
+  return { type: 'image', attributes: attributes.set('push', attributes.get('push') ?? 'true') }
+}
+
+/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
+function withPush(outputs: readonly Output[], push: boolean | undefined): readonly Output[] {
+  if (push !== true) return outputs
+  if (!outputs.some((output) => output.type === 'image')) {
+    return [...outputs, { type: 'image', attributes: new Map([['push', 'true']]) }]
+  }
+  return outputs.map((output) => (output.type === 'image' ? changed(output, 'push', 'true') : output))
+}
+
+function withLoad(outputs: readonly Output[], load: boolean | undefined): readonly Output[] {
+  if (load !== true) return outputs
+  const loads = outputs.some((output) => output.type === 'docker' && !output.attributes.has('dest'))
+  return loads ? outputs : [{ type: 'docker', attributes: new Map() }, ...outputs]
+}
+
+function withTags(outputs: readonly Output[], tags: readonly string[]): readonly Output[] {
+  if (tags.length === 0) return outputs
+  return outputs.map((output) => (IMAGE_TYPES.has(output.type) ? changed(output, 'name', tags.join(',')) : output))
+}
+
+function placed(output: Output, workspace: string): Output {
+  const dest = output.attributes.get('dest')
+  return dest === undefined || dest === '-' ? output : changed(output, 'dest', resolve(workspace, dest))
+}
+
+function compressed(output: Output, compression: readonly (readonly [string, string])[]): Output {
+  if (!IMAGE_TYPES.has(output.type)) return output
+  return { type: output.type, attributes: new Map([...output.attributes, ...compression]) }
+}
+
+function measuredOutput(host: string, repository: string): Output {
+  const attributes = new Map([['push', 'true'], ['store', 'false'], ['name', `${host}/${repository}`]]) // prettier-ignore
+  return { type: 'image', attributes }
+}
+
+function pushes(output: Output): boolean {
+  return output.attributes.get('push') === 'true'
+}
+
+function changed(output: Output, key: string, value: string): Output {
+  return { type: output.type, attributes: new Map([...output.attributes, [key, value]]) }
+}
+
+function formatOutput(output: Output): string {
+  return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(',')
+}
+
+/** Splits a line at its commas; a quoted field may hold commas, and quotes doubled. */
+export function csvFields(line: string): readonly string[] {
+  const fields: string[] = []
+  let field = ''
+  let quoted = false
+  for (let i = 0; i < line.length; i++) {
+    const char = line[i] ?? ''
+    if (quoted && char === '"' && line[i + 1] === '"') {
+      field += '"'
+      i++
+    } else if (char === '"' && (quoted || field === '')) quoted = !quoted
+    else if (char === ',' && !quoted) {
+      fields.push(field)
+      field = ''
+    } else field += char
+  }
+  return [...fields, field]
+}
