@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { checkRepository, compareNames, parseAction, renderTables, updateReadme } from '../script/docs.ts'
+import { checkRepository, compareNames, namedPaths, parseAction, renderTables, updateReadme } from '../script/docs.ts'
 
 const root = join(import.meta.dirname, '..')
 const text = await readFile(join(root, 'action.yml'), 'utf8')
@@ -49,6 +49,12 @@ describe('the check', () => {
 
   test('asks for the markers when README lost them', () => {
     expect(() => updateReadme('# stage-build\n', example)).toThrow('README.md needs the line <!-- inputs')
+  })
+
+  test('knows which files a document names', () => {
+    const text =
+      'See [a](docs/a.md#b), `src/run.ts`, `npm run x` and [web](https://example.org). <img src="docs/p.png">'
+    expect(namedPaths(text)).toEqual(['docs/a.md', 'docs/p.png', 'src/run.ts'])
   })
 
   test('finds names that only one side has, and names that nothing uses', () => {

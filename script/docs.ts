@@ -1,8 +1,8 @@
 /**
- * Keeps README's tables and the code in step with `action.yml`: `--write` writes the tables between their markers,
- * `--check` fails when anything differs. Owns the comparison; what each input means is `src/inputs.ts`'s business.
+ * Keeps README's tables and the code in step with `action.yml`, and the documents with the files that they name:
+ * `--write` writes the tables between their markers, `--check` fails when anything differs. Owns the comparison; what each input means is `src/inputs.ts`'s business.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml'
@@ -157,6 +157,27 @@ export function compareNames(entries: readonly Entry[], sources: readonly string
   return problems
 }
 
+const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'MIGRATING.md', 'CHANGELOG.md']
+
+/** The paths in the repository that a document links to, shows, or names in backticks with a top-level folder. */
+export function namedPaths(markdown: string): string[] {
+  const links = [...markdown.matchAll(/\]\(([^)\s#]+)[^)]*\)/g), ...markdown.matchAll(/\b(?:src|srcset)="([^"]+)"/g)]
+  const names = [...markdown.matchAll(/`((?:src|script|__tests__|examples|bench|docs|\.github)\/[\w./-]*)`/g)]
+  const paths = [...links, ...names].map((match) => match[1] ?? '').filter((path) => !/^[a-z]+:/.test(path))
+  return [...new Set(paths)]
+}
+
+async function checkPaths(root: string): Promise<string[]> {
+  const problems: string[] = []
+  for (const document of DOCUMENTS) {
+    for (const path of namedPaths(await readFile(join(root, document), 'utf8'))) {
+      const found = await stat(join(root, path)).catch(() => undefined)
+      if (found === undefined) problems.push(`${document} names ${path}, which is not there`)
+    }
+  }
+  return problems
+}
+
 /** Everything that is out of step in the repository at `root`, as sentences. */
 export async function checkRepository(root: string): Promise<string[]> {
   const read = async (path: string): Promise<string> => await readFile(join(root, path), 'utf8')
@@ -171,6 +192,7 @@ export async function checkRepository(root: string): Promise<string[]> {
   const readme = await read('README.md')
   if (updateReadme(readme, action) !== readme)
     problems.push("README.md's tables are not those of action.yml; run npm run docs")
+  problems.push(...(await checkPaths(root)))
   return problems
 }
 
