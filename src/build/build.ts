@@ -1,0 +1,125 @@
+/**
+ * The build as the pipeline asks for it: a request in, what became of every target out. Ties one bake run to the
+ * model of its progress, the live log and the reading of what it left; owns none of them.
+ */
+import type { Problem } from '../errors.ts'
+import { bake, type BakeOptions, type BakeResult } from './bake.ts'
+import type { BuildRequest } from './build-request.ts'
+import type { Docker } from './buildx.ts'
+import { CANCELLED, failureProblems, onlyPushesFailed } from './failure.ts'
+import { readMetadata, type BuildMetadata } from './metadata.ts'
+import { BuildProgress, type PushedImage, type Step } from './progress.ts'
+import type { ProgressLog } from './progress-log.ts'
+import type { WarningEvent } from './rawjson.ts'
+import type { SourcePolicy } from './source-policy.ts'
+import type { SourceLines, StageLayout } from './stage-layout.ts'
+
+export interface BuildOptions {
+  /** Undefined: the current one. */
+  readonly builder: string | undefined
+  readonly policy: SourcePolicy | undefined
+  readonly stages: readonly StageLayout[]
+  readonly imageLines?: ReadonlyMap<string, SourceLines>
+  /** The Dockerfile as problems name it (relative to the workspace). */
+  readonly file: string
+  readonly mask: (text: string) => string
+  readonly log: ProgressLog
+  readonly tempRoot: string
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Ran {
+  readonly steps: readonly Step[]
+  /** Findings of the Dockerfile checks. */
+  readonly checks: readonly WarningEvent[]
+  readonly warnings: readonly Problem[]
+}
+
+export type BuildOutcome =
+  | (Ran & {
+      readonly kind: 'built'
+      readonly metadata: BuildMetadata
+      /** Every reference that was pushed, with its digest; the measured copies among them. */
+      readonly pushed: readonly PushedImage[]
+      /** False when the measured copies could not be pushed and the build was run again without them. */
+      readonly measured: boolean
+    })
+  | (Ran & { readonly kind: 'failed'; readonly problems: readonly Problem[] })
+  | (Ran & { readonly kind: 'cancelled'; readonly problems: readonly Problem[] })
+
+const TICK_MS = 5_000
+
+/** Builds all targets of the request in one run (in a second one without the measured copies, if only those failed). */
+export async function build(docker: Docker, request: BuildRequest, options: BuildOptions): Promise<BuildOutcome> {
+  const first = await runOnce(docker, request, options)
+  const host = request.measure?.host
+  if (first.outcome.kind !== 'failed' || host === undefined || !onlyPushesFailed(first, host)) return first.outcome
+  const { outcome } = await runOnce(docker, { ...request, measure: undefined }, options)
+  const warning: Problem = {
+    message:
+      'The builder could not reach the registry of this step on loopback: sizes come from elsewhere or are unknown.',
+    mend: 'Let stage-build choose the builder, or create yours with `driver-opts: network=host`.',
+  }
+  return { ...outcome, warnings: [warning, ...outcome.warnings] }
+}
+
+interface OneRun {
+  readonly outcome: BuildOutcome
+  readonly steps: readonly Step[]
+  readonly text: readonly string[]
+}
+
+async function runOnce(docker: Docker, request: BuildRequest, options: BuildOptions): Promise<OneRun> {
+  const { signal, log } = options
+  let progress: BuildProgress | undefined
+  const bakeOptions: BakeOptions = {
+    builder: options.builder,
+    policy: options.policy,
+    tempRoot: options.tempRoot,
+    signal,
+    onPlan: ({ targets }) => {
+      progress = new BuildProgress({ targets, stages: options.stages, mask: options.mask, listener: log })
+    },
+    onEvents: (events) => progress?.apply(events),
+  }
+  const timer = setInterval(() => {
+    log.tick()
+  }, TICK_MS)
+  let result: BakeResult
+  try {
+    result = await bake(docker, request, bakeOptions)
+  } finally {
+    clearInterval(timer)
+    log.finish()
+  }
+  const steps = progress?.steps() ?? []
+  const ran: Ran = { steps, checks: progress?.warnings() ?? [], warnings: result.plan.warnings }
+  return { outcome: outcomeOf(result, { ran, progress, request, options }), steps, text: result.text }
+}
+
+interface Context {
+  readonly ran: Ran
+  readonly progress: BuildProgress | undefined
+  readonly request: BuildRequest
+  readonly options: BuildOptions
+}
+
+function outcomeOf(result: BakeResult, { ran, progress, request, options }: Context): BuildOutcome {
+  const { targets } = result.plan
+  if (result.ok) {
+    const metadata = readMetadata(result.metadata, targets)
+    const measured = request.measure !== undefined
+    return { kind: 'built', ...ran, metadata, pushed: progress?.pushed() ?? [], measured }
+  }
+  if (options.signal?.aborted === true) return { kind: 'cancelled', ...ran, problems: [CANCELLED] }
+  const problems = failureProblems({
+    steps: ran.steps,
+    text: result.text,
+    file: options.file,
+    cancelled: false,
+    mask: options.mask,
+    targets,
+    ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
+  })
+  return { kind: 'failed', ...ran, problems }
+}

@@ -1,0 +1,135 @@
+/**
+ * From a failed build to problems: one for each root cause, at its lines in the Dockerfile. Bake cancels the other
+ * targets of a failed one, and BuildKit the other steps; those are no problems. Pure.
+ */
+import type { Problem } from '../errors.ts'
+import { explain, explainExit, type Explanation } from './failure-kinds.ts'
+import { shownText } from './output-text.ts'
+import { isCancellation, type Step } from './progress.ts'
+import type { SourceLines } from './stage-layout.ts'
+
+export interface FailureFacts {
+  readonly steps: readonly Step[]
+  /** What buildx said beside the progress (`bake.ts`). */
+  readonly text: readonly string[]
+  /** The Dockerfile as it is shown to the user. */
+  readonly file: string
+  /** The step was cancelled (an abort, not a failure). */
+  readonly cancelled: boolean
+  readonly mask: (text: string) => string
+  /** Where the Dockerfile first names an image (normalised). */
+  readonly imageLines?: ReadonlyMap<string, SourceLines>
+  /** Bake's names of the targets beside the user's. */
+  readonly targets: readonly { readonly id: string; readonly name: string }[]
+}
+
+export const CANCELLED: Problem = { message: 'The build was cancelled.' }
+
+/** Lines of a failing command's output that its problem shows. */
+const SHOWN_LINES = 20
+
+/** The problems of a build that did not succeed; never empty. */
+export function failureProblems(facts: FailureFacts): readonly Problem[] {
+  if (facts.cancelled) return [CANCELLED]
+  const excerpt = readExcerpt(facts.text)
+  const failed = facts.steps.filter((step) => step.status === 'failed')
+  const problems = failed.map((step) => stepProblem(step, facts, excerpt?.lines))
+  if (problems.length > 0) return unique(problems)
+  const { error, target } = readError(facts)
+  if (isCancellation(error)) return [CANCELLED]
+  const place = excerpt === undefined ? {} : at(facts.file, excerpt.lines)
+  const meaning = explain({ error, tail: [] })
+  return [
+    {
+      ...meaning,
+      message: target === undefined ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
+      ...place,
+    },
+  ]
+}
+
+/**
+ * Whether nothing failed but the pushes to this registry: then the build can be run again without them.
+ * @param host `127.0.0.1:PORT`
+ */
+export function onlyPushesFailed(facts: Pick<FailureFacts, 'steps' | 'text'>, host: string): boolean {
+  const errors = facts.steps.filter((step) => step.status === 'failed').map((step) => step.error ?? '')
+  const all = errors.length > 0 ? errors : facts.text.filter((line) => line.startsWith('ERROR: '))
+  return all.length > 0 && all.every((error) => error.includes(`failed to push ${host}/`))
+}
+
+function stepProblem(step: Step, facts: FailureFacts, excerpt: SourceLines | undefined): Problem {
+  const error = step.error ?? ''
+  const lines = step.source ?? imageSource(step, facts) ?? excerpt
+  const place = lines === undefined ? {} : at(facts.file, lines)
+  const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? []
+  const meaning = code === undefined ? explain({ error, tail: step.tail }) : exitMeaning(step, Number(code))
+  return { ...meaning, message: `${meaning.message}${needed(step, facts)}${printed(step, code)}`, ...place }
+}
+
+function exitMeaning(step: Step, code: number): Explanation {
+  const mend = explainExit(code, step.tail)
+  return {
+    message: `\`${firstWords(step.text)}\` failed with exit code ${code}.`,
+    ...(mend === undefined ? {} : { mend }),
+  }
+}
+
+/** Named only where it tells something: several targets were built. */
+function needed(step: Step, facts: FailureFacts): string {
+  if (facts.targets.length < 2 || step.targets.length === 0) return ''
+  const names = step.targets.map((target) => `\`${target}\``).join(', ')
+  return ` Needed by ${step.targets.length === 1 ? 'target' : 'targets'} ${names}.`
+}
+
+function printed(step: Step, code: string | undefined): string {
+  if (code === undefined || step.tail.length === 0) return ''
+  const lines = step.tail.slice(-SHOWN_LINES).map((line) => `  ${line}`)
+  return ` The last lines that it printed:\n${lines.join('\n')}\n`
+}
+
+/** `[internal] load metadata for IMAGE` stands where the Dockerfile names the image. */
+function imageSource(step: Step, facts: FailureFacts): SourceLines | undefined {
+  const image = /^load metadata for (\S+)$/.exec(step.text)?.[1]
+  return image === undefined ? undefined : facts.imageLines?.get(image)
+}
+
+interface Excerpt {
+  readonly lines: SourceLines
+}
+
+/** The lines that buildx marks with `>>>` in its excerpt of the Dockerfile. */
+function readExcerpt(text: readonly string[]): Excerpt | undefined {
+  const marked = text.flatMap((line) => {
+    const number = /^ *(\d+) \| >>> /.exec(line)?.[1]
+    return number === undefined ? [] : [Number(number)]
+  })
+  const [first] = marked
+  const last = marked.at(-1)
+  return first === undefined || last === undefined ? undefined : { lines: { line: first, endLine: last } }
+}
+
+/** Buildx's last word: `ERROR: target a: failed to solve: …`. */
+function readError(facts: FailureFacts): { readonly error: string; readonly target: string | undefined } {
+  const from = facts.text.findLastIndex((line) => line.startsWith('ERROR: '))
+  const said = from === -1 ? facts.text.slice(-3) : facts.text.slice(from)
+  const whole = said.join(' ').replace(/^ERROR: /, '')
+  const [, id] = /^target ([\w-]+): /.exec(whole) ?? []
+  const target = facts.targets.find((candidate) => candidate.id === id)?.name
+  const error = (target === undefined ? whole : whole.replace(/^target [\w-]+: /, ''))
+    .replace(/^failed to solve: /, '')
+    .replace(/^failed to load LLB: /, '')
+  return { error: shownText(facts.mask, error === '' ? 'docker buildx bake failed without saying why' : error), target }
+}
+
+function at(file: string, lines: SourceLines): Pick<Problem, 'file' | 'line' | 'endLine'> {
+  return { file, line: lines.line, endLine: lines.endLine }
+}
+
+function firstWords(text: string): string {
+  return text.length <= 120 ? text : `${text.slice(0, 119)}…`
+}
+
+function unique(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [`${problem.line ?? ''} ${problem.message}`, problem])).values()]
+}
