@@ -8,18 +8,41 @@ export type StageSource =
   | { readonly kind: 'stage'; readonly stage: number }
   /** `image` is the normalised reference (`docker.io/library/alpine:latest`). */
   | { readonly kind: 'image'; readonly image: string }
-  /** A named context given with `build-contexts` (its key as given). */
-  | { readonly kind: 'context'; readonly context: string }
+  /** A named context given with `build-contexts` (its key as given) in place of `image`, which is what the file names. */
+  | { readonly kind: 'context'; readonly context: string; readonly image: string }
   | { readonly kind: 'scratch' }
 
-/** How a stage needs something beside its base. `onbuild-*`: through a trigger of its base stage or image. */
+/**
+ * How a stage needs something beside its base. `onbuild-*`: through a trigger of its base stage or image.
+ * `mount-phantom`: a stage is called `scratch`, and BuildKit takes it for the source of every mount without one.
+ */
 export type NeedVia = 'copy' | 'mount' | 'onbuild-copy' | 'onbuild-mount' | 'mount-phantom'
 
 export interface StageNeed {
   readonly via: NeedVia
   readonly source: StageSource
-  /** 1-based line of the instruction that needs it (of the consuming FROM, for a trigger of a base image). */
+  /** 1-based line of the instruction that needs it (of the consuming FROM, for a trigger). */
   readonly line: number
+}
+
+/** What one instruction reads of the build context. */
+export interface ContextRead {
+  readonly line: number
+  readonly via: 'copy' | 'add' | 'mount'
+  /** Rooted at `/`, variables expanded, wildcards as written. */
+  readonly paths: readonly string[]
+  /** `--exclude` patterns. */
+  readonly exclude: readonly string[]
+  /** `COPY --parents`. */
+  readonly parents: boolean
+}
+
+/** What an ADD fetches: a URL or a Git reference, variables expanded. */
+export interface RemoteSource {
+  readonly line: number
+  readonly source: string
+  /** `--checksum`; undefined where the content may change unnoticed. */
+  readonly checksum: string | undefined
 }
 
 export interface Stage {
@@ -34,16 +57,28 @@ export interface Stage {
   readonly fromText: string
   /** The platform that the stage is built for, normalised (`linux/amd64`, `linux/arm64`, `linux/arm/v7`). */
   readonly platform: string
-  /** Every edge once, in the order of the file; the base edge is `from`. */
+  /** Every edge once, triggers first, then in the order of the file; the base edge is `from`. */
   readonly needs: readonly StageNeed[]
   /** A named context of this stage's name replaces it: its base edge and commands are gone, its needs stay. */
   readonly replacedByContext: string | undefined
-  /** Paths of the build context that its COPY, ADD and bind mounts read, as written, rooted at `/`. */
+  /**
+   * Paths of the build context that BuildKit asks the client for: what its COPY, ADD and mounts name, rooted at `/`,
+   * sorted. A superset of what is read (Git references and tmpfs mounts are in it): for content, see `reads`.
+   */
   readonly contextPaths: readonly string[]
+  readonly reads: readonly ContextRead[]
+  readonly remotes: readonly RemoteSource[]
+  /**
+   * Variables that its instructions use and that no ARG or ENV of the file sets: they are empty, unless the base image's
+   * configuration sets them.
+   */
+  readonly undefinedVariables: readonly string[]
 }
 
 export interface StageGraph {
   readonly stages: readonly Stage[]
   /** The stage that is built when no target is named: the last. */
   readonly defaultTarget: number
+  /** The platform that the graph was resolved for, normalised; `COPY --from=IMAGE` takes the image for it. */
+  readonly platform: string
 }
