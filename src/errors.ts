@@ -31,8 +31,14 @@ export class UserError extends Error {
 
 /** A problem as one line of text: place, message, mend. */
 export function formatProblem(problem: Problem): string {
-  const place = problem.file === undefined ? '' : `${problem.file}${problem.line === undefined ? '' : `:${problem.line}`}: `
+  const place =
+    problem.file === undefined ? '' : `${problem.file}${problem.line === undefined ? '' : `:${problem.line}`}: `
   return `${place}${problem.message}${problem.mend === undefined ? '' : ` ${problem.mend}`}`
+}
+
+/** The code of a system's error (`ENOENT`), or undefined. Not by `instanceof`: errors of Node's core may be of another realm. */
+export function errorCode(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined
 }
 
 /** For closed unions: compiles only when every case is handled. */

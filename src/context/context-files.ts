@@ -6,7 +6,7 @@
 import type { Dirent, Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../errors.ts'
+import { errorCode, UserError } from '../errors.ts'
 import type { IgnoreMatcher, IgnoreState } from './ignore-matcher.ts'
 
 export type ContextFileType = 'file' | 'directory' | 'symlink' | 'other'
@@ -82,7 +82,7 @@ async function* visit(
     yield* walkDirectory(walk, { path: file.path, state })
   } catch (error) {
     // Only its listing can fail so: below it, the same rule has already been applied.
-    if (!(excluded && isSystemError(error, 'EACCES') && error.path === join(walk.root, file.path))) throw error
+    if (!(excluded && isListingRefused(error, join(walk.root, file.path)))) throw error
   }
   if (walk.pending.at(-1) === file) walk.pending.pop()
 }
@@ -95,7 +95,7 @@ function judge(walk: Walk, { entry, place }: { readonly entry: Dirent; readonly 
 
 async function readSorted(directory: string): Promise<readonly Dirent[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return []
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return []
     throw error
   })
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -105,7 +105,7 @@ async function statOrGone(root: string, path: string): Promise<Stats | undefined
   try {
     return await lstat(join(root, path))
   } catch (error) {
-    if (!isSystemError(error, 'ENOENT')) throw error
+    if (errorCode(error) !== 'ENOENT') throw error
     if (!path.includes('\uFFFD')) return undefined
     throw new UserError(
       {
@@ -122,6 +122,7 @@ function describe(path: string, stat: Stats): ContextFile {
   return { path, type, mode: stat.mode & 0o7777, size: stat.size }
 }
 
-function isSystemError(error: unknown, code: string): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && error.code === code
+function isListingRefused(error: unknown, directory: string): boolean {
+  const { path } = error as NodeJS.ErrnoException
+  return errorCode(error) === 'EACCES' && path === directory
 }
