@@ -1,0 +1,199 @@
+/**
+ * Requests to the distribution API of a registry: its host, logins, redirects and second tries. Knows nothing of
+ * manifests. https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { errorCode } from '../errors.ts'
+import { parseChallenges } from './auth-challenge.ts'
+import type { Credential } from './docker-credentials.ts'
+import { type HttpAnswer, HttpExchange, isLoopback, readBody, type Timeouts } from './http-exchange.ts'
+import { RegistryAuth } from './registry-auth.ts'
+import { answerError, badAnswer, RegistryError, unreachable } from './registry-error.ts'
+
+export interface TransportOptions {
+  /** For proxies. */
+  readonly env: NodeJS.ProcessEnv
+  readonly credentials: { readonly find: (domain: string) => Promise<Credential | undefined> }
+  readonly now?: (() => number) | undefined
+  readonly sleep?: ((milliseconds: number, signal: AbortSignal | undefined) => Promise<void>) | undefined
+  readonly timeouts?: Timeouts | undefined
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'HEAD'
+  /** The registry as in image names (`docker.io`). */
+  readonly domain: string
+  readonly repository: string
+  /** `manifests/3.22`, `blobs/sha256:…`. */
+  readonly resource: string
+  /** What is asked for, for messages. */
+  readonly subject: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly streamed?: boolean | undefined
+  /** Statuses that are an answer besides 2xx. */
+  readonly accept?: readonly number[] | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const USER_AGENT = 'stage-build'
+const MAX_REDIRECTS = 5
+/** Before the second and the third try, ms. */
+const BACKOFF = [500, 2_000]
+/** The longest that a registry's Retry-After is waited for, seconds. */
+const LONGEST_WAIT = 20
+const MAX_ERROR_BODY = 64 * 1024
+
+/** One registry client's way to the network. */
+export class RegistryTransport {
+  readonly #options: TransportOptions
+  readonly #exchange: HttpExchange
+  readonly #auth: RegistryAuth
+
+  constructor(options: TransportOptions) {
+    this.#options = options
+    this.#exchange = new HttpExchange(options.env, options.timeouts)
+    this.#auth = new RegistryAuth(this.#exchange, options.now ?? Date.now)
+  }
+
+  /** Closes connections that are kept for later requests. */
+  close(): void {
+    this.#exchange.close()
+  }
+
+  /**
+   * Sends a request, again after a passing failure (5xx, a broken connection, 429 with a short wait).
+   * @throws RegistryError; the signal's reason when it is aborted
+   */
+  async send(request: ApiRequest): Promise<HttpAnswer> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#authorised(request)
+      } catch (error) {
+        request.signal?.throwIfAborted()
+        const failure = error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error)
+        const wait = waitBeforeRetry(failure, attempt)
+        if (wait === undefined) throw failure
+        await (this.#options.sleep ?? sleep)(wait, request.signal)
+      }
+    }
+  }
+
+  async #authorised(request: ApiRequest): Promise<HttpAnswer> {
+    const { domain, repository, subject, signal } = request
+    const scope = `repository:${repository}:pull`
+    const known = await this.#auth.known(domain, scope)
+    const first = await this.#redirected(request, known)
+    if (first.status !== 401) return await this.#judged(request, first)
+
+    await discard(first)
+    if (known !== undefined) this.#auth.forget(domain, scope)
+    const credential = await this.#options.credentials.find(domain)
+    const challenges = parseChallenges(first.headers['www-authenticate'] ?? '')
+    const header = await this.#auth.answer({ domain, scope, subject, challenges, credential, signal })
+    if (header === undefined) {
+      const loggedIn = credential !== undefined
+      throw answerError({ subject, domain, status: 401, detail: undefined, retryAfter: undefined, loggedIn })
+    }
+    return await this.#judged(request, await this.#redirected(request, header))
+  }
+
+  /** Follows redirects; the Authorization header stays with the host that asked for it. */
+  async #redirected(request: ApiRequest, authorization: string | undefined): Promise<HttpAnswer> {
+    const start = registryUrl(request)
+    let url = start
+    for (let hops = 0; ; hops++) {
+      const headers = {
+        'user-agent': USER_AGENT,
+        ...request.headers,
+        ...(authorization !== undefined && url.origin === start.origin ? { authorization } : {}),
+      }
+      const { method, signal, streamed } = request
+      const answer = await this.#exchange.send({ method, url, headers, signal, streamed })
+      if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
+      await discard(answer)
+      if (hops === MAX_REDIRECTS) throw badAnswer(request.subject, `it redirects more than ${MAX_REDIRECTS} times.`)
+      url = redirectTarget(request, { from: url, location: answer.headers.location })
+    }
+  }
+
+  async #judged(request: ApiRequest, answer: HttpAnswer): Promise<HttpAnswer> {
+    const { status } = answer
+    if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return answer
+    const detail = await errorDetail(answer)
+    const retryAfter = retryAfterSeconds(answer.headers['retry-after'], (this.#options.now ?? Date.now)())
+    const loggedIn = (await this.#options.credentials.find(request.domain)) !== undefined
+    throw answerError({ subject: request.subject, domain: request.domain, status, detail, retryAfter, loggedIn })
+  }
+}
+
+/** Plain HTTP is for this machine only, as in BuildKit. Docker Hub's API has a host of its own. */
+function registryUrl({ domain, repository, resource, subject }: ApiRequest): URL {
+  const scheme = isLoopback(domain) && !domain.endsWith(':443') ? 'http' : 'https'
+  const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain
+  const url = URL.parse(`${scheme}://${host}/v2/${repository}/${resource}`)
+  if (url === null) throw badAnswer(subject, `${JSON.stringify(domain)} is no valid host.`)
+  return url
+}
+
+function redirectTarget(request: ApiRequest, hop: { readonly from: URL; readonly location: string | undefined }): URL {
+  const target = hop.location === undefined ? null : URL.parse(hop.location, hop.from.href)
+  if (target === null) throw badAnswer(request.subject, 'it redirects to no valid address.')
+  const plainIsFine = hop.from.protocol === 'http:' && isLoopback(target.host)
+  if (target.protocol !== 'https:' && !(target.protocol === 'http:' && plainIsFine)) {
+    throw badAnswer(request.subject, `it redirects to ${target.protocol}//${target.host}, which is not safe.`)
+  }
+  // A name and password in an address would be sent as a login.
+  target.username = ''
+  target.password = ''
+  return target
+}
+
+function waitBeforeRetry(failure: RegistryError, attempt: number): number | undefined {
+  const backoff = BACKOFF[attempt]
+  if (backoff === undefined) return undefined
+  if (failure.kind === 'unreachable') return isPassing(failure.cause) ? backoff : undefined
+  if (failure.kind !== 'server' && failure.kind !== 'rate-limited') return undefined
+  const { retryAfter } = failure
+  if (retryAfter === undefined) return failure.kind === 'server' ? backoff : undefined
+  return retryAfter <= LONGEST_WAIT ? Math.max(retryAfter * 1000, backoff) : undefined
+}
+
+/** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
+function isPassing(cause: unknown): boolean {
+  const code = errorCode(cause)
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'EAI_AGAIN' || code === 'ETIMEDOUT'
+}
+
+/** Retry-After as seconds or as a date, RFC 9110 §10.2.3. */
+function retryAfterSeconds(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value)
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
+}
+
+/** The first message of the API's error list, if the body is one. */
+async function errorDetail(answer: HttpAnswer): Promise<string | undefined> {
+  try {
+    const parsed: unknown = JSON.parse((await readBody(answer, MAX_ERROR_BODY)).toString('utf8'))
+    const { errors } = parsed as {
+      readonly errors?: readonly { readonly message?: unknown; readonly code?: unknown }[]
+    }
+    const first = errors?.[0]
+    const told = [first?.message, first?.code].find((value) => typeof value === 'string' && value !== '')
+    return typeof told === 'string' ? told : undefined
+  } catch {
+    // HTML of a proxy, a broken connection: the status alone has to do.
+    answer.body.destroy()
+    return undefined
+  }
+}
+
+/** Reads a short body to its end, so that the connection can serve the next request. */
+async function discard(answer: HttpAnswer): Promise<void> {
+  await readBody(answer, MAX_ERROR_BODY).catch(() => answer.body.destroy())
+}
+
+async function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(milliseconds, undefined, signal === undefined ? {} : { signal })
+}
