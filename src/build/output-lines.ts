@@ -3,6 +3,8 @@
  * Knows buildx's output syntax; writes nothing.
  */
 import { dirname, resolve } from 'node:path'
+import { UserError } from '../errors.ts'
+import { csvFields } from '../dockerfile/csv.ts'
 import { csvField } from './buildx.ts'
 import type { BuildRequest, BuildTarget } from './build-request.ts'
 
@@ -59,12 +61,16 @@ export function outputTypes(lines: readonly string[]): readonly string[] {
   return lines.map((line) => readOutput(line).type)
 }
 
-/** Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135 */
+/**
+ * Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
+ * @throws UserError for a line that is none.
+ */
 function readOutput(line: string): Output {
-  const fields = csvFields(line)
+  const fields = fieldsOf(line)
   const [only] = fields
   if (fields.length === 1 && only !== undefined && !only.startsWith('type=')) {
-    return { type: only === '-' ? 'tar' : 'local', attributes: new Map([['dest', only]]) }
+    if (only === '-') throw badOutput(line, 'would write to this step’s log')
+    return { type: 'local', attributes: new Map([['dest', only]]) }
   }
   const attributes = new Map<string, string>()
   for (const field of fields) {
@@ -72,9 +78,26 @@ function readOutput(line: string): Output {
     attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? '' : field.slice(at + 1))
   }
   const type = attributes.get('type') ?? ''
+  if (type === '') throw badOutput(line, 'has no `type=…`')
   attributes.delete('type')
   if (type !== 'registry') return { type, attributes }
   return { type: 'image', attributes: attributes.set('push', attributes.get('push') ?? 'true') }
+}
+
+function fieldsOf(line: string): readonly string[] {
+  try {
+    return csvFields(line)
+  } catch (error) {
+    throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`)
+  }
+}
+
+function badOutput(line: string, what: string): UserError {
+  return new UserError({
+    input: 'outputs',
+    message: `\`outputs\`: \`${line}\` ${what}.`,
+    mend: 'Write lines such as `type=local,dest=out`.',
+  })
 }
 
 /** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
@@ -122,23 +145,4 @@ function changed(output: Output, key: string, value: string): Output {
 
 function formatOutput(output: Output): string {
   return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(',')
-}
-
-/** Splits a line at its commas; a quoted field may hold commas, and quotes doubled. */
-export function csvFields(line: string): readonly string[] {
-  const fields: string[] = []
-  let field = ''
-  let quoted = false
-  for (let i = 0; i < line.length; i++) {
-    const char = line[i] ?? ''
-    if (quoted && char === '"' && line[i + 1] === '"') {
-      field += '"'
-      i++
-    } else if (char === '"' && (quoted || field === '')) quoted = !quoted
-    else if (char === ',' && !quoted) {
-      fields.push(field)
-      field = ''
-    } else field += char
-  }
-  return [...fields, field]
 }

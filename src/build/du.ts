@@ -1,0 +1,112 @@
+/**
+ * What stages weigh on the builder's disk, for those that are left behind and never exported. Read from
+ * `docker buildx du`: its records are snapshots, each with the step that made it and the snapshot beneath.
+ *
+ * An estimate, and told so: snapshots count blocks on disk, not file bytes. Where the records do not tell the whole
+ * chain of a stage (pruned, or pulled from a cache instead of built) the answer is "unknown", never a part of it.
+ */
+import { asArray, asRecord, parseJson, textAt } from './json.ts'
+import type { Step } from './progress.ts'
+
+export interface DiskRecord {
+  readonly id: string
+  readonly parents: readonly string[]
+  /** `[builder 3/5] COPY f.txt .`, `mount / from exec /bin/sh -c …`, `pulled from …`, `local source for context` */
+  readonly description: string
+  /** `regular`, `source.local`, `exec.cachemount`, `frontend`, … */
+  readonly type: string
+  /** Of the snapshot alone, in bytes: four significant digits. */
+  readonly bytes: number
+  readonly createdMs: number | undefined
+}
+
+/** Reads `docker buildx du --format '{{json .}}'`. */
+export function readDiskUsage(stdout: string): readonly DiskRecord[] {
+  return stdout
+    .split('\n')
+    .map((line) => asRecord(parseJson(line)))
+    .filter((record) => record !== undefined)
+    .map((record) => ({
+      id: textAt(record, 'ID') ?? '',
+      parents: asArray(record['Parents']).filter((parent) => typeof parent === 'string'),
+      description: textAt(record, 'Description') ?? '',
+      type: textAt(record, 'Type') ?? '',
+      bytes: parseSize(textAt(record, 'Size') ?? ''),
+      createdMs: goTime(textAt(record, 'CreatedAt') ?? ''),
+    }))
+}
+
+/**
+ * The bytes that these steps put on the builder's disk.
+ * @param steps the instructions of a stage, in order, and before them those of the stages it is based on; without
+ * the image beneath them all.
+ * @returns undefined when the records do not tell.
+ */
+export function bytesOnDisk(records: readonly DiskRecord[], steps: readonly Step[]): number | undefined {
+  const [first, ...rest] = steps
+  if (first === undefined) return 0
+  const regular = records.filter((record) => record.type === 'regular' || record.type === '')
+  const children = Map.groupBy(
+    regular.flatMap((record) => record.parents.map((parent) => ({ parent, record }))),
+    ({ parent }) => parent,
+  )
+  const starts = newestFirst(regular.filter((record) => matches(record, first) === 'exactly'))
+  for (const start of starts) {
+    const sum = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? [])
+    if (sum !== undefined) return sum
+  }
+  return undefined
+}
+
+/** Goes up the chain of snapshots, newest first at every fork. */
+function follow(
+  record: DiskRecord,
+  steps: readonly Step[],
+  childrenOf: (id: string) => readonly DiskRecord[],
+): number | undefined {
+  const [step, ...rest] = steps
+  if (step === undefined) return record.bytes
+  const children = childrenOf(record.id).map((child) => ({ child, match: matches(child, step) }))
+  for (const quality of ['exactly', 'perhaps'] as const) {
+    const candidates = children.filter(({ match }) => match === quality).map(({ child }) => child)
+    for (const next of newestFirst(candidates)) {
+      const above = follow(next, rest, childrenOf)
+      if (above !== undefined) return record.bytes + above
+    }
+  }
+  return undefined
+}
+
+/**
+ * Whether a snapshot was made by a step. File operations keep the step's name (its place may be of an older
+ * Dockerfile); commands keep their argv, which differs from the RUN as written for heredocs and expanded variables.
+ */
+function matches(record: DiskRecord, step: Step): 'exactly' | 'perhaps' | 'no' {
+  const description = record.description.replaceAll(/\s+/g, ' ').trim()
+  if (!step.text.startsWith('RUN ')) {
+    return description.replace(/^\[[^\]]*\] /, '') === step.text.trim() ? 'exactly' : 'no'
+  }
+  const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1]
+  if (argv === undefined) return 'no'
+  const command = step.text.replace(/^RUN (?:--\S+ )*/, '').trim()
+  const words = asArray(parseJson(command)).join(' ')
+  return argv === command || argv.endsWith(` ${command}`) || (words !== '' && argv === words) ? 'exactly' : 'perhaps'
+}
+
+function newestFirst(records: readonly DiskRecord[]): readonly DiskRecord[] {
+  return records.toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0))
+}
+
+/** `4.096kB`, `379.8MB`: decimal units. https://github.com/docker/go-units/blob/v0.5.0/size.go */
+function parseSize(text: string): number {
+  const [, number, unit] = /^([\d.]+)\s*([kMGTP]?)B$/.exec(text) ?? []
+  const power = ['', 'k', 'M', 'G', 'T', 'P'].indexOf(unit ?? '')
+  return number === undefined ? 0 : Math.round(Number(number) * 1000 ** power)
+}
+
+/** Go's default text of a time: `2026-11-21 03:59:06.217165184 +0000 UTC`. */
+function goTime(text: string): number | undefined {
+  const [, day, clock, zone] = /^(\S+) (\S+) ([+-]\d{4})/.exec(text) ?? []
+  const ms = day === undefined ? NaN : Date.parse(`${day}T${clock ?? ''}${zone?.replace(/(\d\d)$/, ':$1') ?? 'Z'}`)
+  return Number.isNaN(ms) ? undefined : ms
+}
