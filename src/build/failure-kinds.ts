@@ -27,6 +27,13 @@ const MIRROR = 'map the image to a mirror with `external-images`'
 
 const KINDS: readonly Kind[] = [
   {
+    pattern: /failed to calculate checksum of ref \S+: "(.*?)": not found/,
+    explain: (_error, path) => ({
+      message: `\`${path}\` was not found.`,
+      mend: 'Check the path (it starts at the build context, or at the root of the stage or image that `--from` names) and that `.dockerignore` does not leave it out.',
+    }),
+  },
+  {
     pattern: /no space left on device/i,
     explain: () => ({
       message: 'The disk is full (no space left on device).',
@@ -68,13 +75,6 @@ const KINDS: readonly Kind[] = [
     explain: (_error, image) => ({
       message: `The image \`${image}\` does not exist in its registry.`,
       mend: `Check its name and tag, or ${MIRROR}.`,
-    }),
-  },
-  {
-    pattern: /failed to calculate checksum of ref \S+: "(.*?)": not found/,
-    explain: (_error, path) => ({
-      message: `\`${path}\` was not found.`,
-      mend: 'Check the path (it starts at the build context, or at the root of the stage or image that `--from` names) and that `.dockerignore` does not leave it out.',
     }),
   },
   {
