@@ -112,6 +112,10 @@ describe('the files of a context', () => {
     }
   })
 
+  test('a context that is not there is an error, not an empty context', async () => {
+    await expect(listContext(join(context, 'none'), matcher('')).next()).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   test('a walk can be left early', async () => {
     for await (const file of listContext(context, matcher(''))) {
       expect(file.path).toBe('Dockerfile')
@@ -195,9 +199,10 @@ describe('a source that the build will not find', () => {
   })
 
   test('may be a wildcard that matches nothing, which is said but fails nothing', async () => {
-    const links = 'link\nrooted\nround\n'
-    expect(await missingSources(context, matcher(links), ['*.md', 'src/*.go', '**/x', 'do?s'])).toMatchObject([
+    const sources = ['*.md', 'src/*.go', '**/x', 'do?s', 'link/*.ts', 'l*k/app.ts']
+    expect(await missingSources(context, matcher(''), sources)).toMatchObject([
       { source: 'src/*.go', kind: 'no-match' },
+      { source: 'l*k/app.ts', kind: 'no-match' },
     ])
   })
 })

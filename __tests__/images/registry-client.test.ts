@@ -311,6 +311,19 @@ describe('redirects', () => {
     expect(storage.requests.map(({ headers }) => headers.authorization)).toEqual([undefined])
   })
 
+  test('to another host that asks for a login get none', async () => {
+    await using storage = await startWireServer((request, response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${request.headers.host ?? ''}/token"` }).end()
+    })
+    await using server = await startWireServer((_, response) => {
+      response.writeHead(307, { location: `http://${storage.host}/blob` }).end()
+    })
+    const { client } = setUp({ kind: 'basic', username: 'me', password: 'p' })
+    const error = await failure(client.openBlob(`${server.host}/org/app`, sha(LAYER)))
+    expect(error.kind).toBe('unauthorized')
+    expect(storage.requests.map(({ path }) => path)).toEqual(['/blob'])
+  })
+
   test('to the same host keep it, and a circle ends', async () => {
     await using server = await startWireServer((request, response) => {
       if (request.path.includes('latest')) response.writeHead(302, { location: '/v2/org/app/manifests/single' }).end()

@@ -41,7 +41,7 @@ interface Place {
  * Walks a context: every included file, each directory before what it holds, names sorted by code unit. A directory that
  * is itself excluded comes when the first thing in it that an exception includes comes.
  * @throws UserError for a name that is not UTF-8 (Node cannot open it), or a pattern that is no valid expression
- * @throws the system's error for an included directory that cannot be read
+ * @throws the system's error when the context or an included directory cannot be read
  */
 export async function* listContext(
   directory: string,
@@ -51,7 +51,7 @@ export async function* listContext(
 }
 
 async function* walkDirectory(walk: Walk, place: Place): AsyncGenerator<ContextFile, void, undefined> {
-  const entries = await readSorted(join(walk.root, place.path))
+  const entries = await readSorted(walk.root, place.path)
   for (let start = 0; start < entries.length; start += LSTAT_BATCH) {
     const judged = entries
       .slice(start, start + LSTAT_BATCH)
@@ -93,9 +93,10 @@ function judge(walk: Walk, { entry, place }: { readonly entry: Dirent; readonly 
   return { path, verdict: { ...walk.matcher.enter(path, directory, place.state), directory } }
 }
 
-async function readSorted(directory: string): Promise<readonly Dirent[]> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
-    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return []
+async function readSorted(root: string, path: string): Promise<readonly Dirent[]> {
+  const entries = await readdir(join(root, path), { withFileTypes: true }).catch((error: unknown) => {
+    // A directory may go while we walk; the context itself must be there.
+    if (path !== '' && ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return []
     throw error
   })
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1))

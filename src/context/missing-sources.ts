@@ -91,10 +91,10 @@ async function unfound(context: Context, { source, path }: Wanted): Promise<Miss
 }
 
 async function unmatched(context: Context, { source, path }: Wanted): Promise<MissingSource | undefined> {
-  if (path.includes('**')) return undefined
+  if (path.includes('**') || (await leadsThroughLink(context, path))) return undefined
   try {
     for await (const file of listContext(context.directory, context.matcher)) {
-      if (goMatch(path, file.path) || file.type === 'symlink') return undefined
+      if (goMatch(path, file.path)) return undefined
     }
   } catch (error) {
     if (error instanceof BadPatternError) return undefined
@@ -106,6 +106,18 @@ async function unmatched(context: Context, { source, path }: Wanted): Promise<Mi
     message: `${source} matches no file of the build context, so nothing will be copied.`,
     mend: `Check the pattern, and ${context.matcher.name} for a pattern that excludes the files.`,
   }
+}
+
+/** Whether a link stands on the way to the first wildcard: BuildKit follows it there, and nowhere behind. */
+async function leadsThroughLink(context: Context, path: string): Promise<boolean> {
+  const parts = path.split('/')
+  const fixed = parts.slice(0, parts.findIndex(hasWildcard))
+  for (let length = 1; length <= fixed.length; length++) {
+    const stat = await lstat(join(context.directory, ...fixed.slice(0, length))).catch(() => undefined)
+    if (stat === undefined) return false
+    if (stat.isSymbolicLink()) return true
+  }
+  return false
 }
 
 type Resolved =

@@ -35,6 +35,12 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+interface FinalAnswer {
+  readonly answer: HttpAnswer
+  /** Whether the registry itself answered, not a host that it redirected to. */
+  readonly atHome: boolean
+}
+
 const USER_AGENT = 'stage-build'
 const MAX_REDIRECTS = 5
 /** Before the second and the third try, ms. */
@@ -82,8 +88,9 @@ export class RegistryTransport {
     const { domain, repository, subject, signal } = request
     const scope = `repository:${repository}:pull`
     const known = await this.#auth.known(domain, scope)
-    const first = await this.#redirected(request, known)
-    if (first.status !== 401) return await this.#judged(request, first)
+    const { answer: first, atHome } = await this.#redirected(request, known)
+    // A login is only for the registry itself: a host that it redirected to may not ask for one.
+    if (first.status !== 401 || !atHome) return await this.#judged(request, first)
 
     await discard(first)
     if (known !== undefined) this.#auth.forget(domain, scope)
@@ -94,22 +101,23 @@ export class RegistryTransport {
       const loggedIn = credential !== undefined
       throw answerError({ subject, domain, status: 401, detail: undefined, retryAfter: undefined, loggedIn })
     }
-    return await this.#judged(request, await this.#redirected(request, header))
+    return await this.#judged(request, (await this.#redirected(request, header)).answer)
   }
 
   /** Follows redirects; the Authorization header stays with the host that asked for it. */
-  async #redirected(request: ApiRequest, authorization: string | undefined): Promise<HttpAnswer> {
+  async #redirected(request: ApiRequest, authorization: string | undefined): Promise<FinalAnswer> {
     const start = registryUrl(request)
     let url = start
     for (let hops = 0; ; hops++) {
+      const atHome = url.origin === start.origin
       const headers = {
         'user-agent': USER_AGENT,
         ...request.headers,
-        ...(authorization !== undefined && url.origin === start.origin ? { authorization } : {}),
+        ...(authorization !== undefined && atHome ? { authorization } : {}),
       }
       const { method, signal, streamed } = request
       const answer = await this.#exchange.send({ method, url, headers, signal, streamed })
-      if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
+      if (![301, 302, 303, 307, 308].includes(answer.status)) return { answer, atHome }
       await discard(answer)
       if (hops === MAX_REDIRECTS) throw badAnswer(request.subject, `it redirects more than ${MAX_REDIRECTS} times.`)
       url = redirectTarget(request, { from: url, location: answer.headers.location })
