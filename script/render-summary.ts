@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { openBrowser, renderMarkdown } from '../__tests__/support/render-markdown.ts'
 import {
   fiftyStages,
@@ -11,26 +11,34 @@ import {
 import { renderSummary } from '../src/report/summary.ts'
 
 /**
- * Draws example summaries as pictures: `node script/render-summary.ts [DIRECTORY]`. Without a directory it draws the
- * two that the documents show, into `docs/`; with one, all of them, to be looked at.
+ * Draws summaries as pictures, light and dark: `node script/render-summary.ts [DIRECTORY [MARKDOWN-FILE…]]`. Without a
+ * directory it draws the example that the documents show, into `docs/`; with one, all examples, to be looked at; with
+ * files, what they hold (what a run wrote to GITHUB_STEP_SUMMARY, say).
  */
-const directory = process.argv[2]
+const [directory = 'docs', ...files] = process.argv.slice(2)
 const examples = { nodeToNginx, hrefCounter, helloworldThreeWays, oneFailed, fiftyStages }
 
+const pictures =
+  files.length > 0
+    ? files.map((file) => ({ markdown: readFileSync(file, 'utf8'), name: basename(file, '.md') }))
+    : process.argv.length < 3
+      ? [{ markdown: renderSummary(nodeToNginx()), name: 'summary' }]
+      : Object.entries(examples).map(([name, example]) => ({ markdown: renderSummary(example()), name }))
+
+mkdirSync(directory, { recursive: true })
 const { context, close } = await openBrowser()
 try {
-  const pictures =
-    directory === undefined
-      ? [{ data: nodeToNginx(), path: 'docs/summary' }]
-      : Object.entries(examples).map(([name, example]) => ({ data: example(), path: join(directory, name) }))
-  mkdirSync(directory ?? 'docs', { recursive: true })
-  for (const { data, path } of pictures) {
+  for (const { markdown, name } of pictures) {
     for (const scheme of ['light', 'dark'] as const) {
-      const { page, mermaidErrors } = await renderMarkdown(context, renderSummary(data), { scheme })
-      for (const error of mermaidErrors) console.error(`${path}: ${error}`)
-      await page.screenshot({ path: `${path}-${scheme}.png`, fullPage: true })
+      const path = join(directory, `${name}-${scheme}.png`)
+      const { page, mermaidErrors } = await renderMarkdown(context, markdown, { scheme })
+      for (const error of mermaidErrors) {
+        console.error(`${path}: ${error}`)
+        process.exitCode = 1
+      }
+      await page.screenshot({ path, fullPage: true })
       await page.close()
-      console.log(`${path}-${scheme}.png`)
+      console.log(path)
     }
   }
 } finally {

@@ -111,15 +111,13 @@ export function timeline(data: SummaryData): string | undefined {
 export function externalImages(data: SummaryData): string | undefined {
   if (data.externalImages.length === 0) return undefined
   const shown = data.externalImages.slice(0, 2 * MAX_ITEMS)
-  const mapped = data.externalImages.some((image) => image.mapped !== undefined)
-  const rows = shown.map((image) => [
-    code(image.image, 120),
-    ...(mapped ? [image.mapped === undefined ? '' : code(image.mapped, 120)] : []),
-    image.digest === undefined ? 'could not be resolved' : code(image.digest, 80),
+  const rows = shown.map(({ image, mapped, digest }) => [
+    code(image, 120) + (mapped === undefined ? '' : `<br>taken from ${code(mapped, 120)}`),
+    digest === undefined ? 'could not be resolved' : code(digest, 80),
   ])
-  const columns = [{ title: 'Image' }, ...(mapped ? [{ title: 'Taken from' }] : []), { title: 'Digest' }]
   const more = data.externalImages.length - shown.length
-  const body = table(columns, rows) + (more === 0 ? '' : `\n\n${more} more are left out.`)
+  const body =
+    table([{ title: 'Image' }, { title: 'Digest' }], rows) + (more === 0 ? '' : `\n\n${more} more are left out.`)
   return details(count(data.externalImages.length, 'external image'), body)
 }
 
