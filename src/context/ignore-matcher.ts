@@ -7,8 +7,9 @@
  * https://github.com/tonistiigi/fsutil/blob/91a3fc46842c58b62dd4630b688662842364da49/filter.go#L155 (the walk)
  */
 import { type Problem, UserError } from '../errors.ts'
+import { trimSpace } from '../dockerfile/go-text.ts'
 import { BadPatternError, goMatch } from './go-match.ts'
-import { cleanPath, trimSpace } from './go-path.ts'
+import { cleanPath } from './go-path.ts'
 import type { IgnoreFile, IgnorePattern } from './ignore-file.ts'
 import { compilePattern, type PathTest } from './ignore-pattern.ts'
 

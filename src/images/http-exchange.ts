@@ -32,10 +32,10 @@ export interface Timeouts {
   readonly idle: number
 }
 
-export const DEFAULT_TIMEOUTS: Timeouts = { connect: 10_000, total: 30_000, idle: 60_000 }
+const DEFAULT_TIMEOUTS: Timeouts = { connect: 10_000, total: 30_000, idle: 60_000 }
 
 /** A request that took too long. */
-export class TimeoutError extends Error {
+class TimeoutError extends Error {
   readonly code = 'ETIMEDOUT'
   constructor(what: string, milliseconds: number) {
     super(`${what} took longer than ${milliseconds / 1000} s`)

@@ -81,7 +81,7 @@ export function formatReference(reference: ImageReference): string {
 }
 
 /** The full name without tag and digest: `docker.io/library/alpine`. */
-export function repositoryName(reference: ImageReference): string {
+function repositoryName(reference: ImageReference): string {
   return `${reference.domain}/${reference.path}`
 }
 

@@ -70,7 +70,7 @@ async function resolveOne(request: ImageRequest, options: ResolveAllOptions): Pr
  * Resolves one source, wherever it lies.
  * @throws RegistryError
  */
-export async function resolveSource(
+async function resolveSource(
   source: ImageSource,
   { client, directory, platform, signal }: ResolveAllOptions & { readonly platform: string },
 ): Promise<ResolvedImage> {
