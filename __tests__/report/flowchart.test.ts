@@ -23,7 +23,7 @@ describe('the stage graph as a flowchart', () => {
     const chart = flowchart({ graph, requested: [2], shared: [0], captions: new Map([[2, '6.47 MB']]) })
     expect(chart.source.split('\n')).toEqual([
       'flowchart LR',
-      '  s2(["end, 6.47 MB"])',
+      '  s2(["end, 6.47\u00a0MB"])',
       '  s0["builder"]',
       '  s1["stage 1"]',
       '  c0[/"src"/]',

@@ -108,7 +108,8 @@ function draw(input: FlowchartInput, needed: readonly number[]): { nodes: readon
     if (stage === undefined) continue
     const caption = captions?.get(index)
     const label =
-      labelText(stageName(stage), MAX_LABEL) + (caption === undefined ? '' : `, ${labelText(caption, MAX_LABEL)}`)
+      labelText(stageName(stage), MAX_LABEL) +
+      (caption === undefined ? '' : `, ${labelText(caption, MAX_LABEL).replaceAll(' ', '\u00a0')}`)
     stages.push({ id: `s${index}`, kind: requested.includes(index) ? 'target' : 'stage', label })
     connect(stage.from, `s${index}`, 'from')
     for (const need of stage.needs) connect(need.source, `s${index}`, edgeLabel(need.via))
