@@ -83,14 +83,26 @@ function follow(
  */
 function matches(record: DiskRecord, step: Step): 'exactly' | 'perhaps' | 'no' {
   const description = record.description.replaceAll(/\s+/g, ' ').trim()
-  if (!step.text.startsWith('RUN ')) {
-    return description.replace(/^\[[^\]]*\] /, '') === step.text.trim() ? 'exactly' : 'no'
+  const text = step.text.replaceAll('\u200b', '').trim() // put there for the log (output-text.ts)
+  if (!text.startsWith('RUN ')) {
+    return description.replace(/^\[[^\]]*\] /, '') === text ? 'exactly' : 'no'
   }
   const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1]
   if (argv === undefined) return 'no'
-  const command = step.text.replace(/^RUN (?:--\S+ )*/, '').trim()
+  const command = text.replace(/^RUN (?:--\S+ )*/, '').trim()
   const words = asArray(parseJson(command)).join(' ')
-  return argv === command || argv.endsWith(` ${command}`) || (words !== '' && argv === words) ? 'exactly' : 'perhaps'
+  if (argv === command || argv.endsWith(` ${command}`) || (words !== '' && argv === words)) return 'exactly'
+  return command.includes('<<') || expandsTo(argv, command) ? 'perhaps' : 'no'
+}
+
+/** Whether an argv with variables (`sh -c echo $X`) may be the command that BuildKit shows with their values. */
+function expandsTo(argv: string, command: string): boolean {
+  if (!argv.includes('$')) return false
+  const literal = argv
+    .split(/\$(?:\w+|\{[^}]*\})/)
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+  const shell = /^(\S+ )*?-\S*c /.exec(argv)?.[0] ?? ''
+  return new RegExp(`^${literal.join('.*')}$`, 's').test(`${shell}${command}`)
 }
 
 function newestFirst(records: readonly DiskRecord[]): readonly DiskRecord[] {

@@ -185,7 +185,7 @@ function registryOf(error: string): string {
 }
 
 function imageOf(error: string): string {
-  const image = /(?:metadata for|pull access denied for|pull) ([^\s:]+(?::[^\s:]+)*)/.exec(error)?.[1]
+  const image = /(?:metadata for|pull access denied for) ([^\s:]+(?::[^\s:]+)*)/.exec(error)?.[1]
   return image === undefined ? 'an image' : `\`${image.replace(/[,:]$/, '')}\``
 }
 

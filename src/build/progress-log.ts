@@ -42,7 +42,7 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
   const see = (step: Step): Seen => {
     const known = seen.get(step.id)
     if (known !== undefined) return known
-    const fresh = { ended: false, shownMs: 0, headed: false, activeMs: now(), beatMs: 0, status: '' }
+    const fresh = { ended: false, shownMs: 0, headed: false, activeMs: now(), beatMs: -Infinity, status: '' }
     seen.set(step.id, fresh)
     return fresh
   }

@@ -1,0 +1,66 @@
+import { describe, expect, test } from '@jest/globals'
+import { bytesOnDisk, readDiskUsage, type DiskRecord } from '../../src/build/du.ts'
+import type { Step } from '../../src/build/progress.ts'
+import { TWO_TARGETS, readFixture, replay } from './fixtures.ts'
+
+async function recorded(): Promise<{ records: readonly DiskRecord[]; ofStage: (name: string) => readonly Step[] }> {
+  const { progress } = replay(await readFixture('two-targets.rawjson'), {
+    targets: ['prod', 'test'],
+    stages: TWO_TARGETS,
+  })
+  const instructions = progress.steps().filter((step) => step.kind === 'stage' && !step.text.startsWith('FROM '))
+  return {
+    records: readDiskUsage(await readFixture('du.jsonl')),
+    ofStage: (name) =>
+      instructions.filter((step) => step.stageName === name).toSorted((a, b) => (a.place ?? 0) - (b.place ?? 0)),
+  }
+}
+
+describe('what stages weigh on the builder’s disk', () => {
+  test('is the sum of the snapshots of their steps', async () => {
+    const { records, ofStage } = await recorded()
+    expect(ofStage('builder')).toHaveLength(4)
+    // WORKDIR 8.192 kB, COPY 12.29 kB, RUN 110.6 kB, RUN 110.6 kB; an older build has the same steps, but not its RUN.
+    expect(bytesOnDisk(records, ofStage('builder'))).toBe(8_192 + 12_290 + 110_600 + 110_600)
+    expect(bytesOnDisk(records, [...ofStage('builder'), ...ofStage('test')])).toBe(
+      8_192 + 12_290 + 110_600 + 110_600 + 8_192,
+    )
+  })
+
+  test('is unknown when a link of the chain is gone, never a part', async () => {
+    const { records, ofStage } = await recorded()
+    const pruned = records.filter((record) => !record.description.includes('héllo'))
+    expect(bytesOnDisk(pruned, ofStage('builder'))).toBeUndefined()
+    expect(bytesOnDisk([], ofStage('builder'))).toBeUndefined()
+    expect(bytesOnDisk([], [])).toBe(0)
+  })
+})
+
+test.each([
+  ['RUN go build -o app v1.2', '/bin/sh -c go build -o $OUT ${VERSION}', 150],
+  ['RUN --mount=type=cache,target=/c go vet', '/bin/sh -c go vet', 150],
+  ['RUN ["/app","-x"]', '/app -x', 150],
+  ['RUN <<EOF (set -e...)', '/bin/sh -c set -e\nmake', 150],
+  ['RUN go build', '/bin/bash -o pipefail -c go build', 150],
+  ['RUN go build', '/bin/sh -c go build $FLAGS', undefined],
+  ['RUN go build', '/bin/sh -c go vet', undefined],
+])('%s is the snapshot of %s: %p', async (text, argv, bytes) => {
+  const { ofStage } = await recorded()
+  const [first] = ofStage('prod')
+  if (first === undefined) throw new Error('no step')
+  const record = (id: string, parents: readonly string[], description: string): DiskRecord => ({
+    id, parents, description, type: 'regular', bytes: 75, createdMs: 0,
+  }) // prettier-ignore
+  const records = [record('a', [], `[old 2/2] ${first.text}`), record('b', ['a'], `mount / from exec ${argv}`)]
+  expect(bytesOnDisk(records, [first, { ...first, text }])).toBe(bytes)
+})
+
+test.each([
+  ['4.096kB', 4096],
+  ['379.8MB', 379_800_000],
+  ['1.704GB', 1_704_000_000],
+  ['12B', 12],
+  ['0B', 0],
+])('a size of %s is %d bytes', (text, bytes) => {
+  expect(readDiskUsage(JSON.stringify({ ID: 'a', Size: text, Parents: null }))[0]).toMatchObject({ bytes, parents: [] })
+})

@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals'
+import { summarize, summaryLines } from '../../src/build/progress-summary.ts'
+import type { Step } from '../../src/build/progress.ts'
+import { FAILING_RUN, TWO_TARGETS, at, readFixture, replay } from './fixtures.ts'
+
+function find(steps: readonly Step[], text: string): Step {
+  const step = steps.find((candidate) => candidate.text.startsWith(text))
+  if (step === undefined) throw new Error(`no step ${text}`)
+  return step
+}
+
+describe('the model of a build', () => {
+  test('merges the views of several targets into one step with one duration', async () => {
+    const { progress } = replay(await readFixture('two-targets.rawjson'), {
+      targets: ['prod', 'test'],
+      stages: TWO_TARGETS,
+    })
+    const steps = progress.steps()
+    const run = find(steps, 'RUN echo "héllo')
+    expect(run).toMatchObject({ status: 'done', stageName: 'builder', stage: 0, place: 4, total: 5, source: at(4) })
+    expect(run.targets.toSorted()).toEqual(['prod', 'test'])
+    expect(run.durationMs).toBeGreaterThan(1000)
+    expect(run.durationMs).toBeLessThan(1900)
+    expect(find(steps, 'RUN cp').source).toEqual(at(6))
+    expect(find(steps, 'RUN echo prod')).toMatchObject({ targets: ['prod'], source: at(13, 14) })
+    expect(find(steps, 'RUN echo testing')).toMatchObject({ targets: ['test'], stage: 1 })
+    expect(new Set(steps.map((step) => step.id)).size).toBe(steps.length)
+  })
+
+  test('has the output as whole lines, the last state of an overwritten one, harmless to the runner', async () => {
+    const { progress } = replay(await readFixture('two-targets.rawjson'), { targets: ['prod', 'test'] })
+    const { tail } = find(progress.steps(), 'RUN echo "héllo')
+    expect(tail).toEqual([expect.stringMatching(/^héllo \d+$/), '::error::boo', '#\u200b#[error]boo', '100%'])
+  })
+
+  test('says cached of steps that were, and nothing else', async () => {
+    const { progress } = replay(await readFixture('two-targets-cached.rawjson'), {
+      targets: ['prod', 'test'],
+      stages: TWO_TARGETS,
+    })
+    const instructions = progress.steps().filter((step) => step.kind === 'stage' && !step.text.startsWith('FROM '))
+    expect(instructions.map((step) => step.status)).toEqual(instructions.map(() => 'cached'))
+    expect(instructions.length).toBe(7)
+  })
+
+  test('tells the root cause of a failure from what was cancelled with it', async () => {
+    const { progress } = replay(await readFixture('failing-run.rawjson'), {
+      targets: ['a', 'base', 'slow'],
+      stages: FAILING_RUN,
+    })
+    const failed = progress.steps().filter((step) => step.status === 'failed')
+    expect(failed).toHaveLength(1)
+    expect(failed[0]).toMatchObject({ source: at(2, 4), stageName: 'base' })
+    expect(failed[0]?.tail.at(-1)).toBe('last words')
+    expect(find(progress.steps(), 'RUN true').status).toBe('waiting')
+    expect(['canceled', 'waiting', 'running']).toContain(
+      progress.steps().find((step) => step.text.endsWith('sleep 30'))?.status,
+    )
+  })
+
+  test('reads places with padding and platforms, and what was pushed', async () => {
+    const { progress } = replay(await readFixture('two-platforms-push.rawjson'), {
+      targets: ['long'],
+      stages: [{ index: 0, name: undefined, from: at(1), counted: Array.from({ length: 11 }, (_, i) => at(i + 2)) }],
+    })
+    const step = progress.steps().find(({ platform, place }) => platform === 'linux/arm64' && place === 2)
+    expect(step).toMatchObject({ text: 'COPY f.txt /f1', total: 12, stage: 0, source: at(2), stageName: undefined })
+    expect(progress.pushed()).toEqual([
+      { reference: '127.0.0.1:5577/sbt/long:1', digest: expect.stringMatching(/^sha256:/) as unknown },
+    ])
+  })
+
+  test('keeps secrets out of names, errors and output', async () => {
+    const mask = (text: string): string => text.replaceAll('last words', '***').replaceAll('one', '###')
+    const { progress } = replay(await readFixture('failing-run.rawjson'), { targets: ['a', 'base', 'slow'], mask })
+    const all = JSON.stringify(progress.steps())
+    expect(all).toContain('***')
+    expect(all).toContain('###')
+    expect(all).not.toMatch(/last words|\bone\b/)
+  })
+
+  test('is summed up by target and stage', async () => {
+    const { progress } = replay(await readFixture('two-targets.rawjson'), {
+      targets: ['prod', 'test'],
+      stages: TWO_TARGETS,
+    })
+    const lines = summaryLines(summarize(progress.steps(), ['prod', 'test']))
+    expect(lines).toEqual([
+      expect.stringMatching(/^prod: builder 4 run 1\.\ds · prod 2 run 0\.\ds$/),
+      expect.stringMatching(/^test: builder 4 run 1\.\ds · test 1 run 0\.\ds$/),
+    ])
+  })
+})

@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals'
+import { locate } from '../../src/build/stage-layout.ts'
+import { readVertexName } from '../../src/build/vertex-name.ts'
+import { at } from './fixtures.ts'
+
+const nothing = { target: undefined, platform: undefined, stage: undefined, place: undefined, total: undefined }
+const instruction = (more: object): object => ({ ...nothing, kind: 'stage', ...more })
+
+describe('names of build steps', () => {
+  test.each([
+    ['[builder 4/6] RUN x', instruction({ stage: 'builder', place: 4, total: 6, text: 'RUN x' })],
+    ['[2/3] RUN x', instruction({ place: 2, total: 3, text: 'RUN x' })],
+    ['[linux/arm64  2/12] COPY a b', instruction({ platform: 'linux/arm64', place: 2, total: 12, text: 'COPY a b' })],
+    [
+      '[linux/amd64->arm64 builder 1/2] FROM x',
+      instruction({ platform: 'linux/amd64->arm64', stage: 'builder', place: 1, total: 2, text: 'FROM x' }),
+    ],
+    [
+      '[linux/arm/v7 stage-2 1/1] RUN [ -f ] ]',
+      instruction({ platform: 'linux/arm/v7', stage: 'stage-2', place: 1, total: 1, text: 'RUN [ -f ] ]' }),
+    ],
+    ['[internal] load .dockerignore', { ...nothing, kind: 'internal', text: 'load .dockerignore' }],
+    [
+      '[linux/amd64 internal] load metadata for x',
+      { ...nothing, kind: 'internal', platform: 'linux/amd64', text: 'load metadata for x' },
+    ],
+    ['[context deps] load from client', { ...nothing, kind: 'internal', text: 'load from client' }],
+    ['[auth] library/x:pull token', { ...nothing, kind: 'internal', text: 'library/x:pull token' }],
+    ['exporting to image', { ...nothing, kind: 'export', text: 'exporting to image' }],
+    ['FROM docker.io/x', { ...nothing, kind: 'image', text: 'FROM docker.io/x' }],
+    ['importing cache manifest from x', { ...nothing, kind: 'internal', text: 'importing cache manifest from x' }],
+    ['https://example.com/x', { ...nothing, kind: 'other', text: 'https://example.com/x' }],
+  ])('with one target: %s', (name, expected) => {
+    expect(readVertexName(name, ['builder'])).toEqual(expected)
+  })
+
+  test.each([
+    ['[prod builder 4/6] RUN x', instruction({ target: 'prod', stage: 'builder', place: 4, total: 6, text: 'RUN x' })],
+    [
+      '[builder builder 4/6] RUN x',
+      instruction({ target: 'builder', stage: 'builder', place: 4, total: 6, text: 'RUN x' }),
+    ],
+    ['[prod 1/2] RUN x', instruction({ target: 'prod', place: 1, total: 2, text: 'RUN x' })],
+    [
+      '[prod linux/arm64 prod  1/12] RUN x',
+      instruction({ target: 'prod', platform: 'linux/arm64', stage: 'prod', place: 1, total: 12, text: 'RUN x' }),
+    ],
+    [
+      '[prod internal] load build context',
+      { ...nothing, target: 'prod', kind: 'internal', text: 'load build context' },
+    ],
+    ['[prod] exporting to image', { ...nothing, target: 'prod', kind: 'export', text: 'exporting to image' }],
+    ['[prod] FROM x', { ...nothing, target: 'prod', kind: 'image', text: 'FROM x' }],
+    ['[internal] load local bake definitions', { ...nothing, kind: 'internal', text: 'load local bake definitions' }],
+  ])('with several targets: %s', (name, expected) => {
+    expect(readVertexName(name, ['prod', 'builder', 'pro'])).toEqual(expected)
+  })
+})
+
+describe('the lines of a step', () => {
+  const stages = [
+    { index: 0, name: 'builder', from: at(1), counted: [at(2), at(3, 5)] },
+    { index: 1, name: undefined, from: at(7), counted: [at(8)] },
+  ]
+  test.each([
+    ['[builder 1/3] FROM x', { stage: 0, source: at(1) }],
+    ['[builder 2/3] WORKDIR /x', { stage: 0, source: at(2) }],
+    ['[builder 3/3] RUN x', { stage: 0, source: at(3, 5) }],
+    ['[stage-1 2/2] COPY x y', { stage: 1, source: at(8) }],
+    ['[stage-1 1/1] COPY x y', { stage: 1, source: at(8) }],
+    // Triggers of an ONBUILD base are counted first and stand in no line of this file but FROM's.
+    ['[builder 2/5] RUN trigger', { stage: 0, source: at(1) }],
+    ['[builder 4/5] WORKDIR /x', { stage: 0, source: at(2) }],
+    ['[internal] load metadata', undefined],
+    ['[gone 1/1] RUN x', undefined],
+  ])('%s', (name, expected) => {
+    expect(locate(readVertexName(name, ['x']), stages)).toEqual(expected)
+  })
+})
