@@ -4,8 +4,9 @@
  * Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/parser/split_command.go and
  * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/instructions/bflag.go
  */
+import type { EscapeCharacter } from './directives.ts'
 import { SyntaxFault } from './dockerfile-error.ts'
-import { isSpace } from './go-text.ts'
+import { isSpace, trimSpaceLeft } from './go-text.ts'
 import { withSuggestion } from './suggest.ts'
 
 /** One flag: `--name=value`, or `--name` alone. Quotes and escapes are gone from the value. */
@@ -20,14 +21,23 @@ export interface FlagSplit {
   readonly rest: string
 }
 
-/** Takes the words that begin with `--` off the start of the arguments; `--` alone ends them. */
-export function extractFlags(line: string): FlagSplit {
+/**
+ * Takes the words that begin with `--` off the start of the arguments; `--` alone ends them. BuildKit goes through bytes
+ * here, not characters, so the bytes of a character beyond ASCII come out as characters of their own (0xa0 is a blank).
+ */
+export function extractFlags(line: string, escape: EscapeCharacter): FlagSplit {
+  if (!trimSpaceLeft(line).startsWith('--')) return { flags: [], rest: line }
+  const split = extractFromBytes(Buffer.from(line, 'utf8').toString('latin1'), escape)
+  return { flags: split.flags, rest: Buffer.from(split.rest, 'latin1').toString('utf8') }
+}
+
+function extractFromBytes(line: string, escape: EscapeCharacter): FlagSplit {
   const flags: string[] = []
   let position = 0
   while (position < line.length) {
     while (position < line.length && isSpace(line.charAt(position))) position++
     if (!line.startsWith('--', position)) return { flags, rest: line.slice(position) }
-    const { word, quoted, end } = readWord(line, position)
+    const { word, quoted, end } = readWord(line, position, escape)
     position = end
     if (word === '--') return { flags, rest: line.slice(position) }
     if (quoted || word !== '') flags.push(word)
@@ -35,11 +45,14 @@ export function extractFlags(line: string): FlagSplit {
   return { flags, rest: '' }
 }
 
-/** Reads one word; its quotes and escapes (always the backslash) are consumed. */
-function readWord(
-  line: string,
-  start: number,
-): { readonly word: string; readonly quoted: boolean; readonly end: number } {
+interface Word {
+  readonly word: string
+  readonly quoted: boolean
+  readonly end: number
+}
+
+/** Reads one word; its quotes and escapes are consumed. */
+function readWord(line: string, start: number, escape: EscapeCharacter): Word {
   let word = ''
   let quoted = false
   let quote: string | undefined
@@ -56,7 +69,7 @@ function readWord(
       quoted = true
       continue
     }
-    if (character === '\\') {
+    if (character === escape) {
       if (position + 1 === line.length) continue
       character = line.charAt(++position)
     }

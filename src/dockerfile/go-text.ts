@@ -4,25 +4,26 @@
  */
 
 // unicode.IsSpace: https://pkg.go.dev/unicode#IsSpace
-const SPACE = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
+const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
 
 /** Go's `unicode.IsSpace`. */
 export function isSpace(character: string): boolean {
-  return SPACE.test(character)
+  const code = character.charCodeAt(0)
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d) || (code >= 0x85 && OTHER_SPACE.test(character))
 }
 
 /** Go's `strings.TrimSpace`. */
 export function trimSpace(text: string): string {
   // No regular expression: `[…]+$` takes quadratic time on a long run of blanks in the middle.
   let end = text.length
-  while (end > 0 && SPACE.test(text.charAt(end - 1))) end--
+  while (end > 0 && isSpace(text.charAt(end - 1))) end--
   return trimSpaceLeft(text.slice(0, end))
 }
 
 /** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
 export function trimSpaceLeft(text: string): string {
   let start = 0
-  while (start < text.length && SPACE.test(text.charAt(start))) start++
+  while (start < text.length && isSpace(text.charAt(start))) start++
   return text.slice(start)
 }
 
@@ -74,11 +75,11 @@ export function rootedPath(text: string): string {
   return `/${parts.join('/')}`
 }
 
-/** Go's `strconv.Atoi`: undefined where it fails. Only values that can be a stage's index need be exact. */
-export function atoi(text: string): number | undefined {
+/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
+export function atoi(text: string): bigint | undefined {
   if (!/^[+-]?[0-9]+$/.test(text)) return undefined
   const value = BigInt(text.replace(/^\+/, ''))
-  return value >= -(2n ** 63n) && value < 2n ** 63n ? Number(value) : undefined
+  return value >= -(2n ** 63n) && value < 2n ** 63n ? value : undefined
 }
 
 /** Go's `strconv.ParseBool`. */

@@ -32,12 +32,22 @@ export interface Expansion {
   readonly unmatched: ReadonlySet<string>
 }
 
+/** A text that cannot be expanded, with the names that were not found up to there. */
+export class ExpansionFault extends SyntaxFault {
+  readonly unmatched: ReadonlySet<string>
+
+  constructor(message: string, unmatched: ReadonlySet<string>) {
+    super(message)
+    this.unmatched = unmatched
+  }
+}
+
 const PLAIN = /^[^$'"\\`<]*$/
 const NOTHING: ReadonlySet<string> = new Set()
 
 /**
  * Expands the variables and removes the quotes of a text; blanks stay.
- * @throws SyntaxFault `failed to process "…": …`
+ * @throws ExpansionFault `failed to process "…": …`
  */
 export function expandWord(text: string, variables: Variables, options: LexerOptions): Expansion {
   if (PLAIN.test(text)) return { text, matched: NOTHING, unmatched: NOTHING }
@@ -48,21 +58,20 @@ export function expandWord(text: string, variables: Variables, options: LexerOpt
 
 /**
  * The words of a text, split at blanks outside quotes after expansion.
- * @throws SyntaxFault `failed to process "…": …`
+ * @throws ExpansionFault `failed to process "…": …`
  */
 export function splitWords(text: string, variables: Variables, options: LexerOptions): readonly string[] {
   return new Lexer(text, variables, options).run().words
 }
 
+const END_AS_TEXT = '\ufffd' // what string(EOF) is in Go
+const SPECIAL = '@*#?-$!0'
+const MAX_NESTING = 400 // words in words recurse; Go's stack is larger, but nobody nests this deep in earnest
+
 interface Lexed {
   readonly result: string
   readonly words: readonly string[]
 }
-
-/** What string(EOF) is in Go: the text of BuildKit's message when a modifier is missing. */
-const END_AS_TEXT = '\ufffd'
-const SPECIAL = '@*#?-$!0'
-const MAX_NESTING = 400
 
 class Lexer {
   readonly matched = new Set<string>()
@@ -88,7 +97,7 @@ class Lexer {
       return this.#until(undefined, this.#rawEscapes)
     } catch (error) {
       if (!(error instanceof SyntaxFault)) throw error
-      throw new SyntaxFault(`failed to process ${goQuote(this.#source)}: ${error.message}`)
+      throw new ExpansionFault(`failed to process ${goQuote(this.#source)}: ${error.message}`, this.unmatched)
     }
   }
 
@@ -102,7 +111,6 @@ class Lexer {
 
   /** Reads up to and with `stop`, or to the end where there is none. */
   #until(stop: string | undefined, rawEscapes: boolean): Lexed {
-    // Nested words recurse; BuildKit's stack is larger than ours, but nobody nests this deep in earnest.
     if (++this.#depth > MAX_NESTING) throw new SyntaxFault('nested too deep')
     const outerRawEscapes = this.#rawEscapes
     this.#rawEscapes = rawEscapes

@@ -44,7 +44,7 @@ export function parseStatement(line: string, escape: EscapeCharacter, depth = 0)
   const [written = '', after = ''] = splitBlanks(text, 2)
   const upper = written.toUpperCase()
   const keyword = isKeyword(upper) ? upper : undefined
-  const { flags, rest: untrimmed } = extractFlags(after)
+  const { flags, rest: untrimmed } = extractFlags(after, escape)
   const rest = trimSpace(untrimmed)
   const statement = { keyword, written, text, flags, args: [], json: false, pairs: [], inner: undefined }
   return { ...statement, ...parseArguments(keyword, rest, escape, depth) }

@@ -41,21 +41,12 @@ function copySource({ from, line, endLine }: CopyInstruction, states: StateList,
   if (index !== undefined) return states.at(index)
   const stage = states.findName(from)
   if (stage !== undefined) return stage
-  if (changesWhenExpanded(from, escape)) {
+  if (expandWord(from, () => undefined, { escape }).text !== from) {
     throw new SyntaxFault(
       'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
     )
   }
   return { text: from, line, endLine }
-}
-
-function changesWhenExpanded(text: string, escape: EscapeCharacter): boolean {
-  try {
-    return expandWord(text, () => undefined, { escape }).text !== text
-  } catch (error) {
-    if (error instanceof SyntaxFault) return true
-    throw error
-  }
 }
 
 /** A mount without `from` takes `scratch` here, whatever its type: that is what makes a stage of that name a phantom. */

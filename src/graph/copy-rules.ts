@@ -27,11 +27,15 @@ export function checkTransfer({ keyword, sources, chmod, checksum }: Transfer): 
   }
 }
 
+// https://pkg.go.dev/github.com/tonistiigi/dchapes-mode (the grammar of chmod)
+const SYMBOLIC = /^[ugoa]*(?:[+\-=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[+\-=](?:[rwxXst]*|[ugo]))+)*$/
+
 /** Octal up to 07777, or a symbolic mode such as `u=rwX,go=rX`. */
 function checkChmod(chmod: string): void {
   if (chmod === '') return
   const octal = /^[0-7]+$/.test(chmod) && Number.parseInt(chmod, 8) <= 0o7777
-  if (octal || !/^[0-9]/.test(chmod)) return
+  if (octal || SYMBOLIC.test(chmod)) return
+  if (!/^[0-9]/.test(chmod)) throw new SyntaxFault('invalid syntax')
   throw new SyntaxFault(`invalid chmod parameter: '${chmod}'. it should be octal string and between 0 and 07777`)
 }
 

@@ -16,6 +16,7 @@ import type {
 import { expandWord, splitWords } from '../dockerfile/lexer.ts'
 import { parseMount, type Mount } from '../dockerfile/mount.ts'
 import type { Command } from './commands.ts'
+import { checkPort, checkSignal, checkVolume } from './config-rules.ts'
 import { checkTransfer } from './copy-rules.ts'
 import type { Environment } from './environment.ts'
 import { isGitSource, isHttpSource } from './git-source.ts'
@@ -194,7 +195,8 @@ class Dispatcher {
   /** Nothing can be mounted over the root. Where the base image sets the directory, only a missing target is certain. */
   #checkTarget(target: string): void {
     if (!target.startsWith('/') && target !== '' && this.workdir === undefined) return
-    const resolved = target.startsWith('/') ? rootedPath(target) : rootedPath(`${this.workdir ?? ''}/${target}`)
+    // An absolute target is not cleaned: `/x/..` passes.
+    const resolved = target.startsWith('/') ? target : rootedPath(`${this.workdir ?? ''}/${target}`)
     if (resolved === '/') throw new SyntaxFault(`invalid mount target ${goQuote('/')}`)
   }
 
@@ -212,15 +214,19 @@ class Dispatcher {
         return
       }
       case 'USER':
+        this.#expand(instruction.args[0] ?? '')
+        return
       case 'STOPSIGNAL':
+        checkSignal(this.#expand(instruction.args[0] ?? ''))
+        return
       case 'VOLUME':
-        for (const arg of instruction.args) this.#expand(arg)
+        instruction.args.map((arg) => this.#expand(arg)).forEach(checkVolume)
         return
-      case 'EXPOSE':
-        for (const arg of instruction.args) {
-          splitWords(arg, this.#options.environment.get, { escape: this.#options.escape })
-        }
+      case 'EXPOSE': {
+        const { environment, escape } = this.#options
+        instruction.args.flatMap((arg) => splitWords(arg, environment.get, { escape })).forEach(checkPort)
         return
+      }
       case 'CMD':
       case 'ENTRYPOINT':
       case 'HEALTHCHECK':

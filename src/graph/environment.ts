@@ -1,44 +1,43 @@
 /**
  * The variables of one stage while its instructions are gone through: what its base had, then each ARG and ENV. It is
- * built on the base's by reference, so that a chain of a thousand stages copies nothing.
+ * built on the base's by reference, so that long chains of stages neither copy everything nor look through everything.
  */
 import type { Variables } from '../dockerfile/lexer.ts'
 
 /** What BuildKit puts where an image sets no PATH. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** How long a chain of look-ups may get before it is copied into one table. */
-const MAX_DEPTH = 32
-
 export class Environment {
   readonly #parent: Environment | undefined
-  readonly #own = new Map<string, string>()
-  readonly #depth: number
+  readonly #own: Map<string, string>
+  #compact: Environment | undefined
 
-  private constructor(parent: Environment | undefined) {
+  private constructor(parent: Environment | undefined, own = new Map<string, string>()) {
     this.#parent = parent
-    this.#depth = parent === undefined ? 0 : parent.#depth + 1
+    this.#own = own
   }
 
   /** Of a stage based on an image, or on nothing. */
   static initial(): Environment {
-    const environment = new Environment(undefined)
-    environment.set('PATH', DEFAULT_PATH)
-    return environment
+    return new Environment(undefined, new Map([['PATH', DEFAULT_PATH]]))
   }
 
-  /** Of a stage based on the stage that ends with this one. */
+  /** Of a stage based on the stage that ends with this one; nothing may be set here afterwards. */
   child(): Environment {
-    if (this.#own.size === 0 && this.#parent !== undefined) return this.#parent.child()
-    if (this.#depth < MAX_DEPTH) return new Environment(this)
-    const copy = new Environment(undefined)
-    this.#copyTo(copy)
-    return copy
+    this.#compact ??= this.#compacted()
+    return new Environment(this.#compact)
   }
 
-  #copyTo(other: Environment): void {
-    if (this.#parent !== undefined) this.#parent.#copyTo(other)
-    for (const [name, value] of this.#own) other.set(name, value)
+  /** The same variables in layers that at least double in size downwards: few to look through, little to copy. */
+  #compacted(): Environment {
+    if (this.#own.size === 0 && this.#parent !== undefined) return this.#parent
+    let parent = this.#parent
+    let own = this.#own
+    while (parent !== undefined && parent.#own.size < 2 * own.size) {
+      own = new Map([...parent.#own, ...own])
+      parent = parent.#parent
+    }
+    return own === this.#own ? this : new Environment(parent, own)
   }
 
   set(name: string, value: string): void {

@@ -26,7 +26,7 @@ const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-const OS_TEXT = '^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.-]*)((?:\\+[A-Za-z0-9_.-]+)*)\\))?$'
+const OS_TEXT = '^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$'
 const PART_TEXT = '^[A-Za-z0-9_.-]+$'
 const OS = new RegExp(OS_TEXT)
 const PART = new RegExp(PART_TEXT)

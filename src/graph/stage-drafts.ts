@@ -5,7 +5,7 @@
  */
 import { SyntaxFault } from '../dockerfile/dockerfile-error.ts'
 import type { Dockerfile, FromInstruction, StageBlock } from '../dockerfile/instructions.ts'
-import { expandWord, type Expansion } from '../dockerfile/lexer.ts'
+import { expandWord, ExpansionFault, type Expansion } from '../dockerfile/lexer.ts'
 import { suggestion } from '../dockerfile/suggest.ts'
 import type { Command } from './commands.ts'
 import type { NamedContexts } from './contexts.ts'
@@ -71,9 +71,14 @@ function draftStage(
     }
   }
   const expand = (text: string): Expansion => {
-    const expansion = expandWord(text, (name) => context.args.values.get(name), { escape: dockerfile.escape })
-    expansions.push(expansion)
-    return expansion
+    try {
+      const expansion = expandWord(text, (name) => context.args.values.get(name), { escape: dockerfile.escape })
+      expansions.push(expansion)
+      return expansion
+    } catch (error) {
+      if (error instanceof ExpansionFault) expansions.push({ text: '', matched: new Set(), unmatched: error.unmatched })
+      throw error
+    }
   }
   const fromText = attempt(() => expandBase(from.base, expand)) ?? from.base
   const baseBroken = state.broken

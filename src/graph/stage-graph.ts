@@ -16,7 +16,7 @@ export type StageSource =
  * How a stage needs something beside its base. `onbuild-*`: through a trigger of its base stage or image.
  * `mount-phantom`: a stage is called `scratch`, and BuildKit takes it for the source of every mount without one.
  */
-export type NeedVia = 'copy' | 'mount' | 'onbuild-copy' | 'onbuild-mount' | 'mount-phantom'
+export type NeedVia = 'from' | 'copy' | 'mount' | 'onbuild-copy' | 'onbuild-mount' | 'mount-phantom'
 
 export interface StageNeed {
   readonly via: NeedVia

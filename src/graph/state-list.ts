@@ -36,8 +36,8 @@ export class StateList {
   }
 
   /** @throws SyntaxFault where there is no such state */
-  at(index: number): State {
-    const state = this.#states[index]
+  at(index: bigint): State {
+    const state = index < 0n ? undefined : this.#states[Number(index)]
     if (state === undefined) throw new SyntaxFault(`invalid stage index ${index}`)
     return state
   }
