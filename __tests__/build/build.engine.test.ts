@@ -6,7 +6,8 @@ import { diskUsageArgs, runDocker } from '../../src/build/buildx.ts'
 import { bytesOnDisk, readDiskUsage } from '../../src/build/du.ts'
 import { progressLog } from '../../src/build/progress-log.ts'
 import { sourcePolicy, type ImageRule } from '../../src/build/source-policy.ts'
-import type { StageLayout } from '../../src/build/stage-layout.ts'
+import { layoutOf } from '../../src/build/stage-layout.ts'
+import { parseDockerfile } from '../../src/dockerfile/parse.ts'
 import { startRegistry } from '../support/registry.ts'
 import { docker, manifestDigest, rigRegistry, standIns, workspace, type Workspace } from '../support/engine.ts'
 
@@ -17,7 +18,6 @@ interface Run {
 
 interface RunOptions {
   readonly images?: readonly ImageRule[]
-  readonly stages?: readonly StageLayout[]
   readonly mask?: (text: string) => string
   readonly signal?: AbortSignal
   readonly onLine?: (line: string) => void
@@ -42,7 +42,7 @@ async function run(space: Workspace, request: Partial<BuildRequest>, options: Ru
     {
       builder: undefined,
       policy: sourcePolicy(options.images ?? (await standIns('alpine:3.22'))),
-      stages: options.stages ?? [],
+      stages: layoutOf(parseDockerfile(await readFile(space.path('Dockerfile'), 'utf8'))),
       file: 'Dockerfile',
       mask: options.mask ?? ((text) => text),
       log: progressLog({ write, now: Date.now }),
@@ -85,13 +85,8 @@ describe('one bake run', () => {
         `RUN echo debug ${mark}`,
       ].join('\n'),
     })
-    const stages: readonly StageLayout[] = [
-      { index: 0, name: 'base', from: at(1), counted: [at(2)] },
-      { index: 1, name: 'prod', from: at(3), counted: [at(4, 5)] },
-      { index: 2, name: 'debug', from: at(6), counted: [at(7)] },
-    ]
     const targets = [target('prod'), target('debug')]
-    const { outcome, log } = await run(space, { targets }, { stages })
+    const { outcome, log } = await run(space, { targets })
     const { steps } = built(outcome)
     const shared = steps.filter((step) => step.text === `RUN echo shared ${mark}`)
     expect(shared).toHaveLength(1)
@@ -101,7 +96,7 @@ describe('one bake run', () => {
     const prod = steps.find((step) => step.text.includes('/dev/urandom'))
     expect(prod).toMatchObject({ status: 'done', stage: 1, source: at(4, 5), targets: ['prod'] })
 
-    const again = await run(space, { targets }, { stages })
+    const again = await run(space, { targets })
     const instructions = built(again.outcome).steps.filter((step) => step.text.startsWith('RUN'))
     expect(instructions.map((step) => step.status)).toEqual(['cached', 'cached', 'cached'])
 

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BuildProgress, type ProgressListener } from '../../src/build/progress.ts'
 import { rawJsonReader } from '../../src/build/rawjson.ts'
-import type { StageLayout } from '../../src/build/stage-layout.ts'
+import { layoutOf, type StageLayout } from '../../src/build/stage-layout.ts'
+import { parseDockerfile } from '../../src/dockerfile/parse.ts'
 
 export async function readFixture(name: string): Promise<string> {
   return await readFile(join(import.meta.dirname, 'fixtures', name), 'utf8')
@@ -43,18 +44,42 @@ export function replay(recording: string, options: ReplayOptions): Replay {
 }
 
 /** The Dockerfile of the recording `two-targets`. */
-export const TWO_TARGETS: readonly StageLayout[] = [
-  { index: 0, name: 'builder', from: at(1), counted: [at(2), at(3), at(4), at(6)] },
-  { index: 1, name: 'test', from: at(8), counted: [at(9)] },
-  { index: 2, name: 'prod', from: at(11), counted: [at(12), at(13, 14)] },
-]
+export const TWO_TARGETS = layout(
+  `
+FROM 127.0.0.1:5577/library/alpine:3.22 AS builder
+WORKDIR /src
+COPY f.txt .
+RUN echo "héllo 1"; printf '::error::boo\\n##[error]boo\\n'; sleep 1; head -c 100000 /dev/urandom > /out
+ENV X=1
+RUN cp /out /out2
+
+FROM builder AS test
+RUN echo testing
+
+FROM 127.0.0.1:5577/library/alpine:3.22 AS prod
+COPY --from=builder /out /out
+RUN echo prod && \\
+    echo two
+`,
+)
 
 /** The Dockerfile of the recording `failing-run`. */
-export const FAILING_RUN: readonly StageLayout[] = [
-  { index: 0, name: 'base', from: at(1), counted: [at(2, 4)] },
-  { index: 1, name: 'a', from: at(5), counted: [at(6)] },
-  { index: 2, name: 'slow', from: at(7), counted: [at(8)] },
-]
+export const FAILING_RUN = layout(
+  `
+FROM 127.0.0.1:5577/library/alpine:3.22 AS base
+RUN echo one && \\
+    sleep 1; echo last words >&2; \\
+    exit 3
+FROM base AS a
+RUN true
+FROM 127.0.0.1:5577/library/alpine:3.22 AS slow
+RUN echo 1; sleep 30
+`,
+)
+
+export function layout(dockerfile: string): readonly StageLayout[] {
+  return layoutOf(parseDockerfile(dockerfile.trimStart()))
+}
 
 export function at(line: number, endLine = line): { readonly line: number; readonly endLine: number } {
   return { line, endLine }

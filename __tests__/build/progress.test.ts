@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { summarize, summaryLines } from '../../src/build/progress-summary.ts'
 import type { Step } from '../../src/build/progress.ts'
-import { FAILING_RUN, TWO_TARGETS, at, readFixture, replay } from './fixtures.ts'
+import { FAILING_RUN, TWO_TARGETS, at, layout, readFixture, replay } from './fixtures.ts'
 
 function find(steps: readonly Step[], text: string): Step {
   const step = steps.find((candidate) => candidate.text.startsWith(text))
@@ -61,7 +61,7 @@ describe('the model of a build', () => {
   test('reads places with padding and platforms, and what was pushed', async () => {
     const { progress } = replay(await readFixture('two-platforms-push.rawjson'), {
       targets: ['long'],
-      stages: [{ index: 0, name: undefined, from: at(1), counted: Array.from({ length: 11 }, (_, i) => at(i + 2)) }],
+      stages: layout(['FROM x', ...Array.from({ length: 11 }, (_, i) => `COPY f.txt /f${i + 1}`)].join('\n')),
     })
     const step = progress.steps().find(({ platform, place }) => platform === 'linux/arm64' && place === 2)
     expect(step).toMatchObject({ text: 'COPY f.txt /f1', total: 12, stage: 0, source: at(2), stageName: undefined })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { locate } from '../../src/build/stage-layout.ts'
 import { readVertexName } from '../../src/build/vertex-name.ts'
-import { at } from './fixtures.ts'
+import { at, layout } from './fixtures.ts'
 
 const nothing = { target: undefined, platform: undefined, stage: undefined, place: undefined, total: undefined }
 const instruction = (more: object): object => ({ ...nothing, kind: 'stage', ...more })
@@ -58,10 +58,19 @@ describe('names of build steps', () => {
 })
 
 describe('the lines of a step', () => {
-  const stages = [
-    { index: 0, name: 'builder', from: at(1), counted: [at(2), at(3, 5)] },
-    { index: 1, name: undefined, from: at(7), counted: [at(8)] },
-  ]
+  const stages = layout(`FROM a AS builder
+WORKDIR /x
+RUN one && \\
+  two $X \\
+  three
+
+FROM b
+COPY x y
+FROM c AS twice
+RUN same
+RUN other $X
+RUN same
+`)
   test.each([
     ['[builder 1/3] FROM x', { stage: 0, source: at(1) }],
     ['[builder 2/3] WORKDIR /x', { stage: 0, source: at(2) }],
@@ -73,6 +82,12 @@ describe('the lines of a step', () => {
     ['[builder 4/5] WORKDIR /x', { stage: 0, source: at(2) }],
     ['[internal] load metadata', undefined],
     ['[gone 1/1] RUN x', undefined],
+    ['[twice 2/4] RUN same', { stage: 2, source: at(10) }],
+    ['[twice 3/4] RUN other value', { stage: 2, source: at(11) }],
+    ['[twice 4/4] RUN same', { stage: 2, source: at(12) }],
+    // An ONBUILD ENV counts in the total, but has no place: the text tells.
+    ['[builder 2/4] WORKDIR /x', { stage: 0, source: at(2) }],
+    ['[builder 3/4] RUN one &&   two $X   three', { stage: 0, source: at(3, 5) }],
   ])('%s', (name, expected) => {
     expect(locate(readVertexName(name, ['x']), stages)).toEqual(expected)
   })

@@ -90,6 +90,7 @@ async function runOnce(docker: Docker, request: BuildRequest, options: BuildOpti
     result = await bake(docker, request, bakeOptions)
   } finally {
     clearInterval(timer)
+    progress?.end()
     log.finish()
   }
   const steps = progress?.steps() ?? []

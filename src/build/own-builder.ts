@@ -2,8 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError, type Problem } from '../errors.ts'
-import { bootstrapArgs, createArgs, removeArgs, runDocker, type Docker } from './buildx.ts'
-import type { BuilderDecision } from './builder.ts'
+import { decideBuilder, type BuilderDecision, type BuilderNeeds } from './builder.ts'
+import { bootstrapArgs, createArgs, listBuilders, removeArgs, runDocker, type Docker } from './buildx.ts'
+import type { DockerFacts } from './docker-facts.ts'
 
 /** The builder to build with, ready. */
 export interface ReadyBuilder {
@@ -19,6 +20,30 @@ export interface PrepareOptions {
   /** A directory for a short-lived copy of `buildkitd.toml`. */
   readonly tempRoot: string
   readonly signal?: AbortSignal | undefined
+}
+
+export interface ChooseOptions extends PrepareOptions {
+  readonly facts: DockerFacts
+  readonly named: string | undefined
+  readonly needs: BuilderNeeds
+  /** Tells this job from every other on the same machine. */
+  readonly job: string
+}
+
+/**
+ * Asks docker for its builders, decides, and makes the decided one ready.
+ * @throws UserError as `decideBuilder` and `prepareBuilder` do.
+ */
+export async function chooseBuilder(docker: Docker, options: ChooseOptions): Promise<ReadyBuilder> {
+  const decision = decideBuilder({
+    named: options.named,
+    builders: await listBuilders(docker),
+    containerdStore: options.facts.containerdStore,
+    engineIsLocal: /^(?:unix:|$)/.test(docker.env['DOCKER_HOST'] ?? ''),
+    needs: options.needs,
+    job: options.job,
+  })
+  return await prepareBuilder(docker, decision, options)
 }
 
 /**

@@ -102,9 +102,8 @@ export class BuildProgress {
     const listener = this.#options.listener
     for (const vertex of events.vertexes) {
       const record = this.#take(vertex)
-      const step = this.#step(record)
       if (vertex.completedMs !== undefined) record.output.end()
-      listener?.onStep?.(step)
+      listener?.onStep?.(this.#step(record))
     }
     for (const status of events.statuses) {
       const [, reference, digest] = /^pushing manifest for (\S+)@(sha256:[0-9a-f]{64})$/.exec(status.id) ?? []
@@ -114,6 +113,11 @@ export class BuildProgress {
     }
     for (const log of events.logs) this.#records.get(log.vertex)?.output.push(log.stream, log.data)
     for (const warning of events.warnings) this.#warnings.set(`${warning.line ?? ''}:${warning.text}`, warning)
+  }
+
+  /** The stream has ended: what a step printed without a line end is a line, too. */
+  end(): void {
+    for (const record of this.#records.values()) record.output.end()
   }
 
   /** Every step, in the order in which BuildKit named them. */

@@ -1,7 +1,8 @@
 /**
- * From the name of a build step to its lines in the Dockerfile. Counting is from the end of the stage: triggers of an
- * ONBUILD base stand before the stage's own instructions, and BuildKit counts them too.
+ * From the name of a build step to its lines in the Dockerfile. Progress tells no lines, only the stage, the
+ * instruction's text (variables filled in) and its place among those of its stage that BuildKit counts.
  */
+import type { Dockerfile } from '../dockerfile/instructions.ts'
 import type { VertexName } from './vertex-name.ts'
 
 /** Lines of the Dockerfile, 1-based and inclusive. */
@@ -10,15 +11,20 @@ export interface SourceLines {
   readonly endLine: number
 }
 
-/** What this needs to know of a stage; the parsed Dockerfile has it. */
+export interface CountedInstruction extends SourceLines {
+  /** As written, continuations joined. */
+  readonly text: string
+}
+
+/** What this needs to know of a stage. */
 export interface StageLayout {
   readonly index: number
   /** Lower-cased; undefined where the stage has none. */
   readonly name: string | undefined
   /** Its FROM instruction. */
   readonly from: SourceLines
-  /** Its RUN, COPY, ADD and WORKDIR instructions in order: those that BuildKit counts. */
-  readonly counted: readonly SourceLines[]
+  /** The instructions that BuildKit counts, in order. */
+  readonly counted: readonly CountedInstruction[]
 }
 
 export interface Location {
@@ -26,21 +32,49 @@ export interface Location {
   readonly source: SourceLines
 }
 
+/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (cmdTotal) */
+const COUNTED = new Set(['RUN', 'COPY', 'ADD', 'WORKDIR'])
+
+/** The layout of a parsed Dockerfile. */
+export function layoutOf(dockerfile: Dockerfile): readonly StageLayout[] {
+  return dockerfile.stages.map(({ from, instructions }, index) => ({
+    index,
+    name: from.name,
+    from: { line: from.line, endLine: from.endLine },
+    counted: instructions
+      .filter((instruction) => COUNTED.has(instruction.keyword))
+      .map(({ line, endLine, text }) => ({ line, endLine, text })),
+  }))
+}
+
 /** Where a step stands; undefined when it belongs to no stage. */
 export function locate(name: VertexName, stages: readonly StageLayout[]): Location | undefined {
-  if (name.kind !== 'stage' || name.place === undefined || name.total === undefined) return undefined
+  if (name.kind !== 'stage') return undefined
   const stage = findStage(name.stage, stages)
   if (stage === undefined) return undefined
-  const fromEnd = name.total - name.place
-  const own = name.text.startsWith('FROM ') ? undefined : stage.counted[stage.counted.length - 1 - fromEnd]
-  return { stage: stage.index, source: own ?? stage.from }
+  const { line, endLine } = name.text.startsWith('FROM ') ? stage.from : (instructionOf(name, stage) ?? stage.from)
+  return { stage: stage.index, source: { line, endLine } }
+}
+
+/**
+ * The place is counted from the end: triggers of an ONBUILD base stand before the stage's own instructions. The text
+ * goes first all the same, since BuildKit counts every trigger in the total, but not every one in the places.
+ */
+function instructionOf({ text, place = 0, total = 0 }: VertexName, stage: StageLayout): SourceLines | undefined {
+  const placed = stage.counted[stage.counted.length - 1 - (total - place)]
+  const same = stage.counted.filter((instruction) => words(instruction.text) === words(text))
+  return same.find((instruction) => instruction === placed) ?? same[0] ?? placed
 }
 
 /** A stage by the name that BuildKit gives it; of stages with the same name the last counts, as in BuildKit. */
-export function findStage(name: string | undefined, stages: readonly StageLayout[]): StageLayout | undefined {
+function findStage(name: string | undefined, stages: readonly StageLayout[]): StageLayout | undefined {
   if (name === undefined) return stages.length === 1 ? stages[0] : undefined
   const named = stages.findLast((stage) => stage.name === name.toLowerCase())
   if (named !== undefined) return named
   const [, index] = /^stage-(\d+)$/.exec(name) ?? []
   return index === undefined ? undefined : stages.find((stage) => stage.index === Number(index))
+}
+
+function words(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
 }
