@@ -40,7 +40,11 @@ const KILL_AFTER_MS = 10_000
  * Runs a program to its end and never rejects for a non-zero exit: the caller reads `code`.
  * @throws ProgramMissingError when the program cannot be started.
  */
-export async function runProcess(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function runProcess(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   return await new Promise<RunResult>((resolve, reject) => {
     const child = spawn(program, args, {
       env: options.env ?? process.env,

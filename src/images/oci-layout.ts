@@ -6,10 +6,12 @@ import { open, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import {
   digestOf,
+  type ImageConfig,
   type IndexEntry,
   type Manifest,
   ManifestError,
   MAX_MANIFEST_BYTES,
+  parseImageConfig,
   parseManifest,
 } from './manifest.ts'
 import { digestFault } from './reference.ts'
@@ -42,6 +44,14 @@ export async function resolveOciLayout(
   return await resolvePlatform(await fetch(digest), { subject, platform: options.platform, fetch })
 }
 
+/**
+ * The config of an image in a layout (of `ResolvedImage.configDigest`).
+ * @throws RegistryError
+ */
+export async function readOciConfig(path: string, configDigest: string): Promise<ImageConfig> {
+  return await new OciLayout(path).config(configDigest)
+}
+
 class OciLayout {
   readonly #path: string
   constructor(path: string) {
@@ -59,17 +69,31 @@ class OciLayout {
   }
 
   async manifest(digest: string): Promise<FetchedManifest> {
+    const bytes = await this.#blob(digest)
+    return { digest, manifest: this.#parse(bytes) }
+  }
+
+  async config(digest: string): Promise<ImageConfig> {
+    const bytes = await this.#blob(digest)
+    return this.#guarded(() => parseImageConfig(bytes))
+  }
+
+  async #blob(digest: string): Promise<Buffer> {
     const fault = digestFault(digest)
     if (fault !== undefined) throw this.#fault('bad-answer', fault)
     const bytes = await this.#read(['blobs', ...digest.split(':')])
     if (digestOf(bytes, digest) !== digest)
       throw this.#fault('bad-answer', `the blob ${digest} is not what its digest says`)
-    return { digest, manifest: this.#parse(bytes) }
+    return bytes
   }
 
   #parse(bytes: Buffer): Manifest {
+    return this.#guarded(() => parseManifest(bytes, undefined))
+  }
+
+  #guarded<T>(parse: () => T): T {
     try {
-      return parseManifest(bytes, undefined)
+      return parse()
     } catch (error) {
       if (error instanceof ManifestError) throw this.#fault('bad-answer', error.message)
       throw error

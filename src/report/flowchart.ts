@@ -124,6 +124,8 @@ function draw(input: FlowchartInput, needed: readonly number[]): { nodes: readon
 
 function edgeLabel(via: NeedVia): string {
   switch (via) {
+    case 'from':
+      return 'from'
     case 'copy':
       return 'copy'
     case 'mount':

@@ -1,0 +1,148 @@
+/**
+ * What is known of the external images of a build: what each is mapped to, the digest that its registry answered, and
+ * of base images the layers and the configuration. Ties the Dockerfile's names to `src/images/`.
+ */
+import { resolve } from 'node:path'
+import type { Problem } from './errors.ts'
+import { externalImages } from './graph/reachability.ts'
+import type { StageGraph } from './graph/stage-graph.ts'
+import type { ImageSource } from './images/image-source.ts'
+import type { ImageConfig } from './images/manifest.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
+import { RegistryError } from './images/registry-error.ts'
+import type { ResolvedImage } from './images/resolve-image.ts'
+import type { ExternalImageInput } from './inputs.ts'
+import type { ImagePin } from './plan/plan.ts'
+
+export interface CatalogOptions {
+  readonly client: RegistryClient
+  /** What relative paths of OCI layouts count from. */
+  readonly workspace: string
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A base image for one platform. */
+export interface BaseImage {
+  readonly resolved: ResolvedImage
+  readonly config: ImageConfig
+}
+
+export interface CatalogEntry {
+  /** Normalised, as the Dockerfile names it. */
+  readonly image: string
+  readonly source: ImageSource
+  /** As the user wrote the mapping; undefined where there is none. */
+  readonly mapped: string | undefined
+  /** Undefined where it could not be looked up; then `problem` tells why. */
+  readonly digest: string | undefined
+  readonly problem: Problem | undefined
+  /** 1-based line where the Dockerfile names it first. */
+  readonly line: number | undefined
+}
+
+/** The external images of one build; filled by `lookUp`, each image once. */
+export class ImageCatalog {
+  readonly #options: CatalogOptions
+  readonly #mappings: ReadonlyMap<string, ImageSource>
+  readonly #entries = new Map<string, CatalogEntry>()
+  readonly #bases = new Map<string, BaseImage>()
+
+  constructor(mappings: readonly ExternalImageInput[], options: CatalogOptions) {
+    this.#options = options
+    this.#mappings = new Map(mappings.map(({ name, source }) => [name, source]))
+  }
+
+  /** Looks up what these stages name and is not known yet, side by side. Never rejects for a registry's answer. */
+  async lookUp(graph: StageGraph, stages: readonly number[], platforms: readonly string[]): Promise<void> {
+    const wanted = externalImages(graph, stages)
+    const unknown = wanted.filter(({ image }) => !this.#entries.has(image))
+    await Promise.all(
+      unknown.map(async ({ image, uses, platforms: usedFor }) => {
+        const isBase = uses.some((use) => use.via === 'from')
+        const entry = await this.#lookUpImage(image, isBase ? [...new Set([...usedFor, ...platforms])] : [])
+        this.#entries.set(image, { ...entry, line: uses[0]?.line })
+      }),
+    )
+  }
+
+  entries(): readonly CatalogEntry[] {
+    return [...this.#entries.values()]
+  }
+
+  pinOf(image: string): ImagePin {
+    const entry = this.#entries.get(image)
+    const source = this.#mappings.get(image)
+    return { digest: entry?.digest, mapped: source === undefined ? undefined : sourceText(source) }
+  }
+
+  /** The base image for a platform; undefined where it could not be looked up. */
+  baseOf(image: string, platform: string): BaseImage | undefined {
+    return this.#bases.get(`${platform} ${image}`)
+  }
+
+  /** ONBUILD triggers of an image; undefined where they are not known. */
+  triggersOf(image: string, platform: string): readonly string[] | undefined {
+    return this.baseOf(image, platform)?.config.onBuild
+  }
+
+  /** Where the bytes of an image come from. */
+  sourceOf(image: string): ImageSource {
+    return this.#mappings.get(image) ?? { kind: 'registry', ref: image }
+  }
+
+  /** Mappings for images that the Dockerfile does not name: mostly a misspelled name. */
+  unusedMappings(): readonly string[] {
+    return [...this.#mappings.keys()].filter((name) => !this.#entries.has(name))
+  }
+
+  async #lookUpImage(image: string, basePlatforms: readonly string[]): Promise<Omit<CatalogEntry, 'line'>> {
+    const source = this.sourceOf(image)
+    const mapped = this.#mappings.has(image) ? sourceText(source) : undefined
+    try {
+      const digest = await this.#digest(image, source, basePlatforms)
+      return { image, source, mapped, digest, problem: undefined }
+    } catch (error) {
+      this.#options.signal?.throwIfAborted()
+      const problem: Problem =
+        error instanceof RegistryError
+          ? { message: error.message, mend: error.mend }
+          : { message: `${image} could not be looked up: ${error instanceof Error ? error.message : String(error)}.` }
+      return { image, source, mapped, digest: undefined, problem }
+    }
+  }
+
+  async #digest(image: string, source: ImageSource, basePlatforms: readonly string[]): Promise<string> {
+    const { client, workspace, signal } = this.#options
+    if (source.kind === 'oci-layout') {
+      const layout = { ...source, path: resolve(workspace, source.path) }
+      const found = await Promise.all(
+        basePlatforms.map(async (platform) => {
+          const resolved = await resolveOciLayout(layout, { platform })
+          const config = await readOciConfig(layout.path, resolved.configDigest)
+          this.#bases.set(`${platform} ${image}`, { resolved, config })
+          return resolved.digest
+        }),
+      )
+      return found[0] ?? (await resolveOciLayout(layout, { platform: 'linux/amd64' })).digest
+    }
+    if (basePlatforms.length === 0) return await client.resolveDigest(source.ref, { signal })
+    const digests = await Promise.all(
+      basePlatforms.map(async (platform) => {
+        const resolved = await client.resolveImage(source.ref, { platform, signal })
+        const config = await client.fetchConfig(source.ref, resolved.configDigest, { signal })
+        this.#bases.set(`${platform} ${image}`, { resolved, config })
+        return resolved.digest
+      }),
+    )
+    return digests[0] ?? (await client.resolveDigest(source.ref, { signal }))
+  }
+}
+
+/** A mapping as text, as the plan shows it. */
+export function sourceText(source: ImageSource): string {
+  if (source.kind === 'registry') return source.ref
+  const tag = source.tag === undefined ? '' : `:${source.tag}`
+  const digest = source.digest === undefined ? '' : `@${source.digest}`
+  return `oci-layout://${source.path}${tag}${digest}`
+}

@@ -1,0 +1,97 @@
+/** The action's outputs: the only writer. */
+import type { Matrix } from './plan/matrix.ts'
+import { serializePlan, type Plan } from './plan/plan.ts'
+import type { TargetSizes } from './measure/sizes.ts'
+import type { Runner } from './runner.ts'
+
+/** Every output of `action.yml`; a test ties the two together. */
+export const OUTPUT_NAMES = [
+  'plan',
+  'matrix',
+  'changed',
+  'unchanged',
+  'any-changed',
+  'images',
+  'sizes',
+  'metadata',
+  'digest',
+  'imageid',
+  'comment-url',
+  'baseline-sha',
+] as const
+export type OutputName = (typeof OUTPUT_NAMES)[number]
+
+/** One built target, as the `images` output shows it. */
+export interface BuiltImage {
+  readonly target: string
+  readonly tags: readonly string[]
+  /** Digest of what was published (pushed, loaded or written); undefined when nothing was. */
+  readonly digest: string | undefined
+  /** Digest of the image config. */
+  readonly imageId: string | undefined
+  readonly sizes: TargetSizes | undefined
+}
+
+export function writePlanOutputs(runner: Runner, plan: Plan, matrix: Matrix): void {
+  const write = outputWriter(runner)
+  const { text, cut } = serializePlan(plan)
+  if (cut)
+    runner.notice(
+      'The plan is over 1 MB, GitHub’s limit for outputs: the `plan` output keeps the targets without the stages.',
+    )
+  const named = (status: 'changed' | 'unchanged'): readonly string[] =>
+    plan.targets.filter((target) => target.status === status).map((target) => target.name)
+  write('plan', text)
+  write('matrix', JSON.stringify(matrix))
+  write('changed', JSON.stringify(named('changed')))
+  write('unchanged', JSON.stringify(named('unchanged')))
+  write('any-changed', String(named('changed').length > 0))
+}
+
+export function writeBuildOutputs(
+  runner: Runner,
+  images: readonly BuiltImage[],
+  metadata: Readonly<Record<string, unknown>>,
+): void {
+  const write = outputWriter(runner)
+  write('images', JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))))
+  write(
+    'sizes',
+    JSON.stringify({
+      version: 1,
+      targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes)])),
+    }),
+  )
+  write('metadata', JSON.stringify(metadata, undefined, 2))
+  const [only] = images
+  if (images.length === 1 && only !== undefined) {
+    write('digest', only.digest ?? '')
+    write('imageid', only.imageId ?? '')
+  }
+}
+
+function outputWriter(runner: Runner): (name: OutputName, value: string) => void {
+  return (name, value) => {
+    runner.setOutput(name, value)
+  }
+}
+
+function imageEntry(image: BuiltImage): Record<string, unknown> {
+  return {
+    tags: image.tags,
+    digest: image.digest ?? null,
+    imageid: image.imageId ?? null,
+    sizes: sizesEntry(image.sizes),
+  }
+}
+
+/** Sizes by platform; `baseline` and `delta` stay null until there is something to compare with. */
+function sizesEntry(sizes: TargetSizes | undefined): Record<string, unknown> {
+  if (sizes === undefined) return {}
+  return Object.fromEntries(
+    sizes.platforms.map((entry) => [
+      entry.platform,
+      { transfer: entry.transfer, unpacked: entry.unpacked, baseline: null, delta: null },
+    ]),
+  )
+}

@@ -1,0 +1,201 @@
+/**
+ * From the Dockerfile's text to the plan: parse, resolve, look up images, choose targets. Asks registries, never an
+ * engine. Everything wrong is told at once, at its file and line.
+ */
+import { relative } from 'node:path'
+import { IgnoreMatcher } from './context/ignore-matcher.ts'
+import { ignoreFileFor } from './context/ignore-file.ts'
+import { missingSources } from './context/missing-sources.ts'
+import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
+import type { Dockerfile } from './dockerfile/instructions.ts'
+import { parseDockerfile } from './dockerfile/parse.ts'
+import { UserError, type Problem } from './errors.ts'
+import { mergeGraphs } from './graph/merge.ts'
+import { errorsFor, stagesOfAll } from './graph/reachability.ts'
+import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
+import type { StageGraph } from './graph/stage-graph.ts'
+import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
+import type { Inputs } from './inputs.ts'
+import { matrixOf, type Matrix } from './plan/matrix.ts'
+import { makePlan, type Plan } from './plan/plan.ts'
+import { assignTags } from './plan/target-tags.ts'
+import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
+import type { Project } from './project.ts'
+
+export interface Planned {
+  readonly dockerfile: Dockerfile
+  readonly graph: StageGraph
+  readonly platforms: readonly string[]
+  readonly targets: readonly RequestedTarget[]
+  readonly tagsOf: ReadonlyMap<string, readonly string[]>
+  readonly images: ImageCatalog
+  readonly plan: Plan
+  readonly matrix: Matrix
+  readonly warnings: readonly Problem[]
+}
+
+export interface PlanningOptions extends CatalogOptions {
+  /** The platform of the machine that builds, where `platforms` names none. */
+  readonly hostPlatform: string
+}
+
+/**
+ * Plans the build.
+ * @throws UserError with every problem of the Dockerfile, the targets and the tags.
+ */
+export async function planBuild(inputs: Inputs, project: Project, options: PlanningOptions): Promise<Planned> {
+  const file = project.dockerfileName
+  const platforms = inputs.platforms.length > 0 ? inputs.platforms : [options.hostPlatform]
+  const dockerfile = parseDockerfile(project.dockerfileText)
+  const resolver = resolverOf(dockerfile, inputs, { platforms, hostPlatform: options.hostPlatform })
+
+  const first = resolver({ targets: [undefined], onBuildOf: () => undefined })
+  const draft = graphOrThrow(first, file)
+  const chosen = chooseTargets(draft, inputs.targets, file)
+  const tags = assignTags(chosen.targets, inputs.tags)
+  const problems = [...chosen.problems, ...tags.problems]
+  if (problems.length > 0) throw new UserError([...dockerfileProblems(first, draft, [], file), ...problems])
+
+  const stageIndexes = chosen.targets.map((target) => target.stage)
+  const images = new ImageCatalog(inputs.externalImages, options)
+  await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms)
+
+  // Triggers in base images may add edges, and a FROM may depend on the target: now both are known.
+  const names = chosen.targets.map((target) => target.stageName)
+  const dependsOnTarget = first.some((resolution) => resolution.dependsOnTarget)
+  const second = resolver({
+    targets: dependsOnTarget ? names : [undefined],
+    triggersFor: names.map((name) => name ?? ''),
+    onBuildOf: (image, platform) => images.triggersOf(image, platform),
+  })
+  const graph = graphOrThrow(second, file)
+  await images.lookUp(graph, stagesOfAll(graph, stageIndexes), platforms)
+  const found = dockerfileProblems(second, graph, stageIndexes, file)
+  const missing = await missingFiles(project, graph, stageIndexes)
+  if (found.length + missing.errors.length > 0) throw new UserError([...found, ...missing.errors])
+
+  const plan = makePlan({
+    file,
+    platforms,
+    graph,
+    targets: chosen.targets,
+    tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
+    pinOf: (image) => images.pinOf(image),
+    requested: requestedReason(inputs),
+  })
+  return {
+    dockerfile,
+    graph,
+    platforms,
+    targets: chosen.targets,
+    tagsOf: tags.tagsOf,
+    images,
+    plan,
+    matrix: matrixOf(plan),
+    warnings: [...lintWarnings(second, file), ...missing.warnings],
+  }
+}
+
+type Resolver = (options: {
+  readonly targets: readonly (string | undefined)[]
+  readonly triggersFor?: readonly string[]
+  readonly onBuildOf: (image: string, platform: string) => readonly string[] | undefined
+}) => readonly Resolution[]
+
+/** Resolves the same file once per platform and target. */
+function resolverOf(
+  dockerfile: Dockerfile,
+  inputs: Inputs,
+  { platforms, hostPlatform }: { readonly platforms: readonly string[]; readonly hostPlatform: string },
+): Resolver {
+  const contexts = inputs.buildContexts.map((context) => context.key)
+  return ({ targets, triggersFor, onBuildOf }) =>
+    targets.flatMap((target) =>
+      platforms.map((platform) =>
+        resolveStageGraph(dockerfile, {
+          buildArgs: inputs.buildArgs,
+          target,
+          platform,
+          buildPlatform: hostPlatform,
+          contexts,
+          onBuildOf,
+          triggersFor,
+        }),
+      ),
+    )
+}
+
+/** The one graph of all variants, or all that stands against having one. */
+function graphOrThrow(resolutions: readonly Resolution[], file: string): StageGraph {
+  const graphs = resolutions.flatMap(({ graph }) => graph ?? [])
+  const [first, ...others] = graphs
+  if (first === undefined || graphs.length < resolutions.length) {
+    throw new UserError(distinct(resolutions.flatMap(({ errors }) => errors.map((error) => problemOf(error, file)))))
+  }
+  const fatal = resolutions.flatMap(({ errors }) => errors.filter((error) => error.scope !== 'reachable-only'))
+  if (fatal.length > 0) throw new UserError(distinct(fatal.map((error) => problemOf(error, file))))
+  return mergeGraphs([first, ...others])
+}
+
+function dockerfileProblems(
+  resolutions: readonly Resolution[],
+  graph: StageGraph,
+  targets: readonly number[],
+  file: string,
+): readonly Problem[] {
+  return distinct(
+    resolutions.flatMap(({ errors }) => errorsFor(errors, graph, targets)).map((error) => problemOf(error, file)),
+  )
+}
+
+function problemOf(error: DockerfileError, file: string): Problem {
+  return { message: sentence(error.message), mend: error.mend, file, line: error.line ?? 1, endLine: error.endLine }
+}
+
+/** BuildKit's words with a full stop, so that the mend can follow. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
+function lintWarnings(resolutions: readonly Resolution[], file: string): readonly Problem[] {
+  return distinct(resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))))
+}
+
+function warningOf({ rule, message, line, endLine }: DockerfileWarning, file: string): Problem {
+  return { message: `${rule}: ${sentence(message)}`, file, line, endLine }
+}
+
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
+}
+
+/** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
+async function missingFiles(
+  project: Project,
+  graph: StageGraph,
+  targets: readonly number[],
+): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
+  const ignore = await ignoreFileFor(project.dockerfilePath, project.contextDir)
+  const matcher = new IgnoreMatcher({ ...ignore, name: relative(project.workspace, ignore.name) })
+  const errors: Problem[] = []
+  const warnings: Problem[] = []
+  for (const index of stagesOfAll(graph, targets)) {
+    const stage = graph.stages[index]
+    // A variable from the base image's configuration may stand in a path: then nothing can be said beforehand.
+    if (stage === undefined || stage.replacedByContext !== undefined || stage.undefinedVariables.length > 0) continue
+    for (const read of stage.reads.filter((candidate) => !candidate.parents)) {
+      for (const missing of await missingSources(project.contextDir, matcher, read.paths)) {
+        const problem = { message: missing.message, mend: missing.mend, file: project.dockerfileName, line: read.line }
+        if (missing.kind === 'no-match') warnings.push(problem)
+        else errors.push(problem)
+      }
+    }
+  }
+  return { errors: distinct(errors), warnings: distinct(warnings) }
+}
+
+function requestedReason(inputs: Inputs): string | undefined {
+  if (inputs.noCache) return '`no-cache` is set'
+  if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(', ')})`
+  return undefined
+}

@@ -1,0 +1,167 @@
+/** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
+import { readFile, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { UserError, nearest, type Problem } from './errors.ts'
+import { readHead } from './git.ts'
+import { shown } from './input-lists.ts'
+import type { Inputs } from './inputs.ts'
+
+export interface Project {
+  readonly workspace: string
+  /** Absolute. */
+  readonly contextDir: string
+  readonly dockerfilePath: string
+  readonly dockerfileText: string
+  /** The Dockerfile relative to the workspace, as annotations and reports name it. */
+  readonly dockerfileName: string
+  /** What the project's targets are called across runs. */
+  readonly id: string
+}
+
+/**
+ * Finds the build context and the Dockerfile.
+ * @throws UserError when either is missing, or when a pull request's head must not be built here.
+ */
+export async function openProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promise<Project> {
+  const workspace = resolve(env['GITHUB_WORKSPACE'] ?? '.')
+  const contextDir = resolve(workspace, inputs.context)
+  const problems: Problem[] = []
+  const checkedOut = (await names(workspace)).some((name) => name !== '.git')
+  if (!(await isDirectory(contextDir))) {
+    problems.push({
+      input: 'context',
+      message: `\`context\`: the directory \`${shown(inputs.context)}\` does not exist in ${workspace}.`,
+      mend: checkedOut
+        ? 'Give a directory of the checkout, relative to its root.'
+        : 'Add `actions/checkout` before this step.',
+    })
+  }
+  const dockerfilePath = await findDockerfile(inputs, workspace, contextDir)
+  const dockerfileName = relative(workspace, dockerfilePath)
+  let dockerfileText = ''
+  if (problems.length === 0) {
+    try {
+      dockerfileText = await readFile(dockerfilePath, 'utf8')
+    } catch (error) {
+      problems.push(await missingDockerfile({ inputs, path: dockerfilePath, name: dockerfileName, checkedOut, error }))
+    }
+  }
+  const refused = await refusedHead(contextDir, env)
+  if (refused !== undefined) problems.push(refused)
+  if (problems.length > 0) throw new UserError(problems)
+  const context = relative(workspace, contextDir)
+  const beside = context === '' || context === dirname(dockerfileName)
+  return {
+    workspace,
+    contextDir,
+    dockerfilePath,
+    dockerfileText,
+    dockerfileName,
+    id: inputs.id ?? (beside ? dockerfileName : `${dockerfileName}@${context}`),
+  }
+}
+
+/** `file`, or the context's `Dockerfile`, or `dockerfile` where only that is there (as BuildKit does). */
+async function findDockerfile(inputs: Inputs, workspace: string, contextDir: string): Promise<string> {
+  if (inputs.file !== undefined) return resolve(workspace, inputs.file)
+  const found = await names(contextDir)
+  return join(contextDir, !found.includes('Dockerfile') && found.includes('dockerfile') ? 'dockerfile' : 'Dockerfile')
+}
+
+async function missingDockerfile(options: {
+  readonly inputs: Inputs
+  readonly path: string
+  readonly name: string
+  readonly checkedOut: boolean
+  readonly error: unknown
+}): Promise<Problem> {
+  const { inputs, path, name, checkedOut } = options
+  const input = inputs.file === undefined ? 'context' : 'file'
+  if (!checkedOut) {
+    return {
+      input,
+      message: `There is no \`${shown(name)}\`: nothing is checked out.`,
+      mend: 'Add `actions/checkout` before this step.',
+    }
+  }
+  const code = errorCode(options.error)
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') {
+    return {
+      input,
+      message: `\`${shown(name)}\` cannot be read (${code ?? 'unknown error'}).`,
+      mend: 'Give the path of a readable Dockerfile.',
+    }
+  }
+  const siblings = (await names(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling))
+  const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : undefined)
+  const others = siblings.slice(0, 5).map((sibling) => `\`${shown(sibling)}\``)
+  return {
+    input,
+    message: `There is no \`${shown(name)}\`.`,
+    mend:
+      near !== undefined
+        ? `Did you mean \`file: ${shown(join(dirname(name), near))}\`?`
+        : others.length > 0
+          ? `Beside it are ${others.join(', ')}: name one with \`file\`.`
+          : 'Name the Dockerfile with `file`, relative to the root of the checkout.',
+  }
+}
+
+/**
+ * Under `pull_request_target` the job holds the base repository's secrets, and building a Dockerfile runs its code:
+ * a pull request's head is not built there.
+ * https://docs.github.com/en/actions/reference/security/securely-using-pull_request_target
+ */
+async function refusedHead(contextDir: string, env: NodeJS.ProcessEnv): Promise<Problem | undefined> {
+  if (env['GITHUB_EVENT_NAME'] !== 'pull_request_target') return undefined
+  const head = await readHead(contextDir)
+  const pullHead = await pullRequestHead(env['GITHUB_EVENT_PATH'])
+  const own = head !== undefined && head.commit === env['GITHUB_SHA']
+  if (own || (head !== undefined && pullHead !== undefined && !isOf(head, pullHead))) return undefined
+  return {
+    message:
+      'This job runs on `pull_request_target` and has a pull request’s head checked out: building it would run foreign code beside this repository’s secrets.',
+    mend: 'Build on `pull_request` instead; where a fork’s run needs a comment, let a `workflow_run` workflow write it.',
+  }
+}
+
+function isOf(head: { readonly commit: string; readonly parents: readonly string[] }, pullHead: string): boolean {
+  return head.commit === pullHead || head.parents.includes(pullHead)
+}
+
+async function pullRequestHead(eventPath: string | undefined): Promise<string | undefined> {
+  if (eventPath === undefined || eventPath === '') return undefined
+  try {
+    const event: unknown = JSON.parse(await readFile(eventPath, 'utf8'))
+    const head = property(property(event, 'pull_request'), 'head')
+    const sha = property(head, 'sha')
+    return typeof sha === 'string' ? sha : undefined
+  } catch {
+    return undefined // an unreadable event is treated as an unknown head: refused
+  }
+}
+
+function property(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
+}
+
+function errorCode(error: unknown): string | undefined {
+  const code = property(error, 'code')
+  return typeof code === 'string' ? code : undefined
+}
+
+async function names(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).sort()
+  } catch {
+    return []
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch {
+    return false
+  }
+}
