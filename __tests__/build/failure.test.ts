@@ -125,6 +125,11 @@ describe('what errors mean', () => {
       /buildkitd-flags/,
     ],
     ['secret tok: not found', /secret `tok` was not given/, /`secrets`/],
+    [
+      'failed to stat /w/tok.txt: stat /w/tok.txt: no such file or directory',
+      /`\/w\/tok\.txt` does not exist/,
+      /secret-files/,
+    ],
     ['unset ssh forward key default', /SSH key or agent \(`default`\)/, /ssh-agent/],
     [
       'OCI exporter is not supported for the docker driver. Switch to a different driver',

@@ -107,6 +107,13 @@ const KINDS: readonly Kind[] = [
     }),
   },
   {
+    pattern: /failed to stat (.+?): .*no such file or directory/,
+    explain: (_error, path) => ({
+      message: `The file \`${path}\` does not exist.`,
+      mend: 'Check the paths in `secret-files` and `ssh`, and that an earlier step makes the file.',
+    }),
+  },
+  {
     pattern: /unset ssh forward key (\S+)|invalid empty ssh agent socket|could not (?:open|connect).*ssh/i,
     explain: (_error, key) => ({
       message: `The build needs an SSH key or agent${key === '' ? '' : ` (\`${key}\`)`}, which was not given.`,

@@ -78,6 +78,7 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
     onLine: (step, line) => {
       const state = see(step)
       state.activeMs = now()
+      if (line.trim() === '') return
       flushCached()
       if (!state.headed) write(`▸ ${label(step)}${shortened(step.text)}`)
       state.headed = true
