@@ -3,6 +3,8 @@
  * of base images the layers and the configuration. Ties the Dockerfile's names to `src/images/`.
  */
 import { resolve } from 'node:path'
+import type { ImageRule } from './build/source-policy.ts'
+import type { SourceLines } from './build/stage-layout.ts'
 import type { Problem } from './errors.ts'
 import { externalImages } from './graph/reachability.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
@@ -66,6 +68,15 @@ export class ImageCatalog {
     )
   }
 
+  entry(image: string): CatalogEntry | undefined {
+    return this.#entries.get(image)
+  }
+
+  /** Every base image, once for each platform. */
+  bases(): readonly (BaseImage & { readonly image: string })[] {
+    return [...this.#bases].map(([key, base]) => ({ ...base, image: key.slice(key.indexOf(' ') + 1) }))
+  }
+
   entries(): readonly CatalogEntry[] {
     return [...this.#entries.values()]
   }
@@ -81,6 +92,11 @@ export class ImageCatalog {
     return this.#bases.get(`${platform} ${image}`)
   }
 
+  /** The base image for every platform that it was looked up for. */
+  basesOf(image: string): readonly BaseImage[] {
+    return this.bases().filter((base) => base.image === image)
+  }
+
   /** ONBUILD triggers of an image; undefined where they are not known. */
   triggersOf(image: string, platform: string): readonly string[] | undefined {
     return this.baseOf(image, platform)?.config.onBuild
@@ -89,6 +105,25 @@ export class ImageCatalog {
   /** Where the bytes of an image come from. */
   sourceOf(image: string): ImageSource {
     return this.#mappings.get(image) ?? { kind: 'registry', ref: image }
+  }
+
+  /**
+   * How BuildKit shall replace and pin each image that a registry keeps.
+   * @param local images that only the engine's own store has: mapped, but not pinned
+   */
+  rules(local: ReadonlySet<string>): readonly ImageRule[] {
+    return this.entries().flatMap(({ image, source, digest }) =>
+      source.kind === 'registry' ? [{ image, ref: source.ref, digest: local.has(image) ? undefined : digest }] : [],
+    )
+  }
+
+  /** Where the Dockerfile names each image first. */
+  lines(): ReadonlyMap<string, SourceLines> {
+    return new Map(
+      this.entries().flatMap(({ image, line }) =>
+        line === undefined ? [] : [[image, { line, endLine: line }] as const],
+      ),
+    )
   }
 
   /** Mappings for images that the Dockerfile does not name: mostly a misspelled name. */

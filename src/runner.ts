@@ -4,7 +4,7 @@
  */
 import * as core from '@actions/core'
 import { appendFile } from 'node:fs/promises'
-import type { Problem } from './errors.ts'
+import type { Annotation } from './report/annotations.ts'
 
 /** The runner's services that the action uses. A parameter everywhere, so that nothing reads the environment itself. */
 export interface Runner {
@@ -16,8 +16,7 @@ export interface Runner {
   mask(value: string): void
   /** Appends Markdown to the job summary; does nothing where there is none. */
   appendSummary(markdown: string): Promise<void>
-  error(problem: Problem): void
-  warning(problem: Problem): void
+  annotate(annotation: Annotation): void
   notice(message: string): void
   log(line: string): void
   debug(line: string): void
@@ -43,11 +42,10 @@ export function githubRunner(env: NodeJS.ProcessEnv): Runner {
       const file = env['GITHUB_STEP_SUMMARY']
       if (file !== undefined && file !== '') await appendFile(file, markdown)
     },
-    error: (problem) => {
-      core.error(textOf(problem), annotationOf(problem))
-    },
-    warning: (problem) => {
-      core.warning(textOf(problem), annotationOf(problem))
+    annotate: ({ level, message, ...place }) => {
+      const properties = propertiesOf(place)
+      if (level === 'error') core.error(message, properties)
+      else core.warning(message, properties)
     },
     notice: (message) => {
       core.notice(message)
@@ -64,17 +62,16 @@ export function githubRunner(env: NodeJS.ProcessEnv): Runner {
   }
 }
 
-function textOf(problem: Problem): string {
-  return problem.mend === undefined ? problem.message : `${problem.message}\n${problem.mend}`
-}
-
-function annotationOf(problem: Problem): core.AnnotationProperties {
-  const properties: core.AnnotationProperties = {}
-  if (problem.file !== undefined) {
-    properties.file = problem.file
-    properties.title = 'stage-build'
+function propertiesOf({
+  title,
+  file,
+  startLine,
+  endLine,
+}: Omit<Annotation, 'level' | 'message'>): core.AnnotationProperties {
+  return {
+    title,
+    ...(file === undefined ? {} : { file }),
+    ...(startLine === undefined ? {} : { startLine }),
+    ...(endLine === undefined ? {} : { endLine }),
   }
-  if (problem.line !== undefined) properties.startLine = problem.line
-  if (problem.endLine !== undefined && problem.endLine !== problem.line) properties.endLine = problem.endLine
-  return properties
 }

@@ -37,14 +37,13 @@ export function readDiskUsage(stdout: string): readonly DiskRecord[] {
 }
 
 /**
- * The bytes that these steps put on the builder's disk.
- * @param steps the instructions of a stage, in order, and before them those of the stages it is based on; without
- * the image beneath them all.
- * @returns undefined when the records do not tell.
+ * The bytes that a stage takes on the builder's disk, the image beneath it included.
+ * @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
+ * @returns undefined when the records do not tell, or when there are no steps to find it by.
  */
 export function bytesOnDisk(records: readonly DiskRecord[], steps: readonly Step[]): number | undefined {
   const [first, ...rest] = steps
-  if (first === undefined) return 0
+  if (first === undefined) return undefined
   const regular = records.filter((record) => record.type === 'regular' || record.type === '')
   const children = Map.groupBy(
     regular.flatMap((record) => record.parents.map((parent) => ({ parent, record }))),
@@ -53,9 +52,23 @@ export function bytesOnDisk(records: readonly DiskRecord[], steps: readonly Step
   const starts = newestFirst(regular.filter((record) => matches(record, first) === 'exactly'))
   for (const start of starts) {
     const sum = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? [])
-    if (sum !== undefined) return sum
+    if (sum !== undefined) return sum + bytesBeneath(start, regular)
   }
   return undefined
+}
+
+/** The snapshots beneath one: those of the base image. */
+function bytesBeneath(record: DiskRecord, records: readonly DiskRecord[]): number {
+  const byId = new Map(records.map((candidate) => [candidate.id, candidate]))
+  const seen = new Set<string>([record.id])
+  let sum = 0
+  for (let next = record.parents[0]; next !== undefined && !seen.has(next);) {
+    seen.add(next)
+    const parent = byId.get(next)
+    sum += parent?.bytes ?? 0
+    next = parent?.parents[0]
+  }
+  return sum
 }
 
 /** Goes up the chain of snapshots, newest first at every fork. */

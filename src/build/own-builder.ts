@@ -28,6 +28,8 @@ export interface ChooseOptions extends PrepareOptions {
   readonly needs: BuilderNeeds
   /** Tells this job from every other on the same machine. */
   readonly job: string
+  /** Called before a builder is created: what is killed meanwhile can still be removed by its name. */
+  readonly onCreate?: ((name: string) => void) | undefined
 }
 
 /**
@@ -43,6 +45,7 @@ export async function chooseBuilder(docker: Docker, options: ChooseOptions): Pro
     needs: options.needs,
     job: options.job,
   })
+  if (decision.kind === 'create') options.onCreate?.(decision.spec.name)
   return await prepareBuilder(docker, decision, options)
 }
 

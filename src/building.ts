@@ -1,0 +1,192 @@
+/**
+ * From the plan to built images: the builder, the layer registry beside it, one bake run, and what came of each target.
+ */
+import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { build, type BuildOutcome } from './build/build.ts'
+import type { BuildRequest } from './build/build-request.ts'
+import { dockerFacts, localImageId, type Docker } from './build/buildx.ts'
+import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
+import { outputTypes } from './build/output-lines.ts'
+import { progressLog } from './build/progress-log.ts'
+import type { Step } from './build/progress.ts'
+import { sourcePolicy } from './build/source-policy.ts'
+import { layoutOf } from './build/stage-layout.ts'
+import { buildRequest, ociMappings } from './build-request.ts'
+import type { Problem } from './errors.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import type { Inputs } from './inputs.ts'
+import { Measuring, type Measured } from './measuring.ts'
+import type { BuiltImage } from './outputs.ts'
+import type { Planned } from './planning.ts'
+import { STATE } from './post.ts'
+import type { Project } from './project.ts'
+import type { Surroundings } from './run.ts'
+import { hideSecrets } from './secrets.ts'
+
+export interface Built {
+  /** In the order of the targets; empty when the build failed. */
+  readonly images: readonly BuiltImage[]
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly steps: readonly Step[]
+  readonly measured: Measured
+  /** What stopped the build; empty when it did not fail. */
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
+interface BuildingOptions {
+  readonly inputs: Inputs
+  readonly project: Project
+  readonly planned: Planned
+  readonly client: RegistryClient
+  readonly surroundings: Surroundings
+}
+
+/**
+ * Builds every target in one run.
+ * @throws UserError when docker, the engine or the builder is not what is needed.
+ */
+export async function buildTargets(options: BuildingOptions): Promise<Built> {
+  const { inputs, project, planned, client, surroundings } = options
+  const { runner, env, signal } = surroundings
+  const mask = await hideSecrets(inputs.secrets, {
+    env,
+    runner,
+    workspace: project.workspace,
+    token: inputs.githubToken,
+  })
+  const docker: Docker = { env: childEnvironment(env), cwd: project.workspace }
+  const tempRoot = env['RUNNER_TEMP'] ?? tmpdir()
+  const builder = await readyBuilder(docker, options, tempRoot)
+
+  await using measuring = await Measuring.start({
+    planned,
+    client,
+    workspace: project.workspace,
+    loopback: builder.loopback,
+    memory: join(inputs.cacheDir ?? tempRoot, 'stage-build', 'base-layers.json'),
+    debug: (line) => {
+      runner.debug(line)
+    },
+    signal,
+  })
+  const { local, warnings } = await localImages(docker, planned, builder)
+  const request = buildRequest({ inputs, project, planned, measure: measuring.destination() })
+  const outcome = await build(docker, withOci(request, options, measuring), {
+    builder: builder.name,
+    policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
+    stages: layoutOf(planned.dockerfile),
+    imageLines: planned.images.lines(),
+    file: project.dockerfileName,
+    mask,
+    log: progressLog({
+      write: (line) => {
+        runner.log(line)
+      },
+      now: surroundings.now,
+    }),
+    tempRoot,
+    signal,
+  })
+  const measured = await measuring.finish({ docker, builder: builder.name, outcome })
+  return builtFrom(outcome, {
+    inputs,
+    planned,
+    measured,
+    warnings: [...builder.warnings, ...warnings, ...outcome.warnings, ...measured.warnings],
+  })
+}
+
+async function readyBuilder(
+  docker: Docker,
+  { inputs, planned, surroundings }: BuildingOptions,
+  tempRoot: string,
+): Promise<ReadyBuilder> {
+  const { runner, env, signal } = surroundings
+  const facts = await dockerFacts(docker)
+  const builder = await chooseBuilder(docker, {
+    facts,
+    named: inputs.builder,
+    needs: {
+      multiPlatform: planned.platforms.length > 1,
+      cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
+      ociOutput: outputTypes(inputs.outputs).includes('oci'),
+      loopback: true,
+    },
+    job: ['GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT', 'GITHUB_JOB', 'RUNNER_NAME'].map((name) => env[name] ?? '').join(' '),
+    onCreate: (name) => {
+      runner.saveState(STATE.builder, name)
+    },
+    tempRoot,
+    signal,
+  })
+  runner.log(
+    `Docker ${facts.serverVersion}, buildx ${facts.buildxVersion}, builder ${builder.name ?? 'current'} (${builder.driver})`,
+  )
+  return builder
+}
+
+/** Images that no registry answers for may lie in the engine's own store, where only its own driver sees them. */
+async function localImages(
+  docker: Docker,
+  planned: Planned,
+  builder: ReadyBuilder,
+): Promise<{ readonly local: ReadonlySet<string>; readonly warnings: readonly Problem[] }> {
+  const local = new Set<string>()
+  const warnings: Problem[] = []
+  for (const { image, source, problem, line } of planned.images.entries()) {
+    if (problem === undefined || source.kind !== 'registry') continue
+    const id = await localImageId(docker, source.ref)
+    if (id !== undefined && builder.driver === 'docker') local.add(image)
+    else if (id !== undefined) {
+      warnings.push({
+        message: `${source.ref} is in the engine’s own image store, which the ${builder.driver} builder cannot read.`,
+        mend: 'Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.',
+        line,
+      })
+    } else warnings.push({ ...problem, message: `${problem.message} It is not pinned to a digest.` })
+  }
+  return { local, warnings }
+}
+
+function withOci(request: BuildRequest, { planned, project }: BuildingOptions, measuring: Measuring): BuildRequest {
+  const { contexts, clashing } = ociMappings(planned)
+  measuring.serveLayouts(clashing, project.dockerfileName)
+  return { ...request, ociContexts: contexts }
+}
+
+function builtFrom(
+  outcome: BuildOutcome,
+  context: {
+    readonly inputs: Inputs
+    readonly planned: Planned
+    readonly measured: Measured
+    readonly warnings: readonly Problem[]
+  },
+): Built {
+  const { inputs, planned, measured, warnings } = context
+  const base = { steps: outcome.steps, measured, warnings }
+  if (outcome.kind !== 'built') return { ...base, images: [], metadata: {}, problems: outcome.problems }
+  // Without an image output of the user's the metadata tells the digest of the measured copy, which nobody can pull.
+  const types = outputTypes(inputs.outputs)
+  const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
+  const results = new Map(outcome.metadata.results.map((result) => [result.target, result]))
+  return {
+    ...base,
+    problems: [],
+    metadata: outcome.metadata.output,
+    images: planned.targets.map(({ name }) => ({
+      target: name,
+      tags: planned.tagsOf.get(name) ?? [],
+      digest: published ? results.get(name)?.digest : undefined,
+      imageId: results.get(name)?.configDigest,
+      sizes: measured.sizes.get(name),
+    })),
+  }
+}
+
+/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
+function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)))
+}

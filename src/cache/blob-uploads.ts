@@ -1,0 +1,98 @@
+/**
+ * Blob uploads in flight: their bytes are hashed and counted as they pass and handed to a sink, never kept here.
+ * Whatever ends early (a client that vanishes, a wrong digest) aborts its sink and is forgotten.
+ */
+import { createHash, randomUUID, type Hash } from 'node:crypto'
+
+/** Takes the bytes of one blob. */
+export interface BlobSink {
+  /** Resolves when the next chunk may come. */
+  write(chunk: Buffer): Promise<void>
+  /** The blob is complete and its digest is right. */
+  finish(digest: string, size: number): Promise<void>
+  /** The upload ended early, or its bytes are not those of its digest. */
+  abort(): void
+}
+
+interface Upload {
+  readonly repository: string
+  readonly hash: Hash
+  readonly sink: BlobSink
+  size: number
+  /** A client writes one request at a time; a second one at once would mix up the bytes. */
+  busy: boolean
+}
+
+export type FinishedUpload =
+  { readonly kind: 'stored'; readonly digest: string; readonly size: number } | { readonly kind: 'wrong-digest' }
+
+/** More than any client has open at once; beyond it new ones are refused, so that nobody fills the memory. */
+const MAX_UPLOADS = 1_000
+
+export class BlobUploads {
+  readonly #openSink: () => BlobSink
+  readonly #uploads = new Map<string, Upload>()
+
+  constructor(openSink: () => BlobSink) {
+    this.#openSink = openSink
+  }
+
+  /** Starts an upload; undefined when there are too many. */
+  start(repository: string): string | undefined {
+    if (this.#uploads.size >= MAX_UPLOADS) return undefined
+    const id = randomUUID()
+    this.#uploads.set(id, { repository, hash: createHash('sha256'), sink: this.#openSink(), size: 0, busy: false })
+    return id
+  }
+
+  /** Whether the upload is open and nothing is being written to it. */
+  isOpen(repository: string, id: string): boolean {
+    const upload = this.#uploads.get(id)
+    return upload?.repository === repository && !upload.busy
+  }
+
+  sizeOf(id: string): number {
+    return this.#uploads.get(id)?.size ?? 0
+  }
+
+  /** Appends a request's body. A body that breaks off ends the upload. */
+  async append(id: string, body: AsyncIterable<Buffer>): Promise<void> {
+    const upload = this.#uploads.get(id)
+    if (upload === undefined) return
+    upload.busy = true
+    try {
+      for await (const chunk of body) {
+        upload.hash.update(chunk)
+        upload.size += chunk.length
+        await upload.sink.write(chunk)
+      }
+      upload.busy = false
+    } catch (error) {
+      this.cancel(id)
+      throw error
+    }
+  }
+
+  /** Ends an upload: its bytes must be those of the digest. */
+  async finish(id: string, digest: string): Promise<FinishedUpload> {
+    const upload = this.#uploads.get(id)
+    if (upload === undefined) return { kind: 'wrong-digest' }
+    this.#uploads.delete(id)
+    if (`sha256:${upload.hash.digest('hex')}` !== digest) {
+      upload.sink.abort()
+      return { kind: 'wrong-digest' }
+    }
+    await upload.sink.finish(digest, upload.size)
+    return { kind: 'stored', digest, size: upload.size }
+  }
+
+  cancel(id: string): void {
+    const upload = this.#uploads.get(id)
+    this.#uploads.delete(id)
+    upload?.sink.abort()
+  }
+
+  cancelAll(): void {
+    for (const id of [...this.#uploads.keys()]) this.cancel(id)
+  }
+}

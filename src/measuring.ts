@@ -1,0 +1,263 @@
+/**
+ * Measures the images of one build: serves the layer registry that receives a copy of each, counts what base images
+ * bring, and reads the sizes off the manifests afterwards. Nothing here can fail a build.
+ */
+import { createReadStream } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { BuildOutcome } from './build/build.ts'
+import type { Measure } from './build/build-request.ts'
+import type { Docker } from './build/buildx.ts'
+import type { ImageRule } from './build/source-policy.ts'
+import type { ClashingLayout } from './build-request.ts'
+import { LayerRegistry } from './cache/layer-registry.ts'
+import { UserError, type Problem } from './errors.ts'
+import type { ImageSource } from './images/image-source.ts'
+import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from './images/manifest.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import { leftBehind } from './left-behind.ts'
+import { BaseLayers } from './measure/base-layers.ts'
+import { LayerCounter } from './measure/layer-counter.ts'
+import { LayerMemory } from './measure/layer-memory.ts'
+import { measureImage, type TargetSizes } from './measure/sizes.ts'
+import type { RequestedTarget } from './plan/targets.ts'
+import type { Planned } from './planning.ts'
+import type { StageLeftBehind } from './report/summary-data.ts'
+
+export interface Measured {
+  readonly sizes: ReadonlyMap<string, TargetSizes>
+  readonly leftBehind: ReadonlyMap<string, readonly StageLeftBehind[]>
+  /** Why sizes are missing, where they are. */
+  readonly unknownReason: string | undefined
+  readonly warnings: readonly Problem[]
+}
+
+export interface MeasuringOptions {
+  readonly planned: Planned
+  readonly client: RegistryClient
+  readonly workspace: string
+  /** Whether the builder reaches this machine's loopback. */
+  readonly loopback: boolean
+  /** The file that remembers base layers. */
+  readonly memory: string
+  readonly debug: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** The measuring of one build; to be disposed of. */
+export class Measuring {
+  readonly #options: MeasuringOptions
+  readonly #registry: LayerRegistry | undefined
+  readonly #counter: LayerCounter
+  readonly #memory: LayerMemory
+  readonly #baseLayers: BaseLayers
+  readonly #abort = new AbortController()
+  readonly #layoutRules: ImageRule[] = []
+
+  private constructor(
+    options: MeasuringOptions,
+    parts: {
+      readonly registry: LayerRegistry | undefined
+      readonly counter: LayerCounter
+      readonly memory: LayerMemory
+    },
+  ) {
+    this.#options = options
+    this.#registry = parts.registry
+    this.#counter = parts.counter
+    this.#memory = parts.memory
+    const signal = AbortSignal.any([options.signal, this.#abort.signal])
+    this.#baseLayers = new BaseLayers({ memory: parts.memory, signal })
+  }
+
+  /** Starts the layer registry (where it can be reached) and begins to count what the targets' base images bring. */
+  static async start(options: MeasuringOptions): Promise<Measuring> {
+    const counter = new LayerCounter()
+    const registry = options.loopback
+      ? await LayerRegistry.start({ openSink: () => counter.openSink(), debug: options.debug })
+      : undefined
+    const measuring = new Measuring(options, { registry, counter, memory: await LayerMemory.open(options.memory) })
+    for (const { image, resolved } of options.planned.images.bases()) {
+      registry?.addKnownBlobs(resolved.layers)
+      if (measuring.#isTargetBase(image)) {
+        for (const layer of resolved.layers) void measuring.#countBase(image, layer.digest)
+      }
+    }
+    return measuring
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort()
+    await this.#registry?.close()
+    await this.#memory.save()
+  }
+
+  /** Where the build sends a copy of each image. */
+  destination(): Measure | undefined {
+    const registry = this.#registry
+    if (registry === undefined) return undefined
+    const { targets } = this.#options.planned
+    return {
+      host: registry.host,
+      repository: ({ name }) =>
+        registry.repository(repositoryName(targets.findIndex((target) => target.name === name))),
+    }
+  }
+
+  /**
+   * Serves OCI layouts that cannot be named contexts, for a stage bears the image's name.
+   * @throws UserError where the builder cannot reach the layer registry.
+   */
+  serveLayouts(clashing: readonly ClashingLayout[], file: string): void {
+    const registry = this.#registry
+    if (clashing.length > 0 && registry === undefined) {
+      throw new UserError(
+        clashing.map(({ stage, line }) => ({
+          file,
+          line,
+          message: `The stage \`${stage}\` bears the name of an image that \`external-images\` maps to an OCI layout, and this builder cannot tell the two apart.`,
+          mend: 'Rename the stage, or use a builder on this machine (leave `builder` out).',
+        })),
+      )
+    }
+    for (const [index, { image }] of clashing.entries()) {
+      const { source, digest } = this.#options.planned.images.entry(image) ?? {}
+      if (registry === undefined || source?.kind !== 'oci-layout') continue
+      registry.serveLayout(`layout${index}`, resolve(this.#options.workspace, source.path))
+      this.#layoutRules.push({ image, ref: `${registry.host}/${registry.repository(`layout${index}`)}`, digest })
+    }
+  }
+
+  /** The source-policy rules for the layouts that are served. */
+  layoutRules(): readonly ImageRule[] {
+    return this.#layoutRules
+  }
+
+  /** Reads the sizes after the build. Never rejects. */
+  async finish(options: {
+    readonly docker: Docker
+    readonly builder: string | undefined
+    readonly outcome: BuildOutcome
+  }): Promise<Measured> {
+    const { outcome } = options
+    const { planned } = this.#options
+    if (outcome.kind !== 'built') {
+      return { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] }
+    }
+    const [sizes, behind] = await Promise.all([
+      Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome))),
+      leftBehind({ ...options, planned, steps: outcome.steps }),
+    ])
+    const known = planned.targets.flatMap((target, index) => {
+      const size = sizes[index]
+      return size === undefined ? [] : [[target.name, size] as const]
+    })
+    const unknownReason =
+      known.length === planned.targets.length
+        ? undefined
+        : 'This builder cannot reach the layer registry on this machine, and the image was not pushed.'
+    return { sizes: new Map(known), leftBehind: behind, unknownReason, warnings: [] }
+  }
+
+  async #measure(
+    target: RequestedTarget,
+    index: number,
+    outcome: BuildOutcome & { kind: 'built' },
+  ): Promise<TargetSizes | undefined> {
+    const base = this.#baseOf(target.stage)
+    const bases = base.kind === 'image' ? this.#options.planned.images.basesOf(base.image) : []
+    const baseDiffIds =
+      base.kind === 'scratch' ? [] : bases.length === 0 ? undefined : bases.map(({ config }) => config.diffIds)
+    const image = base.kind === 'image' ? base.image : undefined
+    const source = outcome.measured ? this.#received(index) : this.#published(target, outcome)
+    if (source === undefined) return undefined
+    try {
+      return await measureImage(source.digest, {
+        ...source,
+        baseDiffIds,
+        unpackedOf: async ({ digest }) =>
+          this.#counter.get(digest)?.unpacked ??
+          (image === undefined ? undefined : await this.#countBase(image, digest)),
+      })
+    } catch (error) {
+      this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)
+      return undefined
+    }
+  }
+
+  #received(index: number): ImageDocuments | undefined {
+    const registry = this.#registry
+    const name = repositoryName(index)
+    const root = registry?.manifest(name, 'latest')
+    if (registry === undefined || root === undefined) return undefined
+    return {
+      digest: root.digest,
+      manifest: (digest) => {
+        const found = registry.manifest(name, digest)
+        if (found === undefined) throw new Error(`${digest} was not received`)
+        return Promise.resolve(parseManifest(found.bytes, found.mediaType))
+      },
+      config: (digest) => {
+        const bytes = registry.document(digest)
+        if (bytes === undefined) throw new Error(`${digest} was not received`)
+        return Promise.resolve(parseImageConfig(bytes))
+      },
+    }
+  }
+
+  /** Without a copy of our own, what the user's registry has tells the transfer sizes. */
+  #published(target: RequestedTarget, outcome: BuildOutcome & { kind: 'built' }): ImageDocuments | undefined {
+    const { client, signal, planned } = this.#options
+    const tags = planned.tagsOf.get(target.name) ?? []
+    const digest = outcome.metadata.results.find((result) => result.target === target.name)?.digest
+    const [tag] = tags
+    if (tag === undefined || digest === undefined || outcome.pushed.length === 0) return undefined
+    const named = (wanted: string): string => `${tag.replace(/@.*$/, '')}@${wanted}`
+    return {
+      digest,
+      manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
+      config: async (wanted) => await client.fetchConfig(tag, wanted, { signal }),
+    }
+  }
+
+  async #countBase(image: string, digest: string): Promise<number | undefined> {
+    const source = this.#options.planned.images.sourceOf(image)
+    return await this.#baseLayers.count(digest, async () => await this.#open(source, digest))
+  }
+
+  async #open(source: ImageSource, digest: string): Promise<Readable> {
+    const { client, workspace, signal } = this.#options
+    if (source.kind === 'registry') return (await client.openBlob(source.ref, digest, { signal })).stream
+    return createReadStream(join(resolve(workspace, source.path), 'blobs', ...digest.split(':')))
+  }
+
+  #isTargetBase(image: string): boolean {
+    return this.#options.planned.targets.some((target) => {
+      const base = this.#baseOf(target.stage)
+      return base.kind === 'image' && base.image === image
+    })
+  }
+
+  /** What a stage is based on in the end: an image, a named context, or nothing. */
+  #baseOf(
+    stage: number,
+  ): { readonly kind: 'image'; readonly image: string } | { readonly kind: 'scratch' | 'context' } {
+    const { stages } = this.#options.planned.graph
+    let current = stages[stage]
+    while (current?.from.kind === 'stage' && current.replacedByContext === undefined)
+      current = stages[current.from.stage]
+    if (current === undefined || current.replacedByContext !== undefined) return { kind: 'context' }
+    if (current.from.kind === 'image') return { kind: 'image', image: current.from.image }
+    return { kind: current.from.kind === 'scratch' ? 'scratch' : 'context' }
+  }
+}
+
+interface ImageDocuments {
+  readonly digest: string
+  readonly manifest: (digest: string) => Promise<Manifest>
+  readonly config: (digest: string) => Promise<ImageConfig>
+}
+
+function repositoryName(index: number): string {
+  return `target${index}`
+}

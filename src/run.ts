@@ -1,0 +1,135 @@
+/**
+ * The whole story: inputs → Dockerfile → stage graph → plan → build → sizes → report → outputs. Each step is a room or a
+ * file of its own; this file only tells their order.
+ */
+import { homedir } from 'node:os'
+import { announce } from './announce.ts'
+import { buildTargets, type Built } from './building.ts'
+import { checkPlatform } from './build/docker-facts.ts'
+import { UserError, type Problem } from './errors.ts'
+import { DockerCredentials } from './images/docker-credentials.ts'
+import { RegistryClient } from './images/registry-client.ts'
+import { readInputs, type Inputs } from './inputs.ts'
+import { writeBuildOutputs, writePlanOutputs } from './outputs.ts'
+import { planBuild, type Planned } from './planning.ts'
+import { openProject, type Project } from './project.ts'
+import { renderPlanSummary } from './report/plan-summary.ts'
+import { sizesTable } from './report/sizes-table.ts'
+import { renderSummary } from './report/summary.ts'
+import { sizeRows } from './report/summary-targets.ts'
+import type { Runner } from './runner.ts'
+import { summaryData } from './summarizing.ts'
+
+export interface Surroundings {
+  readonly runner: Runner
+  readonly env: NodeJS.ProcessEnv
+  readonly platform: NodeJS.Platform
+  readonly arch: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Aborted when the run is cancelled. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs the main step.
+ * @throws UserError for everything that a user can mend; it is told once, by the caller.
+ */
+export async function run(surroundings: Surroundings): Promise<void> {
+  const { runner, env, now } = surroundings
+  const started = now()
+  const { inputs, warnings } = readInputs((name) => runner.input(name), env)
+  if (inputs.mode === 'build') refuseOtherPlatforms(surroundings.platform)
+  const project = await openProject(inputs, env)
+  const warn = (problems: readonly Problem[]): void => {
+    announce(runner, problems, { level: 'warning', workspace: project.workspace })
+  }
+  const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
+  try {
+    const planned = await planBuild(inputs, project, {
+      client,
+      ...hostOf(surroundings),
+      workspace: project.workspace,
+      signal: surroundings.signal,
+    })
+    warn([...warnings, ...planned.warnings])
+    writePlanOutputs(runner, planned.plan, planned.matrix)
+    logPlan(runner, planned)
+    if (inputs.mode === 'plan') {
+      warn(planned.images.entries().flatMap((entry) => entry.problem ?? []))
+      const data = summaryData({ inputs, project, planned, built: undefined, durationMs: now() - started })
+      await runner.appendSummary(renderPlanSummary(planned.plan, data))
+      return
+    }
+    const built = await buildTargets({ inputs, project, planned, client, surroundings })
+    await report({ inputs, project, planned, built, surroundings, warn, durationMs: now() - started })
+  } finally {
+    client.close()
+  }
+}
+
+async function report(options: {
+  readonly inputs: Inputs
+  readonly project: Project
+  readonly planned: Planned
+  readonly built: Built
+  readonly surroundings: Surroundings
+  readonly warn: (problems: readonly Problem[]) => void
+  readonly durationMs: number
+}): Promise<void> {
+  const { built, surroundings, warn } = options
+  const { runner } = surroundings
+  warn(built.warnings)
+  const data = summaryData(options)
+  writeBuildOutputs(runner, built.images, built.metadata)
+  if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`)
+  await appendSummary(runner, renderSummary(data), warn)
+  if (built.problems.length > 0) throw new UserError(built.problems)
+}
+
+/** A summary that cannot be written is no reason to fail a build. */
+async function appendSummary(
+  runner: Runner,
+  markdown: string,
+  warn: (problems: readonly Problem[]) => void,
+): Promise<void> {
+  try {
+    await runner.appendSummary(markdown)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    warn([{ message: `The job summary could not be written: ${reason}.` }])
+  }
+}
+
+function refuseOtherPlatforms(platform: NodeJS.Platform): void {
+  const problems = checkPlatform(platform)
+  if (problems.length > 0) throw new UserError(problems)
+}
+
+function dockerCredentials(env: NodeJS.ProcessEnv, warn: (problems: readonly Problem[]) => void): DockerCredentials {
+  return new DockerCredentials({
+    env,
+    homeDirectory: homedir(),
+    warn: (message) => {
+      warn([{ message }])
+    },
+  })
+}
+
+/** The platform that an engine on this machine builds for. */
+function hostOf({ arch }: Surroundings): { readonly hostPlatform: string } {
+  const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm/v7' }
+  return { hostPlatform: `linux/${architectures[arch] ?? arch}` }
+}
+
+function logPlan(runner: Runner, { plan, graph }: Planned): void {
+  runner.log(
+    `${plan.file}: ${graph.stages.length} stages, ${plan.targets.length} targets (${plan.platforms.join(', ')})`,
+  )
+  for (const target of plan.targets) {
+    const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`)
+    runner.log(
+      `  ${target.name}: ${target.status} (${target.reasons.map((reason) => reason.text).join('; ')}); ${stages.join(' → ')}`,
+    )
+  }
+}

@@ -1,0 +1,101 @@
+/** From plan and build to what the job summary is made from. Pure. */
+import type { Step } from './build/progress.ts'
+import type { Built } from './building.ts'
+import type { Inputs } from './inputs.ts'
+import type { RequestedTarget } from './plan/targets.ts'
+import type { Planned } from './planning.ts'
+import type { Project } from './project.ts'
+import {
+  stageName,
+  type Failure,
+  type PlatformReport,
+  type SummaryData,
+  type TargetReport,
+  type TimelineEntry,
+} from './report/summary-data.ts'
+
+interface Sources {
+  readonly inputs: Inputs
+  readonly project: Project
+  readonly planned: Planned
+  /** Undefined where nothing was built (`mode: plan`). */
+  readonly built: Built | undefined
+  readonly durationMs: number
+}
+
+/** What the summary shows. */
+export function summaryData({ inputs, project, planned, built, durationMs }: Sources): SummaryData {
+  return {
+    title: project.id,
+    file: project.dockerfileName,
+    context: inputs.context,
+    targets: planned.targets.map((target) => targetReport(target, planned, built)),
+    durationMs,
+    graph: planned.graph,
+    sharedStages: planned.plan.shared,
+    externalImages: planned.images.entries().map(({ image, digest, mapped }) => ({ image, digest, mapped })),
+    timeline: built === undefined ? [] : timelineOf(built.steps, planned),
+    notes: [],
+    warnings: [...planned.warnings, ...(built?.warnings ?? [])],
+    failures: (built?.problems ?? []).map((problem): Failure => ({ problem, lastLines: [] })),
+  }
+}
+
+function targetReport(target: RequestedTarget, planned: Planned, built: Built | undefined): TargetReport {
+  const { name, stage } = target
+  const steps = (built?.steps ?? []).filter((step) => step.targets.includes(name))
+  const image = built?.images.find((candidate) => candidate.target === name)
+  const failed = steps.some((step) => step.status === 'failed')
+  const instructions = steps.filter((step) => step.kind === 'stage' && !step.text.startsWith('FROM '))
+  return {
+    name,
+    stage,
+    status: image !== undefined ? 'built' : failed ? 'failed' : 'skipped',
+    tags: planned.tagsOf.get(name) ?? [],
+    digest: image?.digest,
+    platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned, built),
+    durationMs: durationOf(steps),
+    steps: {
+      run: instructions.filter((step) => step.status === 'done').length,
+      cached: instructions.filter((step) => step.status === 'cached').length,
+    },
+    leftBehind: image === undefined ? [] : (built?.measured.leftBehind.get(name) ?? []),
+  }
+}
+
+function unknownSizes(planned: Planned, built: Built | undefined): readonly PlatformReport[] {
+  const unknown = { total: undefined, own: undefined, inherited: undefined }
+  if (built === undefined || built.images.length === 0) return []
+  return planned.platforms.map((platform) => ({
+    platform,
+    transfer: unknown,
+    unpacked: unknown,
+    unknownReason: built.measured.unknownReason,
+  }))
+}
+
+function durationOf(steps: readonly Step[]): number | undefined {
+  const started = steps.flatMap((step) => step.startedMs ?? [])
+  if (started.length === 0) return undefined
+  const ended = steps.map((step) => (step.startedMs ?? 0) + step.durationMs)
+  return Math.max(...ended) - Math.min(...started)
+}
+
+function timelineOf(steps: readonly Step[], planned: Planned): readonly TimelineEntry[] {
+  const shown = steps.filter(
+    (step) => step.startedMs !== undefined && (step.kind === 'stage' || step.kind === 'export'),
+  )
+  const zero = Math.min(...shown.map((step) => step.startedMs ?? Infinity))
+  return shown.map((step) => {
+    const stage = step.stage === undefined ? undefined : planned.graph.stages[step.stage]
+    const start = (step.startedMs ?? zero) - zero
+    return {
+      label: step.text,
+      stage: stage === undefined ? (step.kind === 'export' ? 'exporting' : (step.stageName ?? '')) : stageName(stage),
+      target: step.targets.length === 1 ? step.targets[0] : undefined,
+      startMs: start,
+      endMs: start + step.durationMs,
+      cached: step.status === 'cached',
+    }
+  })
+}
