@@ -27,6 +27,7 @@ export interface FlagSplit {
  */
 export function extractFlags(line: string, escape: EscapeCharacter): FlagSplit {
   if (!trimSpaceLeft(line).startsWith('--')) return { flags: [], rest: line }
+  if (!/[\u0080-\uffff]/.test(line)) return extractFromBytes(line, escape)
   const split = extractFromBytes(Buffer.from(line, 'utf8').toString('latin1'), escape)
   return { flags: split.flags, rest: Buffer.from(split.rest, 'latin1').toString('utf8') }
 }

@@ -34,7 +34,9 @@ export class Environment {
     let parent = this.#parent
     let own = this.#own
     while (parent !== undefined && parent.#own.size < 2 * own.size) {
-      own = new Map([...parent.#own, ...own])
+      const merged = new Map(parent.#own)
+      for (const [name, value] of own) merged.set(name, value)
+      own = merged
       parent = parent.#parent
     }
     return own === this.#own ? this : new Environment(parent, own)

@@ -5,6 +5,8 @@
 
 /** A Git reference that cannot be meant as a path (`github.com/o/r` can, so it is none). */
 export function isGitSource(source: string): boolean {
+  // Most sources are paths: one look tells.
+  if (!source.includes(':')) return false
   if (source.startsWith('./') || source.startsWith('../')) return false
   if (/^(?:git|ssh):\/\//i.test(source)) return true
   if (/^https?:\/\//i.test(source)) return /\.git$/.test(source.replace(/[?#].*$/s, ''))
@@ -12,5 +14,5 @@ export function isGitSource(source: string): boolean {
 }
 
 export function isHttpSource(source: string): boolean {
-  return /^https?:\/\//.test(source) && !isGitSource(source)
+  return source.startsWith('http') && /^https?:\/\//.test(source) && !isGitSource(source)
 }
