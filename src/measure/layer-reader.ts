@@ -49,8 +49,8 @@ export interface ReadLayerOptions {
 
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512
-/** Fewer, larger pieces from the decompressor: measured about 1.4× as fast as Node's 16 KiB. */
-const OUTPUT_CHUNK = 256 * 1024
+/** Large pieces, and a few of them ahead, so that decompression (a thread of its own) and hashing overlap. */
+const DECOMPRESSOR = { chunkSize: 256 * 1024, readableHighWaterMark: 1024 * 1024 }
 
 /**
  * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
@@ -97,10 +97,10 @@ export async function readLayer(
         await pipeline(rest, consume, signal)
         break
       case 'gzip':
-        await pipeline(rest, createGunzip({ chunkSize: OUTPUT_CHUNK }), consume, signal)
+        await pipeline(rest, createGunzip(DECOMPRESSOR), consume, signal)
         break
       case 'zstd':
-        await pipeline(frames(rest), createZstdDecompress({ chunkSize: OUTPUT_CHUNK }), consume, signal)
+        await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume, signal)
         break
     }
   } catch (error) {
