@@ -2,7 +2,7 @@
  * From the plan to built images: the builder, the layer registry beside it, one bake run, and what came of each target.
  */
 import { join } from 'node:path'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { build, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { dockerFacts, localImageId, type Docker } from './build/buildx.ts'
@@ -17,6 +17,7 @@ import type { Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import { Measuring, type Measured } from './measuring.ts'
+import type { TargetSizes } from './measure/sizes.ts'
 import type { BuiltImage } from './outputs.ts'
 import type { Planned } from './planning.ts'
 import { STATE } from './post.ts'
@@ -65,7 +66,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     client,
     workspace: project.workspace,
     loopback: builder.loopback,
-    memory: join(inputs.cacheDir ?? tempRoot, 'stage-build', 'base-layers.json'),
+    memory: join(inputs.cacheDir ?? userCache(env), 'base-layers.json'),
     debug: (line) => {
       runner.debug(line)
     },
@@ -180,10 +181,21 @@ function builtFrom(
       target: name,
       tags: planned.tagsOf.get(name) ?? [],
       digest: published ? results.get(name)?.digest : undefined,
-      imageId: results.get(name)?.configDigest,
+      imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
       sizes: measured.sizes.get(name),
     })),
   }
+}
+
+/** Buildx tells no image id where an attestation makes an index of a single image. */
+function onlyConfig(sizes: TargetSizes | undefined): string | undefined {
+  const [only, ...others] = sizes?.platforms ?? []
+  return others.length === 0 ? only?.configDigest : undefined
+}
+
+/** Where what is remembered between runs lies, unless `cache-dir` says so: gone with a hosted runner, kept by others. */
+function userCache(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stage-build')
 }
 
 /** The action's own inputs and state hold secrets that docker and its plugins have no business with. */

@@ -168,16 +168,13 @@ export class Measuring {
     const bases = base.kind === 'image' ? this.#options.planned.images.basesOf(base.image) : []
     const baseDiffIds =
       base.kind === 'scratch' ? [] : bases.length === 0 ? undefined : bases.map(({ config }) => config.diffIds)
-    const image = base.kind === 'image' ? base.image : undefined
     const source = outcome.measured ? this.#received(index) : this.#published(target, outcome)
     if (source === undefined) return undefined
     try {
       return await measureImage(source.digest, {
         ...source,
         baseDiffIds,
-        unpackedOf: async ({ digest }) =>
-          this.#counter.get(digest)?.unpacked ??
-          (image === undefined ? undefined : await this.#countBase(image, digest)),
+        unpackedOf: async ({ digest }) => this.#counter.get(digest)?.unpacked ?? (await this.#countKept(digest)),
       })
     } catch (error) {
       this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)
@@ -218,6 +215,14 @@ export class Measuring {
       manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
       config: async (wanted) => await client.fetchConfig(tag, wanted, { signal }),
     }
+  }
+
+  /** A layer that was not pushed since some base image's registry keeps it: not always the target's own base. */
+  async #countKept(digest: string): Promise<number | undefined> {
+    const keeper = this.#options.planned.images
+      .bases()
+      .find(({ resolved }) => resolved.layers.some((layer) => layer.digest === digest))
+    return keeper === undefined ? undefined : await this.#countBase(keeper.image, digest)
   }
 
   async #countBase(image: string, digest: string): Promise<number | undefined> {

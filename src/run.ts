@@ -17,6 +17,7 @@ import { renderPlanSummary } from './report/plan-summary.ts'
 import { sizesTable } from './report/sizes-table.ts'
 import { renderSummary } from './report/summary.ts'
 import { sizeRows } from './report/summary-targets.ts'
+import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
 import { summaryData } from './summarizing.ts'
 
@@ -124,7 +125,7 @@ function hostOf({ arch }: Surroundings): { readonly hostPlatform: string } {
 
 function logPlan(runner: Runner, { plan, graph }: Planned): void {
   runner.log(
-    `${plan.file}: ${graph.stages.length} stages, ${plan.targets.length} targets (${plan.platforms.join(', ')})`,
+    `${plan.file}: ${count(graph.stages.length, 'stage')}, ${count(plan.targets.length, 'target')} (${plan.platforms.join(', ')})`,
   )
   for (const target of plan.targets) {
     const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`)

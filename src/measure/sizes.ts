@@ -31,6 +31,8 @@ export interface PlatformSizes {
   readonly platform: string
   /** Digest of the platform's manifest. */
   readonly digest: string
+  /** Digest of its config: what docker calls the image id. */
+  readonly configDigest: string
   readonly transfer: SizeSplit
   readonly unpacked: SizeSplit
   readonly layers: readonly LayerSize[]
@@ -98,7 +100,15 @@ async function measureManifest(
   const known = inheritedCount !== undefined
   const transfer = split(layers, known, (layer) => layer.size)
   const unpacked = split(layers, known, (layer) => layer.unpacked)
-  return { platform, digest: manifest.digest, transfer, unpacked, layers, unknownReason: reason(known, unpacked) }
+  return {
+    platform,
+    digest: manifest.digest,
+    configDigest: manifest.config.digest,
+    transfer,
+    unpacked,
+    layers,
+    unknownReason: reason(known, unpacked),
+  }
 }
 
 /** The layers are those of the base as far as their contents are the same. */
