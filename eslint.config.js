@@ -32,7 +32,10 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => {
         {
           paths: Object.keys(adapters).map((name) => ({ name, message: `Only ${adapters[name]} imports ${name}.` })),
           patterns: [
-            { group: forbidden.map((other) => `../${other}/**`), message: `src/${room} may not import that room (DESIGN §3).` },
+            {
+              group: forbidden.map((other) => `../${other}/**`),
+              message: `src/${room} may not import that room (DESIGN §3).`,
+            },
             {
               regex: '^\\.\\./(?!errors\\.ts$|process\\.ts$)[^/]+\\.ts$',
               message: 'A room may import only errors.ts and the process adapter from src/.',
@@ -45,7 +48,7 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => {
 })
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'demo-output/', 'examples/', '*.config.js'] },
+  { ignores: ['dist/', 'coverage/', 'demo-output/', 'examples/', '*.config.js', '**/*.mjs'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -4396,10 +4396,10 @@ async function sniff(source) {
 	const first = [];
 	let length = 0;
 	while (length < SNIFF_BYTES) {
-		const { value, done } = await source.next();
-		if (done === true) break;
-		first.push(value);
-		length += value.length;
+		const next = await source.next();
+		if (next.done === true) break;
+		first.push(next.value);
+		length += next.value.length;
 	}
 	const rest = async function* () {
 		yield* first;

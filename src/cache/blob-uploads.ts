@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID, type Hash } from 'node:crypto'
 
-/** Takes the bytes of one blob. */
+/** Takes the bytes of one blob. A sink that fails is dropped; the upload goes on, for it must not fail a build. */
 export interface BlobSink {
   /** Resolves when the next chunk may come. */
   write(chunk: Buffer): Promise<void>
@@ -17,7 +17,8 @@ export interface BlobSink {
 interface Upload {
   readonly repository: string
   readonly hash: Hash
-  readonly sink: BlobSink
+  /** Undefined once it has failed. */
+  sink: BlobSink | undefined
   size: number
   /** A client writes one request at a time; a second one at once would mix up the bytes. */
   busy: boolean
@@ -31,10 +32,12 @@ const MAX_UPLOADS = 1_000
 
 export class BlobUploads {
   readonly #openSink: () => BlobSink
+  readonly #onSinkError: (error: unknown) => void
   readonly #uploads = new Map<string, Upload>()
 
-  constructor(openSink: () => BlobSink) {
+  constructor(openSink: () => BlobSink, onSinkError: (error: unknown) => void) {
     this.#openSink = openSink
+    this.#onSinkError = onSinkError
   }
 
   /** Starts an upload; undefined when there are too many. */
@@ -43,6 +46,11 @@ export class BlobUploads {
     const id = randomUUID()
     this.#uploads.set(id, { repository, hash: createHash('sha256'), sink: this.#openSink(), size: 0, busy: false })
     return id
+  }
+
+  /** Whether there is such an upload, which may be written to at the moment. */
+  exists(repository: string, id: string): boolean {
+    return this.#uploads.get(id)?.repository === repository
   }
 
   /** Whether the upload is open and nothing is being written to it. */
@@ -64,7 +72,9 @@ export class BlobUploads {
       for await (const chunk of body) {
         upload.hash.update(chunk)
         upload.size += chunk.length
-        await upload.sink.write(chunk)
+        await this.#feed(upload, async (sink) => {
+          await sink.write(chunk)
+        })
       }
       upload.busy = false
     } catch (error) {
@@ -79,20 +89,34 @@ export class BlobUploads {
     if (upload === undefined) return { kind: 'wrong-digest' }
     this.#uploads.delete(id)
     if (`sha256:${upload.hash.digest('hex')}` !== digest) {
-      upload.sink.abort()
+      upload.sink?.abort()
       return { kind: 'wrong-digest' }
     }
-    await upload.sink.finish(digest, upload.size)
+    await this.#feed(upload, async (sink) => {
+      await sink.finish(digest, upload.size)
+    })
     return { kind: 'stored', digest, size: upload.size }
   }
 
   cancel(id: string): void {
     const upload = this.#uploads.get(id)
     this.#uploads.delete(id)
-    upload?.sink.abort()
+    upload?.sink?.abort()
   }
 
   cancelAll(): void {
     for (const id of [...this.#uploads.keys()]) this.cancel(id)
+  }
+
+  async #feed(upload: Upload, step: (sink: BlobSink) => Promise<void>): Promise<void> {
+    const { sink } = upload
+    if (sink === undefined) return
+    try {
+      await step(sink)
+    } catch (error) {
+      upload.sink = undefined
+      sink.abort()
+      this.#onSinkError(error)
+    }
   }
 }

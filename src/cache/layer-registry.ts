@@ -8,11 +8,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { digestOf } from '../images/manifest.ts'
 import { BlobUploads, type BlobSink } from './blob-uploads.ts'
 import { DocumentStore, MAX_DOCUMENT_BYTES, type StoredManifest } from './document-store.ts'
 import { LayoutFolder } from './layout-folder.ts'
 import { isDigest, readRoute, type RegistryRoute } from './registry-route.ts'
-import { answer, answerError, readBounded } from './registry-answer.ts'
+import type { ByteRange } from './byte-range.ts'
+import { answer, answerError, readBounded, sendBlob } from './registry-answer.ts'
 import { withDocuments } from './document-sink.ts'
 
 export interface LayerRegistryOptions {
@@ -21,6 +24,9 @@ export interface LayerRegistryOptions {
   /** One line per request, without the secret. */
   readonly debug?: ((line: string) => void) | undefined
 }
+
+/** Longer than Go's clients keep a connection idle (90 s), so that they and not the registry close it. */
+const KEEP_ALIVE_MS = 120_000
 
 /** A running registry; `close` ends it and every connection. */
 export class LayerRegistry {
@@ -42,7 +48,12 @@ export class LayerRegistry {
     this.#server = server
     this.#secret = secret
     this.#debug = options.debug ?? (() => undefined)
-    this.#uploads = new BlobUploads(() => withDocuments(options.openSink(), this.#documents))
+    this.#uploads = new BlobUploads(
+      () => withDocuments(options.openSink(), this.#documents),
+      (error) => {
+        this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`)
+      },
+    )
     server.on('request', (request, response) => {
       void this.#serve(request, response)
     })
@@ -53,6 +64,8 @@ export class LayerRegistry {
     const server = createServer()
     // A large layer takes as long as it takes.
     server.requestTimeout = 0
+    // Node closes an idle connection after 5 s, and a client that reuses it at that moment sees its request fail.
+    server.keepAliveTimeout = KEEP_ALIVE_MS
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(0, '127.0.0.1', resolve)
@@ -126,10 +139,8 @@ export class LayerRegistry {
     else if (route.kind === 'start-upload' && method === 'POST') await this.#startUpload(route, request, response)
     else if (route.kind === 'upload' && method === 'PATCH') await this.#patchUpload(route, request, response)
     else if (route.kind === 'upload' && method === 'PUT') await this.#finishUpload(route, request, response)
-    else if (route.kind === 'upload' && method === 'DELETE') {
-      this.#uploads.cancel(route.id)
-      answer(response, 204)
-    } else answerError(response, 405, 'UNSUPPORTED')
+    else if (route.kind === 'upload' && (reads || method === 'DELETE')) this.#statusOrCancel(route, method, response)
+    else answerError(response, 405, 'UNSUPPORTED')
   }
 
   async #getBlob(
@@ -143,13 +154,15 @@ export class LayerRegistry {
       return
     }
     const bytes = this.#documents.blob(digest)
-    const headers = { 'docker-content-digest': digest, 'content-type': 'application/octet-stream' }
     const size = bytes?.length ?? this.#known.get(digest)
-    if (size === undefined) answerError(response, 404, 'BLOB_UNKNOWN')
-    else if (request.method === 'HEAD') answer(response, 200, { ...headers, 'content-length': size })
-    else if (bytes !== undefined) answer(response, 200, headers, bytes)
-    // Known, but not kept: a base image's blob is at its registry, a measured one is gone.
-    else answerError(response, 404, 'BLOB_UNKNOWN')
+    // Known, but not kept: a base image's blob is at its registry, a measured one is gone. So only HEAD finds it.
+    if (size === undefined || (bytes === undefined && request.method !== 'HEAD')) {
+      answerError(response, 404, 'BLOB_UNKNOWN')
+      return
+    }
+    const open = ({ start, end }: ByteRange = { start: 0, end: size - 1 }): Readable =>
+      Readable.from([bytes?.subarray(start, end + 1)])
+    await sendBlob({ digest, size, open }, request, response)
   }
 
   async #getManifest(
@@ -179,14 +192,18 @@ export class LayerRegistry {
       answerError(response, 413, 'MANIFEST_INVALID')
       return
     }
-    const mediaType = request.headers['content-type'] ?? 'application/octet-stream'
-    const stored = this.#documents.putManifest({ repository, reference, mediaType, bytes })
-    if (stored === undefined) answerError(response, 507, 'TOOMANYREQUESTS')
-    else if (isDigest(reference) && reference !== stored.digest) answerError(response, 400, 'DIGEST_INVALID')
-    else {
-      const location = `/v2/${repository}/manifests/${stored.digest}`
-      answer(response, 201, { location, 'docker-content-digest': stored.digest })
+    if (isDigest(reference) && reference !== digestOf(bytes)) {
+      answerError(response, 400, 'DIGEST_INVALID')
+      return
     }
+    if (!isJsonObject(bytes)) {
+      answerError(response, 400, 'MANIFEST_INVALID')
+      return
+    }
+    const mediaType = request.headers['content-type'] ?? 'application/octet-stream'
+    const { digest } = this.#documents.putManifest({ repository, reference, mediaType, bytes })
+    const location = `/v2/${repository}/manifests/${digest}`
+    answer(response, 201, { location, 'docker-content-digest': digest })
   }
 
   /** Also answers a mount (`?mount=…&from=…`): with 202, as an upload to be made, since nothing is held here. */
@@ -198,7 +215,19 @@ export class LayerRegistry {
     const id = this.#uploads.start(repository)
     if (id === undefined) answerError(response, 429, 'TOOMANYREQUESTS')
     else if (digest !== undefined) await this.#receive({ repository, id, digest }, request, response)
-    else answer(response, 202, { ...uploadHeaders(repository, id), range: '0-0' })
+    else answer(response, 202, this.#progressHeaders(repository, id))
+  }
+
+  #statusOrCancel(
+    { repository, id }: RegistryRoute & { kind: 'upload' },
+    method: string,
+    response: ServerResponse,
+  ): void {
+    if (!this.#uploads.exists(repository, id)) answerError(response, 404, 'BLOB_UPLOAD_UNKNOWN')
+    else if (method === 'DELETE') {
+      this.#uploads.cancel(id)
+      answer(response, 204)
+    } else answer(response, 204, this.#progressHeaders(repository, id))
   }
 
   async #patchUpload(
@@ -209,11 +238,11 @@ export class LayerRegistry {
     const start = /^(\d+)-\d+$/.exec(request.headers['content-range'] ?? '')?.[1]
     if (!this.#uploads.isOpen(repository, id)) answerError(response, 404, 'BLOB_UPLOAD_UNKNOWN')
     else if (start !== undefined && Number(start) !== this.#uploads.sizeOf(id)) {
-      answerError(response, 416, 'BLOB_UPLOAD_INVALID')
+      // The headers tell the client where to go on.
+      answer(response, 416, this.#progressHeaders(repository, id))
     } else {
       await this.#uploads.append(id, request)
-      const end = Math.max(0, this.#uploads.sizeOf(id) - 1)
-      answer(response, 202, { ...uploadHeaders(repository, id), range: `0-${end}` })
+      answer(response, 202, this.#progressHeaders(repository, id))
     }
   }
 
@@ -247,11 +276,25 @@ export class LayerRegistry {
     answer(response, 201, { location: `/v2/${repository}/blobs/${digest}`, 'docker-content-digest': digest })
   }
 
+  #progressHeaders(repository: string, id: string): Readonly<Record<string, string>> {
+    return {
+      location: `/v2/${repository}/blobs/uploads/${id}`,
+      'docker-upload-uuid': id,
+      // An upload with no byte yet is `0-0`, too: that is how distribution writes it.
+      range: `0-${Math.max(0, this.#uploads.sizeOf(id) - 1)}`,
+    }
+  }
+
   #hidden(text: string): string {
     return text.replaceAll(this.#secret, '…')
   }
 }
 
-function uploadHeaders(repository: string, id: string): Readonly<Record<string, string>> {
-  return { location: `/v2/${repository}/blobs/uploads/${id}`, 'docker-upload-uuid': id }
+function isJsonObject(bytes: Buffer): boolean {
+  try {
+    const json: unknown = JSON.parse(bytes.toString('utf8'))
+    return typeof json === 'object' && json !== null && !Array.isArray(json)
+  } catch {
+    return false
+  }
 }

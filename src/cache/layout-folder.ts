@@ -7,9 +7,8 @@ import { createReadStream } from 'node:fs'
 import { open, realpath, stat } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join, sep } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { MAX_DOCUMENT_BYTES, type StoredManifest } from './document-store.ts'
-import { answer, answerError } from './registry-answer.ts'
+import { answerError, sendBlob } from './registry-answer.ts'
 import { isDigest } from './registry-route.ts'
 
 export class LayoutFolder {
@@ -38,27 +37,7 @@ export class LayoutFolder {
       return
     }
     const { size } = await stat(path)
-    const headers = {
-      'docker-content-digest': digest,
-      'content-type': 'application/octet-stream',
-      'accept-ranges': 'bytes',
-    }
-    const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
-    const start = Number(from ?? 0)
-    const end = to === undefined || to === '' ? size - 1 : Math.min(Number(to), size - 1)
-    if (request.method === 'HEAD') answer(response, 200, { ...headers, 'content-length': size })
-    else if (from !== undefined && (start >= size || end < start)) {
-      answer(response, 416, { 'content-range': `bytes */${size}` })
-    } else {
-      const range = from === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${size}` }
-      response.writeHead(from === undefined ? 200 : 206, {
-        ...headers,
-        ...range,
-        'content-length': Math.max(0, end - start + 1),
-      })
-      if (size === 0) response.end()
-      else await pipeline(createReadStream(path, { start, end }), response)
-    }
+    await sendBlob({ digest, size, open: (range) => createReadStream(path, range ?? {}) }, request, response)
   }
 
   async #path(digest: string): Promise<string | undefined> {

@@ -126,10 +126,10 @@ async function sniff(source: AsyncGenerator<Buffer>): Promise<{ readonly head: B
   const first: Buffer[] = []
   let length = 0
   while (length < SNIFF_BYTES) {
-    const { value, done } = await source.next()
-    if (done === true) break
-    first.push(value)
-    length += value.length
+    const next = await source.next()
+    if (next.done === true) break
+    first.push(next.value)
+    length += next.value.length
   }
   const rest = async function* (): AsyncGenerator<Buffer> {
     yield* first

@@ -1,0 +1,102 @@
+/**
+ * What the action adds to a bare `docker buildx bake` of the same definition: the same targets, tags and pushes, run in
+ * turns, each round with a change of its own so that the same steps run in both.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runStep } from '../__tests__/support/action.ts'
+import { runProcess } from '../src/process.ts'
+
+export interface Overhead {
+  /** Medians, seconds. */
+  readonly action: number
+  readonly bare: number
+  readonly ratio: number
+  readonly rounds: readonly { readonly action: number; readonly bare: number }[]
+}
+
+const PROGRAM = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("MARK") }\n'
+
+/** Two targets on one builder stage: a Go program compiled (its cache kept by a mount), and a test of it. */
+const DOCKERFILE = `FROM GOLANG AS builder
+WORKDIR /src
+COPY go.mod main.go ./
+RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -o /app .
+RUN --mount=type=cache,target=/root/.cache/go-build go vet ./... && sleep 4
+FROM ALPINE AS prod
+COPY --from=builder /app /app
+FROM ALPINE AS debug
+COPY --from=builder /app /app
+COPY --from=builder /src /src
+`
+
+export async function measureOverhead(rounds: number): Promise<Overhead> {
+  const registry = process.env['STAGE_BUILD_REGISTRY'] ?? ''
+  const images = process.env['STAGE_BUILD_EXTERNAL_IMAGES'] ?? ''
+  const mapped = (name: string): string =>
+    images
+      .split('\n')
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1) ?? name
+  const context = await mkdtemp(join(tmpdir(), 'stage-build-bench-'))
+  try {
+    // The bare run has no source policy: both use the mapped names, so that both resolve the same images.
+    const dockerfile = DOCKERFILE.replace('GOLANG', mapped('golang:1.24')).replaceAll('ALPINE', mapped('alpine:3.22'))
+    await writeFile(join(context, 'Dockerfile'), dockerfile)
+    await writeFile(join(context, 'go.mod'), 'module bench\n\ngo 1.22\n')
+    const touch = async (): Promise<void> => {
+      await writeFile(join(context, 'main.go'), PROGRAM.replace('MARK', randomUUID()))
+    }
+    const name = `${registry}/bench/overhead`
+    await touch()
+    await bare(context, name)
+    const results: { action: number; bare: number }[] = []
+    for (let round = 0; round < rounds; round++) {
+      await touch()
+      const first = await timed(async () => {
+        await action(context, name)
+      })
+      await touch()
+      const second = await timed(async () => {
+        await bare(context, name)
+      })
+      results.push({ action: first, bare: second })
+    }
+    const medians = { action: median(results.map((r) => r.action)), bare: median(results.map((r) => r.bare)) }
+    return { ...medians, ratio: medians.action / medians.bare, rounds: results }
+  } finally {
+    await rm(context, { recursive: true, force: true })
+  }
+}
+
+async function action(context: string, name: string): Promise<void> {
+  const inputs = { targets: 'prod,debug', tags: `${name}:{target}`, push: 'true' }
+  const { main } = await runStep({ inputs, workspace: context })
+  if (main.code !== 0) throw new Error(`the action failed:\n${main.stdout}${main.stderr}`)
+}
+
+async function bare(context: string, name: string): Promise<void> {
+  const target = (stage: string): object => ({
+    context,
+    target: stage,
+    output: [`type=image,push=true,"name=${name}:${stage}"`],
+  })
+  const definition = join(context, '.bake.json')
+  await writeFile(definition, JSON.stringify({ target: { prod: target('prod'), debug: target('debug') } }))
+  const args = ['buildx', 'bake', '--file', definition, '--progress', 'rawjson', '--allow', `fs.read=${context}`]
+  const { code, stderr } = await runProcess('docker', [...args, 'prod', 'debug'])
+  await rm(definition)
+  if (code !== 0) throw new Error(`bake failed:\n${stderr}`)
+}
+
+async function timed(run: () => Promise<void>): Promise<number> {
+  const start = performance.now()
+  await run()
+  return (performance.now() - start) / 1000
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+}
