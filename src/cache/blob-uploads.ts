@@ -1,6 +1,6 @@
 /**
- * Blob uploads in flight: their bytes are hashed and counted as they pass and handed to a sink, never kept here.
- * Whatever ends early (a client that vanishes, a wrong digest) aborts its sink and is forgotten.
+ * Blob uploads in flight: their bytes are hashed and counted as they pass and handed to sinks, never kept here.
+ * Whatever ends early (a client that vanishes, a wrong digest) aborts its sinks and is forgotten.
  */
 import { createHash, randomUUID, type Hash } from 'node:crypto'
 
@@ -17,8 +17,8 @@ export interface BlobSink {
 interface Upload {
   readonly repository: string
   readonly hash: Hash
-  /** Undefined once it has failed. */
-  sink: BlobSink | undefined
+  /** Those that have not failed. */
+  readonly sinks: Set<BlobSink>
   size: number
   /** A client writes one request at a time; a second one at once would mix up the bytes. */
   busy: boolean
@@ -27,36 +27,46 @@ interface Upload {
 export type FinishedUpload =
   { readonly kind: 'stored'; readonly digest: string; readonly size: number } | { readonly kind: 'wrong-digest' }
 
-/** More than any client has open at once; beyond it new ones are refused, so that nobody fills the memory. */
+/** More than any client has open at once; beyond it one that is idle gives way, so that nobody fills the memory. */
 const MAX_UPLOADS = 1_000
 
 export class BlobUploads {
-  readonly #openSink: () => BlobSink
+  readonly #openSinks: () => readonly BlobSink[]
   readonly #onSinkError: (error: unknown) => void
   readonly #uploads = new Map<string, Upload>()
 
-  constructor(openSink: () => BlobSink, onSinkError: (error: unknown) => void) {
-    this.#openSink = openSink
+  /** @param openSinks Sinks for one blob; each sees all of its bytes, and one that fails does not disturb the others. */
+  constructor(openSinks: () => readonly BlobSink[], onSinkError: (error: unknown) => void) {
+    this.#openSinks = openSinks
     this.#onSinkError = onSinkError
   }
 
-  /** Starts an upload; undefined when there are too many. */
+  /** Starts an upload; undefined when there are too many that are being written. */
   start(repository: string): string | undefined {
-    if (this.#uploads.size >= MAX_UPLOADS) return undefined
+    if (this.#uploads.size >= MAX_UPLOADS) {
+      // One that was begun and left, most likely.
+      const idle = [...this.#uploads].find(([, upload]) => !upload.busy)
+      if (idle === undefined) return undefined
+      this.cancel(idle[0])
+    }
     const id = randomUUID()
-    this.#uploads.set(id, { repository, hash: createHash('sha256'), sink: this.#openSink(), size: 0, busy: false })
+    this.#uploads.set(id, {
+      repository,
+      hash: createHash('sha256'),
+      sinks: new Set(this.#openSinks()),
+      size: 0,
+      busy: false,
+    })
     return id
   }
 
-  /** Whether there is such an upload, which may be written to at the moment. */
   exists(repository: string, id: string): boolean {
     return this.#uploads.get(id)?.repository === repository
   }
 
-  /** Whether the upload is open and nothing is being written to it. */
-  isOpen(repository: string, id: string): boolean {
-    const upload = this.#uploads.get(id)
-    return upload?.repository === repository && !upload.busy
+  /** Whether no request is writing to it. */
+  isIdle(id: string): boolean {
+    return this.#uploads.get(id)?.busy === false
   }
 
   sizeOf(id: string): number {
@@ -89,7 +99,7 @@ export class BlobUploads {
     if (upload === undefined) return { kind: 'wrong-digest' }
     this.#uploads.delete(id)
     if (`sha256:${upload.hash.digest('hex')}` !== digest) {
-      upload.sink?.abort()
+      abortAll(upload)
       return { kind: 'wrong-digest' }
     }
     await this.#feed(upload, async (sink) => {
@@ -101,7 +111,7 @@ export class BlobUploads {
   cancel(id: string): void {
     const upload = this.#uploads.get(id)
     this.#uploads.delete(id)
-    upload?.sink?.abort()
+    if (upload !== undefined) abortAll(upload)
   }
 
   cancelAll(): void {
@@ -109,14 +119,19 @@ export class BlobUploads {
   }
 
   async #feed(upload: Upload, step: (sink: BlobSink) => Promise<void>): Promise<void> {
-    const { sink } = upload
-    if (sink === undefined) return
-    try {
-      await step(sink)
-    } catch (error) {
-      upload.sink = undefined
-      sink.abort()
-      this.#onSinkError(error)
+    for (const sink of upload.sinks) {
+      try {
+        await step(sink)
+      } catch (error) {
+        upload.sinks.delete(sink)
+        sink.abort()
+        this.#onSinkError(error)
+      }
     }
   }
+}
+
+function abortAll(upload: Upload): void {
+  for (const sink of upload.sinks) sink.abort()
+  upload.sinks.clear()
 }

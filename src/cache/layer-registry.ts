@@ -16,7 +16,8 @@ import { LayoutFolder } from './layout-folder.ts'
 import { isDigest, readRoute, type RegistryRoute } from './registry-route.ts'
 import type { ByteRange } from './byte-range.ts'
 import { answer, answerError, readBounded, sendBlob } from './registry-answer.ts'
-import { withDocuments } from './document-sink.ts'
+import { UploadEndpoint } from './upload-endpoint.ts'
+import { documentSink } from './document-sink.ts'
 
 export interface LayerRegistryOptions {
   /** Opens a sink for a blob that is pushed. */
@@ -37,6 +38,7 @@ export class LayerRegistry {
   readonly #debug: (line: string) => void
   readonly #documents = new DocumentStore()
   readonly #uploads: BlobUploads
+  readonly #uploadEndpoint: UploadEndpoint
   /** Blobs that are said to be here: a base image's, and those received. Digest → bytes. */
   readonly #known = new Map<string, number>()
   readonly #layouts = new Map<string, LayoutFolder>()
@@ -49,11 +51,14 @@ export class LayerRegistry {
     this.#secret = secret
     this.#debug = options.debug ?? (() => undefined)
     this.#uploads = new BlobUploads(
-      () => withDocuments(options.openSink(), this.#documents),
+      () => [documentSink(this.#documents), options.openSink()],
       (error) => {
         this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`)
       },
     )
+    this.#uploadEndpoint = new UploadEndpoint(this.#uploads, (digest, size) => {
+      this.#known.set(digest, size)
+    })
     server.on('request', (request, response) => {
       void this.#serve(request, response)
     })
@@ -113,16 +118,19 @@ export class LayerRegistry {
     const { method = 'GET', url = '/' } = request
     response.once('close', () => {
       const ms = Math.round(performance.now() - started)
-      this.#debug(`${method} ${this.#hidden(url)} ${response.statusCode} ${ms} ms`)
+      const bytes = Number(request.headers['content-length'] ?? response.getHeader('content-length') ?? 0)
+      this.#debug(`${method} ${this.#hidden(url)} ${response.statusCode} ${bytes} B ${ms} ms`)
     })
     try {
       const route = readRoute(url, this.#secret)
       if (route === undefined) answerError(response, 404, 'NAME_UNKNOWN')
       else await this.#dispatch(route, request, response)
-    } catch {
-      // The client is gone, or broke the protocol; either way there is nobody to tell more.
-      if (!response.headersSent) answerError(response, 400, 'BLOB_UPLOAD_INVALID')
-      else response.destroy()
+    } catch (error) {
+      const isGone = request.destroyed && !request.complete
+      if (!isGone) this.#debug(this.#hidden(`${method} failed: ${String(error)}`))
+      // Half an answer cannot be mended; without one, a client tries again after a 500.
+      if (response.headersSent || isGone) response.destroy()
+      else answerError(response, 500, 'UNKNOWN')
     } finally {
       // A refused body must be read or the connection closed, or a client that waits to send it would hang.
       if (!request.readableEnded) request.resume()
@@ -136,11 +144,9 @@ export class LayerRegistry {
     else if (route.kind === 'blob' && reads) await this.#getBlob(route, request, response)
     else if (route.kind === 'manifest' && reads) await this.#getManifest(route, method, response)
     else if (route.kind === 'manifest' && method === 'PUT') await this.#putManifest(route, request, response)
-    else if (route.kind === 'start-upload' && method === 'POST') await this.#startUpload(route, request, response)
-    else if (route.kind === 'upload' && method === 'PATCH') await this.#patchUpload(route, request, response)
-    else if (route.kind === 'upload' && method === 'PUT') await this.#finishUpload(route, request, response)
-    else if (route.kind === 'upload' && (reads || method === 'DELETE')) this.#statusOrCancel(route, method, response)
-    else answerError(response, 405, 'UNSUPPORTED')
+    else if (route.kind === 'start-upload' || route.kind === 'upload') {
+      if (!(await this.#uploadEndpoint.serve(route, request, response))) answerError(response, 405, 'UNSUPPORTED')
+    } else answerError(response, 405, 'UNSUPPORTED')
   }
 
   async #getBlob(
@@ -204,85 +210,6 @@ export class LayerRegistry {
     const { digest } = this.#documents.putManifest({ repository, reference, mediaType, bytes })
     const location = `/v2/${repository}/manifests/${digest}`
     answer(response, 201, { location, 'docker-content-digest': digest })
-  }
-
-  /** Also answers a mount (`?mount=…&from=…`): with 202, as an upload to be made, since nothing is held here. */
-  async #startUpload(
-    { repository, digest }: RegistryRoute & { kind: 'start-upload' },
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const id = this.#uploads.start(repository)
-    if (id === undefined) answerError(response, 429, 'TOOMANYREQUESTS')
-    else if (digest !== undefined) await this.#receive({ repository, id, digest }, request, response)
-    else answer(response, 202, this.#progressHeaders(repository, id))
-  }
-
-  #statusOrCancel(
-    { repository, id }: RegistryRoute & { kind: 'upload' },
-    method: string,
-    response: ServerResponse,
-  ): void {
-    if (!this.#uploads.exists(repository, id)) answerError(response, 404, 'BLOB_UPLOAD_UNKNOWN')
-    else if (method === 'DELETE') {
-      this.#uploads.cancel(id)
-      answer(response, 204)
-    } else answer(response, 204, this.#progressHeaders(repository, id))
-  }
-
-  async #patchUpload(
-    { repository, id }: RegistryRoute & { kind: 'upload' },
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const start = /^(\d+)-\d+$/.exec(request.headers['content-range'] ?? '')?.[1]
-    if (!this.#uploads.isOpen(repository, id)) answerError(response, 404, 'BLOB_UPLOAD_UNKNOWN')
-    else if (start !== undefined && Number(start) !== this.#uploads.sizeOf(id)) {
-      // The headers tell the client where to go on.
-      answer(response, 416, this.#progressHeaders(repository, id))
-    } else {
-      await this.#uploads.append(id, request)
-      answer(response, 202, this.#progressHeaders(repository, id))
-    }
-  }
-
-  async #finishUpload(
-    { repository, id, digest }: RegistryRoute & { kind: 'upload' },
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    if (!this.#uploads.isOpen(repository, id)) answerError(response, 404, 'BLOB_UPLOAD_UNKNOWN')
-    else await this.#receive({ repository, id, digest: digest ?? '' }, request, response)
-  }
-
-  async #receive(
-    upload: { readonly repository: string; readonly id: string; readonly digest: string },
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
-    const { repository, id, digest } = upload
-    if (!isDigest(digest)) {
-      this.#uploads.cancel(id)
-      answerError(response, 400, 'DIGEST_INVALID')
-      return
-    }
-    await this.#uploads.append(id, request)
-    const finished = await this.#uploads.finish(id, digest)
-    if (finished.kind === 'wrong-digest') {
-      answerError(response, 400, 'DIGEST_INVALID')
-      return
-    }
-    this.#known.set(digest, finished.size)
-    answer(response, 201, { location: `/v2/${repository}/blobs/${digest}`, 'docker-content-digest': digest })
-  }
-
-  #progressHeaders(repository: string, id: string): Readonly<Record<string, string>> {
-    return {
-      location: `/v2/${repository}/blobs/uploads/${id}`,
-      'docker-upload-uuid': id,
-      // An upload with no byte yet is `0-0`, too: that is how distribution writes it.
-      range: `0-${Math.max(0, this.#uploads.sizeOf(id) - 1)}`,
-    }
   }
 
   #hidden(text: string): string {

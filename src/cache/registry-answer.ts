@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'MANIFEST_UNKNOWN'
   | 'NAME_UNKNOWN'
   | 'TOOMANYREQUESTS'
+  /** Not in the specification; distribution uses it for its own faults. */
+  | 'UNKNOWN'
   | 'UNSUPPORTED'
 
 const VERSION = { 'docker-distribution-api-version': 'registry/2.0' }

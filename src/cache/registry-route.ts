@@ -23,7 +23,9 @@ export function isDigest(text: string): boolean {
  * secret first part of every repository. Listings (`_catalog`, `tags/list`, referrers) are none.
  */
 export function readRoute(target: string, prefix: string): RegistryRoute | undefined {
-  const { pathname, searchParams } = new URL(target, 'http://registry.invalid')
+  const url = URL.parse(target, 'http://registry.invalid')
+  if (url === null) return undefined
+  const { pathname, searchParams } = url
   if (pathname === '/v2/' || pathname === '/v2') return { kind: 'version' }
   const [, repository, kind, rest] = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/([^/]*)$/.exec(pathname) ?? []
   if (repository === undefined || kind === undefined || rest === undefined) return undefined
