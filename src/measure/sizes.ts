@@ -3,7 +3,7 @@
  * the layers' tars), each split into what the Dockerfile added and what came with the external image beneath. From
  * manifests and configs; never from an engine's own idea of a size. Attestations count nothing.
  */
-import type { Descriptor, ImageConfig, Manifest } from '../images/manifest.ts'
+import type { Descriptor, ImageConfig, IndexEntry, Manifest } from '../images/manifest.ts'
 import { formatPlatform } from '../images/platform.ts'
 
 /** Bytes; undefined means unknown, never 0. */
@@ -63,7 +63,7 @@ export interface MeasureSources {
 export async function measureImage(digest: string, sources: MeasureSources): Promise<TargetSizes> {
   const root = await sources.manifest(digest)
   if (root.kind === 'image') return { platforms: [await measureManifest({ digest, ...root }, sources)] }
-  const images = root.manifests.filter(({ annotations }) => annotations['vnd.docker.reference.type'] === undefined)
+  const images = root.manifests.filter((entry) => !isAttestation(entry))
   const platforms = await Promise.all(
     images.map(async (entry) => {
       const manifest = await sources.manifest(entry.digest)
@@ -73,6 +73,14 @@ export async function measureImage(digest: string, sources: MeasureSources): Pro
     }),
   )
   return { platforms: platforms.filter((platform) => platform !== undefined) }
+}
+
+/**
+ * An attestation stands in an index beside the images that it is about.
+ * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/attestation-storage.md
+ */
+function isAttestation({ annotations, platform }: IndexEntry): boolean {
+  return annotations['vnd.docker.reference.type'] !== undefined || platform?.os === 'unknown'
 }
 
 async function measureManifest(
@@ -117,9 +125,13 @@ function commonPrefix(base: readonly string[], image: readonly string[]): number
   return different === -1 ? base.length : different
 }
 
-/** The history of each layer: entries of instructions that made none (ENV, CMD, …) are passed over. */
-function layerHistory(config: ImageConfig): readonly string[] {
-  return config.history.filter((entry) => !entry.emptyLayer).map((entry) => entry.createdBy)
+/**
+ * The history of each layer: entries of instructions that made none (ENV, CMD, …) are passed over. A history that does
+ * not fit the layers (some tools write none, or a part) says nothing, rather than something about the wrong layer.
+ */
+function layerHistory({ history, diffIds }: ImageConfig): readonly string[] {
+  const made = history.filter((entry) => !entry.emptyLayer)
+  return made.length === diffIds.length ? made.map((entry) => entry.createdBy) : []
 }
 
 function split(
