@@ -19,12 +19,11 @@ export interface Overhead {
 
 const PROGRAM = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("MARK") }\n'
 
-/** Two targets on one builder stage: a Go program compiled (its cache kept by a mount), and a test of it. */
+/** Two targets on one builder stage that compiles a Go program, as most Dockerfiles do it: without a cache mount. */
 const DOCKERFILE = `FROM GOLANG AS builder
 WORKDIR /src
 COPY go.mod main.go ./
-RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -o /app .
-RUN --mount=type=cache,target=/root/.cache/go-build go vet ./... && sleep 4
+RUN CGO_ENABLED=0 go build -o /app .
 FROM ALPINE AS prod
 COPY --from=builder /app /app
 FROM ALPINE AS debug

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { homedir, tmpdir } from 'node:os'
 import { build, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
-import { dockerFacts, localImageId, type Docker } from './build/buildx.ts'
+import { dockerFacts, listBuilders, localImageId, type Docker } from './build/buildx.ts'
 import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
 import { outputTypes } from './build/output-lines.ts'
 import { progressLog } from './build/progress-log.ts'
@@ -105,9 +105,10 @@ async function readyBuilder(
   tempRoot: string,
 ): Promise<ReadyBuilder> {
   const { runner, env, signal } = surroundings
-  const facts = await dockerFacts(docker)
+  const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)])
   const builder = await chooseBuilder(docker, {
     facts,
+    builders,
     named: inputs.builder,
     needs: {
       multiPlatform: planned.platforms.length > 1,

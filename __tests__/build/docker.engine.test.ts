@@ -53,7 +53,7 @@ describe('a builder of our own', () => {
     const facts = await dockerFacts({ env })
     const builder = await chooseBuilder(
       { env },
-      { facts, named: undefined, needs, job: 'test', tempRoot: space.tempRoot },
+      { facts, builders: await listBuilders({ env }), named: undefined, needs, job: 'test', tempRoot: space.tempRoot },
     )
     expect(builder).toMatchObject({ loopback: true, created: undefined, warnings: [] })
   })

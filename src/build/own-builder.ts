@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError, type Problem } from '../errors.ts'
 import { decideBuilder, type BuilderDecision, type BuilderNeeds } from './builder.ts'
-import { bootstrapArgs, createArgs, listBuilders, removeArgs, runDocker, type Docker } from './buildx.ts'
-import type { DockerFacts } from './docker-facts.ts'
+import { bootstrapArgs, createArgs, removeArgs, runDocker, type Docker } from './buildx.ts'
+import type { BuilderFacts, DockerFacts } from './docker-facts.ts'
 
 /** The builder to build with, ready. */
 export interface ReadyBuilder {
@@ -24,6 +24,8 @@ export interface PrepareOptions {
 
 export interface ChooseOptions extends PrepareOptions {
   readonly facts: DockerFacts
+  /** As `listBuilders` answers. */
+  readonly builders: readonly BuilderFacts[]
   readonly named: string | undefined
   readonly needs: BuilderNeeds
   /** Tells this job from every other on the same machine. */
@@ -33,13 +35,13 @@ export interface ChooseOptions extends PrepareOptions {
 }
 
 /**
- * Asks docker for its builders, decides, and makes the decided one ready.
+ * Decides, and makes the decided builder ready.
  * @throws UserError as `decideBuilder` and `prepareBuilder` do.
  */
 export async function chooseBuilder(docker: Docker, options: ChooseOptions): Promise<ReadyBuilder> {
   const decision = decideBuilder({
     named: options.named,
-    builders: await listBuilders(docker),
+    builders: options.builders,
     containerdStore: options.facts.containerdStore,
     engineIsLocal: /^(?:unix:|$)/.test(docker.env['DOCKER_HOST'] ?? ''),
     needs: options.needs,
