@@ -37,7 +37,7 @@ export function summaryData({ inputs, project, planned, built, durationMs }: Sou
     timeline: built === undefined ? [] : timelineOf(built.steps, planned),
     notes: [],
     warnings: [...planned.warnings, ...(built?.warnings ?? [])],
-    failures: (built?.problems ?? []).map((problem): Failure => ({ problem, lastLines: [] })),
+    failures: (built?.problems ?? []).map((problem): Failure => ({ problem, lastLines: problem.lastLines ?? [] })),
   }
 }
 
@@ -90,8 +90,9 @@ function timelineOf(steps: readonly Step[], planned: Planned): readonly Timeline
     const stage = step.stage === undefined ? undefined : planned.graph.stages[step.stage]
     const start = (step.startedMs ?? zero) - zero
     return {
-      label: step.text,
-      stage: stage === undefined ? (step.kind === 'export' ? 'exporting' : (step.stageName ?? '')) : stageName(stage),
+      // A mapped image goes by the name that the Dockerfile gives it.
+      label: stage !== undefined && step.text.startsWith('FROM ') ? `FROM ${stage.fromText}` : step.text,
+      stage: stage === undefined ? step.targets.join(', ') : stageName(stage),
       target: step.targets.length === 1 ? step.targets[0] : undefined,
       startMs: start,
       endMs: start + step.durationMs,

@@ -11,6 +11,7 @@ import { readMetadata, type BuildMetadata } from './metadata.ts'
 import { BuildProgress, type PushedImage, type Step } from './progress.ts'
 import type { ProgressLog } from './progress-log.ts'
 import type { WarningEvent } from './rawjson.ts'
+import { mergeTwins } from './twin-steps.ts'
 import type { SourcePolicy } from './source-policy.ts'
 import type { SourceLines, StageLayout } from './stage-layout.ts'
 
@@ -93,7 +94,7 @@ async function runOnce(docker: Docker, request: BuildRequest, options: BuildOpti
     progress?.end()
     log.finish()
   }
-  const steps = progress?.steps() ?? []
+  const steps = mergeTwins(progress?.steps() ?? [])
   const ran: Ran = { steps, checks: progress?.warnings() ?? [], warnings: result.plan.warnings }
   return { outcome: outcomeOf(result, { ran, progress, request, options }), steps, text: result.text }
 }

@@ -6,6 +6,7 @@
  */
 import type { ProgressListener, Step } from './progress.ts'
 import type { StatusEvent } from './rawjson.ts'
+import { twinKey } from './twin-steps.ts'
 
 export interface ProgressLogOptions {
   readonly write: (line: string) => void
@@ -38,6 +39,8 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
   const seen = new Map<string, Seen>()
   const running = new Map<string, Step>()
   const cached = new Map<string, Step[]>()
+  /** Instructions that ran: a twin of one that is found in the cache afterwards is no news. */
+  const ran = new Set<string>()
 
   const see = (step: Step): Seen => {
     const known = seen.get(step.id)
@@ -52,16 +55,18 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
   }
   const ended = (step: Step, state: Seen): void => {
     // A step may end twice: it looks for its cache first. Only the second, real run is worth another line.
-    if (state.ended && step.durationMs - state.shownMs < 500) return
+    if (state.ended && step.status !== 'failed' && step.durationMs - state.shownMs < 500) return
     state.ended = true
     state.shownMs = step.durationMs
     if (step.status === 'canceled' || (step.status !== 'failed' && isNoise(step))) return
     if (step.status === 'cached') {
+      if (ran.has(twinKey(step))) return
       const key = stageLabel(step)
       cached.set(key, [...(cached.get(key) ?? []), step])
       return
     }
     flushCached()
+    ran.add(twinKey(step))
     const sign = step.status === 'failed' ? '✗' : '✓'
     const outcome = step.status === 'failed' ? `failed after ${seconds(step.durationMs)}` : seconds(step.durationMs)
     write(`${sign} ${label(step)}${shortened(step.text)} ${outcome}`)

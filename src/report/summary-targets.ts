@@ -67,8 +67,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'Own', align: 'right' },
   { title: 'Base', align: 'right' },
   { title: 'Unpacked', align: 'right' },
-  { title: 'Image' },
   { title: 'Time and steps', align: 'right' },
+  { title: 'Image' },
 ]
 
 /** One row per target and platform. Undefined without targets. */
@@ -99,8 +99,8 @@ function targetRows(target: TargetReport): readonly (readonly string[])[] {
       size(platform?.transfer.own),
       size(platform?.transfer.inherited),
       size(platform?.unpacked.total),
-      imageCell(platform?.digest ?? (first ? target.digest : undefined), first ? target.tags : []),
       first ? workCell(target) : '',
+      imageCell(platform?.digest ?? (first ? target.digest : undefined), first ? target.tags : []),
     ]
   })
 }

@@ -73,6 +73,6 @@ function leftOut(names: readonly string[]): string {
 }
 
 function identity(data: SummaryData): string {
-  const title = data.title === '' ? '' : `${code(data.title, 80)} · `
+  const title = data.title === '' || data.title === data.file ? '' : `${code(data.title, 80)} · `
   return `${title}file ${code(data.file, 200)} · context ${code(data.context, 200)}`
 }
