@@ -16,7 +16,7 @@ interface Rig extends AsyncDisposable {
   readonly events: string[]
   readonly lines: string[]
   /** `fetch` below the secret repository `x`. */
-  call(method: string, path: string, init?: RequestInit): Promise<Response>
+  readonly call: (method: string, path: string, init?: RequestInit) => Promise<Response>
 }
 
 async function rig(sink?: Partial<BlobSink>): Promise<Rig> {
@@ -108,7 +108,7 @@ describe('access', () => {
     await push(at, 'layer')
     const { host } = at.registry
     const wrong = at.registry.repository('x').replace(/.(?=\/x$)/, (last) => (last === '0' ? '1' : '0'))
-    for (const repository of ['x', `${wrong}`, at.registry.repository('x').split('/')[0] ?? '']) {
+    for (const repository of ['x', wrong, at.registry.repository('x').split('/')[0] ?? '']) {
       const read = await fetch(`http://${host}/v2/${repository}/blobs/${digestOf('layer')}`)
       expect([read.status, await codes(read)]).toEqual([404, ['NAME_UNKNOWN']])
       const write = await fetch(`http://${host}/v2/${repository}/blobs/uploads/`, { method: 'POST' })

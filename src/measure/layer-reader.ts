@@ -149,7 +149,7 @@ function asLayerError(error: unknown): unknown {
     return new LayerFormatError(error.fault === 'truncated' ? 'truncated' : 'corrupt', error.message, { cause: error })
   }
   if (error instanceof ZstdFormatError) return new LayerFormatError('corrupt', error.message, { cause: error })
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   if (code === 'Z_BUF_ERROR')
     return new LayerFormatError('truncated', 'the compressed stream stops early', { cause: error })
   if (/^(Z_|ZSTD_)/.test(code))
