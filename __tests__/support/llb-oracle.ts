@@ -28,12 +28,15 @@ export interface LlbGraph {
   readonly stages: readonly number[]
   /** What the target's result is: its own stage, or what stands in for it. */
   readonly result: readonly Origin[]
+  /** What the client was asked to send of the build context; undefined: all of it, or there was no need of it. */
+  readonly contextPaths: readonly string[] | undefined
 }
 
 interface Op {
   readonly inputs: readonly string[]
   readonly kind: 'source' | 'file' | 'exec' | 'merge' | 'end'
   readonly identifier: string
+  readonly followPaths?: string | undefined
   /** Positions in `inputs` that the result is built on; all other inputs are used. */
   readonly roots: readonly number[]
   readonly stages: readonly number[]
@@ -77,7 +80,14 @@ export function readLlb(
   const [last] = end.inputs
   const result = last === undefined ? [] : originsOf(last)
   const stages = new Set([...ops.values()].filter(({ kind }) => kind !== 'source').flatMap((each) => each.stages))
-  return { edges, stages: [...stages].sort((a, b) => a - b), result: result.length === 0 ? ['scratch'] : result }
+  const context = [...ops.values()].find(({ identifier }) => identifier === 'local://context')
+  return {
+    edges,
+    stages: [...stages].sort((a, b) => a - b),
+    result: result.length === 0 ? ['scratch'] : result,
+    contextPaths:
+      context?.followPaths === undefined ? undefined : (JSON.parse(context.followPaths) as readonly string[]),
+  }
 }
 
 function sourceOrigin(identifier: string, sourceImages: ReadonlyMap<string, string>): readonly Origin[] {
@@ -111,9 +121,13 @@ function readOps(provenance: unknown, stageOfLine: StageOfLine): ReadonlyMap<str
   return ops
 }
 
-function readKind(op: unknown): Pick<Op, 'kind' | 'identifier' | 'roots'> {
+function readKind(op: unknown): Omit<Op, 'inputs' | 'stages'> {
   const source = at(op, 'source', 'identifier')
-  if (source !== undefined) return { kind: 'source', identifier: text(source), roots: [] }
+  if (source !== undefined) {
+    const follow = at(op, 'source', 'attrs', 'local.followpaths')
+    const followPaths = follow === undefined ? undefined : text(follow)
+    return { kind: 'source', identifier: text(source), followPaths, roots: [] }
+  }
   const actions = at(op, 'file', 'actions')
   if (actions !== undefined) {
     return { kind: 'file', identifier: '', roots: list(actions).map((action) => inputOf(at(action, 'input'))) }

@@ -102,6 +102,30 @@ export async function bakeForProvenance(
   )
 }
 
+/** Builds an image and pushes it under each reference, for Dockerfiles that name it. */
+export async function pushForOracle(
+  bench: Bench,
+  {
+    context,
+    file,
+    references,
+  }: { readonly context: string; readonly file: string; readonly references: readonly string[] },
+): Promise<void> {
+  const args = [
+    'buildx',
+    'build',
+    '--progress=plain',
+    '--push',
+    ...references.flatMap((each) => ['--tag', each]),
+    '--file',
+    file,
+    context,
+  ]
+  const { code, stderr } = await runProcess('docker', args, { env: bench.env })
+  if (code !== 0)
+    throw new Error(`${references.join(', ')} could not be built (${code ?? 'killed'}):\n${stderr.slice(-4000)}`)
+}
+
 /** Builds one Dockerfile that must fail, and gives BuildKit's message without what buildx puts in front; undefined if it built. */
 export async function buildError(bench: Bench, target: OracleTarget): Promise<string | undefined> {
   const dockerfile = join(bench.directory, `${target.name}.Dockerfile`)
