@@ -28,6 +28,7 @@ const LONGEST_TEXT = 100
 
 interface Seen {
   ended: boolean
+  failed: boolean
   shownMs: number
   headed: boolean
   activeMs: number
@@ -45,7 +46,15 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
   const see = (step: Step): Seen => {
     const known = seen.get(step.id)
     if (known !== undefined) return known
-    const fresh = { ended: false, shownMs: 0, headed: false, activeMs: now(), beatMs: -Infinity, status: '' }
+    const fresh = {
+      ended: false,
+      failed: false,
+      shownMs: 0,
+      headed: false,
+      activeMs: now(),
+      beatMs: -Infinity,
+      status: '',
+    }
     seen.set(step.id, fresh)
     return fresh
   }
@@ -54,9 +63,11 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
     cached.clear()
   }
   const ended = (step: Step, state: Seen): void => {
-    // A step may end twice: it looks for its cache first. Only the second, real run is worth another line.
-    if (state.ended && step.status !== 'failed' && step.durationMs - state.shownMs < 500) return
+    // A step may end twice: it looks for its cache first. Only the second, real run is worth another line, and a failure.
+    const again = step.status === 'failed' ? state.failed : state.ended && step.durationMs - state.shownMs < 500
+    if (again) return
     state.ended = true
+    state.failed = step.status === 'failed'
     state.shownMs = step.durationMs
     if (step.status === 'canceled' || (step.status !== 'failed' && isNoise(step))) return
     if (step.status === 'cached') {
