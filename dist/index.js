@@ -1,14 +1,14 @@
 import { createRequire } from "node:module";
 import { basename, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { spawn } from "node:child_process";
-import { appendFile as appendFile$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, writeFile as writeFile$1 } from "node:fs/promises";
+import { access as access$1, appendFile as appendFile$1, constants, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, writeFile as writeFile$1 } from "node:fs/promises";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import { createReadStream } from "node:fs";
 import http, { createServer } from "node:http";
-import { pipeline } from "node:stream/promises";
 import { PassThrough, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { once } from "node:events";
 import https from "node:https";
@@ -17,7 +17,7 @@ import * as os from "os";
 import os$1, { EOL } from "os";
 import * as crypto from "crypto";
 import * as fs from "fs";
-import { constants, promises } from "fs";
+import { constants as constants$1, promises } from "fs";
 import * as path from "path";
 import * as events from "events";
 import * as child from "child_process";
@@ -154,7 +154,8 @@ function annotation(problem, options) {
 	const place = problem.file !== void 0 && file === void 0 ? `${visible(problem.file, 300)}${problem.line === void 0 ? "" : `:${problem.line}`}: ` : "";
 	const said = [problem.message, problem.mend].filter((text) => text !== void 0).map((text) => visible(text, 1500));
 	const lines = (options.lastLines ?? []).slice(-15).map((line) => `  ${visible(line, MAX_LAST_LINE)}`);
-	const message = [place + said.join(" "), ...lines].join("\n");
+	const printed = lines.length === 0 ? [] : ["The last lines that it printed:", ...lines];
+	const message = [place + said.join(" "), ...printed].join("\n");
 	return {
 		level: options.level,
 		title: visible(options.title ?? defaultTitle(problem), MAX_TITLE),
@@ -166,7 +167,7 @@ function annotation(problem, options) {
 }
 /**
 * At most ten of one level. Where there are more, the tenth says how many are not shown; all of them stand in the
-* summary and the log.
+* log.
 */
 function limitAnnotations(annotations, max = 10) {
 	if (annotations.length <= max) return annotations;
@@ -176,7 +177,7 @@ function limitAnnotations(annotations, max = 10) {
 	return [...kept, {
 		level,
 		title: `+${more} more`,
-		message: `${more} more ${level}${more === 1 ? " is" : "s are"} in the step's log and its summary.`,
+		message: `${more} more ${level}${more === 1 ? " is" : "s are"} in the step's log.`,
 		file: void 0,
 		startLine: void 0,
 		endLine: void 0
@@ -197,10 +198,15 @@ function repositoryPath(file, workspace) {
 /** Shows problems as annotations of one level, at their files and lines. */
 function announce(runner, problems, options) {
 	const { level, workspace } = options;
-	for (const shown of limitAnnotations(problems.map((problem) => annotation(problem, {
+	const all = problems.map((problem) => annotation(problem, {
 		level,
-		workspace
-	})))) runner.annotate(shown);
+		workspace,
+		lastLines: problem.lastLines
+	}));
+	const shown = limitAnnotations(all);
+	for (const each of shown) runner.annotate(each);
+	if (shown.length === all.length && shown.length < 10) return;
+	for (const each of all.slice(10 - 1)) runner.log(`${level}: ${each.message}`);
 }
 
 // src/errors.ts
@@ -218,8 +224,12 @@ var UserError = class extends Error {
 function formatProblem(problem) {
 	return `${problem.file === void 0 ? "" : `${problem.file}${problem.line === void 0 ? "" : `:${problem.line}`}: `}${problem.message}${problem.mend === void 0 ? "" : ` ${problem.mend}`}`;
 }
+/** A text with a full stop at its end, so that a mend can follow. */
+function sentence(text) {
+	return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
 /** The code of a system's error (`ENOENT`), or undefined. Not by `instanceof`: errors of Node's core may be of another realm. */
-function errorCode$1(error) {
+function errorCode(error) {
 	return typeof error === "object" && error !== null && "code" in error ? String(error.code) : void 0;
 }
 /**
@@ -238,14 +248,18 @@ function nearest(word, candidates) {
 	}
 	return best;
 }
+/** Letters inserted, left out, exchanged, or two neighbours swapped: one each. */
 function editDistance(a, b) {
+	let beforePrevious = [];
 	let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
 	for (let i = 1; i <= a.length; i++) {
 		const current = [i];
 		for (let j = 1; j <= b.length; j++) {
 			const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-			current.push(Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, substitution));
+			const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (beforePrevious[j - 2] ?? 0) + 1 : 1e400;
+			current.push(Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, substitution, swap));
 		}
+		beforePrevious = previous;
 		previous = current;
 	}
 	return previous[b.length] ?? 0;
@@ -724,13 +738,13 @@ function ownBuilder(current, job) {
 // src/build/own-builder.ts
 /** Carries a builder decision out: creates the action's own builder, removes it again. Decides nothing. */
 /**
-* Asks docker for its builders, decides, and makes the decided one ready.
+* Decides, and makes the decided builder ready.
 * @throws UserError as `decideBuilder` and `prepareBuilder` do.
 */
 async function chooseBuilder(docker, options) {
 	const decision = decideBuilder({
 		named: options.named,
-		builders: await listBuilders(docker),
+		builders: options.builders,
 		containerdStore: options.facts.containerdStore,
 		engineIsLocal: /^(?:unix:|$)/.test(docker.env["DOCKER_HOST"] ?? ""),
 		needs: options.needs,
@@ -1379,9 +1393,21 @@ async function readIfThere(path) {
 }
 
 // src/build/failure-kinds.ts
+/**
+* What BuildKit's and the registries' error texts mean, and what to do: text → message and mend. Pure. Every pattern
+* stands for a text that was seen on an engine or in its source.
+*/
 const LOGIN = "Log in before this step (docker/login-action); for ghcr.io give the job `permissions: packages: write` to push, `packages: read` to pull.";
 const MIRROR = "map the image to a mirror with `external-images`";
 const KINDS = [
+	{
+		pattern: /EOF$/,
+		doing: /^exporting to client/,
+		explain: () => ({
+			message: "The output could not be written: buildx ended in the middle of it (EOF).",
+			mend: "Most often the disk that `dest` in `outputs` is on is full: free space before this step, or use a larger runner."
+		})
+	},
 	{
 		pattern: /failed to calculate checksum of ref \S+: "(.*?)": not found/,
 		explain: (_error, path) => ({
@@ -1394,6 +1420,14 @@ const KINDS = [
 		explain: () => ({
 			message: "The disk is full (no space left on device).",
 			mend: "Free space before this step (`docker system prune --all --force`, or remove tools that the job does not need), or use a larger runner."
+		})
+	},
+	{
+		pattern: /./s,
+		doing: /^exporting cache to /,
+		explain: (error) => ({
+			message: `The cache could not be exported: ${lastClause(error)}`,
+			mend: "Check `cache-to`; with `ignore-error=true` in it such a failure does not fail the build."
 		})
 	},
 	{
@@ -1442,7 +1476,7 @@ const KINDS = [
 		pattern: /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|connection reset by peer|dial tcp/i,
 		explain: (error) => ({
 			message: `${registryOf(error)} cannot be reached: ${lastClause(error)}`,
-			mend: `Check the name and the runner’s network, or ${MIRROR}.`
+			mend: error.includes("/v2/") || /\blookup\b/.test(error) ? `Check the name and the runner’s network, or ${MIRROR}.` : "Check the address and the runner’s network."
 		})
 	},
 	{
@@ -1464,6 +1498,41 @@ const KINDS = [
 		explain: (_error, path) => ({
 			message: `The file \`${path}\` does not exist.`,
 			mend: "Check the paths in `secret-files` and `ssh`, and that an earlier step makes the file."
+		})
+	},
+	{
+		pattern: /failed to convert agent config.*stat (.+?): no such file or directory/,
+		explain: (_error, path) => ({
+			message: `\`ssh\`: \`${path}\` does not exist.`,
+			mend: "Give the path of a key or of an agent’s socket, or start an agent before this step and set `ssh: default`."
+		})
+	},
+	{
+		pattern: /failed to get build context (\S+): (?:stat|lstat|path) (.+?)(?:: no such file or directory| not found)/,
+		explain: (_error, name, path) => ({
+			message: `\`build-contexts\`: the directory \`${path}\` of \`${name}\` does not exist.`,
+			mend: "Give a directory of the checkout, relative to its root."
+		})
+	},
+	{
+		pattern: /exporter "(.*?)" could not be found/,
+		explain: (_error, type) => ({
+			message: `\`outputs\`: there is no type \`${type}\`.`,
+			mend: "Use `local`, `tar`, `oci`, `docker`, `image` or `registry`."
+		})
+	},
+	{
+		pattern: /failed to create synctarget dest dir (.+?): (.*)/,
+		explain: (_error, path, why) => ({
+			message: `\`outputs\`: the directory \`${path}\` cannot be made (${why}).`,
+			mend: "Give a `dest` that this job’s user may write."
+		})
+	},
+	{
+		pattern: /unknown flag: (--\S+)/,
+		explain: (_error, flag) => ({
+			message: `The Dockerfile syntax of this builder does not know the flag \`${flag}\`.`,
+			mend: "Check its spelling, or name a newer syntax in the first line, such as `# syntax=docker/dockerfile:1` (or `:1-labs`)."
 		})
 	},
 	{
@@ -1510,18 +1579,25 @@ const KINDS = [
 	}
 ];
 /** The meaning of an error; one that is not known is shown as it is. */
-function explain({ error, tail }) {
+function explain({ error, tail, doing }) {
 	if (tail.some((line) => /exec format error/i.test(line)) || /exec format error/i.test(error)) return EMULATION;
-	for (const { pattern, explain: meaning } of KINDS) {
+	for (const { pattern, doing: during, explain: meaning } of KINDS) {
+		if (during !== void 0 && !during.test(doing ?? "")) continue;
 		const match = pattern.exec(error);
-		if (match !== null) return meaning(error, match[1] ?? "", match[2] ?? "");
+		if (match === null) continue;
+		const { message, ...rest } = meaning(error, match[1] ?? "", match[2] ?? "");
+		return {
+			...rest,
+			message: sentence(message)
+		};
 	}
-	return { message: error };
+	return { message: sentence(error) };
 }
 /** What a RUN's exit code and last words tell beyond themselves. */
 function explainExit(code, tail) {
 	if (tail.some((line) => /exec format error/i.test(line))) return EMULATION.mend;
 	if (tail.some((line) => /no space left on device/i.test(line))) return "The disk is full: free space before this step, or use a larger runner.";
+	if (tail.some((line) => /exec: "\/bin\/sh".*no such file/.test(line))) return "The image has no shell (`FROM scratch`?): write the command as a list, `RUN [\"program\", \"argument\"]`, or start from an image with a shell.";
 	if (code === 137) return "The command was killed, most often for want of memory: use a larger runner or fewer parallel jobs.";
 	if (code === 127) return "The command was not found in the image: check its name, and that an earlier instruction installs it.";
 }
@@ -1592,7 +1668,7 @@ function cut$1(line) {
 * characters go first, lest a secret that they cut in two is put together again after the masking.
 */
 function shownText(mask, text) {
-	return harmless(mask(withoutControls(text)));
+	return harmless$1(mask(withoutControls(text)));
 }
 /** Text without control characters and terminal sequences other than colours. */
 function withoutControls(text) {
@@ -1603,7 +1679,7 @@ function withoutControls(text) {
 * be prefixed, which `progress-log.ts` does), but `##[name]` anywhere.
 * https://github.com/actions/runner/blob/079cdb1d05fe0ec50f8c51de5a4fa51d0eb189b0/src/Runner.Common/ActionCommand.cs
 */
-function harmless(text) {
+function harmless$1(text) {
 	return text.replaceAll("##[", "#​#[");
 }
 
@@ -1912,12 +1988,15 @@ function stepProblem(step, facts, excerpt) {
 	const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? [];
 	const meaning = code === void 0 ? explain({
 		error,
-		tail: step.tail
+		tail: step.tail,
+		doing: step.text
 	}) : exitMeaning(step, Number(code));
+	const lastLines = code === void 0 || step.tail.length === 0 ? {} : { lastLines: step.tail.slice(-20) };
 	return {
 		...meaning,
-		message: `${meaning.message}${needed(step, facts)}${printed(step, code)}`,
-		...place
+		message: `${meaning.message}${needed(step, facts)}`,
+		...place,
+		...lastLines
 	};
 }
 function exitMeaning(step, code) {
@@ -1932,10 +2011,6 @@ function needed(step, facts) {
 	if (facts.targets.length < 2 || step.targets.length === 0) return "";
 	const names = step.targets.map((target) => `\`${target}\``).join(", ");
 	return ` Needed by ${step.targets.length === 1 ? "target" : "targets"} ${names}.`;
-}
-function printed(step, code) {
-	if (code === void 0 || step.tail.length === 0) return "";
-	return ` The last lines that it printed:\n${step.tail.slice(-20).map((line) => `  ${line}`).join("\n")}\n`;
 }
 /** `[internal] load metadata for IMAGE` stands where the Dockerfile names the image. */
 function imageSource(step, facts) {
@@ -1961,7 +2036,7 @@ function readError(facts) {
 	const whole = (from === -1 ? facts.text.slice(-3) : facts.text.slice(from)).join(" ").replace(/^ERROR: /, "");
 	const [, id] = /^target ([\w-]+): /.exec(whole) ?? [];
 	const target = facts.targets.find((candidate) => candidate.id === id)?.name;
-	const error = (target === void 0 ? whole : whole.replace(/^target [\w-]+: /, "")).replace(/^failed to solve: /, "").replace(/^failed to load LLB: /, "");
+	const error = (target === void 0 ? whole : whole.replace(/^target [\w-]+: /, "")).replace(/^failed to solve: /, "").replace(/^failed to load LLB: /, "").replace(/^rpc error: code = \w+ desc = /, "");
 	return {
 		error: shownText(facts.mask, error === "" ? "docker buildx bake failed without saying why" : error),
 		target
@@ -2009,6 +2084,38 @@ function readResult(target, entry) {
 		buildRef: textAt(entry, "buildx.build.ref"),
 		provenance: entry["buildx.build.provenance"]
 	};
+}
+
+// src/build/twin-steps.ts
+/** What steps of the same instruction have in common; steps beside the stages have no twins. */
+function twinKey(step) {
+	if (step.kind !== "stage" || step.place === void 0) return step.id;
+	return JSON.stringify([
+		step.platform,
+		step.stageName,
+		step.place,
+		step.text
+	]);
+}
+/** The status that tells most of what happened comes first. */
+const ORDER = [
+	"failed",
+	"done",
+	"running",
+	"canceled",
+	"cached",
+	"waiting"
+];
+/** Each instruction once, with all targets that need it: the step that really ran stands for its twins. */
+function mergeTwins(steps) {
+	return [...Map.groupBy(steps, twinKey).values()].map((twins) => {
+		const [first] = twins.toSorted((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
+		if (first === void 0) throw new Error("an empty group");
+		return twins.length === 1 ? first : {
+			...first,
+			targets: [...new Set(twins.flatMap((twin) => twin.targets))]
+		};
+	});
 }
 
 // src/build/build.ts
@@ -2060,7 +2167,7 @@ async function runOnce(docker, request, options) {
 		progress?.end();
 		log.finish();
 	}
-	const steps = progress?.steps() ?? [];
+	const steps = mergeTwins(progress?.steps() ?? []);
 	const ran = {
 		steps,
 		checks: progress?.warnings() ?? [],
@@ -2120,11 +2227,14 @@ function progressLog({ write, now }) {
 	const seen = /* @__PURE__ */ new Map();
 	const running = /* @__PURE__ */ new Map();
 	const cached = /* @__PURE__ */ new Map();
+	/** Instructions that ran: a twin of one that is found in the cache afterwards is no news. */
+	const ran = /* @__PURE__ */ new Set();
 	const see = (step) => {
 		const known = seen.get(step.id);
 		if (known !== void 0) return known;
 		const fresh = {
 			ended: false,
+			failed: false,
 			shownMs: 0,
 			headed: false,
 			activeMs: now(),
@@ -2139,16 +2249,19 @@ function progressLog({ write, now }) {
 		cached.clear();
 	};
 	const ended = (step, state) => {
-		if (state.ended && step.durationMs - state.shownMs < 500) return;
+		if (step.status === "failed" ? state.failed : state.ended && step.durationMs - state.shownMs < 500) return;
 		state.ended = true;
+		state.failed = step.status === "failed";
 		state.shownMs = step.durationMs;
 		if (step.status === "canceled" || step.status !== "failed" && isNoise(step)) return;
 		if (step.status === "cached") {
+			if (ran.has(twinKey(step))) return;
 			const key = stageLabel(step);
 			cached.set(key, [...cached.get(key) ?? [], step]);
 			return;
 		}
 		flushCached();
+		ran.add(twinKey(step));
 		const sign = step.status === "failed" ? "✗" : "✓";
 		const outcome = step.status === "failed" ? `failed after ${seconds(step.durationMs)}` : seconds(step.durationMs);
 		write(`${sign} ${label(step)}${shortened(step.text)} ${outcome}`);
@@ -2638,7 +2751,7 @@ function parseImageConfig(bytes) {
 function selectEntry(entries, wanted) {
 	let best;
 	for (const entry of entries) {
-		if (isAttestation(entry)) continue;
+		if (isAttestation$1(entry)) continue;
 		const rank = entry.platform === void 0 ? Number.MAX_SAFE_INTEGER : platformRank(wanted, entry.platform);
 		if (rank !== void 0 && (best === void 0 || rank < best.rank)) best = {
 			entry,
@@ -2649,10 +2762,10 @@ function selectEntry(entries, wanted) {
 }
 /** The platforms that an index has images for, each once. */
 function indexPlatforms(entries) {
-	const images = entries.filter((entry) => !isAttestation(entry));
+	const images = entries.filter((entry) => !isAttestation$1(entry));
 	return [...new Set(images.flatMap(({ platform }) => platform === void 0 ? [] : [formatPlatform$1(platform)]))];
 }
-function isAttestation(entry) {
+function isAttestation$1(entry) {
 	return "vnd.docker.reference.type" in entry.annotations || entry.platform?.os === "unknown";
 }
 /** The digest of bytes, in the algorithm of `like`. */
@@ -2779,7 +2892,7 @@ function badAnswer(subject, why, status) {
 }
 /** No answer at all. */
 function unreachable(subject, host, cause) {
-	const reason = errorCode$1(cause) ?? (cause instanceof Error ? cause.message : "unknown error");
+	const reason = errorCode(cause) ?? (cause instanceof Error ? cause.message : "unknown error");
 	return new RegistryError({
 		kind: "unreachable",
 		message: `${host} could not be reached for ${subject}: ${oneLine(reason)}.`,
@@ -3155,34 +3268,43 @@ function ociMappings(planned) {
 
 // src/cache/blob-uploads.ts
 /**
-* Blob uploads in flight: their bytes are hashed and counted as they pass and handed to a sink, never kept here.
-* Whatever ends early (a client that vanishes, a wrong digest) aborts its sink and is forgotten.
+* Blob uploads in flight: their bytes are hashed and counted as they pass and handed to sinks, never kept here.
+* Whatever ends early (a client that vanishes, a wrong digest) aborts its sinks and is forgotten.
 */
-/** More than any client has open at once; beyond it new ones are refused, so that nobody fills the memory. */
+/** More than any client has open at once; beyond it one that is idle gives way, so that nobody fills the memory. */
 const MAX_UPLOADS = 1e3;
 var BlobUploads = class {
-	#openSink;
+	#openSinks;
+	#onSinkError;
 	#uploads = /* @__PURE__ */ new Map();
-	constructor(openSink) {
-		this.#openSink = openSink;
+	/** @param openSinks Sinks for one blob; each sees all of its bytes, and one that fails does not disturb the others. */
+	constructor(openSinks, onSinkError) {
+		this.#openSinks = openSinks;
+		this.#onSinkError = onSinkError;
 	}
-	/** Starts an upload; undefined when there are too many. */
+	/** Starts an upload; undefined when there are too many that are being written. */
 	start(repository) {
-		if (this.#uploads.size >= MAX_UPLOADS) return void 0;
+		if (this.#uploads.size >= MAX_UPLOADS) {
+			const idle = [...this.#uploads].find(([, upload]) => !upload.busy);
+			if (idle === void 0) return void 0;
+			this.cancel(idle[0]);
+		}
 		const id = randomUUID();
 		this.#uploads.set(id, {
 			repository,
 			hash: createHash("sha256"),
-			sink: this.#openSink(),
+			sinks: new Set(this.#openSinks()),
 			size: 0,
 			busy: false
 		});
 		return id;
 	}
-	/** Whether the upload is open and nothing is being written to it. */
-	isOpen(repository, id) {
-		const upload = this.#uploads.get(id);
-		return upload?.repository === repository && !upload.busy;
+	exists(repository, id) {
+		return this.#uploads.get(id)?.repository === repository;
+	}
+	/** Whether no request is writing to it. */
+	isIdle(id) {
+		return this.#uploads.get(id)?.busy === false;
 	}
 	sizeOf(id) {
 		return this.#uploads.get(id)?.size ?? 0;
@@ -3196,7 +3318,9 @@ var BlobUploads = class {
 			for await (const chunk of body) {
 				upload.hash.update(chunk);
 				upload.size += chunk.length;
-				await upload.sink.write(chunk);
+				await this.#feed(upload, async (sink) => {
+					await sink.write(chunk);
+				});
 			}
 			upload.busy = false;
 		} catch (error) {
@@ -3210,10 +3334,12 @@ var BlobUploads = class {
 		if (upload === void 0) return { kind: "wrong-digest" };
 		this.#uploads.delete(id);
 		if (`sha256:${upload.hash.digest("hex")}` !== digest) {
-			upload.sink.abort();
+			abortAll(upload);
 			return { kind: "wrong-digest" };
 		}
-		await upload.sink.finish(digest, upload.size);
+		await this.#feed(upload, async (sink) => {
+			await sink.finish(digest, upload.size);
+		});
 		return {
 			kind: "stored",
 			digest,
@@ -3223,58 +3349,111 @@ var BlobUploads = class {
 	cancel(id) {
 		const upload = this.#uploads.get(id);
 		this.#uploads.delete(id);
-		upload?.sink.abort();
+		if (upload !== void 0) abortAll(upload);
 	}
 	cancelAll() {
 		for (const id of [...this.#uploads.keys()]) this.cancel(id);
 	}
+	async #feed(upload, step) {
+		for (const sink of upload.sinks) try {
+			await step(sink);
+		} catch (error) {
+			upload.sinks.delete(sink);
+			sink.abort();
+			this.#onSinkError(error);
+		}
+	}
 };
+function abortAll(upload) {
+	for (const sink of upload.sinks) sink.abort();
+	upload.sinks.clear();
+}
 
 // src/cache/document-store.ts
 /**
 * The small JSON documents that are pushed, kept in memory so that they can be served and read again: manifests,
-* indexes, image configs, attestations. Bounded; what does not fit is dropped and simply not there.
+* indexes, image configs, attestations. Bounded: beyond it the oldest are forgotten and simply not there. Nothing is
+* ever refused for want of room, since a refused push would fail the user's build.
 */
 /** A registry must accept manifests of 4 MiB; larger ones may be refused. (distribution-spec, "Pushing Manifests") */
 const MAX_DOCUMENT_BYTES = 4 << 20;
 const MAX_TOTAL_BYTES = 128 << 20;
 var DocumentStore = class {
-	#manifests = /* @__PURE__ */ new Map();
+	/** Digest → document, the oldest first. */
+	#documents = /* @__PURE__ */ new Map();
 	/** `repository reference` → digest. */
 	#names = /* @__PURE__ */ new Map();
-	#blobs = /* @__PURE__ */ new Map();
+	#maxBytes;
 	#total = 0;
-	/** Keeps a manifest by its digest and, where it was pushed by tag, by that; false when the store is full. */
+	/** @param maxBytes Σ of all documents kept. */
+	constructor(maxBytes = MAX_TOTAL_BYTES) {
+		this.#maxBytes = maxBytes;
+	}
+	/** Keeps a manifest by its digest and, where it was pushed by tag, by that. */
 	putManifest(options) {
 		const { repository, reference, mediaType, bytes } = options;
-		const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-		if (!this.#take(bytes.length)) return void 0;
-		const manifest = {
+		const digest = digestOf(bytes);
+		this.#put(digest, {
+			bytes,
+			mediaType
+		});
+		this.#names.set(`${repository} ${digest}`, digest);
+		this.#names.set(`${repository} ${reference}`, digest);
+		return {
 			digest,
 			mediaType,
 			bytes
 		};
-		this.#manifests.set(digest, manifest);
-		this.#names.set(`${repository} ${digest}`, digest);
-		this.#names.set(`${repository} ${reference}`, digest);
-		return manifest;
 	}
 	manifest(repository, reference) {
 		const digest = this.#names.get(`${repository} ${reference}`);
-		return digest === void 0 ? void 0 : this.#manifests.get(digest);
+		const found = digest === void 0 ? void 0 : this.#documents.get(digest);
+		if (digest === void 0 || found?.mediaType === void 0) return void 0;
+		return {
+			digest,
+			mediaType: found.mediaType,
+			bytes: found.bytes
+		};
 	}
+	/** Keeps a blob under its digest, which the caller has checked. */
 	putBlob(digest, bytes) {
-		if (!this.#blobs.has(digest) && this.#take(bytes.length)) this.#blobs.set(digest, bytes);
+		if (!this.#documents.has(digest)) this.#put(digest, {
+			bytes,
+			mediaType: void 0
+		});
 	}
 	blob(digest) {
-		return this.#blobs.get(digest);
+		return this.#documents.get(digest)?.bytes;
 	}
-	#take(bytes) {
-		if (this.#total + bytes > MAX_TOTAL_BYTES) return false;
-		this.#total += bytes;
-		return true;
+	#put(digest, document) {
+		this.#total += document.bytes.length - (this.#documents.get(digest)?.bytes.length ?? 0);
+		this.#documents.set(digest, document);
+		for (const [oldest, { bytes }] of this.#documents) {
+			if (this.#total <= this.#maxBytes) break;
+			this.#documents.delete(oldest);
+			this.#total -= bytes.length;
+		}
 	}
 };
+
+// src/cache/byte-range.ts
+/** What a `Range` header asks of a blob of `size` bytes. */
+function readRange(header, size) {
+	const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
+	if (match === null) return { kind: "whole" };
+	const [, first = "", last = ""] = match;
+	if (first === "" && last === "") return { kind: "whole" };
+	if (first !== "" && last !== "" && Number(last) < Number(first)) return { kind: "whole" };
+	const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+	const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
+	return start > end ? { kind: "outside" } : {
+		kind: "part",
+		range: {
+			start,
+			end
+		}
+	};
+}
 
 // src/cache/registry-answer.ts
 const VERSION$1 = { "docker-distribution-api-version": "registry/2.0" };
@@ -3292,6 +3471,36 @@ function answerError(response, status, code) {
 		code,
 		message: code.toLowerCase().replaceAll("_", " ")
 	}] })));
+}
+/** Answers GET (also of a range) and HEAD for a blob. */
+async function sendBlob(blob, request, response) {
+	const { digest, size } = blob;
+	const headers = {
+		"docker-content-digest": digest,
+		"content-type": "application/octet-stream",
+		"accept-ranges": "bytes"
+	};
+	if (request.method === "HEAD") {
+		answer(response, 200, {
+			...headers,
+			"content-length": size
+		});
+		return;
+	}
+	const asked = readRange(request.headers.range, size);
+	if (asked.kind === "outside") {
+		answer(response, 416, { "content-range": `bytes */${size}` });
+		return;
+	}
+	const range = asked.kind === "part" ? asked.range : void 0;
+	response.writeHead(range === void 0 ? 200 : 206, {
+		...VERSION$1,
+		...headers,
+		...range === void 0 ? {} : { "content-range": `bytes ${range.start}-${range.end}/${size}` },
+		"content-length": range === void 0 ? size : range.end - range.start + 1
+	});
+	if (size === 0) response.end();
+	else await pipeline(blob.open(range), response);
 }
 /** A request's body, or undefined where it is longer than `limit` bytes; the rest is not kept. */
 async function readBounded(request, limit) {
@@ -3316,7 +3525,9 @@ function isDigest(text) {
 * secret first part of every repository. Listings (`_catalog`, `tags/list`, referrers) are none.
 */
 function readRoute(target, prefix) {
-	const { pathname, searchParams } = new URL(target, "http://registry.invalid");
+	const url = URL.parse(target, "http://registry.invalid");
+	if (url === null) return void 0;
+	const { pathname, searchParams } = url;
 	if (pathname === "/v2/" || pathname === "/v2") return { kind: "version" };
 	const [, repository, kind, rest] = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/([^/]*)$/.exec(pathname) ?? [];
 	if (repository === void 0 || kind === void 0 || rest === void 0) return void 0;
@@ -3377,32 +3588,11 @@ var LayoutFolder = class {
 			return;
 		}
 		const { size } = await stat$1(path);
-		const headers = {
-			"docker-content-digest": digest,
-			"content-type": "application/octet-stream",
-			"accept-ranges": "bytes"
-		};
-		const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
-		const start = Number(from ?? 0);
-		const end = to === void 0 || to === "" ? size - 1 : Math.min(Number(to), size - 1);
-		if (request.method === "HEAD") answer(response, 200, {
-			...headers,
-			"content-length": size
-		});
-		else if (from !== void 0 && (start >= size || end < start)) answer(response, 416, { "content-range": `bytes */${size}` });
-		else {
-			const range = from === void 0 ? {} : { "content-range": `bytes ${start}-${end}/${size}` };
-			response.writeHead(from === void 0 ? 200 : 206, {
-				...headers,
-				...range,
-				"content-length": Math.max(0, end - start + 1)
-			});
-			if (size === 0) response.end();
-			else await pipeline(createReadStream(path, {
-				start,
-				end
-			}), response);
-		}
+		await sendBlob({
+			digest,
+			size,
+			open: (range) => createReadStream(path, range ?? {})
+		}, request, response);
 	}
 	async #path(digest) {
 		if (!isDigest(digest)) return void 0;
@@ -3426,25 +3616,107 @@ function mediaTypeOf(bytes) {
 	}
 }
 
+// src/cache/upload-endpoint.ts
+var UploadEndpoint = class {
+	#uploads;
+	#onReceived;
+	constructor(uploads, onReceived) {
+		this.#uploads = uploads;
+		this.#onReceived = onReceived;
+	}
+	/** Answers a request to an upload; false when the method is none that uploads know. */
+	async serve(route, request, response) {
+		const method = request.method ?? "GET";
+		if (route.kind === "start-upload") {
+			if (method !== "POST") return false;
+			await this.#start(route, request, response);
+		} else if (![
+			"GET",
+			"HEAD",
+			"PATCH",
+			"PUT",
+			"DELETE"
+		].includes(method)) return false;
+		else if (!this.#uploads.exists(route.repository, route.id)) answerError(response, 404, "BLOB_UPLOAD_UNKNOWN");
+		else if (method === "GET" || method === "HEAD") answer(response, 204, this.#progress(route.repository, route.id));
+		else if (method === "DELETE") {
+			this.#uploads.cancel(route.id);
+			answer(response, 204);
+		} else if (!this.#uploads.isIdle(route.id)) answerError(response, 400, "BLOB_UPLOAD_INVALID");
+		else if (method === "PATCH") await this.#patch(route, request, response);
+		else await this.#receive({
+			...route,
+			digest: route.digest ?? ""
+		}, request, response);
+		return true;
+	}
+	/** A mount (`?mount=…&from=…`) is an upload to be made, too: nothing is held here that could be mounted. */
+	async #start({ repository, digest }, request, response) {
+		const id = this.#uploads.start(repository);
+		if (id === void 0) answerError(response, 429, "TOOMANYREQUESTS");
+		else if (digest !== void 0) await this.#receive({
+			repository,
+			id,
+			digest
+		}, request, response);
+		else answer(response, 202, this.#progress(repository, id));
+	}
+	async #patch({ repository, id }, request, response) {
+		const start = /^(\d+)-\d+$/.exec(request.headers["content-range"] ?? "")?.[1];
+		if (start !== void 0 && Number(start) !== this.#uploads.sizeOf(id)) {
+			answer(response, 416, this.#progress(repository, id));
+			return;
+		}
+		await this.#uploads.append(id, request);
+		answer(response, 202, this.#progress(repository, id));
+	}
+	async #receive(upload, request, response) {
+		const { repository, id, digest } = upload;
+		if (!isDigest(digest)) {
+			this.#uploads.cancel(id);
+			answerError(response, 400, "DIGEST_INVALID");
+			return;
+		}
+		await this.#uploads.append(id, request);
+		const finished = await this.#uploads.finish(id, digest);
+		if (finished.kind === "wrong-digest") {
+			answerError(response, 400, "DIGEST_INVALID");
+			return;
+		}
+		this.#onReceived(digest, finished.size);
+		answer(response, 201, {
+			location: `/v2/${repository}/blobs/${digest}`,
+			"docker-content-digest": digest
+		});
+	}
+	#progress(repository, id) {
+		return {
+			location: `/v2/${repository}/blobs/uploads/${id}`,
+			"docker-upload-uuid": id,
+			range: `0-${Math.max(0, this.#uploads.sizeOf(id) - 1)}`
+		};
+	}
+};
+
 // src/cache/document-sink.ts
-/** Bytes go to `sink` in any case; a blob that begins with `{` and stays small is kept in `documents`, too. */
-function withDocuments(sink, documents) {
+/** A blob that begins with `{` and stays small is kept in `documents`; others cost nothing. */
+function documentSink(documents) {
 	let kept = [];
 	let size = 0;
 	return {
-		async write(chunk) {
+		write(chunk) {
 			size += chunk.length;
 			const first = kept?.length === 0 ? chunk : void 0;
 			if (first !== void 0 && first[0] !== 123 || size > 4194304) kept = void 0;
 			kept?.push(chunk);
-			await sink.write(chunk);
+			return Promise.resolve();
 		},
-		async finish(digest, bytes) {
+		finish(digest) {
 			if (kept !== void 0 && kept.length > 0) documents.putBlob(digest, Buffer.concat(kept));
-			await sink.finish(digest, bytes);
+			return Promise.resolve();
 		},
 		abort() {
-			sink.abort();
+			kept = void 0;
 		}
 	};
 }
@@ -3458,6 +3730,8 @@ function withDocuments(sink, documents) {
 * It listens on 127.0.0.1 only, on a random port, and knows only repositories below a secret name. Nothing is listed.
 * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 */
+/** Longer than Go's clients keep a connection idle (90 s), so that they and not the registry close it. */
+const KEEP_ALIVE_MS = 12e4;
 /** A running registry; `close` ends it and every connection. */
 var LayerRegistry = class LayerRegistry {
 	/** `127.0.0.1:PORT` */
@@ -3467,6 +3741,7 @@ var LayerRegistry = class LayerRegistry {
 	#debug;
 	#documents = new DocumentStore();
 	#uploads;
+	#uploadEndpoint;
 	/** Blobs that are said to be here: a base image's, and those received. Digest → bytes. */
 	#known = /* @__PURE__ */ new Map();
 	#layouts = /* @__PURE__ */ new Map();
@@ -3477,7 +3752,12 @@ var LayerRegistry = class LayerRegistry {
 		this.#server = server;
 		this.#secret = secret;
 		this.#debug = options.debug ?? (() => void 0);
-		this.#uploads = new BlobUploads(() => withDocuments(options.openSink(), this.#documents));
+		this.#uploads = new BlobUploads(() => [documentSink(this.#documents), options.openSink()], (error) => {
+			this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`);
+		});
+		this.#uploadEndpoint = new UploadEndpoint(this.#uploads, (digest, size) => {
+			this.#known.set(digest, size);
+		});
 		server.on("request", (request, response) => {
 			this.#serve(request, response);
 		});
@@ -3486,6 +3766,7 @@ var LayerRegistry = class LayerRegistry {
 	static async start(options) {
 		const server = createServer();
 		server.requestTimeout = 0;
+		server.keepAliveTimeout = KEEP_ALIVE_MS;
 		await new Promise((resolve, reject) => {
 			server.once("error", reject);
 			server.listen(0, "127.0.0.1", resolve);
@@ -3526,15 +3807,18 @@ var LayerRegistry = class LayerRegistry {
 		const { method = "GET", url = "/" } = request;
 		response.once("close", () => {
 			const ms = Math.round(performance.now() - started);
-			this.#debug(`${method} ${this.#hidden(url)} ${response.statusCode} ${ms} ms`);
+			const bytes = Number(request.headers["content-length"] ?? response.getHeader("content-length") ?? 0);
+			this.#debug(`${method} ${this.#hidden(url)} ${response.statusCode} ${bytes} B ${ms} ms`);
 		});
 		try {
 			const route = readRoute(url, this.#secret);
 			if (route === void 0) answerError(response, 404, "NAME_UNKNOWN");
 			else await this.#dispatch(route, request, response);
-		} catch {
-			if (!response.headersSent) answerError(response, 400, "BLOB_UPLOAD_INVALID");
-			else response.destroy();
+		} catch (error) {
+			const isGone = request.destroyed && !request.complete;
+			if (!isGone) this.#debug(this.#hidden(`${method} failed: ${String(error)}`));
+			if (response.headersSent || isGone) response.destroy();
+			else answerError(response, 500, "UNKNOWN");
 		} finally {
 			if (!request.readableEnded) request.resume();
 		}
@@ -3546,12 +3830,8 @@ var LayerRegistry = class LayerRegistry {
 		else if (route.kind === "blob" && reads) await this.#getBlob(route, request, response);
 		else if (route.kind === "manifest" && reads) await this.#getManifest(route, method, response);
 		else if (route.kind === "manifest" && method === "PUT") await this.#putManifest(route, request, response);
-		else if (route.kind === "start-upload" && method === "POST") await this.#startUpload(route, request, response);
-		else if (route.kind === "upload" && method === "PATCH") await this.#patchUpload(route, request, response);
-		else if (route.kind === "upload" && method === "PUT") await this.#finishUpload(route, request, response);
-		else if (route.kind === "upload" && method === "DELETE") {
-			this.#uploads.cancel(route.id);
-			answer(response, 204);
+		else if (route.kind === "start-upload" || route.kind === "upload") {
+			if (!await this.#uploadEndpoint.serve(route, request, response)) answerError(response, 405, "UNSUPPORTED");
 		} else answerError(response, 405, "UNSUPPORTED");
 	}
 	async #getBlob({ repository, digest }, request, response) {
@@ -3561,18 +3841,20 @@ var LayerRegistry = class LayerRegistry {
 			return;
 		}
 		const bytes = this.#documents.blob(digest);
-		const headers = {
-			"docker-content-digest": digest,
-			"content-type": "application/octet-stream"
-		};
 		const size = bytes?.length ?? this.#known.get(digest);
-		if (size === void 0) answerError(response, 404, "BLOB_UNKNOWN");
-		else if (request.method === "HEAD") answer(response, 200, {
-			...headers,
-			"content-length": size
-		});
-		else if (bytes !== void 0) answer(response, 200, headers, bytes);
-		else answerError(response, 404, "BLOB_UNKNOWN");
+		if (size === void 0 || bytes === void 0 && request.method !== "HEAD") {
+			answerError(response, 404, "BLOB_UNKNOWN");
+			return;
+		}
+		const open = ({ start, end } = {
+			start: 0,
+			end: size - 1
+		}) => Readable.from([bytes?.subarray(start, end + 1)]);
+		await sendBlob({
+			digest,
+			size,
+			open
+		}, request, response);
 	}
 	async #getManifest({ repository, reference }, method, response) {
 		const layout = this.#layouts.get(repository);
@@ -3597,74 +3879,24 @@ var LayerRegistry = class LayerRegistry {
 			answerError(response, 413, "MANIFEST_INVALID");
 			return;
 		}
+		if (isDigest(reference) && reference !== digestOf(bytes)) {
+			answerError(response, 400, "DIGEST_INVALID");
+			return;
+		}
+		if (!isJsonObject(bytes)) {
+			answerError(response, 400, "MANIFEST_INVALID");
+			return;
+		}
 		const mediaType = request.headers["content-type"] ?? "application/octet-stream";
-		const stored = this.#documents.putManifest({
+		const { digest } = this.#documents.putManifest({
 			repository,
 			reference,
 			mediaType,
 			bytes
 		});
-		if (stored === void 0) answerError(response, 507, "TOOMANYREQUESTS");
-		else if (isDigest(reference) && reference !== stored.digest) answerError(response, 400, "DIGEST_INVALID");
-		else {
-			const location = `/v2/${repository}/manifests/${stored.digest}`;
-			answer(response, 201, {
-				location,
-				"docker-content-digest": stored.digest
-			});
-		}
-	}
-	/** Also answers a mount (`?mount=…&from=…`): with 202, as an upload to be made, since nothing is held here. */
-	async #startUpload({ repository, digest }, request, response) {
-		const id = this.#uploads.start(repository);
-		if (id === void 0) answerError(response, 429, "TOOMANYREQUESTS");
-		else if (digest !== void 0) await this.#receive({
-			repository,
-			id,
-			digest
-		}, request, response);
-		else answer(response, 202, {
-			...uploadHeaders(repository, id),
-			range: "0-0"
-		});
-	}
-	async #patchUpload({ repository, id }, request, response) {
-		const start = /^(\d+)-\d+$/.exec(request.headers["content-range"] ?? "")?.[1];
-		if (!this.#uploads.isOpen(repository, id)) answerError(response, 404, "BLOB_UPLOAD_UNKNOWN");
-		else if (start !== void 0 && Number(start) !== this.#uploads.sizeOf(id)) answerError(response, 416, "BLOB_UPLOAD_INVALID");
-		else {
-			await this.#uploads.append(id, request);
-			const end = Math.max(0, this.#uploads.sizeOf(id) - 1);
-			answer(response, 202, {
-				...uploadHeaders(repository, id),
-				range: `0-${end}`
-			});
-		}
-	}
-	async #finishUpload({ repository, id, digest }, request, response) {
-		if (!this.#uploads.isOpen(repository, id)) answerError(response, 404, "BLOB_UPLOAD_UNKNOWN");
-		else await this.#receive({
-			repository,
-			id,
-			digest: digest ?? ""
-		}, request, response);
-	}
-	async #receive(upload, request, response) {
-		const { repository, id, digest } = upload;
-		if (!isDigest(digest)) {
-			this.#uploads.cancel(id);
-			answerError(response, 400, "DIGEST_INVALID");
-			return;
-		}
-		await this.#uploads.append(id, request);
-		const finished = await this.#uploads.finish(id, digest);
-		if (finished.kind === "wrong-digest") {
-			answerError(response, 400, "DIGEST_INVALID");
-			return;
-		}
-		this.#known.set(digest, finished.size);
+		const location = `/v2/${repository}/manifests/${digest}`;
 		answer(response, 201, {
-			location: `/v2/${repository}/blobs/${digest}`,
+			location,
 			"docker-content-digest": digest
 		});
 	}
@@ -3672,11 +3904,13 @@ var LayerRegistry = class LayerRegistry {
 		return text.replaceAll(this.#secret, "…");
 	}
 };
-function uploadHeaders(repository, id) {
-	return {
-		location: `/v2/${repository}/blobs/uploads/${id}`,
-		"docker-upload-uuid": id
-	};
+function isJsonObject(bytes) {
+	try {
+		const json = JSON.parse(bytes.toString("utf8"));
+		return typeof json === "object" && json !== null && !Array.isArray(json);
+	} catch {
+		return false;
+	}
 }
 
 // src/build/du.ts
@@ -3983,10 +4217,10 @@ function parsePaxRecords(body) {
 		const length = /^[0-9]{1,8}$/.test(lengthText) ? Number(lengthText) : 0;
 		const end = at + length;
 		const equals = space === -1 ? -1 : body.indexOf(EQUALS$1, space);
-		if (end > body.length || end <= space + 1 || body[end - 1] !== NEWLINE || equals === -1 || equals >= end) throw malformed();
+		if (end > body.length || end <= space + 1 || body[end - 1] !== NEWLINE || equals === -1 || equals >= end) throw malformed$1();
 		const key = body.toString("utf8", space + 1, equals);
 		const value = body.toString("utf8", equals + 1, end - 1);
-		if (key === "" || PATH_KEYS.has(key) && value.includes("\0")) throw malformed();
+		if (key === "" || PATH_KEYS.has(key) && value.includes("\0")) throw malformed$1();
 		records.set(key, value);
 		at = end;
 	}
@@ -4008,7 +4242,7 @@ function parsePaxSize(key, value) {
 	if (!Number.isSafeInteger(size)) throw new TarFormatError("bad-number", `an extension header with an unreadable ${key}`);
 	return size;
 }
-function malformed() {
+function malformed$1() {
 	return new TarFormatError("bad-extension", "a malformed extension header");
 }
 
@@ -4418,7 +4652,7 @@ async function* frames(source) {
 function asLayerError(error) {
 	if (error instanceof TarFormatError) return new LayerFormatError(error.fault === "truncated" ? "truncated" : "corrupt", error.message, { cause: error });
 	if (error instanceof ZstdFormatError) return new LayerFormatError("corrupt", error.message, { cause: error });
-	const code = error instanceof Error && "code" in error ? String(error.code) : "";
+	const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
 	if (code === "Z_BUF_ERROR") return new LayerFormatError("truncated", "the compressed stream stops early", { cause: error });
 	if (/^(Z_|ZSTD_)/.test(code)) return new LayerFormatError("corrupt", "the compressed stream is damaged", { cause: error });
 	return error;
@@ -4570,7 +4804,7 @@ async function measureImage(digest, sources) {
 		digest,
 		...root
 	}, sources)] };
-	const images = root.manifests.filter(({ annotations }) => annotations["vnd.docker.reference.type"] === void 0);
+	const images = root.manifests.filter((entry) => !isAttestation(entry));
 	return { platforms: (await Promise.all(images.map(async (entry) => {
 		const manifest = await sources.manifest(entry.digest);
 		return manifest.kind === "image" ? await measureManifest({
@@ -4578,6 +4812,13 @@ async function measureImage(digest, sources) {
 			...manifest
 		}, sources) : void 0;
 	}))).filter((platform) => platform !== void 0) };
+}
+/**
+* An attestation stands in an index beside the images that it is about.
+* https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/attestation-storage.md
+*/
+function isAttestation({ annotations, platform }) {
+	return annotations["vnd.docker.reference.type"] !== void 0 || platform?.os === "unknown";
 }
 async function measureManifest(manifest, sources) {
 	const config = await sources.config(manifest.config.digest);
@@ -4614,9 +4855,13 @@ function commonPrefix(base, image) {
 	const different = base.findIndex((diffId, index) => diffId !== image[index]);
 	return different === -1 ? base.length : different;
 }
-/** The history of each layer: entries of instructions that made none (ENV, CMD, …) are passed over. */
-function layerHistory(config) {
-	return config.history.filter((entry) => !entry.emptyLayer).map((entry) => entry.createdBy);
+/**
+* The history of each layer: entries of instructions that made none (ENV, CMD, …) are passed over. A history that does
+* not fit the layers (some tools write none, or a part) says nothing, rather than something about the wrong layer.
+*/
+function layerHistory({ history, diffIds }) {
+	const made = history.filter((entry) => !entry.emptyLayer);
+	return made.length === diffIds.length ? made.map((entry) => entry.createdBy) : [];
 }
 function split(layers, baseKnown, sizeOf) {
 	const sum = (chosen) => chosen.reduce((total, layer) => {
@@ -4905,7 +5150,7 @@ async function buildTargets(options) {
 		},
 		signal
 	});
-	const { local, warnings } = await localImages(docker, planned, builder);
+	const { local, warnings, unpinned } = await localImages(docker, planned, builder);
 	const request = buildRequest({
 		inputs,
 		project,
@@ -4940,6 +5185,7 @@ async function buildTargets(options) {
 		warnings: [
 			...builder.warnings,
 			...warnings,
+			...outcome.kind === "built" ? unpinned : [],
 			...outcome.warnings,
 			...measured.warnings
 		]
@@ -4947,9 +5193,10 @@ async function buildTargets(options) {
 }
 async function readyBuilder(docker, { inputs, planned, surroundings }, tempRoot) {
 	const { runner, env, signal } = surroundings;
-	const facts = await dockerFacts(docker);
+	const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)]);
 	const builder = await chooseBuilder(docker, {
 		facts,
+		builders,
 		named: inputs.builder,
 		needs: {
 			multiPlatform: planned.platforms.length > 1,
@@ -4976,6 +5223,7 @@ async function readyBuilder(docker, { inputs, planned, surroundings }, tempRoot)
 async function localImages(docker, planned, builder) {
 	const local = /* @__PURE__ */ new Set();
 	const warnings = [];
+	const unpinned = [];
 	for (const { image, source, problem, line } of planned.images.entries()) {
 		if (problem === void 0 || source.kind !== "registry") continue;
 		const id = await localImageId(docker, source.ref);
@@ -4985,14 +5233,15 @@ async function localImages(docker, planned, builder) {
 			mend: "Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.",
 			line
 		});
-		else warnings.push({
+		else unpinned.push({
 			...problem,
-			message: `${problem.message} It is not pinned to a digest.`
+			message: `${sentence(problem.message)} It is not pinned to a digest.`
 		});
 	}
 	return {
 		local,
-		warnings
+		warnings,
+		unpinned
 	};
 }
 function withOci(request, { planned, project }, measuring) {
@@ -5098,7 +5347,7 @@ var DockerCredentials = class {
 		try {
 			content = await readFile(path, "utf8");
 		} catch (error) {
-			if (errorCode$1(error) !== "ENOENT") warn(`${path} could not be read, so registries are asked without a login.`);
+			if (errorCode(error) !== "ENOENT") warn(`${path} could not be read, so registries are asked without a login.`);
 			return {};
 		}
 		try {
@@ -5640,7 +5889,7 @@ function waitBeforeRetry(failure, attempt) {
 }
 /** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
 function isPassing(cause) {
-	const code = errorCode$1(cause);
+	const code = errorCode(cause);
 	return code === "ECONNRESET" || code === "EPIPE" || code === "EAI_AGAIN" || code === "ETIMEDOUT";
 }
 /** Retry-After as seconds or as a date, RFC 9110 §10.2.3. */
@@ -7176,6 +7425,360 @@ function readSecrets(options) {
 	return secrets;
 }
 
+// src/dockerfile/go-text.ts
+/**
+* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
+* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
+*/
+const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+/** Go's `unicode.IsSpace`. */
+function isSpace(character) {
+	const code = character.charCodeAt(0);
+	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
+}
+/** Go's `strings.TrimSpace`. */
+function trimSpace(text) {
+	let end = text.length;
+	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
+	return trimSpaceLeft(text.slice(0, end));
+}
+/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
+function trimSpaceLeft(text) {
+	let start = 0;
+	while (start < text.length && isSpace(text.charAt(start))) start++;
+	return text.slice(start);
+}
+const BLANKS = /[\t\v\f\r ]+/;
+/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
+function splitBlanks(text, limit) {
+	if (limit === void 0) return text.split(BLANKS);
+	const match = BLANKS.exec(text);
+	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
+}
+const ESCAPES = /* @__PURE__ */ new Map([
+	["\"", "\\\""],
+	["\\", "\\\\"],
+	["\x07", "\\a"],
+	["\b", "\\b"],
+	["\f", "\\f"],
+	["\n", "\\n"],
+	["\r", "\\r"],
+	["	", "\\t"],
+	["\v", "\\v"]
+]);
+const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
+function goQuote(text) {
+	let out = "";
+	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
+	return `"${out}"`;
+}
+function hex(character) {
+	const code = character.codePointAt(0) ?? 0;
+	const digits = code.toString(16);
+	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
+	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+}
+/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
+function rootedPath(text) {
+	const parts = [];
+	for (const part of text.split("/")) if (part === "..") parts.pop();
+	else if (part !== "" && part !== ".") parts.push(part);
+	return `/${parts.join("/")}`;
+}
+/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
+function atoi(text) {
+	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
+	const value = BigInt(text.replace(/^\+/, ""));
+	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
+}
+/** Go's `strconv.ParseBool`. */
+function parseBool(text) {
+	if ([
+		"1",
+		"t",
+		"T",
+		"TRUE",
+		"true",
+		"True"
+	].includes(text)) return true;
+	return [
+		"0",
+		"f",
+		"F",
+		"FALSE",
+		"false",
+		"False"
+	].includes(text) ? false : void 0;
+}
+
+// src/graph/platform.ts
+/**
+* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
+* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
+*/
+const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
+const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
+/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
+function unknownPart(platform) {
+	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
+		part: platform.os,
+		known: [...KNOWN_OS]
+	};
+	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
+	return {
+		part: platform.architecture,
+		known: [...KNOWN_ARCHITECTURES]
+	};
+}
+const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
+const PART_TEXT = "^[A-Za-z0-9_.-]+$";
+const OS = new RegExp(OS_TEXT);
+const PART = new RegExp(PART_TEXT);
+const INVALID = "invalid argument";
+/**
+* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
+* @throws SyntaxFault in containerd's words
+*/
+function parsePlatform(specifier, host) {
+	const quoted = goQuote(specifier);
+	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
+	const parts = specifier.split("/");
+	const match = OS.exec(parts[0] ?? "");
+	if (match === null) {
+		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
+		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
+	}
+	const bad = parts.slice(1).find((part) => !PART.test(part));
+	if (bad !== void 0) {
+		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
+		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
+	}
+	const os = normalOs(match[1] ?? "");
+	const osVersion = match[2] ?? "";
+	const [first = "", architecture, variant, ...more] = parts;
+	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
+	if (architecture === void 0) {
+		if (KNOWN_OS.has(os)) return {
+			os,
+			osVersion,
+			architecture: host.architecture,
+			variant: host.variant
+		};
+		const single = withoutDefaultArm(normalArchitecture(first, ""));
+		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
+			os: host.os,
+			osVersion: "",
+			...single
+		};
+		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
+	}
+	const normal = normalArchitecture(architecture, variant ?? "");
+	if (variant === void 0) return {
+		os,
+		osVersion,
+		...withoutDefaultArm(normal)
+	};
+	return {
+		os,
+		osVersion,
+		...normal,
+		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
+	};
+}
+function withoutDefaultArm(parts) {
+	return parts.architecture === "arm" && parts.variant === "v7" ? {
+		...parts,
+		variant: ""
+	} : parts;
+}
+function normalOs(os) {
+	const lower = os.toLowerCase();
+	return lower === "macos" ? "darwin" : lower;
+}
+function normalArchitecture(written, writtenVariant) {
+	const architecture = written.toLowerCase();
+	const variant = writtenVariant.toLowerCase();
+	switch (architecture) {
+		case "i386": return {
+			architecture: "386",
+			variant: ""
+		};
+		case "x86_64":
+		case "x86-64":
+		case "amd64": return {
+			architecture: "amd64",
+			variant: variant === "v1" ? "" : variant
+		};
+		case "aarch64":
+		case "arm64":
+			if (variant === "8" || variant === "v8") return {
+				architecture: "arm64",
+				variant: ""
+			};
+			return {
+				architecture: "arm64",
+				variant: [
+					"9",
+					"9.0",
+					"v9.0"
+				].includes(variant) ? "v9" : variant
+			};
+		case "armhf": return {
+			architecture: "arm",
+			variant: "v7"
+		};
+		case "armel": return {
+			architecture: "arm",
+			variant: "v6"
+		};
+		case "arm":
+			if (variant === "" || variant === "7") return {
+				architecture,
+				variant: "v7"
+			};
+			return {
+				architecture,
+				variant: [
+					"5",
+					"6",
+					"8"
+				].includes(variant) ? `v${variant}` : variant
+			};
+		default: return {
+			architecture,
+			variant
+		};
+	}
+}
+/** The one form of a platform among those that mean the same. */
+function normalizePlatform(platform) {
+	const { osVersion } = platform;
+	return {
+		os: normalOs(platform.os),
+		osVersion,
+		...normalArchitecture(platform.architecture, platform.variant)
+	};
+}
+/** `os[(version)]/arch[/variant]`. */
+function formatPlatform({ os, osVersion, architecture, variant }) {
+	return [
+		osVersion === "" ? os : `${os}(${osVersion})`,
+		architecture,
+		variant
+	].filter((part) => part !== "").join("/");
+}
+
+// src/input-forms.ts
+/** The form of single values: platforms, sizes, limits, hosts, networks, outputs. Wrong ones are told before any engine is asked. */
+const OUTPUT_TYPES = [
+	"local",
+	"tar",
+	"oci",
+	"docker",
+	"image",
+	"registry",
+	"cacheonly"
+];
+const NEEDS_DEST = /* @__PURE__ */ new Set([
+	"local",
+	"tar",
+	"oci"
+]);
+const NETWORKS = [
+	"default",
+	"none",
+	"host"
+];
+/** Every value that buildx or BuildKit would refuse by its form alone. */
+function malformed(inputs) {
+	return [
+		...inputs.platforms.flatMap((platform) => platformProblem(platform) ?? []),
+		...inputs.outputs.flatMap((line) => outputProblem(line) ?? []),
+		...inputs.network === void 0 ? [] : networkProblem(inputs.network) ?? [],
+		...inputs.shmSize === void 0 ? [] : sizeProblem(inputs.shmSize) ?? [],
+		...inputs.ulimit.flatMap((line) => ulimitProblem(line) ?? []),
+		...inputs.addHosts.flatMap((line) => hostProblem(line) ?? [])
+	];
+}
+function platformProblem(specifier) {
+	try {
+		const unknown = unknownPart(parsePlatform(specifier, {
+			os: "linux",
+			osVersion: "",
+			architecture: "amd64",
+			variant: ""
+		}));
+		if (unknown === void 0) return void 0;
+		const near = nearest(unknown.part, unknown.known);
+		return [{
+			input: "platforms",
+			message: `\`platforms\`: \`${shown(specifier)}\` is no platform: there is no \`${shown(unknown.part)}\`.`,
+			mend: near === void 0 ? "Write `OS/ARCH`, such as `linux/amd64` or `linux/arm64`." : `Did you mean \`${specifier.replace(unknown.part, near)}\`?`
+		}];
+	} catch (error) {
+		if (!(error instanceof SyntaxFault)) throw error;
+		return [{
+			input: "platforms",
+			message: `\`platforms\`: \`${shown(specifier)}\` is not of the form \`OS/ARCH[/VARIANT]\`.`,
+			mend: "Write, for example, `linux/amd64` or `linux/arm/v7`."
+		}];
+	}
+}
+/** Lines without `type=` are paths; `build/output-lines.ts` reads them in full. */
+function outputProblem(line) {
+	const type = /(?:^|,)"?type=([^",]*)/.exec(line)?.[1];
+	if (type === void 0) return void 0;
+	if (!OUTPUT_TYPES.some((known) => known === type)) {
+		const near = nearest(type, OUTPUT_TYPES);
+		return [{
+			input: "outputs",
+			message: `\`outputs\`: \`${shown(line)}\`: there is no type \`${shown(type)}\`.`,
+			mend: near === void 0 ? "Use `local`, `tar`, `oci`, `docker`, `image` or `registry`." : `Did you mean \`type=${near}\`?`
+		}];
+	}
+	if (!NEEDS_DEST.has(type) || /(?:^|,)"?dest=[^,]/.test(line)) return void 0;
+	return [{
+		input: "outputs",
+		message: `\`outputs\`: \`${shown(line)}\` does not say where to write.`,
+		mend: `Add \`dest=PATH\`, such as \`type=${type},dest=out${type === "local" ? "" : ".tar"}\`.`
+	}];
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/build/opt.go (LoadInputs, network modes) */
+function networkProblem(network) {
+	if (NETWORKS.some((known) => known === network)) return void 0;
+	return [{
+		input: "network",
+		message: `\`network\`: \`${shown(network)}\` is not one of \`default\`, \`none\`, \`host\`.`,
+		mend: "A network of your own can be given to the builder (docker/setup-buildx-action with `driver-opts: network=…`)."
+	}];
+}
+/** https://github.com/docker/go-units/blob/v0.5.0/size.go (RAMInBytes) */
+function sizeProblem(size) {
+	if (/^\d+(?:\.\d+)? ?(?:[kmgtp]?i?b?)$/i.test(size)) return void 0;
+	return [{
+		input: "shm-size",
+		message: `\`shm-size\`: \`${shown(size)}\` is not a size.`,
+		mend: "Write bytes or a number with a unit, such as `128m` or `2g`."
+	}];
+}
+function ulimitProblem(line) {
+	if (/^[a-z]+=-?\d+(?::-?\d+)?$/.test(line)) return void 0;
+	return [{
+		input: "ulimit",
+		message: `\`ulimit\`: \`${shown(line)}\` is not of the form \`TYPE=SOFT[:HARD]\`.`,
+		mend: "Write, for example, `nofile=1024:2048`."
+	}];
+}
+function hostProblem(line) {
+	if (/^[^:=\s]+[:=]\S+$/.test(line)) return void 0;
+	return [{
+		input: "add-hosts",
+		message: `\`add-hosts\`: \`${shown(line)}\` is not of the form \`HOST:IP\`.`,
+		mend: "Write, for example, `api.local:10.0.0.2`."
+	}];
+}
+
 // src/input-rules.ts
 /** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
 const NOT_IN_EFFECT = {
@@ -7229,6 +7832,7 @@ const BUILD_ONLY = [
 ];
 /** Adds the problems between inputs to `problems`; returns the warnings. */
 function checkCombinations(inputs, raw, problems) {
+	problems.push(...malformed(inputs));
 	if (inputs.mode === "report") problems.push({
 		input: "mode",
 		message: "`mode: report` is not available in this version.",
@@ -7536,93 +8140,6 @@ function sizesEntry(sizes) {
 		baseline: null,
 		delta: null
 	}]));
-}
-
-// src/dockerfile/go-text.ts
-/**
-* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
-* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
-*/
-const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-/** Go's `unicode.IsSpace`. */
-function isSpace(character) {
-	const code = character.charCodeAt(0);
-	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
-}
-/** Go's `strings.TrimSpace`. */
-function trimSpace(text) {
-	let end = text.length;
-	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
-	return trimSpaceLeft(text.slice(0, end));
-}
-/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
-function trimSpaceLeft(text) {
-	let start = 0;
-	while (start < text.length && isSpace(text.charAt(start))) start++;
-	return text.slice(start);
-}
-const BLANKS = /[\t\v\f\r ]+/;
-/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
-function splitBlanks(text, limit) {
-	if (limit === void 0) return text.split(BLANKS);
-	const match = BLANKS.exec(text);
-	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
-}
-const ESCAPES = /* @__PURE__ */ new Map([
-	["\"", "\\\""],
-	["\\", "\\\\"],
-	["\x07", "\\a"],
-	["\b", "\\b"],
-	["\f", "\\f"],
-	["\n", "\\n"],
-	["\r", "\\r"],
-	["	", "\\t"],
-	["\v", "\\v"]
-]);
-const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
-/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
-function goQuote(text) {
-	let out = "";
-	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
-	return `"${out}"`;
-}
-function hex(character) {
-	const code = character.codePointAt(0) ?? 0;
-	const digits = code.toString(16);
-	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
-	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
-}
-/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
-function rootedPath(text) {
-	const parts = [];
-	for (const part of text.split("/")) if (part === "..") parts.pop();
-	else if (part !== "" && part !== ".") parts.push(part);
-	return `/${parts.join("/")}`;
-}
-/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
-function atoi(text) {
-	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
-	const value = BigInt(text.replace(/^\+/, ""));
-	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
-}
-/** Go's `strconv.ParseBool`. */
-function parseBool(text) {
-	if ([
-		"1",
-		"t",
-		"T",
-		"TRUE",
-		"true",
-		"True"
-	].includes(text)) return true;
-	return [
-		"0",
-		"f",
-		"F",
-		"FALSE",
-		"false",
-		"False"
-	].includes(text) ? false : void 0;
 }
 
 // src/context/go-match.ts
@@ -14919,7 +15436,7 @@ function judge(walk, { entry, place }) {
 }
 async function readSorted(root, path) {
 	return (await readdir$1(join(root, path), { withFileTypes: true }).catch((error) => {
-		if (path !== "" && ["ENOENT", "ENOTDIR"].includes(errorCode$1(error) ?? "")) return [];
+		if (path !== "" && ["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return [];
 		throw error;
 	})).sort((a, b) => a.name < b.name ? -1 : 1);
 }
@@ -14927,7 +15444,7 @@ async function statOrGone(root, path) {
 	try {
 		return await lstat$1(join(root, path));
 	} catch (error) {
-		if (errorCode$1(error) !== "ENOENT") throw error;
+		if (errorCode(error) !== "ENOENT") throw error;
 		if (!path.includes("�")) return void 0;
 		throw new UserError({
 			message: `The build context holds a file whose name is not valid UTF-8: ${JSON.stringify(path)}.`,
@@ -14945,7 +15462,7 @@ function describe(path, stat) {
 }
 function isListingRefused(error, directory) {
 	const { path } = error;
-	return errorCode$1(error) === "EACCES" && path === directory;
+	return errorCode(error) === "EACCES" && path === directory;
 }
 
 // src/context/missing-sources.ts
@@ -17550,151 +18067,6 @@ var Environment = class Environment {
 	get = (name) => this.#own.get(name) ?? this.#parent?.get(name);
 };
 
-// src/graph/platform.ts
-/**
-* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
-* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
-*/
-const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
-const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
-const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
-const PART_TEXT = "^[A-Za-z0-9_.-]+$";
-const OS = new RegExp(OS_TEXT);
-const PART = new RegExp(PART_TEXT);
-const INVALID = "invalid argument";
-/**
-* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
-* @throws SyntaxFault in containerd's words
-*/
-function parsePlatform(specifier, host) {
-	const quoted = goQuote(specifier);
-	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
-	const parts = specifier.split("/");
-	const match = OS.exec(parts[0] ?? "");
-	if (match === null) {
-		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
-		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
-	}
-	const bad = parts.slice(1).find((part) => !PART.test(part));
-	if (bad !== void 0) {
-		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
-		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
-	}
-	const os = normalOs(match[1] ?? "");
-	const osVersion = match[2] ?? "";
-	const [first = "", architecture, variant, ...more] = parts;
-	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
-	if (architecture === void 0) {
-		if (KNOWN_OS.has(os)) return {
-			os,
-			osVersion,
-			architecture: host.architecture,
-			variant: host.variant
-		};
-		const single = withoutDefaultArm(normalArchitecture(first, ""));
-		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
-			os: host.os,
-			osVersion: "",
-			...single
-		};
-		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
-	}
-	const normal = normalArchitecture(architecture, variant ?? "");
-	if (variant === void 0) return {
-		os,
-		osVersion,
-		...withoutDefaultArm(normal)
-	};
-	return {
-		os,
-		osVersion,
-		...normal,
-		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
-	};
-}
-function withoutDefaultArm(parts) {
-	return parts.architecture === "arm" && parts.variant === "v7" ? {
-		...parts,
-		variant: ""
-	} : parts;
-}
-function normalOs(os) {
-	const lower = os.toLowerCase();
-	return lower === "macos" ? "darwin" : lower;
-}
-function normalArchitecture(written, writtenVariant) {
-	const architecture = written.toLowerCase();
-	const variant = writtenVariant.toLowerCase();
-	switch (architecture) {
-		case "i386": return {
-			architecture: "386",
-			variant: ""
-		};
-		case "x86_64":
-		case "x86-64":
-		case "amd64": return {
-			architecture: "amd64",
-			variant: variant === "v1" ? "" : variant
-		};
-		case "aarch64":
-		case "arm64":
-			if (variant === "8" || variant === "v8") return {
-				architecture: "arm64",
-				variant: ""
-			};
-			return {
-				architecture: "arm64",
-				variant: [
-					"9",
-					"9.0",
-					"v9.0"
-				].includes(variant) ? "v9" : variant
-			};
-		case "armhf": return {
-			architecture: "arm",
-			variant: "v7"
-		};
-		case "armel": return {
-			architecture: "arm",
-			variant: "v6"
-		};
-		case "arm":
-			if (variant === "" || variant === "7") return {
-				architecture,
-				variant: "v7"
-			};
-			return {
-				architecture,
-				variant: [
-					"5",
-					"6",
-					"8"
-				].includes(variant) ? `v${variant}` : variant
-			};
-		default: return {
-			architecture,
-			variant
-		};
-	}
-}
-/** The one form of a platform among those that mean the same. */
-function normalizePlatform(platform) {
-	const { osVersion } = platform;
-	return {
-		os: normalOs(platform.os),
-		osVersion,
-		...normalArchitecture(platform.architecture, platform.variant)
-	};
-}
-/** `os[(version)]/arch[/variant]`. */
-function formatPlatform({ os, osVersion, architecture, variant }) {
-	return [
-		osVersion === "" ? os : `${os}(${osVersion})`,
-		architecture,
-		variant
-	].filter((part) => part !== "").join("/");
-}
-
 // src/graph/assemble.ts
 /**
 * From drafts whose commands are known to the stages of the graph: edges, platforms, what is read.
@@ -18587,6 +18959,14 @@ function assignTags(targets, lines) {
 		problems
 	};
 }
+/** With `push` every target needs somewhere to go. */
+function untagged(tagsOf) {
+	return [...tagsOf].filter(([, tags]) => tags.length === 0).map(([name]) => ({
+		input: "push",
+		message: `\`push\`: the target \`${name}\` has no tag, so there is nowhere to push it.`,
+		mend: tagsOf.size === 1 ? "Give it one with `tags`, such as `ghcr.io/org/app:1`." : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app:1\` or \`ghcr.io/org/{target}:1\` for all, or set \`push: false\`.`
+	}));
+}
 
 // src/plan/targets.ts
 /** From the names in `targets` to stages: which targets are built, what they are called, and what is wrong with a name. */
@@ -18654,7 +19034,7 @@ function missing(options) {
 	const names = [...new Set(graph.stages.flatMap((stage) => stage.name ?? []))];
 	const near = options.didYouMean ?? nearest(name, names);
 	const numbered = /^\d+$/.test(name) ? graph.stages[Number(name)] : void 0;
-	const mend = numbered !== void 0 ? `A target is named, not numbered: write \`FROM ${numbered.fromText} AS NAME\` on line ${numbered.line} and \`targets: NAME\`.` : near !== void 0 ? `Did you mean \`${near}\`?` : names.length === 0 ? "No stage has a name: leave `targets` out to build the last one, or add `AS NAME` to a FROM." : `Its stages are ${names.slice(0, 20).map((n) => `\`${n}\``).join(", ")}.`;
+	const mend = numbered !== void 0 ? numbered.name === void 0 ? `A target is named, not numbered: write \`FROM ${numbered.fromText} AS NAME\` on line ${numbered.line} and \`targets: NAME\`.` : `A target is named, not numbered: write \`targets: ${numbered.name}\`.` : near !== void 0 ? `Did you mean \`${near}\`?` : names.length === 0 ? "No stage has a name: leave `targets` out to build the last one, or add `AS NAME` to a FROM." : `Its stages are ${names.slice(0, 20).map((n) => `\`${n}\``).join(", ")}.`;
 	return {
 		input: "targets",
 		message: `\`targets\`: ${file} has no stage \`${name}\`.`,
@@ -18698,7 +19078,13 @@ async function planBuild(inputs, project, options) {
 	const draft = graphOrThrow(first, file);
 	const chosen = chooseTargets(draft, inputs.targets, file);
 	const tags = assignTags(chosen.targets, inputs.tags);
-	const problems = [...chosen.problems, ...tags.problems];
+	const named = inputs.outputs.some((line) => /(^|,)"?name=/.test(line));
+	const homeless = inputs.push && inputs.mode === "build" && !named ? untagged(tags.tagsOf) : [];
+	const problems = [
+		...chosen.problems,
+		...tags.problems,
+		...homeless
+	];
 	if (problems.length > 0) throw new UserError([...dockerfileProblems(first, draft, [], file), ...problems]);
 	const stageIndexes = chosen.targets.map((target) => target.stage);
 	const images = new ImageCatalog(inputs.externalImages, options);
@@ -18762,16 +19148,12 @@ function dockerfileProblems(resolutions, graph, targets, file) {
 }
 function problemOf(error, file) {
 	return {
-		message: sentence(error.message),
+		message: sentence(error.message.replace(/^dockerfile parse error on line \d+: /, "")),
 		mend: error.mend,
 		file,
 		line: error.line ?? 1,
 		endLine: error.endLine
 	};
-}
-/** BuildKit's words with a full stop, so that the mend can follow. */
-function sentence(text) {
-	return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 function lintWarnings(resolutions, file) {
 	return distinct(resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))));
@@ -18847,6 +19229,48 @@ async function readHead(directory) {
 	}
 }
 
+// src/local-paths.ts
+/** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
+/** Everything that the build would stumble over later, and say less clearly. */
+async function missingPaths(inputs, workspace) {
+	const checks = [...inputs.secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0), ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace))];
+	return (await Promise.all(checks)).filter((problem) => problem !== void 0);
+}
+async function secretFileProblem(path, workspace) {
+	const full = resolve$1(workspace, path);
+	const why = await isDirectory$1(full) ? "it is a directory" : await unreadable(full);
+	if (why === void 0) return void 0;
+	return {
+		input: "secret-files",
+		message: `\`secret-files\`: \`${shown(path)}\` cannot be read: ${why}.`,
+		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
+	};
+}
+async function contextProblem(name, source, workspace) {
+	if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
+	return {
+		input: "build-contexts",
+		message: `\`build-contexts\`: \`${shown(`${name}=${source}`)}\`: there is no such directory.`,
+		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
+	};
+}
+async function unreadable(path) {
+	try {
+		await access$1(path, constants.R_OK);
+		return;
+	} catch (error) {
+		const code = errorCode(error);
+		return code === "ENOENT" || code === "ENOTDIR" ? "there is no such file" : code === "EACCES" ? "this job’s user has no permission" : code ?? "unknown error";
+	}
+}
+async function isDirectory$1(path) {
+	try {
+		return (await stat$1(path)).isDirectory();
+	} catch {
+		return false;
+	}
+}
+
 // src/project.ts
 /** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
 /**
@@ -18877,6 +19301,7 @@ async function openProject(inputs, env) {
 			error
 		}));
 	}
+	if (inputs.mode === "build" && checkedOut) problems.push(...await missingPaths(inputs, workspace));
 	const refused = await refusedHead(contextDir, env);
 	if (refused !== void 0) problems.push(refused);
 	if (problems.length > 0) throw new UserError(problems);
@@ -18908,8 +19333,8 @@ async function missingDockerfile(options) {
 	const code = errorCode(options.error);
 	if (code !== "ENOENT" && code !== "ENOTDIR") return {
 		input,
-		message: `\`${shown(name)}\` cannot be read (${code ?? "unknown error"}).`,
-		mend: "Give the path of a readable Dockerfile."
+		message: code === "EISDIR" ? `\`${shown(name)}\` is a directory, not a Dockerfile.` : `\`${shown(name)}\` cannot be read (${code ?? "unknown error"}).`,
+		mend: "Name a readable Dockerfile with `file`, relative to the root of the checkout."
 	};
 	const siblings = (await names(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling));
 	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
@@ -18949,10 +19374,6 @@ async function pullRequestHead(eventPath) {
 }
 function property(value, key) {
 	return typeof value === "object" && value !== null ? value[key] : void 0;
-}
-function errorCode(error) {
-	const code = property(error, "code");
-	return typeof code === "string" ? code : void 0;
 }
 async function names(directory) {
 	try {
@@ -19582,11 +20003,11 @@ const COLUMNS = [
 		title: "Unpacked",
 		align: "right"
 	},
-	{ title: "Image" },
 	{
 		title: "Time and steps",
 		align: "right"
-	}
+	},
+	{ title: "Image" }
 ];
 /** One row per target and platform. Undefined without targets. */
 function targetsTable(data, maxRows = MAX_ROWS) {
@@ -19612,8 +20033,8 @@ function targetRows(target) {
 			size(platform?.transfer.own),
 			size(platform?.transfer.inherited),
 			size(platform?.unpacked.total),
-			imageCell(platform?.digest ?? (first ? target.digest : void 0), first ? target.tags : []),
-			first ? workCell(target) : ""
+			first ? workCell(target) : "",
+			imageCell(platform?.digest ?? (first ? target.digest : void 0), first ? target.tags : [])
 		];
 	});
 }
@@ -19821,7 +20242,7 @@ function leftOut(names) {
 	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list(names)}.</sub>`;
 }
 function identity(data) {
-	return `${data.title === "" ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
+	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
 }
 
 // src/summarizing.ts
@@ -19845,7 +20266,7 @@ function summaryData({ inputs, project, planned, built, durationMs }) {
 		warnings: [...planned.warnings, ...built?.warnings ?? []],
 		failures: (built?.problems ?? []).map((problem) => ({
 			problem,
-			lastLines: []
+			lastLines: problem.lastLines ?? []
 		}))
 	};
 }
@@ -19897,8 +20318,8 @@ function timelineOf(steps, planned) {
 		const stage = step.stage === void 0 ? void 0 : planned.graph.stages[step.stage];
 		const start = (step.startedMs ?? zero) - zero;
 		return {
-			label: step.text,
-			stage: stage === void 0 ? step.kind === "export" ? "exporting" : step.stageName ?? "" : stageName(stage),
+			label: stage !== void 0 && step.text.startsWith("FROM ") ? `FROM ${stage.fromText}` : step.text,
+			stage: stage === void 0 ? step.targets.join(", ") : stageName(stage),
 			target: step.targets.length === 1 ? step.targets[0] : void 0,
 			startMs: start,
 			endMs: start + step.durationMs,
@@ -36401,7 +36822,7 @@ var Summary = class {
 			const pathFromEnv = process.env[SUMMARY_ENV_VAR];
 			if (!pathFromEnv) throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
 			try {
-				yield access(pathFromEnv, constants.R_OK | constants.W_OK);
+				yield access(pathFromEnv, constants$1.R_OK | constants$1.W_OK);
 			} catch (_a) {
 				throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
 			}
@@ -37398,7 +37819,7 @@ function githubRunner(env) {
 			notice(message);
 		},
 		log: (line) => {
-			info(line);
+			info(harmless(line));
 		},
 		debug: (line) => {
 			debug(line);
@@ -37407,6 +37828,14 @@ function githubRunner(env) {
 			process.exitCode = ExitCode.Failure;
 		}
 	};
+}
+/**
+* Text of which no line is a command to the runner, which reads `::name::` at the start of a line and `##[name]`
+* anywhere. What a build prints is made harmless before; this holds for names of files and targets, too.
+* https://github.com/actions/runner/blob/079cdb1d05fe0ec50f8c51de5a4fa51d0eb189b0/src/Runner.Common/ActionCommand.cs
+*/
+function harmless(text) {
+	return text.replaceAll(/(^|[\r\n])(\s*):(?=:)/g, "$1$2​:").replaceAll("##[", "#​#[");
 }
 function propertiesOf({ title, file, startLine, endLine }) {
 	return {

@@ -13,7 +13,7 @@ import type { Step } from './build/progress.ts'
 import { sourcePolicy } from './build/source-policy.ts'
 import { layoutOf } from './build/stage-layout.ts'
 import { buildRequest, ociMappings } from './build-request.ts'
-import type { Problem } from './errors.ts'
+import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import { Measuring, type Measured } from './measuring.ts'
@@ -72,7 +72,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     },
     signal,
   })
-  const { local, warnings } = await localImages(docker, planned, builder)
+  const { local, warnings, unpinned } = await localImages(docker, planned, builder)
   const request = buildRequest({ inputs, project, planned, measure: measuring.destination() })
   const outcome = await build(docker, withOci(request, options, measuring), {
     builder: builder.name,
@@ -95,7 +95,14 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     inputs,
     planned,
     measured,
-    warnings: [...builder.warnings, ...warnings, ...outcome.warnings, ...measured.warnings],
+    // An image that cannot be had fails the build, and that tells it better.
+    warnings: [
+      ...builder.warnings,
+      ...warnings,
+      ...(outcome.kind === 'built' ? unpinned : []),
+      ...outcome.warnings,
+      ...measured.warnings,
+    ],
   })
 }
 
@@ -134,9 +141,14 @@ async function localImages(
   docker: Docker,
   planned: Planned,
   builder: ReadyBuilder,
-): Promise<{ readonly local: ReadonlySet<string>; readonly warnings: readonly Problem[] }> {
+): Promise<{
+  readonly local: ReadonlySet<string>
+  readonly warnings: readonly Problem[]
+  readonly unpinned: readonly Problem[]
+}> {
   const local = new Set<string>()
   const warnings: Problem[] = []
+  const unpinned: Problem[] = []
   for (const { image, source, problem, line } of planned.images.entries()) {
     if (problem === undefined || source.kind !== 'registry') continue
     const id = await localImageId(docker, source.ref)
@@ -147,9 +159,9 @@ async function localImages(
         mend: 'Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.',
         line,
       })
-    } else warnings.push({ ...problem, message: `${problem.message} It is not pinned to a digest.` })
+    } else unpinned.push({ ...problem, message: `${sentence(problem.message)} It is not pinned to a digest.` })
   }
-  return { local, warnings }
+  return { local, warnings, unpinned }
 }
 
 function withOci(request: BuildRequest, { planned, project }: BuildingOptions, measuring: Measuring): BuildRequest {

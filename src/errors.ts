@@ -15,6 +15,8 @@ export interface Problem {
   readonly file?: string | undefined
   readonly line?: number | undefined
   readonly endLine?: number | undefined
+  /** What the failing command printed last. */
+  readonly lastLines?: readonly string[] | undefined
 }
 
 /** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */
@@ -34,6 +36,11 @@ export function formatProblem(problem: Problem): string {
   const place =
     problem.file === undefined ? '' : `${problem.file}${problem.line === undefined ? '' : `:${problem.line}`}: `
   return `${place}${problem.message}${problem.mend === undefined ? '' : ` ${problem.mend}`}`
+}
+
+/** A text with a full stop at its end, so that a mend can follow. */
+export function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
 /** The code of a system's error (`ENOENT`), or undefined. Not by `instanceof`: errors of Node's core may be of another realm. */
@@ -63,14 +70,19 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
+/** Letters inserted, left out, exchanged, or two neighbours swapped: one each. */
 function editDistance(a: string, b: string): number {
+  let beforePrevious: readonly number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
     const current = [i]
     for (let j = 1; j <= b.length; j++) {
       const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      current.push(Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, substitution))
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? (beforePrevious[j - 2] ?? 0) + 1 : Infinity
+      current.push(Math.min((previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, substitution, swap))
     }
+    beforePrevious = previous
     previous = current
   }
   return previous[b.length] ?? 0

@@ -1,6 +1,7 @@
 /** Rules between inputs: what cannot go together, and what is accepted without doing anything. */
 import type { Problem } from './errors.ts'
 import type { InputName, Inputs } from './inputs.ts'
+import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
 
 /** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
@@ -28,6 +29,7 @@ export function checkCombinations(
   raw: (name: InputName) => string,
   problems: Problem[],
 ): readonly Problem[] {
+  problems.push(...malformed(inputs))
   if (inputs.mode === 'report') {
     problems.push({
       input: 'mode',

@@ -9,7 +9,7 @@ import { missingSources } from './context/missing-sources.ts'
 import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
-import { UserError, type Problem } from './errors.ts'
+import { UserError, sentence, type Problem } from './errors.ts'
 import { mergeGraphs } from './graph/merge.ts'
 import { errorsFor, stagesOfAll } from './graph/reachability.ts'
 import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
@@ -18,7 +18,7 @@ import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import { matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan } from './plan/plan.ts'
-import { assignTags } from './plan/target-tags.ts'
+import { assignTags, untagged } from './plan/target-tags.ts'
 import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
 import type { Project } from './project.ts'
 
@@ -53,7 +53,9 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const draft = graphOrThrow(first, file)
   const chosen = chooseTargets(draft, inputs.targets, file)
   const tags = assignTags(chosen.targets, inputs.tags)
-  const problems = [...chosen.problems, ...tags.problems]
+  const named = inputs.outputs.some((line) => /(^|,)"?name=/.test(line))
+  const homeless = inputs.push && inputs.mode === 'build' && !named ? untagged(tags.tagsOf) : []
+  const problems = [...chosen.problems, ...tags.problems, ...homeless]
   if (problems.length > 0) throw new UserError([...dockerfileProblems(first, draft, [], file), ...problems])
 
   const stageIndexes = chosen.targets.map((target) => target.stage)
@@ -149,12 +151,9 @@ function dockerfileProblems(
 }
 
 function problemOf(error: DockerfileError, file: string): Problem {
-  return { message: sentence(error.message), mend: error.mend, file, line: error.line ?? 1, endLine: error.endLine }
-}
-
-/** BuildKit's words with a full stop, so that the mend can follow. */
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`
+  // The annotation tells the line; BuildKit's words tell it again.
+  const message = sentence(error.message.replace(/^dockerfile parse error on line \d+: /, ''))
+  return { message, mend: error.mend, file, line: error.line ?? 1, endLine: error.endLine }
 }
 
 function lintWarnings(resolutions: readonly Resolution[], file: string): readonly Problem[] {

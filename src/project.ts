@@ -1,10 +1,11 @@
 /** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { UserError, nearest, type Problem } from './errors.ts'
+import { UserError, errorCode, nearest, type Problem } from './errors.ts'
 import { readHead } from './git.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
+import { missingPaths } from './local-paths.ts'
 
 export interface Project {
   readonly workspace: string
@@ -46,6 +47,7 @@ export async function openProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promi
       problems.push(await missingDockerfile({ inputs, path: dockerfilePath, name: dockerfileName, checkedOut, error }))
     }
   }
+  if (inputs.mode === 'build' && checkedOut) problems.push(...(await missingPaths(inputs, workspace)))
   const refused = await refusedHead(contextDir, env)
   if (refused !== undefined) problems.push(refused)
   if (problems.length > 0) throw new UserError(problems)
@@ -88,8 +90,11 @@ async function missingDockerfile(options: {
   if (code !== 'ENOENT' && code !== 'ENOTDIR') {
     return {
       input,
-      message: `\`${shown(name)}\` cannot be read (${code ?? 'unknown error'}).`,
-      mend: 'Give the path of a readable Dockerfile.',
+      message:
+        code === 'EISDIR'
+          ? `\`${shown(name)}\` is a directory, not a Dockerfile.`
+          : `\`${shown(name)}\` cannot be read (${code ?? 'unknown error'}).`,
+      mend: 'Name a readable Dockerfile with `file`, relative to the root of the checkout.',
     }
   }
   const siblings = (await names(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling))
@@ -143,11 +148,6 @@ async function pullRequestHead(eventPath: string | undefined): Promise<string | 
 
 function property(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
-}
-
-function errorCode(error: unknown): string | undefined {
-  const code = property(error, 'code')
-  return typeof code === 'string' ? code : undefined
 }
 
 async function names(directory: string): Promise<readonly string[]> {

@@ -51,7 +51,7 @@ export function githubRunner(env: NodeJS.ProcessEnv): Runner {
       core.notice(message)
     },
     log: (line) => {
-      core.info(line)
+      core.info(harmless(line))
     },
     debug: (line) => {
       core.debug(line)
@@ -60,6 +60,15 @@ export function githubRunner(env: NodeJS.ProcessEnv): Runner {
       process.exitCode = core.ExitCode.Failure
     },
   }
+}
+
+/**
+ * Text of which no line is a command to the runner, which reads `::name::` at the start of a line and `##[name]`
+ * anywhere. What a build prints is made harmless before; this holds for names of files and targets, too.
+ * https://github.com/actions/runner/blob/079cdb1d05fe0ec50f8c51de5a4fa51d0eb189b0/src/Runner.Common/ActionCommand.cs
+ */
+export function harmless(text: string): string {
+  return text.replaceAll(/(^|[\r\n])(\s*):(?=:)/g, '$1$2\u200b:').replaceAll('##[', '#\u200b#[')
 }
 
 function propertiesOf({

@@ -69,7 +69,7 @@ describe('more than ten annotations', () => {
     expect(limited).toHaveLength(10)
     expect(limited.at(-1)).toMatchObject({
       title: '+16 more',
-      message: "16 more errors are in the step's log and its summary.",
+      message: "16 more errors are in the step's log.",
     })
   })
 })

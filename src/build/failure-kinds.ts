@@ -3,6 +3,8 @@
  * stands for a text that was seen on an engine or in its source.
  */
 
+import { sentence } from '../errors.ts'
+
 export interface Explanation {
   readonly message: string
   readonly mend?: string
@@ -13,10 +15,14 @@ export interface ErrorFacts {
   readonly error: string
   /** The last lines of the step's output. */
   readonly tail: readonly string[]
+  /** What the step did (`exporting cache to registry`), where a step failed. */
+  readonly doing?: string | undefined
 }
 
 interface Kind {
   readonly pattern: RegExp
+  /** What the step must have been doing, for errors that say too little. */
+  readonly doing?: RegExp
   /** `a` and `b`: the pattern's groups. */
   readonly explain: (error: string, a: string, b: string) => Explanation
 }
@@ -26,6 +32,15 @@ const LOGIN =
 const MIRROR = 'map the image to a mirror with `external-images`'
 
 const KINDS: readonly Kind[] = [
+  {
+    // A directory that buildx cannot write ends its session; all that BuildKit hears of it is the end.
+    pattern: /EOF$/,
+    doing: /^exporting to client/,
+    explain: () => ({
+      message: 'The output could not be written: buildx ended in the middle of it (EOF).',
+      mend: 'Most often the disk that `dest` in `outputs` is on is full: free space before this step, or use a larger runner.',
+    }),
+  },
   {
     pattern: /failed to calculate checksum of ref \S+: "(.*?)": not found/,
     explain: (_error, path) => ({
@@ -38,6 +53,14 @@ const KINDS: readonly Kind[] = [
     explain: () => ({
       message: 'The disk is full (no space left on device).',
       mend: 'Free space before this step (`docker system prune --all --force`, or remove tools that the job does not need), or use a larger runner.',
+    }),
+  },
+  {
+    pattern: /./s,
+    doing: /^exporting cache to /,
+    explain: (error) => ({
+      message: `The cache could not be exported: ${lastClause(error)}`,
+      mend: 'Check `cache-to`; with `ignore-error=true` in it such a failure does not fail the build.',
     }),
   },
   {
@@ -89,7 +112,10 @@ const KINDS: readonly Kind[] = [
       /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|connection reset by peer|dial tcp/i,
     explain: (error) => ({
       message: `${registryOf(error)} cannot be reached: ${lastClause(error)}`,
-      mend: `Check the name and the runner’s network, or ${MIRROR}.`,
+      mend:
+        error.includes('/v2/') || /\blookup\b/.test(error)
+          ? `Check the name and the runner’s network, or ${MIRROR}.`
+          : 'Check the address and the runner’s network.',
     }),
   },
   {
@@ -111,6 +137,41 @@ const KINDS: readonly Kind[] = [
     explain: (_error, path) => ({
       message: `The file \`${path}\` does not exist.`,
       mend: 'Check the paths in `secret-files` and `ssh`, and that an earlier step makes the file.',
+    }),
+  },
+  {
+    pattern: /failed to convert agent config.*stat (.+?): no such file or directory/,
+    explain: (_error, path) => ({
+      message: `\`ssh\`: \`${path}\` does not exist.`,
+      mend: 'Give the path of a key or of an agent’s socket, or start an agent before this step and set `ssh: default`.',
+    }),
+  },
+  {
+    pattern: /failed to get build context (\S+): (?:stat|lstat|path) (.+?)(?:: no such file or directory| not found)/,
+    explain: (_error, name, path) => ({
+      message: `\`build-contexts\`: the directory \`${path}\` of \`${name}\` does not exist.`,
+      mend: 'Give a directory of the checkout, relative to its root.',
+    }),
+  },
+  {
+    pattern: /exporter "(.*?)" could not be found/,
+    explain: (_error, type) => ({
+      message: `\`outputs\`: there is no type \`${type}\`.`,
+      mend: 'Use `local`, `tar`, `oci`, `docker`, `image` or `registry`.',
+    }),
+  },
+  {
+    pattern: /failed to create synctarget dest dir (.+?): (.*)/,
+    explain: (_error, path, why) => ({
+      message: `\`outputs\`: the directory \`${path}\` cannot be made (${why}).`,
+      mend: 'Give a `dest` that this job’s user may write.',
+    }),
+  },
+  {
+    pattern: /unknown flag: (--\S+)/,
+    explain: (_error, flag) => ({
+      message: `The Dockerfile syntax of this builder does not know the flag \`${flag}\`.`,
+      mend: 'Check its spelling, or name a newer syntax in the first line, such as `# syntax=docker/dockerfile:1` (or `:1-labs`).',
     }),
   },
   {
@@ -160,13 +221,16 @@ const KINDS: readonly Kind[] = [
 ]
 
 /** The meaning of an error; one that is not known is shown as it is. */
-export function explain({ error, tail }: ErrorFacts): Explanation {
+export function explain({ error, tail, doing }: ErrorFacts): Explanation {
   if (tail.some((line) => /exec format error/i.test(line)) || /exec format error/i.test(error)) return EMULATION
-  for (const { pattern, explain: meaning } of KINDS) {
+  for (const { pattern, doing: during, explain: meaning } of KINDS) {
+    if (during !== undefined && !during.test(doing ?? '')) continue
     const match = pattern.exec(error)
-    if (match !== null) return meaning(error, match[1] ?? '', match[2] ?? '')
+    if (match === null) continue
+    const { message, ...rest } = meaning(error, match[1] ?? '', match[2] ?? '')
+    return { ...rest, message: sentence(message) }
   }
-  return { message: error }
+  return { message: sentence(error) }
 }
 
 /** What a RUN's exit code and last words tell beyond themselves. */
@@ -174,6 +238,8 @@ export function explainExit(code: number, tail: readonly string[]): string | und
   if (tail.some((line) => /exec format error/i.test(line))) return EMULATION.mend
   if (tail.some((line) => /no space left on device/i.test(line)))
     return 'The disk is full: free space before this step, or use a larger runner.'
+  if (tail.some((line) => /exec: "\/bin\/sh".*no such file/.test(line)))
+    return 'The image has no shell (`FROM scratch`?): write the command as a list, `RUN ["program", "argument"]`, or start from an image with a shell.'
   if (code === 137)
     return 'The command was killed, most often for want of memory: use a larger runner or fewer parallel jobs.'
   if (code === 127)

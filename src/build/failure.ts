@@ -63,8 +63,10 @@ function stepProblem(step: Step, facts: FailureFacts, excerpt: SourceLines | und
   const lines = step.source ?? imageSource(step, facts) ?? excerpt
   const place = lines === undefined ? {} : at(facts.file, lines)
   const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? []
-  const meaning = code === undefined ? explain({ error, tail: step.tail }) : exitMeaning(step, Number(code))
-  return { ...meaning, message: `${meaning.message}${needed(step, facts)}${printed(step, code)}`, ...place }
+  const meaning =
+    code === undefined ? explain({ error, tail: step.tail, doing: step.text }) : exitMeaning(step, Number(code))
+  const lastLines = code === undefined || step.tail.length === 0 ? {} : { lastLines: step.tail.slice(-SHOWN_LINES) }
+  return { ...meaning, message: `${meaning.message}${needed(step, facts)}`, ...place, ...lastLines }
 }
 
 function exitMeaning(step: Step, code: number): Explanation {
@@ -80,12 +82,6 @@ function needed(step: Step, facts: FailureFacts): string {
   if (facts.targets.length < 2 || step.targets.length === 0) return ''
   const names = step.targets.map((target) => `\`${target}\``).join(', ')
   return ` Needed by ${step.targets.length === 1 ? 'target' : 'targets'} ${names}.`
-}
-
-function printed(step: Step, code: string | undefined): string {
-  if (code === undefined || step.tail.length === 0) return ''
-  const lines = step.tail.slice(-SHOWN_LINES).map((line) => `  ${line}`)
-  return ` The last lines that it printed:\n${lines.join('\n')}\n`
 }
 
 /** `[internal] load metadata for IMAGE` stands where the Dockerfile names the image. */
@@ -119,6 +115,7 @@ function readError(facts: FailureFacts): { readonly error: string; readonly targ
   const error = (target === undefined ? whole : whole.replace(/^target [\w-]+: /, ''))
     .replace(/^failed to solve: /, '')
     .replace(/^failed to load LLB: /, '')
+    .replace(/^rpc error: code = \w+ desc = /, '')
   return { error: shownText(facts.mask, error === '' ? 'docker buildx bake failed without saying why' : error), target }
 }
 

@@ -26,6 +26,15 @@ const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
+/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
+export function unknownPart(
+  platform: Platform,
+): { readonly part: string; readonly known: readonly string[] } | undefined {
+  if (!KNOWN_OS.has(platform.os) && platform.os !== 'wasi') return { part: platform.os, known: [...KNOWN_OS] }
+  if (KNOWN_ARCHITECTURES.has(platform.architecture)) return undefined
+  return { part: platform.architecture, known: [...KNOWN_ARCHITECTURES] }
+}
+
 const OS_TEXT = '^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$'
 const PART_TEXT = '^[A-Za-z0-9_.-]+$'
 const OS = new RegExp(OS_TEXT)

@@ -50,3 +50,17 @@ export function assignTags(targets: readonly RequestedTarget[], lines: readonly 
   }
   return { tagsOf, problems }
 }
+
+/** With `push` every target needs somewhere to go. */
+export function untagged(tagsOf: ReadonlyMap<string, readonly string[]>): readonly Problem[] {
+  return [...tagsOf]
+    .filter(([, tags]) => tags.length === 0)
+    .map(([name]) => ({
+      input: 'push',
+      message: `\`push\`: the target \`${name}\` has no tag, so there is nowhere to push it.`,
+      mend:
+        tagsOf.size === 1
+          ? 'Give it one with `tags`, such as `ghcr.io/org/app:1`.'
+          : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app:1\` or \`ghcr.io/org/{target}:1\` for all, or set \`push: false\`.`,
+    }))
+}

@@ -90,7 +90,9 @@ function missing(options: {
   const numbered = /^\d+$/.test(name) ? graph.stages[Number(name)] : undefined
   const mend =
     numbered !== undefined
-      ? `A target is named, not numbered: write \`FROM ${numbered.fromText} AS NAME\` on line ${numbered.line} and \`targets: NAME\`.`
+      ? numbered.name === undefined
+        ? `A target is named, not numbered: write \`FROM ${numbered.fromText} AS NAME\` on line ${numbered.line} and \`targets: NAME\`.`
+        : `A target is named, not numbered: write \`targets: ${numbered.name}\`.`
       : near !== undefined
         ? `Did you mean \`${near}\`?`
         : names.length === 0

@@ -42,7 +42,8 @@ export function annotation(problem: Problem, options: AnnotationOptions): Annota
   const place = outside ? `${visible(problem.file, 300)}${problem.line === undefined ? '' : `:${problem.line}`}: ` : ''
   const said = [problem.message, problem.mend].filter((text) => text !== undefined).map((text) => visible(text, 1_500))
   const lines = (options.lastLines ?? []).slice(-MAX_LAST_LINES).map((line) => `  ${visible(line, MAX_LAST_LINE)}`)
-  const message = [place + said.join(' '), ...lines].join('\n')
+  const printed = lines.length === 0 ? [] : ['The last lines that it printed:', ...lines]
+  const message = [place + said.join(' '), ...printed].join('\n')
   return {
     level: options.level,
     title: visible(options.title ?? defaultTitle(problem), MAX_TITLE),
@@ -55,7 +56,7 @@ export function annotation(problem: Problem, options: AnnotationOptions): Annota
 
 /**
  * At most ten of one level. Where there are more, the tenth says how many are not shown; all of them stand in the
- * summary and the log.
+ * log.
  */
 export function limitAnnotations(annotations: readonly Annotation[], max = MAX_ANNOTATIONS): readonly Annotation[] {
   if (annotations.length <= max) return annotations
@@ -67,7 +68,7 @@ export function limitAnnotations(annotations: readonly Annotation[], max = MAX_A
     {
       level,
       title: `+${more} more`,
-      message: `${more} more ${level}${more === 1 ? ' is' : 's are'} in the step's log and its summary.`,
+      message: `${more} more ${level}${more === 1 ? ' is' : 's are'} in the step's log.`,
       file: undefined,
       startLine: undefined,
       endLine: undefined,

@@ -1,0 +1,60 @@
+/** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
+import { access, constants, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { errorCode, type Problem } from './errors.ts'
+import { shown } from './input-lists.ts'
+import type { Inputs } from './inputs.ts'
+
+/** Everything that the build would stumble over later, and say less clearly. */
+export async function missingPaths(inputs: Inputs, workspace: string): Promise<readonly Problem[]> {
+  const checks = [
+    ...inputs.secrets.map(async (secret) =>
+      secret.kind === 'file' ? await secretFileProblem(secret.path, workspace) : undefined,
+    ),
+    ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace)),
+  ]
+  return (await Promise.all(checks)).filter((problem) => problem !== undefined)
+}
+
+async function secretFileProblem(path: string, workspace: string): Promise<Problem | undefined> {
+  const full = resolve(workspace, path)
+  const why = (await isDirectory(full)) ? 'it is a directory' : await unreadable(full)
+  if (why === undefined) return undefined
+  return {
+    input: 'secret-files',
+    message: `\`secret-files\`: \`${shown(path)}\` cannot be read: ${why}.`,
+    mend: 'Give a path relative to the root of the checkout, and check that an earlier step makes the file.',
+  }
+}
+
+async function contextProblem(name: string, source: string, workspace: string): Promise<Problem | undefined> {
+  // Addresses of images, repositories and layouts, as in build/definition.ts.
+  if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || (await isDirectory(resolve(workspace, source)))) return undefined
+  return {
+    input: 'build-contexts',
+    message: `\`build-contexts\`: \`${shown(`${name}=${source}`)}\`: there is no such directory.`,
+    mend: 'Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address.',
+  }
+}
+
+async function unreadable(path: string): Promise<string | undefined> {
+  try {
+    await access(path, constants.R_OK)
+    return undefined
+  } catch (error) {
+    const code = errorCode(error)
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? 'there is no such file'
+      : code === 'EACCES'
+        ? 'this job’s user has no permission'
+        : (code ?? 'unknown error')
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch {
+    return false
+  }
+}
