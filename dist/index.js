@@ -1447,7 +1447,7 @@ const KINDS = [
 	{
 		pattern: /failed to push ([^\s:]+(?::\d+)?[^\s:]*(?::[^\s:]+)?): (.*)/s,
 		explain: (_error, reference, why) => ({
-			message: `\`${reference}\` could not be pushed: ${why}`,
+			message: `\`${reference}\` could not be pushed: ${lastClause(why)}`,
 			mend: "Check the registry’s name and that it can be reached from this runner."
 		})
 	},
@@ -1960,7 +1960,14 @@ function failureProblems(facts) {
 	const problems = facts.steps.filter((step) => step.status === "failed").map((step) => stepProblem(step, facts, excerpt?.lines));
 	if (problems.length > 0) return unique(problems);
 	const { error, target } = readError(facts);
-	if (isCancellation(error)) return [CANCELLED];
+	if (isCancellation(error)) {
+		const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== "done");
+		return [output === void 0 ? CANCELLED : explain({
+			error: "EOF",
+			tail: [],
+			doing: output.text
+		})];
+	}
 	const place = excerpt === void 0 ? {} : at(facts.file, excerpt.lines);
 	const meaning = explain({
 		error,

@@ -47,6 +47,7 @@ describe('an annotation', () => {
     const lastLines = Array.from({ length: 40 }, (_, i) => `line ${i}`)
     expect(annotation({ message: 'RUN failed.' }, { ...options, lastLines }).message.split('\n')).toEqual([
       'RUN failed.',
+      'The last lines that it printed:',
       ...lastLines.slice(-15).map((line) => `  ${line}`),
     ])
   })

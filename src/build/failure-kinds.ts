@@ -81,7 +81,7 @@ const KINDS: readonly Kind[] = [
   {
     pattern: /failed to push ([^\s:]+(?::\d+)?[^\s:]*(?::[^\s:]+)?): (.*)/s,
     explain: (_error, reference, why) => ({
-      message: `\`${reference}\` could not be pushed: ${why}`,
+      message: `\`${reference}\` could not be pushed: ${lastClause(why)}`,
       mend: 'Check the registry’s name and that it can be reached from this runner.',
     }),
   },

@@ -36,7 +36,11 @@ export function failureProblems(facts: FailureFacts): readonly Problem[] {
   const problems = failed.map((step) => stepProblem(step, facts, excerpt?.lines))
   if (problems.length > 0) return unique(problems)
   const { error, target } = readError(facts)
-  if (isCancellation(error)) return [CANCELLED]
+  if (isCancellation(error)) {
+    // Nobody cancelled it, and an output was being written: a full disk ends buildx's session in this way, too.
+    const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== 'done')
+    return [output === undefined ? CANCELLED : explain({ error: 'EOF', tail: [], doing: output.text })]
+  }
   const place = excerpt === undefined ? {} : at(facts.file, excerpt.lines)
   const meaning = explain({ error, tail: [] })
   return [
