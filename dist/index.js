@@ -3940,7 +3940,7 @@ function readDiskUsage(stdout) {
 	}));
 }
 /**
-* The bytes that a stage takes on the builder's disk, the image beneath it included.
+* What a stage takes on the builder's disk.
 * @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
 * @returns undefined when the records do not tell, or when there are no steps to find it by.
 */
@@ -3954,8 +3954,11 @@ function bytesOnDisk(records, steps) {
 	}))), ({ parent }) => parent);
 	const starts = newestFirst(regular.filter((record) => matches(record, first) === "exactly"));
 	for (const start of starts) {
-		const sum = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? []);
-		if (sum !== void 0) return sum + bytesBeneath(start, regular);
+		const own = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? []);
+		if (own !== void 0) return {
+			own,
+			base: bytesBeneath(start, regular)
+		};
 	}
 }
 /** The snapshots beneath one: those of the base image. */
@@ -4037,23 +4040,15 @@ function goTime(text) {
 * What multi-stage left behind: the stages that a target used without being based on them, and what they weigh on the
 * builder's disk. They are never exported, so it is an estimate, and told so.
 */
-/** By target. Never rejects: what cannot be told is unknown. */
-async function leftBehind$1(options) {
-	const { docker, builder, planned, steps } = options;
-	const { graph, targets } = planned;
-	const behind = new Map(targets.map((target) => [target.name, stagesBehind(graph, target.stage)]));
-	const stages = new Set([...behind.values()].flat());
-	if (stages.size === 0) return /* @__PURE__ */ new Map();
-	const records = await diskRecords(docker, builder);
-	const reports = new Map([...stages].map((stage) => [stage, report$1({
-		graph,
-		stage,
-		records,
-		steps
-	})]));
-	return new Map([...behind].map(([name, indexes]) => [name, indexes.flatMap((index) => reports.get(index) ?? [])]));
+/** By target. */
+function leftBehind$1(options) {
+	const { graph, targets } = options.planned;
+	return new Map(targets.map(({ name, stage: target }) => [name, stagesBehind(graph, target).flatMap((stage) => report$1(stage, options) ?? [])]));
 }
-async function diskRecords(docker, builder) {
+/** What the builder keeps on its disk; nothing where no target leaves a stage behind. Never rejects. */
+async function diskRecords(docker, { builder, planned }) {
+	const { graph, targets } = planned;
+	if (targets.every((target) => stagesBehind(graph, target.stage).length === 0)) return [];
 	try {
 		const { code, stdout } = await runDocker(docker, diskUsageArgs(builder));
 		return code === 0 ? readDiskUsage(stdout) : [];
@@ -4080,20 +4075,22 @@ function baseChain(graph, stage) {
 	}
 	return chain;
 }
-function report$1(options) {
-	const { graph, stage: index, records, steps } = options;
+function report$1(index, options) {
+	const { graph } = options.planned;
 	const stage = graph.stages[index];
 	if (stage === void 0) return void 0;
 	const chain = [...baseChain(graph, index)].reverse();
-	const made = chain.flatMap((member) => stepsOf(steps, member));
+	const made = chain.flatMap((member) => stepsOf(options.steps, member));
 	const lowest = graph.stages[chain[0] ?? index];
+	const onDisk = bytesOnDisk(options.records, made);
+	const base = lowest?.from.kind === "image" ? options.imageSize(lowest.from.image) : void 0;
 	return {
 		stage: index,
 		name: stage.name,
 		line: stage.line,
 		baseImage: lowest?.from.kind === "image" ? lowest.fromText : void 0,
 		metric: "unpacked",
-		size: bytesOnDisk(records, made),
+		size: onDisk === void 0 ? void 0 : onDisk.own + (base ?? onDisk.base),
 		approximate: true,
 		platform: made[0]?.platform
 	};
@@ -4981,11 +4978,16 @@ var Measuring = class Measuring {
 			unknownReason: void 0,
 			warnings: []
 		};
-		const [sizes, behind] = await Promise.all([Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome))), leftBehind$1({
-			...options,
-			planned,
-			steps: outcome.steps
+		const [sizes, records] = await Promise.all([Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome))), diskRecords(options.docker, {
+			builder: options.builder,
+			planned
 		})]);
+		const behind = leftBehind$1({
+			planned,
+			steps: outcome.steps,
+			records,
+			imageSize: (image) => this.#imageSize(image)
+		});
 		const known = planned.targets.flatMap((target, index) => {
 			const size = sizes[index];
 			return size === void 0 ? [] : [[target.name, size]];
@@ -5052,6 +5054,13 @@ var Measuring = class Measuring {
 	async #countKept(digest) {
 		const keeper = this.#options.planned.images.bases().find(({ resolved }) => resolved.layers.some((layer) => layer.digest === digest));
 		return keeper === void 0 ? void 0 : await this.#countBase(keeper.image, digest);
+	}
+	#imageSize(image) {
+		const [base] = this.#options.planned.images.basesOf(image);
+		return base?.resolved.layers.reduce((sum, { digest }) => {
+			const bytes = this.#memory.get(digest);
+			return sum === void 0 || bytes === void 0 ? void 0 : sum + bytes;
+		}, 0);
 	}
 	async #countBase(image, digest) {
 		const source = this.#options.planned.images.sourceOf(image);

@@ -10,24 +10,32 @@ import type { StageGraph } from './graph/stage-graph.ts'
 import type { Planned } from './planning.ts'
 import type { StageLeftBehind } from './report/summary-data.ts'
 
-/** By target. Never rejects: what cannot be told is unknown. */
-export async function leftBehind(options: {
-  readonly docker: Docker
-  readonly builder: string | undefined
+export interface LeftBehindOptions {
   readonly planned: Planned
   readonly steps: readonly Step[]
-}): Promise<ReadonlyMap<string, readonly StageLeftBehind[]>> {
-  const { docker, builder, planned, steps } = options
-  const { graph, targets } = planned
-  const behind = new Map(targets.map((target) => [target.name, stagesBehind(graph, target.stage)]))
-  const stages = new Set([...behind.values()].flat())
-  if (stages.size === 0) return new Map()
-  const records = await diskRecords(docker, builder)
-  const reports = new Map([...stages].map((stage) => [stage, report({ graph, stage, records, steps })]))
-  return new Map([...behind].map(([name, indexes]) => [name, indexes.flatMap((index) => reports.get(index) ?? [])]))
+  readonly records: readonly DiskRecord[]
+  /** File bytes of an image's layers, where they are known: better than what its files take on a disk. */
+  readonly imageSize: (image: string) => number | undefined
 }
 
-async function diskRecords(docker: Docker, builder: string | undefined): Promise<readonly DiskRecord[]> {
+/** By target. */
+export function leftBehind(options: LeftBehindOptions): ReadonlyMap<string, readonly StageLeftBehind[]> {
+  const { graph, targets } = options.planned
+  return new Map(
+    targets.map(({ name, stage: target }) => [
+      name,
+      stagesBehind(graph, target).flatMap((stage) => report(stage, options) ?? []),
+    ]),
+  )
+}
+
+/** What the builder keeps on its disk; nothing where no target leaves a stage behind. Never rejects. */
+export async function diskRecords(
+  docker: Docker,
+  { builder, planned }: { readonly builder: string | undefined; readonly planned: Planned },
+): Promise<readonly DiskRecord[]> {
+  const { graph, targets } = planned
+  if (targets.every((target) => stagesBehind(graph, target.stage).length === 0)) return []
   try {
     const { code, stdout } = await runDocker(docker, diskUsageArgs(builder))
     return code === 0 ? readDiskUsage(stdout) : []
@@ -57,25 +65,22 @@ function baseChain(graph: StageGraph, stage: number): readonly number[] {
   return chain
 }
 
-function report(options: {
-  readonly graph: StageGraph
-  readonly stage: number
-  readonly records: readonly DiskRecord[]
-  readonly steps: readonly Step[]
-}): StageLeftBehind | undefined {
-  const { graph, stage: index, records, steps } = options
+function report(index: number, options: LeftBehindOptions): StageLeftBehind | undefined {
+  const { graph } = options.planned
   const stage = graph.stages[index]
   if (stage === undefined) return undefined
   const chain = [...baseChain(graph, index)].reverse()
-  const made = chain.flatMap((member) => stepsOf(steps, member))
+  const made = chain.flatMap((member) => stepsOf(options.steps, member))
   const lowest = graph.stages[chain[0] ?? index]
+  const onDisk = bytesOnDisk(options.records, made)
+  const base = lowest?.from.kind === 'image' ? options.imageSize(lowest.from.image) : undefined
   return {
     stage: index,
     name: stage.name,
     line: stage.line,
     baseImage: lowest?.from.kind === 'image' ? lowest.fromText : undefined,
     metric: 'unpacked',
-    size: bytesOnDisk(records, made),
+    size: onDisk === undefined ? undefined : onDisk.own + (base ?? onDisk.base),
     approximate: true,
     platform: made[0]?.platform,
   }

@@ -15,7 +15,7 @@ import { UserError, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
 import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
-import { leftBehind } from './left-behind.ts'
+import { diskRecords, leftBehind } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
 import { LayerCounter } from './measure/layer-counter.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
@@ -144,10 +144,11 @@ export class Measuring {
     if (outcome.kind !== 'built') {
       return { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] }
     }
-    const [sizes, behind] = await Promise.all([
+    const [sizes, records] = await Promise.all([
       Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome))),
-      leftBehind({ ...options, planned, steps: outcome.steps }),
+      diskRecords(options.docker, { builder: options.builder, planned }),
     ])
+    const behind = leftBehind({ planned, steps: outcome.steps, records, imageSize: (image) => this.#imageSize(image) })
     const known = planned.targets.flatMap((target, index) => {
       const size = sizes[index]
       return size === undefined ? [] : [[target.name, size] as const]
@@ -223,6 +224,14 @@ export class Measuring {
       .bases()
       .find(({ resolved }) => resolved.layers.some((layer) => layer.digest === digest))
     return keeper === undefined ? undefined : await this.#countBase(keeper.image, digest)
+  }
+
+  #imageSize(image: string): number | undefined {
+    const [base] = this.#options.planned.images.basesOf(image)
+    return base?.resolved.layers.reduce<number | undefined>((sum, { digest }) => {
+      const bytes = this.#memory.get(digest)
+      return sum === undefined || bytes === undefined ? undefined : sum + bytes
+    }, 0)
   }
 
   async #countBase(image: string, digest: string): Promise<number | undefined> {

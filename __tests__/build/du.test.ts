@@ -22,10 +22,9 @@ describe('what stages weigh on the builder’s disk', () => {
     expect(ofStage('builder')).toHaveLength(4)
     // WORKDIR 8.192 kB, COPY 12.29 kB, RUN 110.6 kB, RUN 110.6 kB; an older build has the same steps, but not its RUN.
     const base = 3_682_000
-    expect(bytesOnDisk(records, ofStage('builder'))).toBe(base + 8_192 + 12_290 + 110_600 + 110_600)
-    expect(bytesOnDisk(records, [...ofStage('builder'), ...ofStage('test')])).toBe(
-      base + 8_192 + 12_290 + 110_600 + 110_600 + 8_192,
-    )
+    const own = 8_192 + 12_290 + 110_600 + 110_600
+    expect(bytesOnDisk(records, ofStage('builder'))).toEqual({ own, base })
+    expect(bytesOnDisk(records, [...ofStage('builder'), ...ofStage('test')])).toEqual({ own: own + 8_192, base })
   })
 
   test('is unknown when a link of the chain is gone, never a part', async () => {
@@ -53,7 +52,7 @@ test.each([
     id, parents, description, type: 'regular', bytes: 75, createdMs: 0,
   }) // prettier-ignore
   const records = [record('a', [], `[old 2/2] ${first.text}`), record('b', ['a'], `mount / from exec ${argv}`)]
-  expect(bytesOnDisk(records, [first, { ...first, text }])).toBe(bytes)
+  expect(bytesOnDisk(records, [first, { ...first, text }])?.own).toBe(bytes)
 })
 
 test.each([

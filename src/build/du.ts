@@ -36,12 +36,20 @@ export function readDiskUsage(stdout: string): readonly DiskRecord[] {
     }))
 }
 
+/** Bytes on the builder's disk. */
+export interface StageOnDisk {
+  /** What the instructions made. */
+  readonly own: number
+  /** The image beneath them. */
+  readonly base: number
+}
+
 /**
- * The bytes that a stage takes on the builder's disk, the image beneath it included.
+ * What a stage takes on the builder's disk.
  * @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
  * @returns undefined when the records do not tell, or when there are no steps to find it by.
  */
-export function bytesOnDisk(records: readonly DiskRecord[], steps: readonly Step[]): number | undefined {
+export function bytesOnDisk(records: readonly DiskRecord[], steps: readonly Step[]): StageOnDisk | undefined {
   const [first, ...rest] = steps
   if (first === undefined) return undefined
   const regular = records.filter((record) => record.type === 'regular' || record.type === '')
@@ -51,8 +59,8 @@ export function bytesOnDisk(records: readonly DiskRecord[], steps: readonly Step
   )
   const starts = newestFirst(regular.filter((record) => matches(record, first) === 'exactly'))
   for (const start of starts) {
-    const sum = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? [])
-    if (sum !== undefined) return sum + bytesBeneath(start, regular)
+    const own = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? [])
+    if (own !== undefined) return { own, base: bytesBeneath(start, regular) }
   }
   return undefined
 }
