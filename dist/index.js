@@ -5137,6 +5137,22 @@ function piecesOf(value) {
 * From the plan to built images: the builder, the layer registry beside it, one bake run, and what came of each target.
 */
 /**
+* Asks docker what there is.
+* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached.
+*/
+async function openEngine(project, env) {
+	const docker = {
+		env: childEnvironment(env),
+		cwd: project.workspace
+	};
+	const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)]);
+	return {
+		docker,
+		facts,
+		builders
+	};
+}
+/**
 * Builds every target in one run.
 * @throws UserError when docker, the engine or the builder is not what is needed.
 */
@@ -5149,12 +5165,9 @@ async function buildTargets(options) {
 		workspace: project.workspace,
 		token: inputs.githubToken
 	});
-	const docker = {
-		env: childEnvironment(env),
-		cwd: project.workspace
-	};
+	const { docker } = options.engine;
 	const tempRoot = env["RUNNER_TEMP"] ?? tmpdir();
-	const builder = await readyBuilder(docker, options, tempRoot);
+	const builder = await readyBuilder(options, tempRoot);
 	await using measuring = await Measuring.start({
 		planned,
 		client,
@@ -5207,9 +5220,9 @@ async function buildTargets(options) {
 		]
 	});
 }
-async function readyBuilder(docker, { inputs, planned, surroundings }, tempRoot) {
+async function readyBuilder({ engine, inputs, planned, surroundings }, tempRoot) {
 	const { runner, env, signal } = surroundings;
-	const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)]);
+	const { docker, facts, builders } = engine;
 	const builder = await chooseBuilder(docker, {
 		facts,
 		builders,
@@ -19096,13 +19109,15 @@ async function planBuild(inputs, project, options) {
 	const tags = assignTags(chosen.targets, inputs.tags);
 	const named = inputs.outputs.some((line) => /(^|,)"?name=/.test(line));
 	const homeless = inputs.push && inputs.mode === "build" && !named ? untagged(tags.tagsOf) : [];
-	const problems = [
+	const stageIndexes = chosen.targets.map((target) => target.stage);
+	throwIfAny([
+		...dockerfileProblems(first, draft, stageIndexes, file),
 		...chosen.problems,
 		...tags.problems,
-		...homeless
-	];
-	if (problems.length > 0) throw new UserError([...dockerfileProblems(first, draft, [], file), ...problems]);
-	const stageIndexes = chosen.targets.map((target) => target.stage);
+		...homeless,
+		...(await missingFiles(project, draft, stageIndexes)).errors
+	]);
+	options.onSound?.();
 	const images = new ImageCatalog(inputs.externalImages, options);
 	await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms);
 	const names = chosen.targets.map((target) => target.stageName);
@@ -19113,9 +19128,8 @@ async function planBuild(inputs, project, options) {
 	});
 	const graph = graphOrThrow(second, file);
 	await images.lookUp(graph, stagesOfAll(graph, stageIndexes), platforms);
-	const found = dockerfileProblems(second, graph, stageIndexes, file);
 	const missing = await missingFiles(project, graph, stageIndexes);
-	if (found.length + missing.errors.length > 0) throw new UserError([...found, ...missing.errors]);
+	throwIfAny([...dockerfileProblems(second, graph, stageIndexes, file), ...missing.errors]);
 	const plan = makePlan({
 		file,
 		platforms,
@@ -19136,6 +19150,9 @@ async function planBuild(inputs, project, options) {
 		matrix: matrixOf(plan),
 		warnings: [...lintWarnings(second, file), ...missing.warnings]
 	};
+}
+function throwIfAny(problems) {
+	if (problems.length > 0) throw new UserError(problems);
 }
 /** Resolves the same file once per platform and target. */
 function resolverOf(dockerfile, inputs, { platforms, hostPlatform }) {
@@ -20369,12 +20386,17 @@ async function run(surroundings) {
 		env,
 		credentials: dockerCredentials(env, warn)
 	});
+	let engine;
 	try {
 		const planned = await planBuild(inputs, project, {
 			client,
 			...hostOf(surroundings),
 			workspace: project.workspace,
-			signal: surroundings.signal
+			signal: surroundings.signal,
+			onSound: () => {
+				if (inputs.mode === "build") engine = openEngine(project, env);
+				engine?.catch(() => void 0);
+			}
 		});
 		warn([...warnings, ...planned.warnings]);
 		writePlanOutputs(runner, planned.plan, planned.matrix);
@@ -20400,7 +20422,8 @@ async function run(surroundings) {
 				project,
 				planned,
 				client,
-				surroundings
+				surroundings,
+				engine: await (engine ?? openEngine(project, env))
 			}),
 			surroundings,
 			warn,

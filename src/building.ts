@@ -9,6 +9,7 @@ import { dockerFacts, listBuilders, localImageId, type Docker } from './build/bu
 import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
 import { outputTypes } from './build/output-lines.ts'
 import { progressLog } from './build/progress-log.ts'
+import type { BuilderFacts, DockerFacts } from './build/docker-facts.ts'
 import type { Step } from './build/progress.ts'
 import { sourcePolicy } from './build/source-policy.ts'
 import { layoutOf } from './build/stage-layout.ts'
@@ -36,7 +37,25 @@ export interface Built {
   readonly warnings: readonly Problem[]
 }
 
+/** Docker on this machine, and what it is. */
+export interface Engine {
+  readonly docker: Docker
+  readonly facts: DockerFacts
+  readonly builders: readonly BuilderFacts[]
+}
+
+/**
+ * Asks docker what there is.
+ * @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached.
+ */
+export async function openEngine(project: Project, env: NodeJS.ProcessEnv): Promise<Engine> {
+  const docker: Docker = { env: childEnvironment(env), cwd: project.workspace }
+  const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)])
+  return { docker, facts, builders }
+}
+
 interface BuildingOptions {
+  readonly engine: Engine
   readonly inputs: Inputs
   readonly project: Project
   readonly planned: Planned
@@ -57,9 +76,9 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     workspace: project.workspace,
     token: inputs.githubToken,
   })
-  const docker: Docker = { env: childEnvironment(env), cwd: project.workspace }
+  const { docker } = options.engine
   const tempRoot = env['RUNNER_TEMP'] ?? tmpdir()
-  const builder = await readyBuilder(docker, options, tempRoot)
+  const builder = await readyBuilder(options, tempRoot)
 
   await using measuring = await Measuring.start({
     planned,
@@ -107,12 +126,11 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
 }
 
 async function readyBuilder(
-  docker: Docker,
-  { inputs, planned, surroundings }: BuildingOptions,
+  { engine, inputs, planned, surroundings }: BuildingOptions,
   tempRoot: string,
 ): Promise<ReadyBuilder> {
   const { runner, env, signal } = surroundings
-  const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)])
+  const { docker, facts, builders } = engine
   const builder = await chooseBuilder(docker, {
     facts,
     builders,

@@ -37,6 +37,8 @@ export interface Planned {
 export interface PlanningOptions extends CatalogOptions {
   /** The platform of the machine that builds, where `platforms` names none. */
   readonly hostPlatform: string
+  /** Called when the Dockerfile and the inputs are found sound, before registries are asked. */
+  readonly onSound?: (() => void) | undefined
 }
 
 /**
@@ -55,10 +57,16 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const tags = assignTags(chosen.targets, inputs.tags)
   const named = inputs.outputs.some((line) => /(^|,)"?name=/.test(line))
   const homeless = inputs.push && inputs.mode === 'build' && !named ? untagged(tags.tagsOf) : []
-  const problems = [...chosen.problems, ...tags.problems, ...homeless]
-  if (problems.length > 0) throw new UserError([...dockerfileProblems(first, draft, [], file), ...problems])
-
   const stageIndexes = chosen.targets.map((target) => target.stage)
+  throwIfAny([
+    ...dockerfileProblems(first, draft, stageIndexes, file),
+    ...chosen.problems,
+    ...tags.problems,
+    ...homeless,
+    ...(await missingFiles(project, draft, stageIndexes)).errors,
+  ])
+  options.onSound?.()
+
   const images = new ImageCatalog(inputs.externalImages, options)
   await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms)
 
@@ -72,9 +80,8 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   })
   const graph = graphOrThrow(second, file)
   await images.lookUp(graph, stagesOfAll(graph, stageIndexes), platforms)
-  const found = dockerfileProblems(second, graph, stageIndexes, file)
   const missing = await missingFiles(project, graph, stageIndexes)
-  if (found.length + missing.errors.length > 0) throw new UserError([...found, ...missing.errors])
+  throwIfAny([...dockerfileProblems(second, graph, stageIndexes, file), ...missing.errors])
 
   const plan = makePlan({
     file,
@@ -96,6 +103,10 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     matrix: matrixOf(plan),
     warnings: [...lintWarnings(second, file), ...missing.warnings],
   }
+}
+
+function throwIfAny(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new UserError(problems)
 }
 
 type Resolver = (options: {

@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
-import { buildTargets, type Built } from './building.ts'
+import { buildTargets, openEngine, type Built, type Engine } from './building.ts'
 import { checkPlatform } from './build/docker-facts.ts'
 import { UserError, type Problem } from './errors.ts'
 import { DockerCredentials } from './images/docker-credentials.ts'
@@ -46,12 +46,18 @@ export async function run(surroundings: Surroundings): Promise<void> {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })
   }
   const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
+  // The engine is asked beside the registries, but not before the Dockerfile is found sound.
+  let engine: Promise<Engine> | undefined
   try {
     const planned = await planBuild(inputs, project, {
       client,
       ...hostOf(surroundings),
       workspace: project.workspace,
       signal: surroundings.signal,
+      onSound: () => {
+        if (inputs.mode === 'build') engine = openEngine(project, env)
+        engine?.catch(() => undefined) // told when it is waited for; the plan may fail first
+      },
     })
     warn([...warnings, ...planned.warnings])
     writePlanOutputs(runner, planned.plan, planned.matrix)
@@ -62,7 +68,10 @@ export async function run(surroundings: Surroundings): Promise<void> {
       await runner.appendSummary(renderPlanSummary(planned.plan, data))
       return
     }
-    const built = await buildTargets({ inputs, project, planned, client, surroundings })
+    const built = await buildTargets({
+      ...{ inputs, project, planned, client, surroundings },
+      engine: await (engine ?? openEngine(project, env)),
+    })
     await report({ inputs, project, planned, built, surroundings, warn, durationMs: now() - started })
   } finally {
     client.close()
