@@ -102,6 +102,7 @@ describe('the corpus', () => {
   })
 })
 
+// On a fresh engine the examples' base images are fetched and their programs compiled first.
 describe('the examples', () => {
   test('every example’s Dockerfiles have the edges of BuildKit’s LLB', async () => {
     const context = join(REPOSITORY, 'examples/helloworld')
@@ -118,7 +119,7 @@ describe('the examples', () => {
     // Those of Dockerfile.compare only name an image.
     const compared = results.filter((result) => result.compared > 0).length
     expect(compared).toBeGreaterThanOrEqual(12)
-  })
+  }, 600_000)
 })
 
 /** Every target that an example's steps build. */

@@ -147,7 +147,7 @@ export async function buildError(bench: Bench, target: OracleTarget): Promise<st
   ]
   const { code, stderr } = await runProcess('docker', args, { env: bench.env })
   if (code === 0) return undefined
-  const message = /ERROR: (?:failed to build: )?(?:failed to solve: )?([^\n]*)/.exec(stderr)?.[1]
+  const message = /ERROR: (?:failed to (?:build|solve|run Build function): )*([^\n]*)/.exec(stderr)?.[1]
   if (message === undefined) throw new Error(`${target.name}: no error in what buildx printed:\n${stderr}`)
   return message
 }
