@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, open, rm, symlink, link, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { LayerFormatError, readLayer, type LayerContent } from '../../src/measure/layer-reader.ts'
 import type { TarEntry } from '../../src/measure/tar-walker.ts'
@@ -381,6 +382,21 @@ test('an abort ends the reading', async () => {
     }
   }
   await expect(readLayer(endless(), { signal: abort.signal })).rejects.toThrow()
+})
+
+test('an abort ends the reading of a source that has gone silent', async () => {
+  const silent = new Readable({ read: () => undefined })
+  const abort = new AbortController()
+  const reading = readLayer(silent, { signal: abort.signal })
+  abort.abort()
+  await expect(reading).rejects.toThrow()
+  expect(silent.destroyed).toBe(true)
+})
+
+test('an unreadable layer lets go of its source', async () => {
+  const source = Readable.from([Buffer.alloc(70_000, 'noise'), Buffer.alloc(70_000, 'noise')])
+  await expect(readLayer(source)).rejects.toMatchObject({ fault: 'corrupt' })
+  expect(source.destroyed).toBe(true)
 })
 
 test('a source that fails ends the reading with its error', async () => {

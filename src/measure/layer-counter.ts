@@ -24,7 +24,7 @@ export class LayerCounter {
     return {
       write: async (chunk) => {
         if (!reading || stream.write(chunk)) return
-        await Promise.race([once(stream, 'drain'), counted])
+        await Promise.race([once(stream, 'drain').catch(() => undefined), counted])
       },
       finish: async (digest) => {
         stream.end()

@@ -45,7 +45,7 @@ export class LayerMemory {
       await writeFile(temporary, JSON.stringify({ version: VERSION, sizes: Object.fromEntries(merged) }))
       await rename(temporary, this.#path)
     } catch {
-      await rm(temporary, { force: true })
+      await rm(temporary, { force: true }).catch(() => undefined)
     }
   }
 }

@@ -4,7 +4,7 @@
  * carries the bytes does) and keeps no file index; `onEntry` is there for one.
  */
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 
@@ -54,15 +54,21 @@ const DECOMPRESSOR = { chunkSize: 256 * 1024, readableHighWaterMark: 1024 * 1024
 
 /**
  * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
- * @throws LayerFormatError; the signal's reason; whatever the source throws.
+ * The source is used up, also after an error.
+ * @throws LayerFormatError; an AbortError; whatever the source throws.
  */
 export async function readLayer(
   source: AsyncIterable<Uint8Array>,
   options: ReadLayerOptions = {},
 ): Promise<LayerContent> {
+  const input = source instanceof Readable ? source : Readable.from(source, { objectMode: true })
+  // A layer that turns out to be unreadable ends its source with an error, which is told by the rejection; without a
+  // listener the event would end the process.
+  input.on('error', () => undefined)
+  if (options.signal !== undefined) addAbortSignal(options.signal, input)
   let compressed = 0
   const counted = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of source) {
+    for await (const chunk of input as AsyncIterable<Uint8Array>) {
       compressed += chunk.byteLength
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     }
@@ -90,17 +96,16 @@ export async function readLayer(
     walker.end()
   }
 
-  const signal = options.signal === undefined ? {} : { signal: options.signal }
   try {
     switch (kind) {
       case 'none':
-        await pipeline(rest, consume, signal)
+        await pipeline(rest, consume)
         break
       case 'gzip':
-        await pipeline(rest, createGunzip(DECOMPRESSOR), consume, signal)
+        await pipeline(rest, createGunzip(DECOMPRESSOR), consume)
         break
       case 'zstd':
-        await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume, signal)
+        await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume)
         break
     }
   } catch (error) {

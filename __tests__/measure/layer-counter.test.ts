@@ -1,0 +1,49 @@
+import { expect, test } from '@jest/globals'
+import { gzipSync } from 'node:zlib'
+import { LayerCounter } from '../../src/measure/layer-counter.ts'
+import { rawTar } from '../support/raw-tar.ts'
+
+const DIGEST = 'sha256:x'
+
+async function count(chunks: readonly Buffer[]): Promise<LayerCounter> {
+  const counter = new LayerCounter()
+  const sink = counter.openSink()
+  for (const chunk of chunks) await sink.write(chunk)
+  await sink.finish(DIGEST, 0)
+  return counter
+}
+
+test('a layer is counted as it passes', async () => {
+  const packed = gzipSync(rawTar([{ path: 'a', body: 'hello' }]))
+  const content = (await count([packed.subarray(0, 20), packed.subarray(20)])).get(DIGEST)
+  expect(content).toMatchObject({ compression: 'gzip', compressed: packed.length, unpacked: 5, entries: 1 })
+})
+
+test('a layer larger than every buffer passes', async () => {
+  const body = 'x'.repeat(8 << 20)
+  const bytes = rawTar([{ path: 'a', body }])
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, i) =>
+    bytes.subarray(i << 16, (i + 1) << 16),
+  )
+  expect((await count(chunks)).get(DIGEST)?.unpacked).toBe(body.length)
+})
+
+test.each([
+  ['a config', Buffer.from('{"os":"linux"}')],
+  ['noise', Buffer.alloc(4 << 20, 'noise')],
+  ['a damaged gzip stream', Buffer.concat([gzipSync('x').subarray(0, 12), Buffer.alloc(4 << 20, 7)])],
+])('%s takes all of its bytes and counts as nothing', async (_name, bytes) => {
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, i) =>
+    bytes.subarray(i << 16, (i + 1) << 16),
+  )
+  expect((await count(chunks)).get(DIGEST)).toBeUndefined()
+})
+
+test('what is aborted counts as nothing', async () => {
+  const counter = new LayerCounter()
+  const sink = counter.openSink()
+  await sink.write(rawTar([{ path: 'a', body: 'hello' }]))
+  sink.abort()
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(counter.get(DIGEST)).toBeUndefined()
+})
