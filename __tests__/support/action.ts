@@ -68,7 +68,8 @@ export async function runStep(
   const runnerTemp = await mkdtemp(join(tmpdir(), 'stage-build-temp-'))
   try {
     const main = await runAction({ ...options, runnerTemp })
-    const post = await runAction({ ...options, runnerTemp, state: main.state })
+    // A cancelled job still runs its post steps.
+    const post = await runAction({ ...options, signal: undefined, runnerTemp, state: main.state })
     return { main, post }
   } finally {
     await rm(runnerTemp, { recursive: true, force: true })
