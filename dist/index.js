@@ -7,7 +7,7 @@ import { homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import { createReadStream } from "node:fs";
 import http, { createServer } from "node:http";
-import { PassThrough, Readable } from "node:stream";
+import { PassThrough, Readable, addAbortSignal } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { once } from "node:events";
@@ -2271,7 +2271,7 @@ function progressLog({ write, now }) {
 		ran.add(twinKey(step));
 		const sign = step.status === "failed" ? "✗" : "✓";
 		const outcome = step.status === "failed" ? `failed after ${seconds(step.durationMs)}` : seconds(step.durationMs);
-		write(`${sign} ${label(step)}${shortened(step.text)} ${outcome}`);
+		write(`${sign} ${label(step)}${shortened$1(step.text)} ${outcome}`);
 	};
 	return {
 		onStep: (step) => {
@@ -2287,7 +2287,7 @@ function progressLog({ write, now }) {
 			state.activeMs = now();
 			if (line.trim() === "") return;
 			flushCached();
-			if (!state.headed) write(`▸ ${label(step)}${shortened(step.text)}`);
+			if (!state.headed) write(`▸ ${label(step)}${shortened$1(step.text)}`);
 			state.headed = true;
 			write(`${label(step) || "· "}${line}`);
 		},
@@ -2302,7 +2302,7 @@ function progressLog({ write, now }) {
 				state.beatMs = now();
 				const elapsed = now() - (step.startedMs ?? state.activeMs);
 				const doing = state.status === "" ? "" : `, ${state.status}`;
-				write(`… ${label(step)}${shortened(step.text)} still running (${seconds(elapsed)}${doing})`);
+				write(`… ${label(step)}${shortened$1(step.text)} still running (${seconds(elapsed)}${doing})`);
 			}
 		},
 		finish: flushCached
@@ -2319,7 +2319,7 @@ function stageLabel(step) {
 function writeCached(steps, write) {
 	const [first] = steps;
 	if (first === void 0) return;
-	if (steps.length === 1) write(`✓ ${label(first)}${shortened(first.text)} cached`);
+	if (steps.length === 1) write(`✓ ${label(first)}${shortened$1(first.text)} cached`);
 	else write(`✓ [${stageLabel(first) || "steps"}] ${steps.length} steps cached`);
 }
 /** Housekeeping, and images that are there already: of interest only when slow. */
@@ -2332,7 +2332,7 @@ function statusText(status) {
 	const share = status.total > 0 ? ` ${Math.floor(100 * status.current / status.total)} %` : "";
 	return /^[\w ./:-]{1,80}$/.test(text) ? `${text}${share}` : "";
 }
-function shortened(text) {
+function shortened$1(text) {
 	return text.length <= LONGEST_TEXT ? text : `${text.slice(0, 99)}…`;
 }
 /** `0.4s`, `34.1s`, `2m05s` */
@@ -4566,12 +4566,16 @@ const DECOMPRESSOR = {
 };
 /**
 * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
-* @throws LayerFormatError; the signal's reason; whatever the source throws.
+* The source is used up, also after an error.
+* @throws LayerFormatError; an AbortError; whatever the source throws.
 */
 async function readLayer(source, options = {}) {
+	const input = source instanceof Readable ? source : Readable.from(source, { objectMode: true });
+	input.on("error", () => void 0);
+	if (options.signal !== void 0) addAbortSignal(options.signal, input);
 	let compressed = 0;
 	const counted = async function* () {
-		for await (const chunk of source) {
+		for await (const chunk of input) {
 			compressed += chunk.byteLength;
 			yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 		}
@@ -4597,16 +4601,15 @@ async function readLayer(source, options = {}) {
 		}
 		walker.end();
 	};
-	const signal = options.signal === void 0 ? {} : { signal: options.signal };
 	try {
 		switch (kind) {
 			case "none":
-				await pipeline(rest, consume, signal);
+				await pipeline(rest, consume);
 				break;
 			case "gzip":
-				await pipeline(rest, createGunzip(DECOMPRESSOR), consume, signal);
+				await pipeline(rest, createGunzip(DECOMPRESSOR), consume);
 				break;
-			case "zstd": await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume, signal);
+			case "zstd": await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume);
 		}
 	} catch (error) {
 		throw asLayerError(error);
@@ -4726,7 +4729,7 @@ var LayerCounter = class {
 		return {
 			write: async (chunk) => {
 				if (!reading || stream.write(chunk)) return;
-				await Promise.race([once(stream, "drain"), counted]);
+				await Promise.race([once(stream, "drain").catch(() => void 0), counted]);
 			},
 			finish: async (digest) => {
 				stream.end();
@@ -4780,7 +4783,7 @@ var LayerMemory = class LayerMemory {
 			}));
 			await rename$1(temporary, this.#path);
 		} catch {
-			await rm$1(temporary, { force: true });
+			await rm$1(temporary, { force: true }).catch(() => void 0);
 		}
 	}
 };
@@ -20476,8 +20479,16 @@ function logPlan(runner, { plan, graph }) {
 	runner.log(`${plan.file}: ${count(graph.stages.length, "stage")}, ${count(plan.targets.length, "target")} (${plan.platforms.join(", ")})`);
 	for (const target of plan.targets) {
 		const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`);
-		runner.log(`  ${target.name}: ${target.status} (${target.reasons.map((reason) => reason.text).join("; ")}); ${stages.join(" → ")}`);
+		runner.log(`  ${target.name}: ${target.status} (${target.reasons.map((reason) => reason.text).join("; ")}); ${shortened(stages).join(" → ")}`);
 	}
+}
+/** So many stages that nobody reads them on one line: the first ones and the last. */
+function shortened(stages) {
+	return stages.length <= 12 ? stages : [
+		...stages.slice(0, 9),
+		`${stages.length - 10} more`,
+		...stages.slice(-1)
+	];
 }
 
 // node_modules/@actions/core/lib/utils.js

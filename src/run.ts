@@ -139,7 +139,12 @@ function logPlan(runner: Runner, { plan, graph }: Planned): void {
   for (const target of plan.targets) {
     const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`)
     runner.log(
-      `  ${target.name}: ${target.status} (${target.reasons.map((reason) => reason.text).join('; ')}); ${stages.join(' → ')}`,
+      `  ${target.name}: ${target.status} (${target.reasons.map((reason) => reason.text).join('; ')}); ${shortened(stages).join(' → ')}`,
     )
   }
+}
+
+/** So many stages that nobody reads them on one line: the first ones and the last. */
+function shortened(stages: readonly string[]): readonly string[] {
+  return stages.length <= 12 ? stages : [...stages.slice(0, 9), `${stages.length - 10} more`, ...stages.slice(-1)]
 }

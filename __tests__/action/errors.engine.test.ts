@@ -22,7 +22,7 @@ afterEach(async () => {
 describe('a failing RUN', () => {
   test('is an annotation on its lines, with its exit code and the last lines that it printed', async () => {
     const id = unique()
-    const Dockerfile = `${BASE}RUN echo ${id} && \\\n  for i in $(seq 30); do echo line $i; done && \\\n  echo '::error::forged' >&2 && exit 3\n`
+    const Dockerfile = `${BASE}RUN echo ${id} && \\\n  for i in $(seq 30); do echo line $i; done && \\\n  echo '::error::forged' && exit 3\n`
     const { code, errors, annotations, stdout, summary } = await attempt({ files: { Dockerfile } })
     expect(code).toBe(1)
     expect(annotations.find(({ level }) => level === 'error')).toMatchObject({
@@ -35,13 +35,11 @@ describe('a failing RUN', () => {
       /^Dockerfile:2: `RUN echo .*` failed with exit code 3\.\nThe last lines that it printed:\n/,
     )
     expect(errors[0]).toMatch(/\n {2}line 29\n {2}line 30\n {2}::error::forged$/)
-    expect(stdout).toContain(
-      '\n[base 2/2] ::error::forged\n'.replace('base ', stdout.includes('[base 2/2]') ? 'base ' : ''),
-    )
+    expect(stdout).toMatch(/^\[.*2\/2\] ::error::forged$/m)
     expect(summary).toContain('line 30')
   })
 
-  test('in two targets at once is two annotations; the target that was stopped for them is none', async () => {
+  test('in two targets at once is an annotation for each that failed by itself; a target that was stopped for them is none', async () => {
     const id = unique()
     const Dockerfile = [
       'FROM alpine:3.22 AS base',
