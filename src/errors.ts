@@ -48,11 +48,6 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined
 }
 
-/** For closed unions: compiles only when every case is handled. */
-export function assertNever(value: never): never {
-  throw new Error(`unexpected value: ${JSON.stringify(value)}`)
-}
-
 /**
  * The candidate nearest to `word` by edit distance, or undefined when none is near enough to be a slip of the pen
  * (more than a third of its letters differ).

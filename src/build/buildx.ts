@@ -101,11 +101,6 @@ export function diskUsageArgs(builder: string | undefined): readonly string[] {
   return ['buildx', 'du', '--format', '{{json .}}', ...(builder === undefined ? [] : ['--builder', builder])]
 }
 
-/** Points `tags` at the image that `source` names, without moving a byte and without changing its digest. */
-export function retagArgs(source: string, tags: readonly string[]): readonly string[] {
-  return ['buildx', 'imagetools', 'create', '--prefer-index=false', ...tags.flatMap((tag) => ['--tag', tag]), source]
-}
-
 /** The digest-addressed id of an image in the engine's own store; undefined when it is not there. */
 export async function localImageId(docker: Docker, reference: string): Promise<string | undefined> {
   const { code, stdout } = await runDocker(docker, ['image', 'inspect', '--format', '{{.Id}}', reference])

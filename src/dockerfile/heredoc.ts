@@ -74,8 +74,3 @@ function wordsOrNone(line: string): readonly string[] {
     throw error
   }
 }
-
-/** The body as it is used: without leading tabs where `<<-` asks for it. */
-export function heredocContent(heredoc: Heredoc): string {
-  return heredoc.chomp ? heredoc.body.replace(/(^|\n)\t+/g, '$1') : heredoc.body
-}
