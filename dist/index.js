@@ -3273,6 +3273,217 @@ function ociMappings(planned) {
 	};
 }
 
+// src/build/du.ts
+/**
+* What stages weigh on the builder's disk, for those that are left behind and never exported. Read from
+* `docker buildx du`: its records are snapshots, each with the step that made it and the snapshot beneath.
+*
+* An estimate, and told so: snapshots count blocks on disk, not file bytes. Where the records do not tell the whole
+* chain of a stage (pruned, or pulled from a cache instead of built) the answer is "unknown", never a part of it.
+*/
+/** Reads `docker buildx du --format '{{json .}}'`. */
+function readDiskUsage(stdout) {
+	return stdout.split("\n").map((line) => asRecord(parseJson$1(line))).filter((record) => record !== void 0).map((record) => ({
+		id: textAt(record, "ID") ?? "",
+		parents: asArray(record["Parents"]).filter((parent) => typeof parent === "string"),
+		description: textAt(record, "Description") ?? "",
+		type: textAt(record, "Type") ?? "",
+		bytes: parseSize(textAt(record, "Size") ?? ""),
+		createdMs: goTime(textAt(record, "CreatedAt") ?? "")
+	}));
+}
+/**
+* What a stage takes on the builder's disk.
+* @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
+* @returns undefined when the records do not tell, or when there are no steps to find it by.
+*/
+function bytesOnDisk(records, steps) {
+	const [first, ...rest] = steps;
+	if (first === void 0) return void 0;
+	const regular = records.filter((record) => record.type === "regular" || record.type === "");
+	const children = Map.groupBy(regular.flatMap((record) => record.parents.map((parent) => ({
+		parent,
+		record
+	}))), ({ parent }) => parent);
+	const starts = newestFirst(regular.filter((record) => matches(record, first) === "exactly"));
+	for (const start of starts) {
+		const own = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? []);
+		if (own !== void 0) return {
+			own,
+			base: bytesBeneath(start, regular)
+		};
+	}
+}
+/** The snapshots beneath one: those of the base image. */
+function bytesBeneath(record, records) {
+	const byId = new Map(records.map((candidate) => [candidate.id, candidate]));
+	const seen = /* @__PURE__ */ new Set([record.id]);
+	let sum = 0;
+	for (let next = record.parents[0]; next !== void 0 && !seen.has(next);) {
+		seen.add(next);
+		const parent = byId.get(next);
+		sum += parent?.bytes ?? 0;
+		next = parent?.parents[0];
+	}
+	return sum;
+}
+/** Goes up the chain of snapshots, newest first at every fork. */
+function follow(record, steps, childrenOf) {
+	const [step, ...rest] = steps;
+	if (step === void 0) return record.bytes;
+	const children = childrenOf(record.id).map((child) => ({
+		child,
+		match: matches(child, step)
+	}));
+	for (const quality of ["exactly", "perhaps"]) {
+		const candidates = children.filter(({ match }) => match === quality).map(({ child }) => child);
+		for (const next of newestFirst(candidates)) {
+			const above = follow(next, rest, childrenOf);
+			if (above !== void 0) return record.bytes + above;
+		}
+	}
+}
+/**
+* Whether a snapshot was made by a step. File operations keep the step's name (its place may be of an older
+* Dockerfile); commands keep their argv, which differs from the RUN as written for heredocs and expanded variables.
+*/
+function matches(record, step) {
+	const description = record.description.replaceAll(/\s+/g, " ").trim();
+	const text = step.text.replaceAll("​", "").trim();
+	if (!text.startsWith("RUN ")) return description.replace(/^\[[^\]]*\] /, "") === text ? "exactly" : "no";
+	const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1];
+	if (argv === void 0) return "no";
+	const command = text.replace(/^RUN (?:--\S+ )*/, "").trim();
+	const words = asArray(parseJson$1(command)).join(" ");
+	if (argv === command || argv.endsWith(` ${command}`) || words !== "" && argv === words) return "exactly";
+	return command.includes("<<") || expandsTo(argv, command) ? "perhaps" : "no";
+}
+/** Whether an argv with variables (`sh -c echo $X`) may be the command that BuildKit shows with their values. */
+function expandsTo(argv, command) {
+	if (!argv.includes("$")) return false;
+	const literal = argv.split(/\$(?:\w+|\{[^}]*\})/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+	const shell = /^(\S+ )*?-\S*c /.exec(argv)?.[0] ?? "";
+	return new RegExp(`^${literal.join(".*")}$`, "s").test(`${shell}${command}`);
+}
+function newestFirst(records) {
+	return records.toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0));
+}
+/** `4.096kB`, `379.8MB`: decimal units. https://github.com/docker/go-units/blob/v0.5.0/size.go */
+function parseSize(text) {
+	const [, number, unit] = /^([\d.]+)\s*([kMGTP]?)B$/.exec(text) ?? [];
+	const power = [
+		"",
+		"k",
+		"M",
+		"G",
+		"T",
+		"P"
+	].indexOf(unit ?? "");
+	return number === void 0 ? 0 : Math.round(Number(number) * 1e3 ** power);
+}
+/** Go's default text of a time: `2026-11-21 03:59:06.217165184 +0000 UTC`. */
+function goTime(text) {
+	const [, day, clock, zone] = /^(\S+) (\S+) ([+-]\d{4})/.exec(text) ?? [];
+	const ms = day === void 0 ? NaN : Date.parse(`${day}T${clock ?? ""}${zone?.replace(/(\d\d)$/, ":$1") ?? "Z"}`);
+	return Number.isNaN(ms) ? void 0 : ms;
+}
+
+// src/left-behind.ts
+/**
+* What multi-stage left behind: the stages that a target used without being based on them, and what they weigh on the
+* builder's disk. They are never exported, so it is an estimate, and told so.
+*/
+/** By target. Never rejects: what cannot be told is unknown. */
+async function leftBehind$1(usage, options) {
+	const first = reports(await usage.records(), options);
+	return [...first.values()].flat().every((stage) => stage.size !== void 0) ? first : reports(await usage.askAgain(), options);
+}
+function reports(records, options) {
+	const { graph, targets } = options.planned;
+	return new Map(targets.map(({ name, stage: target }) => [name, stagesBehind(graph, target).flatMap((stage) => report$1(stage, {
+		...options,
+		records
+	}) ?? [])]));
+}
+/** What the builder keeps on its disk. Nothing is asked where no target leaves a stage behind. Never rejects. */
+var DiskUsage = class {
+	#docker;
+	#builder;
+	#needed;
+	#early;
+	constructor(docker, options) {
+		const { graph, targets } = options.planned;
+		this.#docker = docker;
+		this.#builder = options.builder;
+		this.#needed = targets.some((target) => stagesBehind(graph, target.stage).length > 0);
+	}
+	/** Begins to ask, if nobody did. */
+	expect() {
+		this.#early ??= this.#ask();
+	}
+	async records() {
+		this.expect();
+		return await this.#early ?? [];
+	}
+	async askAgain() {
+		return await this.#ask();
+	}
+	async #ask() {
+		if (!this.#needed) return [];
+		try {
+			const { code, stdout } = await runDocker(this.#docker, diskUsageArgs(this.#builder));
+			return code === 0 ? readDiskUsage(stdout) : [];
+		} catch {
+			return [];
+		}
+	}
+};
+/**
+* The stages that a target copies or mounts from; a stage that another one of them is based on is counted in that one
+* and not named again.
+*/
+function stagesBehind(graph, target) {
+	const kept = new Set(baseChain(graph, target));
+	const left = stagesOf(graph, target).filter((stage) => !kept.has(stage));
+	const beneath = new Set(left.flatMap((stage) => baseChain(graph, stage).slice(1)));
+	return left.filter((stage) => !beneath.has(stage));
+}
+/** A stage and the stages it is based on, the uppermost first. */
+function baseChain(graph, stage) {
+	const chain = [];
+	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current.index);) {
+		chain.push(current.index);
+		current = current.from.kind === "stage" ? graph.stages[current.from.stage] : void 0;
+	}
+	return chain;
+}
+function report$1(index, options) {
+	const { graph } = options.planned;
+	const stage = graph.stages[index];
+	if (stage === void 0) return void 0;
+	const chain = [...baseChain(graph, index)].reverse();
+	const made = chain.flatMap((member) => stepsOf(options.steps, member));
+	const lowest = graph.stages[chain[0] ?? index];
+	const onDisk = bytesOnDisk(options.records, made);
+	const base = lowest?.from.kind === "image" ? options.imageSize(lowest.from.image) : void 0;
+	return {
+		stage: index,
+		name: stage.name,
+		line: stage.line,
+		baseImage: lowest?.from.kind === "image" ? lowest.fromText : void 0,
+		metric: "unpacked",
+		size: onDisk === void 0 ? void 0 : onDisk.own + (base ?? onDisk.base),
+		approximate: true,
+		platform: made[0]?.platform
+	};
+}
+/** A stage's instructions in order; of several platforms, those of the first. */
+function stepsOf(steps, stage) {
+	const mine = steps.filter((step) => step.stage === stage && step.kind === "stage" && !step.text.startsWith("FROM "));
+	const [first] = mine;
+	return mine.filter((step) => step.platform === first?.platform).sort((a, b) => (a.place ?? 0) - (b.place ?? 0));
+}
+
 // src/cache/blob-uploads.ts
 /**
 * Blob uploads in flight: their bytes are hashed and counted as they pass and handed to sinks, never kept here.
@@ -3918,188 +4129,6 @@ function isJsonObject(bytes) {
 	} catch {
 		return false;
 	}
-}
-
-// src/build/du.ts
-/**
-* What stages weigh on the builder's disk, for those that are left behind and never exported. Read from
-* `docker buildx du`: its records are snapshots, each with the step that made it and the snapshot beneath.
-*
-* An estimate, and told so: snapshots count blocks on disk, not file bytes. Where the records do not tell the whole
-* chain of a stage (pruned, or pulled from a cache instead of built) the answer is "unknown", never a part of it.
-*/
-/** Reads `docker buildx du --format '{{json .}}'`. */
-function readDiskUsage(stdout) {
-	return stdout.split("\n").map((line) => asRecord(parseJson$1(line))).filter((record) => record !== void 0).map((record) => ({
-		id: textAt(record, "ID") ?? "",
-		parents: asArray(record["Parents"]).filter((parent) => typeof parent === "string"),
-		description: textAt(record, "Description") ?? "",
-		type: textAt(record, "Type") ?? "",
-		bytes: parseSize(textAt(record, "Size") ?? ""),
-		createdMs: goTime(textAt(record, "CreatedAt") ?? "")
-	}));
-}
-/**
-* What a stage takes on the builder's disk.
-* @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
-* @returns undefined when the records do not tell, or when there are no steps to find it by.
-*/
-function bytesOnDisk(records, steps) {
-	const [first, ...rest] = steps;
-	if (first === void 0) return void 0;
-	const regular = records.filter((record) => record.type === "regular" || record.type === "");
-	const children = Map.groupBy(regular.flatMap((record) => record.parents.map((parent) => ({
-		parent,
-		record
-	}))), ({ parent }) => parent);
-	const starts = newestFirst(regular.filter((record) => matches(record, first) === "exactly"));
-	for (const start of starts) {
-		const own = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? []);
-		if (own !== void 0) return {
-			own,
-			base: bytesBeneath(start, regular)
-		};
-	}
-}
-/** The snapshots beneath one: those of the base image. */
-function bytesBeneath(record, records) {
-	const byId = new Map(records.map((candidate) => [candidate.id, candidate]));
-	const seen = /* @__PURE__ */ new Set([record.id]);
-	let sum = 0;
-	for (let next = record.parents[0]; next !== void 0 && !seen.has(next);) {
-		seen.add(next);
-		const parent = byId.get(next);
-		sum += parent?.bytes ?? 0;
-		next = parent?.parents[0];
-	}
-	return sum;
-}
-/** Goes up the chain of snapshots, newest first at every fork. */
-function follow(record, steps, childrenOf) {
-	const [step, ...rest] = steps;
-	if (step === void 0) return record.bytes;
-	const children = childrenOf(record.id).map((child) => ({
-		child,
-		match: matches(child, step)
-	}));
-	for (const quality of ["exactly", "perhaps"]) {
-		const candidates = children.filter(({ match }) => match === quality).map(({ child }) => child);
-		for (const next of newestFirst(candidates)) {
-			const above = follow(next, rest, childrenOf);
-			if (above !== void 0) return record.bytes + above;
-		}
-	}
-}
-/**
-* Whether a snapshot was made by a step. File operations keep the step's name (its place may be of an older
-* Dockerfile); commands keep their argv, which differs from the RUN as written for heredocs and expanded variables.
-*/
-function matches(record, step) {
-	const description = record.description.replaceAll(/\s+/g, " ").trim();
-	const text = step.text.replaceAll("​", "").trim();
-	if (!text.startsWith("RUN ")) return description.replace(/^\[[^\]]*\] /, "") === text ? "exactly" : "no";
-	const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1];
-	if (argv === void 0) return "no";
-	const command = text.replace(/^RUN (?:--\S+ )*/, "").trim();
-	const words = asArray(parseJson$1(command)).join(" ");
-	if (argv === command || argv.endsWith(` ${command}`) || words !== "" && argv === words) return "exactly";
-	return command.includes("<<") || expandsTo(argv, command) ? "perhaps" : "no";
-}
-/** Whether an argv with variables (`sh -c echo $X`) may be the command that BuildKit shows with their values. */
-function expandsTo(argv, command) {
-	if (!argv.includes("$")) return false;
-	const literal = argv.split(/\$(?:\w+|\{[^}]*\})/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
-	const shell = /^(\S+ )*?-\S*c /.exec(argv)?.[0] ?? "";
-	return new RegExp(`^${literal.join(".*")}$`, "s").test(`${shell}${command}`);
-}
-function newestFirst(records) {
-	return records.toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0));
-}
-/** `4.096kB`, `379.8MB`: decimal units. https://github.com/docker/go-units/blob/v0.5.0/size.go */
-function parseSize(text) {
-	const [, number, unit] = /^([\d.]+)\s*([kMGTP]?)B$/.exec(text) ?? [];
-	const power = [
-		"",
-		"k",
-		"M",
-		"G",
-		"T",
-		"P"
-	].indexOf(unit ?? "");
-	return number === void 0 ? 0 : Math.round(Number(number) * 1e3 ** power);
-}
-/** Go's default text of a time: `2026-11-21 03:59:06.217165184 +0000 UTC`. */
-function goTime(text) {
-	const [, day, clock, zone] = /^(\S+) (\S+) ([+-]\d{4})/.exec(text) ?? [];
-	const ms = day === void 0 ? NaN : Date.parse(`${day}T${clock ?? ""}${zone?.replace(/(\d\d)$/, ":$1") ?? "Z"}`);
-	return Number.isNaN(ms) ? void 0 : ms;
-}
-
-// src/left-behind.ts
-/**
-* What multi-stage left behind: the stages that a target used without being based on them, and what they weigh on the
-* builder's disk. They are never exported, so it is an estimate, and told so.
-*/
-/** By target. */
-function leftBehind$1(options) {
-	const { graph, targets } = options.planned;
-	return new Map(targets.map(({ name, stage: target }) => [name, stagesBehind(graph, target).flatMap((stage) => report$1(stage, options) ?? [])]));
-}
-/** What the builder keeps on its disk; nothing where no target leaves a stage behind. Never rejects. */
-async function diskRecords(docker, { builder, planned }) {
-	const { graph, targets } = planned;
-	if (targets.every((target) => stagesBehind(graph, target.stage).length === 0)) return [];
-	try {
-		const { code, stdout } = await runDocker(docker, diskUsageArgs(builder));
-		return code === 0 ? readDiskUsage(stdout) : [];
-	} catch {
-		return [];
-	}
-}
-/**
-* The stages that a target copies or mounts from; a stage that another one of them is based on is counted in that one
-* and not named again.
-*/
-function stagesBehind(graph, target) {
-	const kept = new Set(baseChain(graph, target));
-	const left = stagesOf(graph, target).filter((stage) => !kept.has(stage));
-	const beneath = new Set(left.flatMap((stage) => baseChain(graph, stage).slice(1)));
-	return left.filter((stage) => !beneath.has(stage));
-}
-/** A stage and the stages it is based on, the uppermost first. */
-function baseChain(graph, stage) {
-	const chain = [];
-	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current.index);) {
-		chain.push(current.index);
-		current = current.from.kind === "stage" ? graph.stages[current.from.stage] : void 0;
-	}
-	return chain;
-}
-function report$1(index, options) {
-	const { graph } = options.planned;
-	const stage = graph.stages[index];
-	if (stage === void 0) return void 0;
-	const chain = [...baseChain(graph, index)].reverse();
-	const made = chain.flatMap((member) => stepsOf(options.steps, member));
-	const lowest = graph.stages[chain[0] ?? index];
-	const onDisk = bytesOnDisk(options.records, made);
-	const base = lowest?.from.kind === "image" ? options.imageSize(lowest.from.image) : void 0;
-	return {
-		stage: index,
-		name: stage.name,
-		line: stage.line,
-		baseImage: lowest?.from.kind === "image" ? lowest.fromText : void 0,
-		metric: "unpacked",
-		size: onDisk === void 0 ? void 0 : onDisk.own + (base ?? onDisk.base),
-		approximate: true,
-		platform: made[0]?.platform
-	};
-}
-/** A stage's instructions in order; of several platforms, those of the first. */
-function stepsOf(steps, stage) {
-	const mine = steps.filter((step) => step.stage === stage && step.kind === "stage" && !step.text.startsWith("FROM "));
-	const [first] = mine;
-	return mine.filter((step) => step.platform === first?.platform).sort((a, b) => (a.place ?? 0) - (b.place ?? 0));
 }
 
 // src/measure/tar-error.ts
@@ -4972,8 +5001,7 @@ var Measuring = class Measuring {
 		return this.#layoutRules;
 	}
 	/** Reads the sizes after the build. Never rejects. */
-	async finish(options) {
-		const { outcome } = options;
+	async finish(outcome, usage) {
 		const { planned } = this.#options;
 		if (outcome.kind !== "built") return {
 			sizes: /* @__PURE__ */ new Map(),
@@ -4981,14 +5009,10 @@ var Measuring = class Measuring {
 			unknownReason: void 0,
 			warnings: []
 		};
-		const [sizes, records] = await Promise.all([Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome))), diskRecords(options.docker, {
-			builder: options.builder,
-			planned
-		})]);
-		const behind = leftBehind$1({
+		const sizes = await Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome)));
+		const behind = await leftBehind$1(usage, {
 			planned,
 			steps: outcome.steps,
-			records,
 			imageSize: (image) => this.#imageSize(image)
 		});
 		const known = planned.targets.flatMap((target, index) => {
@@ -5189,6 +5213,16 @@ async function buildTargets(options) {
 		planned,
 		measure: measuring.destination()
 	});
+	const usage = new DiskUsage(docker, {
+		builder: builder.name,
+		planned
+	});
+	const log = progressLog({
+		write: (line) => {
+			runner.log(line);
+		},
+		now: surroundings.now
+	});
 	const outcome = await build$2(docker, withOci(request, options, measuring), {
 		builder: builder.name,
 		policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
@@ -5196,20 +5230,17 @@ async function buildTargets(options) {
 		imageLines: planned.images.lines(),
 		file: project.dockerfileName,
 		mask,
-		log: progressLog({
-			write: (line) => {
-				runner.log(line);
-			},
-			now: surroundings.now
-		}),
+		log: {
+			...log,
+			onStep: (step) => {
+				log.onStep?.(step);
+				if (step.kind === "export" && step.status === "running") usage.expect();
+			}
+		},
 		tempRoot,
 		signal
 	});
-	const measured = await measuring.finish({
-		docker,
-		builder: builder.name,
-		outcome
-	});
+	const measured = await measuring.finish(outcome, usage);
 	return builtFrom(outcome, {
 		inputs,
 		planned,

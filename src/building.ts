@@ -17,6 +17,7 @@ import { buildRequest, ociMappings } from './build-request.ts'
 import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
+import { DiskUsage } from './left-behind.ts'
 import { Measuring, type Measured } from './measuring.ts'
 import type { TargetSizes } from './measure/sizes.ts'
 import type { BuiltImage } from './outputs.ts'
@@ -93,6 +94,13 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   })
   const { local, warnings, unpinned } = await localImages(docker, planned, builder)
   const request = buildRequest({ inputs, project, planned, measure: measuring.destination() })
+  const usage = new DiskUsage(docker, { builder: builder.name, planned })
+  const log = progressLog({
+    write: (line) => {
+      runner.log(line)
+    },
+    now: surroundings.now,
+  })
   const outcome = await build(docker, withOci(request, options, measuring), {
     builder: builder.name,
     policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
@@ -100,16 +108,18 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     imageLines: planned.images.lines(),
     file: project.dockerfileName,
     mask,
-    log: progressLog({
-      write: (line) => {
-        runner.log(line)
+    log: {
+      ...log,
+      onStep: (step) => {
+        log.onStep?.(step)
+        // What the builder keeps is known when images begin to be exported; asking then costs no time of its own.
+        if (step.kind === 'export' && step.status === 'running') usage.expect()
       },
-      now: surroundings.now,
-    }),
+    },
     tempRoot,
     signal,
   })
-  const measured = await measuring.finish({ docker, builder: builder.name, outcome })
+  const measured = await measuring.finish(outcome, usage)
   return builtFrom(outcome, {
     inputs,
     planned,

@@ -13,34 +13,70 @@ import type { StageLeftBehind } from './report/summary-data.ts'
 export interface LeftBehindOptions {
   readonly planned: Planned
   readonly steps: readonly Step[]
-  readonly records: readonly DiskRecord[]
   /** File bytes of an image's layers, where they are known: better than what its files take on a disk. */
   readonly imageSize: (image: string) => number | undefined
 }
 
-/** By target. */
-export function leftBehind(options: LeftBehindOptions): ReadonlyMap<string, readonly StageLeftBehind[]> {
+/** By target. Never rejects: what cannot be told is unknown. */
+export async function leftBehind(
+  usage: DiskUsage,
+  options: LeftBehindOptions,
+): Promise<ReadonlyMap<string, readonly StageLeftBehind[]>> {
+  const first = reports(await usage.records(), options)
+  // What was asked for while images were exported may lack the last steps of another target.
+  const complete = [...first.values()].flat().every((stage) => stage.size !== undefined)
+  return complete ? first : reports(await usage.askAgain(), options)
+}
+
+function reports(
+  records: readonly DiskRecord[],
+  options: LeftBehindOptions,
+): ReadonlyMap<string, readonly StageLeftBehind[]> {
   const { graph, targets } = options.planned
   return new Map(
     targets.map(({ name, stage: target }) => [
       name,
-      stagesBehind(graph, target).flatMap((stage) => report(stage, options) ?? []),
+      stagesBehind(graph, target).flatMap((stage) => report(stage, { ...options, records }) ?? []),
     ]),
   )
 }
 
-/** What the builder keeps on its disk; nothing where no target leaves a stage behind. Never rejects. */
-export async function diskRecords(
-  docker: Docker,
-  { builder, planned }: { readonly builder: string | undefined; readonly planned: Planned },
-): Promise<readonly DiskRecord[]> {
-  const { graph, targets } = planned
-  if (targets.every((target) => stagesBehind(graph, target.stage).length === 0)) return []
-  try {
-    const { code, stdout } = await runDocker(docker, diskUsageArgs(builder))
-    return code === 0 ? readDiskUsage(stdout) : []
-  } catch {
-    return []
+/** What the builder keeps on its disk. Nothing is asked where no target leaves a stage behind. Never rejects. */
+export class DiskUsage {
+  readonly #docker: Docker
+  readonly #builder: string | undefined
+  readonly #needed: boolean
+  #early: Promise<readonly DiskRecord[]> | undefined
+
+  constructor(docker: Docker, options: { readonly builder: string | undefined; readonly planned: Planned }) {
+    const { graph, targets } = options.planned
+    this.#docker = docker
+    this.#builder = options.builder
+    this.#needed = targets.some((target) => stagesBehind(graph, target.stage).length > 0)
+  }
+
+  /** Begins to ask, if nobody did. */
+  expect(): void {
+    this.#early ??= this.#ask()
+  }
+
+  async records(): Promise<readonly DiskRecord[]> {
+    this.expect()
+    return (await this.#early) ?? []
+  }
+
+  async askAgain(): Promise<readonly DiskRecord[]> {
+    return await this.#ask()
+  }
+
+  async #ask(): Promise<readonly DiskRecord[]> {
+    if (!this.#needed) return []
+    try {
+      const { code, stdout } = await runDocker(this.#docker, diskUsageArgs(this.#builder))
+      return code === 0 ? readDiskUsage(stdout) : []
+    } catch {
+      return []
+    }
   }
 }
 
@@ -65,7 +101,10 @@ function baseChain(graph: StageGraph, stage: number): readonly number[] {
   return chain
 }
 
-function report(index: number, options: LeftBehindOptions): StageLeftBehind | undefined {
+function report(
+  index: number,
+  options: LeftBehindOptions & { readonly records: readonly DiskRecord[] },
+): StageLeftBehind | undefined {
   const { graph } = options.planned
   const stage = graph.stages[index]
   if (stage === undefined) return undefined

@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { BuildOutcome } from './build/build.ts'
 import type { Measure } from './build/build-request.ts'
-import type { Docker } from './build/buildx.ts'
 import type { ImageRule } from './build/source-policy.ts'
 import type { ClashingLayout } from './build-request.ts'
 import { LayerRegistry } from './cache/layer-registry.ts'
@@ -15,7 +14,7 @@ import { UserError, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
 import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
-import { diskRecords, leftBehind } from './left-behind.ts'
+import { leftBehind, type DiskUsage } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
 import { LayerCounter } from './measure/layer-counter.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
@@ -134,21 +133,18 @@ export class Measuring {
   }
 
   /** Reads the sizes after the build. Never rejects. */
-  async finish(options: {
-    readonly docker: Docker
-    readonly builder: string | undefined
-    readonly outcome: BuildOutcome
-  }): Promise<Measured> {
-    const { outcome } = options
+  async finish(outcome: BuildOutcome, usage: DiskUsage): Promise<Measured> {
     const { planned } = this.#options
     if (outcome.kind !== 'built') {
       return { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] }
     }
-    const [sizes, records] = await Promise.all([
-      Promise.all(planned.targets.map(async (target, index) => await this.#measure(target, index, outcome))),
-      diskRecords(options.docker, { builder: options.builder, planned }),
-    ])
-    const behind = leftBehind({ planned, steps: outcome.steps, records, imageSize: (image) => this.#imageSize(image) })
+    const sizes = await Promise.all(
+      planned.targets.map(async (target, index) => await this.#measure(target, index, outcome)),
+    )
+    const behind = await leftBehind(usage, {
+      ...{ planned, steps: outcome.steps },
+      imageSize: (image) => this.#imageSize(image),
+    })
     const known = planned.targets.flatMap((target, index) => {
       const size = sizes[index]
       return size === undefined ? [] : [[target.name, size] as const]

@@ -29,9 +29,8 @@ const COMPRESSION_KEYS = ['compression', 'compression-level', 'force-compression
  * of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
  */
 export function outputsOf(target: BuildTarget, request: BuildRequest): TargetOutputs {
-  const user = withTags(
-    withLoad(withPush(target.outputs.map(readOutput), request.push), request.load),
-    target.tags,
+  const user = storedOnce(
+    withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags),
   ).map((output) => placed(output, request.workspace))
   const compression = user.find((output) => output.attributes.has('compression'))?.attributes
   const chosen: readonly (readonly [string, string])[] =
@@ -118,6 +117,22 @@ function withLoad(outputs: readonly Output[], load: boolean | undefined): readon
 function withTags(outputs: readonly Output[], tags: readonly string[]): readonly Output[] {
   if (tags.length === 0) return outputs
   return outputs.map((output) => (IMAGE_TYPES.has(output.type) ? changed(output, 'name', tags.join(',')) : output))
+}
+
+/**
+ * Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
+ * fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
+ */
+function storedOnce(outputs: readonly Output[]): readonly Output[] {
+  const isLoad = (output: Output): boolean => output.type === 'docker' && !output.attributes.has('dest')
+  const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get('name')))
+  return outputs.map((output) => {
+    if (output.type !== 'image' || output.attributes.has('store')) return output
+    const name = output.attributes.get('name')
+    if (stored.has(name)) return changed(output, 'store', 'false')
+    stored.add(name)
+    return output
+  })
 }
 
 function placed(output: Output, workspace: string): Output {
