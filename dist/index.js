@@ -931,7 +931,7 @@ const COMPRESSION_KEYS = [
 * of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
 */
 function outputsOf(target, request) {
-	const user = withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags).map((output) => placed(output, request.workspace));
+	const user = storedOnce(withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags)).map((output) => placed(output, request.workspace));
 	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
 	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
 		const value = compression.get(key);
@@ -1021,6 +1021,21 @@ function withLoad(outputs, load) {
 function withTags(outputs, tags) {
 	if (tags.length === 0) return outputs;
 	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
+}
+/**
+* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
+* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
+*/
+function storedOnce(outputs) {
+	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
+	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
+	return outputs.map((output) => {
+		if (output.type !== "image" || output.attributes.has("store")) return output;
+		const name = output.attributes.get("name");
+		if (stored.has(name)) return changed(output, "store", "false");
+		stored.add(name);
+		return output;
+	});
 }
 function placed(output, workspace) {
 	const dest = output.attributes.get("dest");
@@ -1830,6 +1845,7 @@ var BuildProgress = class {
 	apply(events) {
 		const listener = this.#options.listener;
 		for (const vertex of events.vertexes) {
+			if (this.#isFetch(vertex)) continue;
 			const record = this.#take(vertex);
 			if (vertex.completedMs !== void 0) record.output.end();
 			listener?.onStep?.(this.#step(record));
@@ -1861,6 +1877,14 @@ var BuildProgress = class {
 			reference,
 			digest
 		}));
+	}
+	/**
+	* Where a cached result has to be fetched, the fetch tells its start and end under the step's digest, without the
+	* step's inputs: it is no run of the step.
+	* https://github.com/moby/buildkit/blob/v0.25.2/util/progress/controller/controller.go
+	*/
+	#isFetch(vertex) {
+		return (this.#records.get(vertex.digest)?.inputs ?? []).length > 0 && vertex.inputs.length === 0 && vertex.error === void 0;
 	}
 	#take(vertex) {
 		const name = readVertexName(vertex.name, this.#ids);

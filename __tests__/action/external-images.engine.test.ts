@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { docker, rigRegistry, workspace, type Workspace } from '../support/engine.ts'
 import { published } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
-import { builds, fresh, step } from '../support/step.ts'
+import { builds, forgetImages, fresh, step } from '../support/step.ts'
 
 let registry: TestRegistry
 /** An image whose only file says what it is. */
@@ -14,6 +14,7 @@ beforeAll(async () => {
   stamped = await stampedImage('from-registry')
 })
 afterAll(async () => {
+  await forgetImages(registry.host)
   await registry.stop()
 })
 

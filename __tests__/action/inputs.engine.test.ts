@@ -37,7 +37,7 @@ describe('secrets', () => {
     const mounts = ['plain', 'multi', 'env', 'file'].map((id) => `--mount=type=secret,id=${id}`).join(' ')
     await using space = await workspace({
       Dockerfile:
-        `FROM alpine:3.22\nRUN ${mounts} cd /run/secrets && cat plain multi env file && echo &&\\\n` +
+        `FROM alpine:3.22\nRUN ${mounts} : ${fresh()}; cd /run/secrets && cat plain multi env file && echo &&\\\n` +
         ' wc -c plain multi env file | head -4 && printf "%s" "$(cat plain)" | sha256sum\n',
       'token.txt': ofFile,
     })

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { docker, workspace } from '../support/engine.ts'
 import { published, type Published, type PublishedManifest } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
-import { builds, fresh, type Step } from '../support/step.ts'
+import { builds, forgetImages, fresh, type Step } from '../support/step.ts'
 
 const exec = promisify(execFile)
 let registry: TestRegistry
@@ -16,6 +16,7 @@ beforeAll(async () => {
   registry = await startRegistry()
 })
 afterAll(async () => {
+  await forgetImages(registry.host)
   await registry.stop()
 })
 
@@ -68,10 +69,14 @@ describe('outputs', () => {
 
   test('of nothing at all: the build runs, is measured, and leaves no image behind', async () => {
     const mark = fresh()
-    await using space = await workspace({ Dockerfile: 'FROM scratch\nCOPY mark /\n', mark })
-    const before = await docker('image', 'ls', '--quiet', '--all')
+    await using space = await workspace({ Dockerfile: `FROM scratch\nLABEL mark=${mark}\nCOPY mark /\n`, mark })
+    const marked = async () => await docker('image', 'ls', '--quiet', '--filter', `label=mark=${mark}`)
+    await builds(space, { inputs: { load: 'true', tags: `stage-build-test/${mark}` } })
+    expect(await marked()).not.toBe('')
+    await docker('image', 'rm', `stage-build-test/${mark}`)
+    expect(await marked()).toBe('')
     const built = await builds(space)
-    expect(await docker('image', 'ls', '--quiet', '--all')).toBe(before)
+    expect(await marked()).toBe('')
     expect(built.images['default']).toMatchObject({ tags: [], digest: null })
     expect(built.images['default']?.sizes['linux/amd64']?.unpacked.total).toBe(mark.length)
   })

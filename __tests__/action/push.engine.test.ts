@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { docker, workspace } from '../support/engine.ts'
 import { published, type Descriptor } from '../support/published.ts'
 import { basicAuth, startRegistry, type TestRegistry } from '../support/registry.ts'
-import { builds, fresh, step } from '../support/step.ts'
+import { builds, forgetImages, fresh, step } from '../support/step.ts'
 
 let registry: TestRegistry
 let guarded: TestRegistry
@@ -12,6 +12,11 @@ beforeAll(async () => {
   ;[registry, guarded] = await Promise.all([startRegistry(), startRegistry({ auth: true })])
 })
 afterAll(async () => {
+  await Promise.all(
+    [registry, guarded].map(async ({ host }) => {
+      await forgetImages(host)
+    }),
+  )
   await Promise.all([registry.stop(), guarded.stop()])
 })
 
@@ -148,7 +153,8 @@ describe('cache-from and cache-to', () => {
     await builds(space, { inputs: { 'cache-to': to } })
     if (type === 'local') expect(await readdir(space.path('cache'))).toContain('index.json')
     // Without the engine's own memory of the step only the exported cache can know it.
-    await docker('buildx', 'prune', '--force', '--filter', `description~=${mark}`)
+    await docker('buildx', 'prune', '--force', '--all', '--filter', `description~=${mark}`)
+    expect(await docker('buildx', 'du', '--filter', `description~=${mark}`)).not.toContain('B ')
     const again = await builds(space, { inputs: { 'cache-from': from } })
     expect(again.stdout).toMatch(new RegExp(`RUN echo ${mark} > /x cached`))
   })

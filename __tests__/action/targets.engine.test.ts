@@ -4,13 +4,14 @@ import { readFile } from 'node:fs/promises'
 import { workspace } from '../support/engine.ts'
 import { published } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
-import { builds, fresh, step, type Step } from '../support/step.ts'
+import { builds, forgetImages, fresh, step, type Step } from '../support/step.ts'
 
 let registry: TestRegistry
 beforeAll(async () => {
   registry = await startRegistry()
 })
 afterAll(async () => {
+  await forgetImages(registry.host)
   await registry.stop()
 })
 

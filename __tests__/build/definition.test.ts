@@ -155,13 +155,13 @@ describe('outputs', () => {
     ['nothing asked for', {}, [target('prod')], ['type=cacheonly']],
     ['measured only', { measure }, tagged(), ['type=image,push=true,store=false,name=127.0.0.1:5000/secret/prod']],
     [
-      'the push comes last, all tags in one output',
+      'the push comes last, all tags in one output, and only the load stores the image',
       { measure, push: true, load: true },
       tagged(),
       [
         'type=image,push=true,store=false,name=127.0.0.1:5000/secret/prod',
         'type=docker,"name=r/a:1,r/a:2"',
-        'type=image,push=true,"name=r/a:1,r/a:2"',
+        'type=image,push=true,"name=r/a:1,r/a:2",store=false',
       ],
     ],
     [

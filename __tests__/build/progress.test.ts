@@ -43,6 +43,18 @@ describe('the model of a build', () => {
     expect(instructions.length).toBe(7)
   })
 
+  test('says cached of a step whose result is fetched from an imported cache, from the first to the last', async () => {
+    const ended: string[] = []
+    const listener = {
+      onStep: ({ text, status }: Step) => {
+        if (text.startsWith('RUN') && !['waiting', 'running'].includes(status)) ended.push(status)
+      },
+    }
+    const { progress } = replay(await readFixture('fetched-cache.rawjson'), { targets: ['default'], listener })
+    expect(new Set(ended)).toEqual(new Set(['cached']))
+    expect(find(progress.steps(), 'RUN').status).toBe('cached')
+  })
+
   test('tells the root cause of a failure from what was cancelled with it', async () => {
     const { progress } = replay(await readFixture('failing-run.rawjson'), {
       targets: ['a', 'base', 'slow'],

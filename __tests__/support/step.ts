@@ -1,6 +1,6 @@
 /** One step of the bundled action on a workspace's files, with the stand-in images mapped, as the engine tests build. */
 import { runStep, type ActionResult, type Annotation } from './action.ts'
-import type { Workspace } from './engine.ts'
+import { docker, type Workspace } from './engine.ts'
 
 export interface Size {
   readonly total: number
@@ -54,6 +54,13 @@ export async function builds(space: Workspace, options: StepOptions = {}): Promi
   const result = await step(space, options)
   if (result.code !== 0) throw new Error(`the step failed:\n${result.stdout}`)
   return result
+}
+
+/** Removes from the engine what was pushed to a registry: with its containerd store, docker keeps a copy of it. */
+export async function forgetImages(host: string): Promise<void> {
+  const names = (await docker('image', 'ls', '--format={{.Repository}}:{{.Tag}}')).split('\n')
+  const ours = names.filter((name) => name.startsWith(`${host}/`) && !name.endsWith(':<none>'))
+  if (ours.length > 0) await docker('image', 'rm', '--force', ...ours)
 }
 
 /** Text that no earlier run has built, and that an image's name may hold. */

@@ -101,6 +101,7 @@ export class BuildProgress {
   apply(events: ProgressEvents): void {
     const listener = this.#options.listener
     for (const vertex of events.vertexes) {
+      if (this.#isFetch(vertex)) continue
       const record = this.#take(vertex)
       if (vertex.completedMs !== undefined) record.output.end()
       listener?.onStep?.(this.#step(record))
@@ -133,6 +134,16 @@ export class BuildProgress {
   /** What was pushed, in order. */
   pushed(): readonly PushedImage[] {
     return [...this.#pushed].map(([reference, digest]) => ({ reference, digest }))
+  }
+
+  /**
+   * Where a cached result has to be fetched, the fetch tells its start and end under the step's digest, without the
+   * step's inputs: it is no run of the step.
+   * https://github.com/moby/buildkit/blob/v0.25.2/util/progress/controller/controller.go
+   */
+  #isFetch(vertex: VertexEvent): boolean {
+    const inputs = this.#records.get(vertex.digest)?.inputs ?? []
+    return inputs.length > 0 && vertex.inputs.length === 0 && vertex.error === undefined
   }
 
   #take(vertex: VertexEvent): StepRecord {
