@@ -1981,7 +1981,10 @@ const CANCELLED = { message: "The build was cancelled." };
 function failureProblems(facts) {
 	if (facts.cancelled) return [CANCELLED];
 	const excerpt = readExcerpt(facts.text);
-	const problems = facts.steps.filter((step) => step.status === "failed").map((step) => stepProblem(step, facts, excerpt?.lines));
+	const failed = facts.steps.filter((step) => step.status === "failed");
+	const { measureHost: host } = facts;
+	const causes = failed.filter((step) => host === void 0 || step.error?.includes(`${host}/`) !== true);
+	const problems = (causes.length > 0 ? causes : failed).map((step) => stepProblem(step, facts, excerpt?.lines));
 	if (problems.length > 0) return unique(problems);
 	const { error, target } = readError(facts);
 	if (isCancellation(error)) {
@@ -2240,6 +2243,7 @@ function outcomeOf(result, { ran, progress, request, options }) {
 		cancelled: false,
 		mask: options.mask,
 		targets,
+		measureHost: request.measure?.host,
 		...options.imageLines === void 0 ? {} : { imageLines: options.imageLines }
 	});
 	return {
@@ -7251,9 +7255,6 @@ function readRecords(text, options) {
 		...options.literalQuotes === true ? { quote: null } : {}
 	}).map((record) => options.commas ? record.flatMap((item) => item.split(",")) : [record.join(",")]).map((record) => record.map((item) => item.trim()).filter((item) => item !== "")).filter((record) => record.length > 0);
 }
-function readList(text, options) {
-	return readRecords(text, options).flat();
-}
 /** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
 function readPairs(input, lines, problems, form) {
 	const pairs = [];
@@ -7335,8 +7336,11 @@ function cut(text, separator) {
 // src/input-readers.ts
 /** How each kind of input is read from its text: problems are added to the list that the caller gives. */
 function listOf(name, value, options, problems) {
+	return recordsOf(name, value, options, problems).flat();
+}
+function recordsOf(name, value, options, problems) {
 	try {
-		return readList(value, options);
+		return readRecords(value, options);
 	} catch (error) {
 		const reason = error instanceof Error ? error.message.replace(/ at line.*$/s, "") : "not a list";
 		problems.push({
@@ -7403,7 +7407,7 @@ function readTargets(targets, target, problems) {
 }
 function readTags(value, problems) {
 	const tags = [];
-	for (const record of readRecords(value, { commas: true })) {
+	for (const record of recordsOf("tags", value, { commas: true }, problems)) {
 		let target;
 		for (const item of record) {
 			const at = item.indexOf("=");
@@ -7462,13 +7466,21 @@ function readExternalImages(lines, problems) {
 	}
 	return images;
 }
-/** `KEY=VALUE`; `KEY` alone takes the value from the environment and is left out where there is none, as in docker. */
-function readBuildArgs(lines, env) {
-	const entries = lines.map((line) => {
+/** `NAME=VALUE`; `NAME` alone takes the value from the environment and is left out where there is none, as in docker. */
+function readBuildArgs(lines, env, problems) {
+	const args = {};
+	for (const line of lines) {
 		const at = line.indexOf("=");
-		return at < 0 ? [line, env[line]] : [line.slice(0, at), line.slice(at + 1)];
-	});
-	return Object.fromEntries(entries.filter((entry) => entry[1] !== void 0));
+		const name = at < 0 ? line : line.slice(0, at);
+		const value = at < 0 ? env[line] : line.slice(at + 1);
+		if (name.trim() === "") problems.push({
+			input: "build-args",
+			message: `\`build-args\`: \`${shown(line)}\` is not of the form \`NAME=VALUE\`.`,
+			mend: "Write one `NAME=VALUE` a line."
+		});
+		else if (value !== void 0) args[name] = value;
+	}
+	return args;
 }
 function readSecrets(options) {
 	const { problems, env } = options;
@@ -7995,7 +8007,7 @@ function readInputs(read, env) {
 		tags: readTags(raw("tags"), problems),
 		externalImages: readExternalImages(lines("external-images"), problems),
 		buildContexts: readPairs("build-contexts", lines("build-contexts"), problems, "NAME=SOURCE"),
-		buildArgs: readBuildArgs(lines("build-args"), env),
+		buildArgs: readBuildArgs(lines("build-args"), env, problems),
 		secrets: readSecrets({
 			values: lines("secrets"),
 			envs: commas("secret-envs"),
@@ -8186,7 +8198,7 @@ function writePlanOutputs(runner, plan, matrix) {
 	if (cut) runner.notice("The plan is over 1 MB, GitHub’s limit for outputs: the `plan` output keeps the targets without the stages.");
 	const named = (status) => plan.targets.filter((target) => target.status === status).map((target) => target.name);
 	write("plan", text);
-	write("matrix", JSON.stringify(matrix));
+	if (matrix !== void 0) write("matrix", JSON.stringify(matrix));
 	write("changed", JSON.stringify(named("changed")));
 	write("unchanged", JSON.stringify(named("unchanged")));
 	write("any-changed", String(named("changed").length > 0));
@@ -18989,6 +19001,10 @@ function failLint(warnings, { check }, fail) {
 /** The `matrix` output: one leg for each changed target, ready for `strategy.matrix`. */
 /** GitHub's own limit of jobs per matrix and workflow run. */
 const MAX_LEGS = 256;
+/** Whether GitHub takes the plan as a matrix. A step that builds by itself need not care. */
+function fitsMatrix(plan) {
+	return plan.targets.filter((target) => target.status === "changed").length <= MAX_LEGS;
+}
 /**
 * The changed targets as a matrix; empty `include` when none changed. No tags in it: the runner drops an output that
 * holds masked text, and registries' names are masked often.
@@ -18996,7 +19012,7 @@ const MAX_LEGS = 256;
 */
 function matrixOf(plan) {
 	const changed = plan.targets.filter((target) => target.status === "changed");
-	if (changed.length > MAX_LEGS) throw new UserError({
+	if (!fitsMatrix(plan)) throw new UserError({
 		input: "targets",
 		message: `${changed.length} changed targets make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
 		mend: "Split `targets` over several plan steps, or build them in one step without a matrix."
@@ -19205,7 +19221,7 @@ async function planBuild(inputs, project, options) {
 		tagsOf: tags.tagsOf,
 		images,
 		plan,
-		matrix: matrixOf(plan),
+		matrix: inputs.mode === "plan" || fitsMatrix(plan) ? matrixOf(plan) : void 0,
 		warnings: [...lintWarnings(second, file), ...missing.warnings]
 	};
 }

@@ -28,10 +28,6 @@ export function readRecords(text: string, options: ListOptions): readonly (reado
     .filter((record) => record.length > 0)
 }
 
-export function readList(text: string, options: ListOptions): readonly string[] {
-  return readRecords(text, options).flat()
-}
-
 export interface Pair {
   readonly key: string
   readonly value: string

@@ -2,17 +2,21 @@
 import { nearest, type Problem } from './errors.ts'
 import { parseImageSource } from './images/image-source.ts'
 import { normalizeReference } from './images/reference.ts'
-import { readList, readPairs, readRecords, shown } from './input-lists.ts'
+import { readPairs, readRecords, shown, type ListOptions } from './input-lists.ts'
 import type { ExternalImageInput, InputName, Inputs, SecretInput, TagInput } from './inputs.ts'
 
-export function listOf(
+export function listOf(name: InputName, value: string, options: ListOptions, problems: Problem[]): readonly string[] {
+  return recordsOf(name, value, options, problems).flat()
+}
+
+function recordsOf(
   name: InputName,
   value: string,
-  options: { commas: boolean; literalQuotes?: boolean },
+  options: ListOptions,
   problems: Problem[],
-): readonly string[] {
+): readonly (readonly string[])[] {
   try {
-    return readList(value, options)
+    return readRecords(value, options)
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/ at line.*$/s, '') : 'not a list'
     problems.push({
@@ -87,7 +91,7 @@ export function readTargets(
 
 export function readTags(value: string, problems: Problem[]): readonly TagInput[] {
   const tags: TagInput[] = []
-  for (const record of readRecords(value, { commas: true })) {
+  for (const record of recordsOf('tags', value, { commas: true }, problems)) {
     // `prod=a:1,b:2`: the references that follow on the line belong to the same target.
     let target: string | undefined
     for (const item of record) {
@@ -149,13 +153,26 @@ export function readExternalImages(lines: readonly string[], problems: Problem[]
   return images
 }
 
-/** `KEY=VALUE`; `KEY` alone takes the value from the environment and is left out where there is none, as in docker. */
-export function readBuildArgs(lines: readonly string[], env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
-  const entries = lines.map((line): readonly [string, string | undefined] => {
+/** `NAME=VALUE`; `NAME` alone takes the value from the environment and is left out where there is none, as in docker. */
+export function readBuildArgs(
+  lines: readonly string[],
+  env: NodeJS.ProcessEnv,
+  problems: Problem[],
+): Readonly<Record<string, string>> {
+  const args: Record<string, string> = {}
+  for (const line of lines) {
     const at = line.indexOf('=')
-    return at < 0 ? [line, env[line]] : [line.slice(0, at), line.slice(at + 1)]
-  })
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined))
+    const name = at < 0 ? line : line.slice(0, at)
+    const value = at < 0 ? env[line] : line.slice(at + 1)
+    if (name.trim() === '') {
+      problems.push({
+        input: 'build-args',
+        message: `\`build-args\`: \`${shown(line)}\` is not of the form \`NAME=VALUE\`.`,
+        mend: 'Write one `NAME=VALUE` a line.',
+      })
+    } else if (value !== undefined) args[name] = value
+  }
+  return args
 }
 
 export function readSecrets(options: {

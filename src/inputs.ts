@@ -122,7 +122,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     tags: readTags(raw('tags'), problems),
     externalImages: readExternalImages(lines('external-images'), problems),
     buildContexts: readPairs('build-contexts', lines('build-contexts'), problems, 'NAME=SOURCE'),
-    buildArgs: readBuildArgs(lines('build-args'), env),
+    buildArgs: readBuildArgs(lines('build-args'), env, problems),
     secrets: readSecrets({
       values: lines('secrets'),
       envs: commas('secret-envs'),

@@ -32,7 +32,7 @@ export interface BuiltImage {
   readonly sizes: TargetSizes | undefined
 }
 
-export function writePlanOutputs(runner: Runner, plan: Plan, matrix: Matrix): void {
+export function writePlanOutputs(runner: Runner, plan: Plan, matrix: Matrix | undefined): void {
   const write = outputWriter(runner)
   const { text, cut } = serializePlan(plan)
   if (cut)
@@ -42,7 +42,7 @@ export function writePlanOutputs(runner: Runner, plan: Plan, matrix: Matrix): vo
   const named = (status: 'changed' | 'unchanged'): readonly string[] =>
     plan.targets.filter((target) => target.status === status).map((target) => target.name)
   write('plan', text)
-  write('matrix', JSON.stringify(matrix))
+  if (matrix !== undefined) write('matrix', JSON.stringify(matrix))
   write('changed', JSON.stringify(named('changed')))
   write('unchanged', JSON.stringify(named('unchanged')))
   write('any-changed', String(named('changed').length > 0))

@@ -16,7 +16,7 @@ import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
-import { matrixOf, type Matrix } from './plan/matrix.ts'
+import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
 import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
@@ -30,7 +30,8 @@ export interface Planned {
   readonly tagsOf: ReadonlyMap<string, readonly string[]>
   readonly images: ImageCatalog
   readonly plan: Plan
-  readonly matrix: Matrix
+  /** Undefined where there are too many targets for one and the step builds them itself. */
+  readonly matrix: Matrix | undefined
   readonly warnings: readonly Problem[]
 }
 
@@ -100,7 +101,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     tagsOf: tags.tagsOf,
     images,
     plan,
-    matrix: matrixOf(plan),
+    matrix: inputs.mode === 'plan' || fitsMatrix(plan) ? matrixOf(plan) : undefined,
     warnings: [...lintWarnings(second, file), ...missing.warnings],
   }
 }
