@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { explain, explainExit } from '../../src/build/failure-kinds.ts'
 import { failureProblems, onlyPushesFailed, type FailureFacts } from '../../src/build/failure.ts'
+import type { Step } from '../../src/build/progress.ts'
 import { FAILING_RUN, readFixture, replay } from './fixtures.ts'
 
 function facts(more: Partial<FailureFacts>): FailureFacts {
@@ -159,4 +160,17 @@ describe('what errors mean', () => {
     expect(explainExit(1, ['cp: No space left on device'])).toContain('disk')
     expect(explainExit(1, [])).toBeUndefined()
   })
+})
+
+test('a push that fails is the cause, not the measured copy that ends with it', () => {
+  const push = (reference: string): Step => ({
+    ...{ id: reference, kind: 'export', text: 'exporting to image', status: 'failed', targets: ['a'] },
+    ...{ platform: undefined, stage: undefined, stageName: undefined, place: undefined, total: undefined },
+    ...{ source: undefined, startedMs: undefined, durationMs: 0, tail: [], inputs: [] },
+    error: `failed to push ${reference}: unexpected status from POST request: 401 Unauthorized`,
+  })
+  const steps = [push('127.0.0.1:4000/secret/target0:latest'), push('ghcr.io/org/app:1')]
+  const problems = failureProblems(facts({ steps, measureHost: '127.0.0.1:4000' }))
+  expect(problems).toHaveLength(1)
+  expect(problems[0]?.message).toContain('ghcr.io/org/app:1')
 })

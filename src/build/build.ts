@@ -121,6 +121,7 @@ function outcomeOf(result: BakeResult, { ran, progress, request, options }: Cont
     cancelled: false,
     mask: options.mask,
     targets,
+    measureHost: request.measure?.host,
     ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
   })
   return { kind: 'failed', ...ran, problems }

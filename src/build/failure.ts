@@ -19,6 +19,8 @@ export interface FailureFacts {
   readonly mask: (text: string) => string
   /** Where the Dockerfile first names an image (normalised). */
   readonly imageLines?: ReadonlyMap<string, SourceLines>
+  /** `127.0.0.1:PORT` of the registry that measures. */
+  readonly measureHost?: string | undefined
   /** Bake's names of the targets beside the user's. */
   readonly targets: readonly { readonly id: string; readonly name: string }[]
 }
@@ -33,7 +35,10 @@ export function failureProblems(facts: FailureFacts): readonly Problem[] {
   if (facts.cancelled) return [CANCELLED]
   const excerpt = readExcerpt(facts.text)
   const failed = facts.steps.filter((step) => step.status === 'failed')
-  const problems = failed.map((step) => stepProblem(step, facts, excerpt?.lines))
+  // A failed push takes the copy that goes to be measured with it, sometimes in the other's words: never the cause.
+  const { measureHost: host } = facts
+  const causes = failed.filter((step) => host === undefined || step.error?.includes(`${host}/`) !== true)
+  const problems = (causes.length > 0 ? causes : failed).map((step) => stepProblem(step, facts, excerpt?.lines))
   if (problems.length > 0) return unique(problems)
   const { error, target } = readError(facts)
   if (isCancellation(error)) {
