@@ -168,6 +168,8 @@ describe('single values', () => {
     ['ulimit', 'nofile', /`ulimit`: `nofile` is not of the form/],
     ['add-hosts', 'x', /`add-hosts`: `x` is not of the form `HOST:IP`/],
     ['labels', '=x', /`labels`: `=x` is not of the form `KEY=VALUE`/],
+    ['annotations', 'index:=x', /`annotations`: `index:=x` is not of the form `\[TYPE:\]NAME=VALUE`/],
+    ['annotations', 'novalue', /`annotations`: `novalue` is not of the form/],
     ['build-args', '=x', /`build-args`: `=x` is not of the form `NAME=VALUE`/],
     ['call', 'check', /`call`: `check` is not supported.*`mode: plan`/],
     ['context', 'https://github.com/a/b.git', /`context`: .*Add `actions\/checkout`/],

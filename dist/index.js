@@ -5354,7 +5354,7 @@ function builtFrom(outcome, context) {
 		...base,
 		images: [],
 		metadata: {},
-		problems: outcome.problems
+		problems: scannerProblems(outcome, inputs) ?? outcome.problems
 	};
 	const types = outputTypes(inputs.outputs);
 	const published = inputs.push || inputs.load || types.some((type) => [
@@ -5375,6 +5375,26 @@ function builtFrom(outcome, context) {
 			sizes: measured.sizes.get(name)
 		}))
 	};
+}
+/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/attestations/parse.go */
+const SCANNER = "docker/buildkit-syft-scanner";
+/**
+* BuildKit runs a scanner for `sbom`, from an image that neither the Dockerfile nor the user names, and
+* `external-images` does not reach: a problem with it is told as one of that input.
+* https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
+*/
+function scannerProblems(outcome, inputs) {
+	if (outcome.kind === "cancelled" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
+	const [failed, ...others] = outcome.steps.filter((step) => step.status === "failed");
+	const [problem] = outcome.problems;
+	const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? "") ?? [];
+	const generator = /generator=([^,]+)/.exec([inputs.sbom, ...inputs.attests].join(","))?.[1] ?? SCANNER;
+	if (problem === void 0 || others.length > 0 || image?.includes(generator) !== true) return void 0;
+	return [{
+		input: "sbom",
+		message: `\`sbom\`: its scanner \`${image}\` cannot be had: ${problem.message}`,
+		mend: "Name a copy of it with `sbom: generator=IMAGE`, or set `sbom: false`."
+	}];
 }
 /** Buildx tells no image id where an attestation makes an index of a single image. */
 function onlyConfig(sizes) {
@@ -7797,7 +7817,8 @@ function malformed(inputs) {
 		...inputs.network === void 0 ? [] : networkProblem(inputs.network) ?? [],
 		...inputs.shmSize === void 0 ? [] : sizeProblem(inputs.shmSize) ?? [],
 		...inputs.ulimit.flatMap((line) => ulimitProblem(line) ?? []),
-		...inputs.addHosts.flatMap((line) => hostProblem(line) ?? [])
+		...inputs.addHosts.flatMap((line) => hostProblem(line) ?? []),
+		...inputs.annotations.flatMap((line) => annotationProblem(line) ?? [])
 	];
 }
 function platformProblem(specifier) {
@@ -7875,6 +7896,15 @@ function hostProblem(line) {
 		input: "add-hosts",
 		message: `\`add-hosts\`: \`${shown(line)}\` is not of the form \`HOST:IP\`.`,
 		mend: "Write, for example, `api.local:10.0.0.2`."
+	}];
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go (ParseAnnotations) */
+function annotationProblem(line) {
+	if (/^[^=]*[^=:]=/.test(line)) return void 0;
+	return [{
+		input: "annotations",
+		message: `\`annotations\`: \`${shown(line)}\` is not of the form \`[TYPE:]NAME=VALUE\`.`,
+		mend: "Write, for example, `org.opencontainers.image.title=app` or `index:org.opencontainers.image.title=app`."
 	}];
 }
 

@@ -209,7 +209,9 @@ function builtFrom(
 ): Built {
   const { inputs, planned, measured, warnings } = context
   const base = { steps: outcome.steps, measured, warnings }
-  if (outcome.kind !== 'built') return { ...base, images: [], metadata: {}, problems: outcome.problems }
+  if (outcome.kind !== 'built') {
+    return { ...base, images: [], metadata: {}, problems: scannerProblems(outcome, inputs) ?? outcome.problems }
+  }
   // Without an image output of the user's the metadata tells the digest of the measured copy, which nobody can pull.
   const types = outputTypes(inputs.outputs)
   const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
@@ -226,6 +228,33 @@ function builtFrom(
       sizes: measured.sizes.get(name),
     })),
   }
+}
+
+/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/attestations/parse.go */
+const SCANNER = 'docker/buildkit-syft-scanner'
+
+/**
+ * BuildKit runs a scanner for `sbom`, from an image that neither the Dockerfile nor the user names, and
+ * `external-images` does not reach: a problem with it is told as one of that input.
+ * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
+ */
+function scannerProblems(
+  outcome: BuildOutcome & { kind: 'failed' | 'cancelled' },
+  inputs: Inputs,
+): readonly Problem[] | undefined {
+  if (outcome.kind === 'cancelled' || (inputs.sbom === undefined && inputs.attests.length === 0)) return undefined
+  const [failed, ...others] = outcome.steps.filter((step) => step.status === 'failed')
+  const [problem] = outcome.problems
+  const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? '') ?? []
+  const generator = /generator=([^,]+)/.exec([inputs.sbom, ...inputs.attests].join(','))?.[1] ?? SCANNER
+  if (problem === undefined || others.length > 0 || image?.includes(generator) !== true) return undefined
+  return [
+    {
+      input: 'sbom',
+      message: `\`sbom\`: its scanner \`${image}\` cannot be had: ${problem.message}`,
+      mend: 'Name a copy of it with `sbom: generator=IMAGE`, or set `sbom: false`.',
+    },
+  ]
 }
 
 /** Buildx tells no image id where an attestation makes an index of a single image. */

@@ -18,6 +18,7 @@ export function malformed(inputs: Inputs): readonly Problem[] {
     ...(inputs.shmSize === undefined ? [] : (sizeProblem(inputs.shmSize) ?? [])),
     ...inputs.ulimit.flatMap((line) => ulimitProblem(line) ?? []),
     ...inputs.addHosts.flatMap((line) => hostProblem(line) ?? []),
+    ...inputs.annotations.flatMap((line) => annotationProblem(line) ?? []),
   ]
 }
 
@@ -119,6 +120,18 @@ function hostProblem(line: string): readonly Problem[] | undefined {
       input: 'add-hosts',
       message: `\`add-hosts\`: \`${shown(line)}\` is not of the form \`HOST:IP\`.`,
       mend: 'Write, for example, `api.local:10.0.0.2`.',
+    },
+  ]
+}
+
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go (ParseAnnotations) */
+function annotationProblem(line: string): readonly Problem[] | undefined {
+  if (/^[^=]*[^=:]=/.test(line)) return undefined
+  return [
+    {
+      input: 'annotations',
+      message: `\`annotations\`: \`${shown(line)}\` is not of the form \`[TYPE:]NAME=VALUE\`.`,
+      mend: 'Write, for example, `org.opencontainers.image.title=app` or `index:org.opencontainers.image.title=app`.',
     },
   ]
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
 import { rigRegistry, workspace, type Workspace } from '../support/engine.ts'
-import { builds, fresh, step, type Step } from '../support/step.ts'
+import { builds, fresh, step } from '../support/step.ts'
 
 const OUT = { outputs: 'type=local,dest=out' }
 
@@ -164,10 +164,13 @@ describe('inputs that cannot work say so', () => {
     expect([code, errors]).toEqual([1, [expect.stringMatching(/`call`: `check`.*`mode: plan`/)]])
   })
 
-  test('sbom without its scanner’s image is one error', async () => {
+  test('sbom without its scanner’s image is one error that names the image and the input', async () => {
     await using space = await workspace(files)
-    const failed: Step = await step(space, { inputs: { sbom: `generator=${rigRegistry()}/no/such-scanner:1` } })
-    expect(failed.code).toBe(1)
-    expect(failed.errors).toEqual([expect.stringMatching(/no\/such-scanner:1/)])
+    for (const generator of [`${rigRegistry()}/no/such-scanner:1`, '127.0.0.1:1/no/generator']) {
+      const { code, errors } = await step(space, { inputs: { sbom: `generator=${generator}` } })
+      expect(code).toBe(1)
+      expect(errors).toEqual([expect.stringMatching(/^Input sbom: `sbom`: its scanner `.*Name a copy of it with/)])
+      expect(errors[0]).toContain(generator)
+    }
   })
 })

@@ -22,45 +22,49 @@ async function withAgent<T>(keyFile: string, socket: string, use: () => Promise<
 }
 
 /**
- * Asks the agent for its keys (message 11: SSH_AGENTC_REQUEST_IDENTITIES) where the image has no ssh-add.
- * https://datatracker.ietf.org/doc/html/draft-ietf-sshm-ssh-agent
+ * Asks the agent for its keys (SSH_AGENTC_REQUEST_IDENTITIES, 11) and keeps the answer: the images have no ssh-add.
+ * https://www.ietf.org/archive/id/draft-miller-ssh-agent-14.html
  */
-const ask = (id: string): string =>
-  `RUN --mount=type=ssh,id=${id},required=true test -S "$SSH_AUTH_SOCK" && : ${fresh()} && ` +
-  String.raw`printf '\0\0\0\1\13' | timeout 5 nc -f "$SSH_AUTH_SOCK" > /${id}.answer || true` +
-  '\n'
+const LIST_KEYS = `
+import { connect } from 'node:net'
+import { writeFileSync } from 'node:fs'
+const socket = connect(process.env.SSH_AUTH_SOCK, () => socket.write(Buffer.from([0, 0, 0, 1, 11])))
+socket.once('data', (answer) => { writeFileSync(process.argv[2], answer); socket.end() })
+`
+
+const IDS = ['default', 'named', 'filed'] as const
 
 test('an agent by its variable, an agent by its socket and a key by its file reach their RUN', async () => {
-  await using space = await workspace()
+  const asks = IDS.map((id) => `RUN --mount=type=ssh,id=${id},required=true : ${fresh()}; node /list.mjs /${id}\n`)
+  await using space = await workspace({
+    'list.mjs': LIST_KEYS,
+    Dockerfile:
+      `FROM node:22-alpine AS asked\nCOPY list.mjs /\n${asks.join('')}` +
+      `FROM scratch\nCOPY --from=asked ${IDS.map((id) => `/${id}`).join(' ')} /\n`,
+  })
   const key = space.path('..', 'key')
   const socket = space.path('..', 'agent.sock')
-  await space.write({
-    Dockerfile: `FROM alpine:3.22 AS a\n${['default', 'named', 'filed']
-      .map(
-        (id) =>
-          `RUN --mount=type=ssh,id=${id},required=true test -S "$SSH_AUTH_SOCK" && echo "${id} ${fresh()}" > /${id}\n`,
-      )
-      .join('')}FROM scratch\nCOPY --from=a /default /named /filed /\n`,
-  })
+  const inputs = { ssh: `default\nnamed=${socket}\nfiled=${key}`, outputs: 'type=local,dest=out' }
   const built = await withAgent(
     key,
     socket,
-    async () =>
-      await builds(space, {
-        inputs: { ssh: `default\nnamed=${socket}\nfiled=${key}`, outputs: 'type=local,dest=out' },
-        env: { SSH_AUTH_SOCK: socket },
-      }),
+    async () => await builds(space, { inputs, env: { SSH_AUTH_SOCK: socket } }),
   )
-  for (const id of ['default', 'named', 'filed']) {
-    expect(await readFile(space.path('out', id), 'utf8')).toMatch(new RegExp(`^${id} `))
+  const [, publicKey = ''] = (await readFile(`${key}.pub`, 'utf8')).split(' ')
+  expect(publicKey).toMatch(/^AAAA/)
+  for (const id of IDS) {
+    const answer = await readFile(space.path('out', id))
+    expect(answer.includes(Buffer.from(publicKey, 'base64'))).toBe(true)
   }
-  const secret = (await readFile(key, 'utf8')).split('\n')[2] ?? ''
+  const [, secret = ''] = (await readFile(key, 'utf8')).split('\n')
   expect(secret).not.toBe('')
   expect(built.stdout + built.summary + JSON.stringify(built.outputs)).not.toContain(secret)
 })
 
 test('without an agent one error says what is missing', async () => {
-  await using space = await workspace({ Dockerfile: `FROM alpine:3.22\n${ask('default')}` })
+  await using space = await workspace({
+    Dockerfile: 'FROM alpine:3.22\nRUN --mount=type=ssh,required=true test -S "$SSH_AUTH_SOCK"\n',
+  })
   const inputs = { ssh: 'default' }
   const { code, errors } = await step(space, { inputs, env: { SSH_AUTH_SOCK: undefined } })
   expect(code).toBe(1)
