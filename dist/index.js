@@ -3164,9 +3164,19 @@ var ImageCatalog = class {
 			endLine: line
 		}]]));
 	}
-	/** Mappings for images that the Dockerfile does not name: mostly a misspelled name. */
-	unusedMappings() {
-		return [...this.#mappings.keys()].filter((name) => !this.#entries.has(name));
+	/** Mappings for another tag of an image that the Dockerfile names and nothing maps: mostly a slip. */
+	missedMappings() {
+		const unused = [...this.#mappings.keys()].filter((name) => !this.#entries.has(name));
+		return this.entries().flatMap(({ image, mapped, line }) => {
+			const near = unused.find((name) => mapped === void 0 && repositoryOf(name) === repositoryOf(image));
+			if (near === void 0) return [];
+			const [wanted, given] = [familiarName$1(image), familiarName$1(near)];
+			return [{
+				input: "external-images",
+				message: `\`external-images\` maps \`${given}\`, but line ${line ?? "?"} of the Dockerfile names \`${wanted}\`.`,
+				mend: `Write \`${wanted}=…\`, or remove the mapping.`
+			}];
+		});
 	}
 	async #lookUpImage(image, basePlatforms) {
 		const source = this.sourceOf(image);
@@ -3225,6 +3235,10 @@ var ImageCatalog = class {
 		})))[0] ?? await client.resolveDigest(source.ref, { signal });
 	}
 };
+/** A normalised reference without tag and digest. */
+function repositoryOf(image) {
+	return image.replace(/@.*$/, "").replace(/:[^/:]+$/, "");
+}
 /** A mapping as text, as the plan shows it. */
 function sourceText(source) {
 	if (source.kind === "registry") return source.ref;
@@ -19252,7 +19266,11 @@ async function planBuild(inputs, project, options) {
 		images,
 		plan,
 		matrix: inputs.mode === "plan" || fitsMatrix(plan) ? matrixOf(plan) : void 0,
-		warnings: [...lintWarnings(second, file), ...missing.warnings]
+		warnings: [
+			...lintWarnings(second, file),
+			...missing.warnings,
+			...images.missedMappings()
+		]
 	};
 }
 function throwIfAny(problems) {

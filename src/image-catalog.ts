@@ -11,6 +11,7 @@ import type { StageGraph } from './graph/stage-graph.ts'
 import type { ImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
+import { familiarName } from './images/reference.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import { RegistryError } from './images/registry-error.ts'
 import type { ResolvedImage } from './images/resolve-image.ts'
@@ -126,9 +127,21 @@ export class ImageCatalog {
     )
   }
 
-  /** Mappings for images that the Dockerfile does not name: mostly a misspelled name. */
-  unusedMappings(): readonly string[] {
-    return [...this.#mappings.keys()].filter((name) => !this.#entries.has(name))
+  /** Mappings for another tag of an image that the Dockerfile names and nothing maps: mostly a slip. */
+  missedMappings(): readonly Problem[] {
+    const unused = [...this.#mappings.keys()].filter((name) => !this.#entries.has(name))
+    return this.entries().flatMap(({ image, mapped, line }) => {
+      const near = unused.find((name) => mapped === undefined && repositoryOf(name) === repositoryOf(image))
+      if (near === undefined) return []
+      const [wanted, given] = [familiarName(image), familiarName(near)]
+      return [
+        {
+          input: 'external-images',
+          message: `\`external-images\` maps \`${given}\`, but line ${line ?? '?'} of the Dockerfile names \`${wanted}\`.`,
+          mend: `Write \`${wanted}=…\`, or remove the mapping.`,
+        },
+      ]
+    })
   }
 
   async #lookUpImage(image: string, basePlatforms: readonly string[]): Promise<Omit<CatalogEntry, 'line'>> {
@@ -172,6 +185,11 @@ export class ImageCatalog {
     )
     return digests[0] ?? (await client.resolveDigest(source.ref, { signal }))
   }
+}
+
+/** A normalised reference without tag and digest. */
+function repositoryOf(image: string): string {
+  return image.replace(/@.*$/, '').replace(/:[^/:]+$/, '')
 }
 
 /** A mapping as text, as the plan shows it. */

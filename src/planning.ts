@@ -102,7 +102,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     images,
     plan,
     matrix: inputs.mode === 'plan' || fitsMatrix(plan) ? matrixOf(plan) : undefined,
-    warnings: [...lintWarnings(second, file), ...missing.warnings],
+    warnings: [...lintWarnings(second, file), ...missing.warnings, ...images.missedMappings()],
   }
 }
 

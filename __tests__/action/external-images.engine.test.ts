@@ -108,6 +108,17 @@ describe('an external image', () => {
     }
   })
 
+  test('whose mapping names another tag than the Dockerfile is a warning', async () => {
+    await using space = await workspace({ Dockerfile: 'FROM tool:1\nCOPY --from=other /x /\n' })
+    const inputs = { 'external-images': `tool=${stamped.ref}\nother=${stamped.ref}\nunused=x`, mode: 'plan' }
+    const { warnings } = await builds(space, { inputs })
+    expect(warnings[0]).toBe(
+      'Input external-images: `external-images` maps `tool:latest`, but line 1 of the Dockerfile names `tool:1`. Write `tool:1=…`, or remove the mapping.',
+    )
+    // The other one: Docker Hub has no such image, or cannot be reached.
+    expect(warnings).toHaveLength(2)
+  })
+
   test('that is nowhere is one error at the line that names it', async () => {
     await using space = await workspace({ Dockerfile: 'FROM tool:1\nCOPY own /\n', own: 'own' })
     const inputs = { 'external-images': `tool:1=${registry.host}/nothing:1` }

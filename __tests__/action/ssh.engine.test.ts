@@ -29,7 +29,13 @@ const LIST_KEYS = `
 import { connect } from 'node:net'
 import { writeFileSync } from 'node:fs'
 const socket = connect(process.env.SSH_AUTH_SOCK, () => socket.write(Buffer.from([0, 0, 0, 1, 11])))
-socket.once('data', (answer) => { writeFileSync(process.argv[2], answer); socket.end() })
+let answer = Buffer.alloc(0)
+socket.on('data', (chunk) => {
+  answer = Buffer.concat([answer, chunk])
+  if (answer.length < 4 || answer.length < 4 + answer.readUInt32BE()) return
+  writeFileSync(process.argv[2], answer)
+  socket.end()
+})
 `
 
 const IDS = ['default', 'named', 'filed'] as const
