@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { SecretInput } from '../src/inputs.ts'
+import type { SecretSource } from '../src/build/build-request.ts'
 import { githubRunner } from '../src/runner.ts'
 import { hideSecrets } from '../src/secrets.ts'
 import { workspace } from './support/engine.ts'
@@ -10,7 +10,7 @@ interface Hidden {
 }
 
 async function hide(
-  secrets: readonly SecretInput[],
+  secrets: readonly SecretSource[],
   options: { readonly env?: NodeJS.ProcessEnv; readonly directory?: string; readonly token?: string } = {},
 ): Promise<Hidden> {
   const masked: string[] = []

@@ -7368,7 +7368,6 @@ function cut(text, separator) {
 }
 
 // src/input-readers.ts
-/** How each kind of input is read from its text: problems are added to the list that the caller gives. */
 function listOf(name, value, options, problems) {
 	return recordsOf(name, value, options, problems).flat();
 }

@@ -4,6 +4,7 @@
  * https://github.com/docker/actions-toolkit/blob/v0.62.1/src/util.ts#L31-L66
  */
 import { parse } from 'csv-parse/sync'
+import type { Pair } from './build/build-request.ts'
 import type { Problem } from './errors.ts'
 
 export interface ListOptions {
@@ -26,11 +27,6 @@ export function readRecords(text: string, options: ListOptions): readonly (reado
     .map((record) => (options.commas ? record.flatMap((item) => item.split(',')) : [record.join(',')]))
     .map((record) => record.map((item) => item.trim()).filter((item) => item !== ''))
     .filter((record) => record.length > 0)
-}
-
-export interface Pair {
-  readonly key: string
-  readonly value: string
 }
 
 /** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */

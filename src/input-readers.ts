@@ -1,9 +1,10 @@
 /** How each kind of input is read from its text: problems are added to the list that the caller gives. */
+import type { SecretSource } from './build/build-request.ts'
 import { nearest, type Problem } from './errors.ts'
 import { parseImageSource } from './images/image-source.ts'
 import { normalizeReference } from './images/reference.ts'
 import { readPairs, readRecords, shown, type ListOptions } from './input-lists.ts'
-import type { ExternalImageInput, InputName, Inputs, SecretInput, TagInput } from './inputs.ts'
+import type { ExternalImageInput, InputName, Inputs, TagInput } from './inputs.ts'
 
 export function listOf(name: InputName, value: string, options: ListOptions, problems: Problem[]): readonly string[] {
   return recordsOf(name, value, options, problems).flat()
@@ -181,9 +182,9 @@ export function readSecrets(options: {
   readonly files: readonly string[]
   readonly problems: Problem[]
   readonly env: NodeJS.ProcessEnv
-}): readonly SecretInput[] {
+}): readonly SecretSource[] {
   const { problems, env } = options
-  const secrets: SecretInput[] = []
+  const secrets: SecretSource[] = []
   for (const line of options.values) {
     const at = line.indexOf('=')
     // A malformed line may be a bare secret: it is never shown.

@@ -3,9 +3,10 @@
  * at once. What needs the Dockerfile (does the target exist?) is checked by the plan, not here.
  */
 import { resolve } from 'node:path'
+import type { Pair, SecretSource } from './build/build-request.ts'
 import { UserError, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
-import { readPairs, shown, type Pair } from './input-lists.ts'
+import { readPairs, shown } from './input-lists.ts'
 import {
   listOf,
   readBoolean,
@@ -45,12 +46,6 @@ export interface ExternalImageInput {
   readonly source: ImageSource
 }
 
-/** A secret for `RUN --mount=type=secret`; its value never leaves this object but through the environment or a file. */
-export type SecretInput =
-  | { readonly kind: 'value'; readonly id: string; readonly value: string }
-  | { readonly kind: 'env'; readonly id: string; readonly env: string }
-  | { readonly kind: 'file'; readonly id: string; readonly path: string }
-
 export interface Inputs {
   readonly mode: Mode
   /** As given, relative to the workspace. */
@@ -63,7 +58,7 @@ export interface Inputs {
   readonly externalImages: readonly ExternalImageInput[]
   readonly buildContexts: readonly Pair[]
   readonly buildArgs: Readonly<Record<string, string>>
-  readonly secrets: readonly SecretInput[]
+  readonly secrets: readonly SecretSource[]
   readonly ssh: readonly string[]
   readonly platforms: readonly string[]
   readonly labels: readonly Pair[]

@@ -1,7 +1,7 @@
 /** What must never be shown: the values of secrets, wherever they come from, taken out of every text. */
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { SecretInput } from './inputs.ts'
+import type { SecretSource } from './build/build-request.ts'
 import type { Runner } from './runner.ts'
 
 /** Larger files are refused by BuildKit (500 KiB), so they are no secrets. */
@@ -12,7 +12,7 @@ const MASK = '***'
 
 /** Collects the secrets' values, hides them from the runner's log, and returns what takes them out of a text. */
 export async function hideSecrets(
-  secrets: readonly SecretInput[],
+  secrets: readonly SecretSource[],
   options: {
     readonly env: NodeJS.ProcessEnv
     readonly workspace: string
@@ -28,7 +28,7 @@ export async function hideSecrets(
 }
 
 async function valueOf(
-  secret: SecretInput,
+  secret: SecretSource,
   { env, workspace }: { readonly env: NodeJS.ProcessEnv; readonly workspace: string },
 ): Promise<string | undefined> {
   switch (secret.kind) {

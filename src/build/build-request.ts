@@ -58,6 +58,7 @@ export interface Pair {
   readonly value: string
 }
 
+/** A secret for `RUN --mount=type=secret`; its value never leaves this object but through the environment or a file. */
 export type SecretSource =
   | { readonly kind: 'value'; readonly id: string; readonly value: string }
   | { readonly kind: 'env'; readonly id: string; readonly env: string }
