@@ -48,7 +48,9 @@ export interface BuildTarget {
   readonly tags: readonly string[]
   /** Lines as the user wrote them, `{target}` replaced. */
   readonly outputs: readonly string[]
-  /** Added to the request's: the layer registry has one reference per target. */
+  /** Absolute path of another Dockerfile than the request's. */
+  readonly dockerfile?: string
+  /** Added to the request's: the layer registry has references for each target. */
   readonly cacheFrom?: readonly string[]
   readonly cacheTo?: readonly string[]
 }

@@ -27,6 +27,8 @@ export interface BuildOptions {
   readonly log: ProgressLog
   readonly tempRoot: string
   readonly signal?: AbortSignal | undefined
+  /** Whether the layer registry could not give what it had promised: the build may have failed for that alone. */
+  readonly cacheBroken?: (() => boolean) | undefined
 }
 
 interface Ran {
@@ -50,18 +52,38 @@ export type BuildOutcome =
 
 const TICK_MS = 5_000
 
-/** Builds all targets of the request in one run (in a second one without the measured copies, if only those failed). */
+/**
+ * Builds all targets of the request in one run. In a second one without what failed, if only that did: cached content
+ * that was missing after all, or the measured copies, where the builder does not reach the layer registry.
+ */
 export async function build(docker: Docker, request: BuildRequest, options: BuildOptions): Promise<BuildOutcome> {
   const first = await runOnce(docker, request, options)
+  if (first.outcome.kind !== 'failed') return first.outcome
   const host = request.measure?.host
-  if (first.outcome.kind !== 'failed' || host === undefined || !onlyPushesFailed(first, host)) return first.outcome
-  const { outcome } = await runOnce(docker, { ...request, measure: undefined }, options)
-  const warning: Problem = {
-    message:
-      'The builder could not reach the registry of this step on loopback: sizes come from elsewhere or are unknown.',
-    mend: 'Let stage-build choose the builder, or create yours with `driver-opts: network=host`.',
+  if (host !== undefined && onlyPushesFailed(first, host)) {
+    const { outcome } = await runOnce(docker, withoutCache({ ...request, measure: undefined }), options)
+    return { ...outcome, warnings: [UNREACHABLE, ...outcome.warnings] }
   }
-  return { ...outcome, warnings: [warning, ...outcome.warnings] }
+  if (options.cacheBroken?.() !== true || !request.targets.some((target) => target.cacheFrom !== undefined)) {
+    return first.outcome
+  }
+  const targets = request.targets.map((target) => ({ ...target, cacheFrom: [] }))
+  const { outcome } = await runOnce(docker, { ...request, targets }, options)
+  return { ...outcome, warnings: [CACHE_MISSING, ...outcome.warnings] }
+}
+
+const UNREACHABLE: Problem = {
+  message:
+    'The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.',
+  mend: 'Let stage-build choose the builder, or create yours with `driver-opts: network=host`.',
+}
+
+const CACHE_MISSING: Problem = {
+  message: 'Cached layers could not be had when the build needed them: it was run again without them.',
+}
+
+function withoutCache(request: BuildRequest): BuildRequest {
+  return { ...request, targets: request.targets.map((target) => ({ ...target, cacheFrom: [], cacheTo: [] })) }
 }
 
 interface OneRun {

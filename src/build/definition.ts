@@ -69,6 +69,7 @@ export function planBake(request: BuildRequest, privateDir: string): BakePlan {
     const cacheTo = [...(request.cacheTo ?? []), ...(target.cacheTo ?? [])]
     const entry: BakeTarget = {
       ...common,
+      ...(target.dockerfile === undefined ? {} : { dockerfile: target.dockerfile }),
       ...(target.stage === undefined ? {} : { target: target.stage }),
       output: outputs[index]?.lines ?? [],
       ...list('cache-from', cacheFrom),

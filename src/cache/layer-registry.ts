@@ -1,7 +1,8 @@
 /**
- * The layer registry: an OCI distribution registry on loopback, alive for one step. This is its receiving half: BuildKit
- * pushes a copy of every image here. Blobs that a base image's own registry keeps are said to be here, so they are
- * never pushed; what is pushed goes to a sink (which measures it) and is not kept, but for small JSON documents.
+ * The layer registry: an OCI distribution registry on loopback, alive for one step. BuildKit reads its layer cache from
+ * it and pushes its new cache and a copy of every image to it. What is pushed goes to sinks (one measures it, one keeps
+ * it for the cache); small JSON documents are kept in memory. Other blobs come from sources: what this run received,
+ * what earlier runs saved, and what a base image's own registry keeps. Nobody pushes what a source promises.
  *
  * It listens on 127.0.0.1 only, on a random port, and knows only repositories below a secret name. Nothing is listed.
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
@@ -14,14 +15,17 @@ import { BlobUploads, type BlobSink } from './blob-uploads.ts'
 import { DocumentStore, MAX_DOCUMENT_BYTES, type StoredManifest } from './document-store.ts'
 import { LayoutFolder } from './layout-folder.ts'
 import { isDigest, readRoute, type RegistryRoute } from './registry-route.ts'
+import type { BlobSource } from './blob-source.ts'
 import type { ByteRange } from './byte-range.ts'
-import { answer, answerError, readBounded, sendBlob } from './registry-answer.ts'
+import { answer, answerBlobHead, answerError, readBounded, sendBlob } from './registry-answer.ts'
 import { UploadEndpoint } from './upload-endpoint.ts'
 import { documentSink } from './document-sink.ts'
 
 export interface LayerRegistryOptions {
-  /** Opens a sink for a blob that is pushed. */
-  readonly openSink: () => BlobSink
+  /** Opens the sinks for a blob that is pushed. */
+  readonly openSinks: () => readonly BlobSink[]
+  /** Where blobs are found, in this order. */
+  readonly sources: readonly BlobSource[]
   /** One line per request, without the secret. */
   readonly debug?: ((line: string) => void) | undefined
 }
@@ -39,8 +43,10 @@ export class LayerRegistry {
   readonly #documents = new DocumentStore()
   readonly #uploads: BlobUploads
   readonly #uploadEndpoint: UploadEndpoint
-  /** Blobs that are said to be here: a base image's, and those received. Digest → bytes. */
-  readonly #known = new Map<string, number>()
+  readonly #sources: readonly BlobSource[]
+  /** Digest → bytes of what was received: measured, and perhaps not kept. */
+  readonly #received = new Map<string, number>()
+  readonly #refused = new Set<string>()
   readonly #layouts = new Map<string, LayoutFolder>()
 
   private constructor(server: Server, secret: string, options: LayerRegistryOptions) {
@@ -50,14 +56,15 @@ export class LayerRegistry {
     this.#server = server
     this.#secret = secret
     this.#debug = options.debug ?? (() => undefined)
+    this.#sources = options.sources
     this.#uploads = new BlobUploads(
-      () => [documentSink(this.#documents), options.openSink()],
+      () => [documentSink(this.#documents), ...options.openSinks()],
       (error) => {
         this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`)
       },
     )
     this.#uploadEndpoint = new UploadEndpoint(this.#uploads, (digest, size) => {
-      this.#known.set(digest, size)
+      this.#received.set(digest, size)
     })
     server.on('request', (request, response) => {
       void this.#serve(request, response)
@@ -83,9 +90,20 @@ export class LayerRegistry {
     return `${this.#secret}/${name}`
   }
 
-  /** Blobs that another registry keeps: asked for with HEAD, they are here, so nobody pushes them. */
-  addKnownBlobs(blobs: Iterable<{ readonly digest: string; readonly size: number }>): void {
-    for (const { digest, size } of blobs) if (isDigest(digest)) this.#known.set(digest, size)
+  /** Puts a manifest under a tag, with its config, to be read by BuildKit. */
+  offer(
+    name: string,
+    tag: string,
+    { manifest, config, mediaType }: { readonly manifest: Buffer; readonly config: Buffer; readonly mediaType: string },
+  ): void {
+    const repository = this.repository(name)
+    this.#documents.putManifest({ repository, reference: tag, mediaType, bytes: manifest })
+    this.#documents.putBlob(digestOf(config), config)
+  }
+
+  /** Blobs that somebody asked for and that could not be given: a build that needs one fails. */
+  get refused(): ReadonlySet<string> {
+    return this.#refused
   }
 
   /** Serves an OCI layout as a repository; only by digest. */
@@ -160,15 +178,30 @@ export class LayerRegistry {
       return
     }
     const bytes = this.#documents.blob(digest)
-    const size = bytes?.length ?? this.#known.get(digest)
-    // Known, but not kept: a base image's blob is at its registry, a measured one is gone. So only HEAD finds it.
-    if (size === undefined || (bytes === undefined && request.method !== 'HEAD')) {
-      answerError(response, 404, 'BLOB_UNKNOWN')
+    if (bytes !== undefined) {
+      const open = ({ start, end }: ByteRange = { start: 0, end: bytes.length - 1 }): Readable =>
+        Readable.from([bytes.subarray(start, end + 1)])
+      await sendBlob({ digest, size: bytes.length, open }, request, response)
+    } else if (request.method === 'HEAD') await this.#headBlob(digest, response)
+    else await this.#sendFromSource(digest, request, response)
+  }
+
+  async #headBlob(digest: string, response: ServerResponse): Promise<void> {
+    let size = this.#received.get(digest)
+    for (const source of this.#sources) size ??= await source.promised(digest)
+    if (size === undefined) answerError(response, 404, 'BLOB_UNKNOWN')
+    else answerBlobHead(response, { digest, size })
+  }
+
+  async #sendFromSource(digest: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const source of this.#sources) {
+      const blob = await source.open(digest)
+      if (blob === undefined) continue
+      await sendBlob({ digest, ...blob }, request, response)
       return
     }
-    const open = ({ start, end }: ByteRange = { start: 0, end: size - 1 }): Readable =>
-      Readable.from([bytes?.subarray(start, end + 1)])
-    await sendBlob({ digest, size, open }, request, response)
+    this.#refused.add(digest)
+    answerError(response, 404, 'BLOB_UNKNOWN')
   }
 
   async #getManifest(

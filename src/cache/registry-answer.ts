@@ -1,8 +1,8 @@
 /** Answers of the distribution API, and request bodies read with a bound. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { readRange, type ByteRange } from './byte-range.ts'
+import type { OpenedBlob } from './blob-source.ts'
+import { readRange } from './byte-range.ts'
 
 /** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes */
 export type ErrorCode =
@@ -36,25 +36,26 @@ export function answerError(response: ServerResponse, status: number, code: Erro
   answer(response, status, { 'content-type': 'application/json' }, body)
 }
 
-/** A blob that can be sent. */
-export interface SendableBlob {
+interface BlobHead {
   readonly digest: string
   /** Bytes. */
   readonly size: number
-  /** Its bytes, or a part of them; not called for an empty blob. */
-  readonly open: (range: ByteRange | undefined) => Readable
+}
+
+/** Answers HEAD for a blob. */
+export function answerBlobHead(response: ServerResponse, { digest, size }: BlobHead): void {
+  answer(response, 200, { ...blobHeaders(digest), 'content-length': size })
 }
 
 /** Answers GET (also of a range) and HEAD for a blob. */
-export async function sendBlob(blob: SendableBlob, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function sendBlob(
+  blob: BlobHead & OpenedBlob,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { digest, size } = blob
-  const headers = {
-    'docker-content-digest': digest,
-    'content-type': 'application/octet-stream',
-    'accept-ranges': 'bytes',
-  }
   if (request.method === 'HEAD') {
-    answer(response, 200, { ...headers, 'content-length': size })
+    answerBlobHead(response, blob)
     return
   }
   const asked = readRange(request.headers.range, size)
@@ -63,14 +64,24 @@ export async function sendBlob(blob: SendableBlob, request: IncomingMessage, res
     return
   }
   const range = asked.kind === 'part' ? asked.range : undefined
+  // Opened before the headers are sent: where that fails, the client is told so and can try again.
+  const body = size === 0 ? undefined : await blob.open(range)
   response.writeHead(range === undefined ? 200 : 206, {
     ...VERSION,
-    ...headers,
+    ...blobHeaders(digest),
     ...(range === undefined ? {} : { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
     'content-length': range === undefined ? size : range.end - range.start + 1,
   })
-  if (size === 0) response.end()
-  else await pipeline(blob.open(range), response)
+  if (body === undefined) response.end()
+  else await pipeline(body, response)
+}
+
+function blobHeaders(digest: string): OutgoingHttpHeaders {
+  return {
+    'docker-content-digest': digest,
+    'content-type': 'application/octet-stream',
+    'accept-ranges': 'bytes',
+  }
 }
 
 /** A request's body, or undefined where it is longer than `limit` bytes; the rest is not kept. */

@@ -1,0 +1,90 @@
+/**
+ * The blobs that BuildKit pushed in this run, kept as files until they are saved. A blob that cannot be written (a full
+ * disk) is not kept, and none after it; the build does not notice.
+ */
+import { createReadStream } from 'node:fs'
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BlobSink } from './blob-uploads.ts'
+import type { BlobSource, OpenedBlob } from './blob-source.ts'
+
+export interface SpoolOptions {
+  /** A directory of its own; made when the first blob comes. */
+  readonly folder: string
+  /** Called for each blob that is complete. */
+  readonly onBlob: (digest: string, size: number) => void
+}
+
+export class Spool implements BlobSource {
+  readonly #options: SpoolOptions
+  readonly #sizes = new Map<string, number>()
+  #parts = 0
+  #fault: unknown
+
+  constructor(options: SpoolOptions) {
+    this.#options = options
+  }
+
+  /** Why blobs are no longer kept; undefined while they are. */
+  get fault(): unknown {
+    return this.#fault
+  }
+
+  /** Digest → bytes of every blob that is kept. */
+  get blobs(): ReadonlyMap<string, number> {
+    return this.#sizes
+  }
+
+  pathOf(digest: string): string {
+    return join(this.#options.folder, digest.replace(':', '-'))
+  }
+
+  promised(digest: string): Promise<number | undefined> {
+    return Promise.resolve(this.#sizes.get(digest))
+  }
+
+  open(digest: string): Promise<OpenedBlob | undefined> {
+    const size = this.#sizes.get(digest)
+    if (size === undefined) return Promise.resolve(undefined)
+    return Promise.resolve({ size, open: (range) => createReadStream(this.pathOf(digest), range ?? {}) })
+  }
+
+  openSink(): BlobSink {
+    const part = join(this.#options.folder, `part-${this.#parts++}`)
+    let file: Promise<FileHandle> | undefined
+    const guarded = async (step: () => Promise<void>): Promise<void> => {
+      try {
+        await step()
+      } catch (error) {
+        this.#fault ??= error
+        throw error
+      }
+    }
+    return {
+      write: async (chunk) => {
+        if (this.#fault !== undefined) throw new Error('the disk took no more blobs')
+        await guarded(async () => {
+          const handle = await (file ??= this.#create(part))
+          for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
+        })
+      },
+      finish: async (digest, size) => {
+        await guarded(async () => {
+          await (await (file ??= this.#create(part))).close()
+          await rename(part, this.pathOf(digest))
+        })
+        this.#sizes.set(digest, size)
+        this.#options.onBlob(digest, size)
+      },
+      abort: () => {
+        void file?.then((handle) => handle.close()).catch(() => undefined)
+        void rm(part, { force: true }).catch(() => undefined)
+      },
+    }
+  }
+
+  async #create(part: string): Promise<FileHandle> {
+    await mkdir(this.#options.folder, { recursive: true })
+    return await open(part, 'wx')
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Blobs of base images, which their own registries keep: promised, so that nobody pushes (and nothing stores) them, and
+ * streamed from there when BuildKit asks for one. Only images that were looked up in this run are known.
+ */
+import type { Readable } from 'node:stream'
+import type { BlobSource, OpenedBlob } from './blob-source.ts'
+import type { ByteRange } from './byte-range.ts'
+import { isDigest } from './registry-route.ts'
+
+export interface UpstreamImage {
+  readonly layers: readonly { readonly digest: string; readonly size: number }[]
+  /** Opens a layer in the image's registry; a whole one is checked against its digest as it passes. */
+  readonly open: (digest: string, range: ByteRange | undefined) => Promise<Readable>
+}
+
+interface Kept {
+  readonly size: number
+  readonly image: UpstreamImage
+}
+
+export class Upstream implements BlobSource {
+  readonly #blobs = new Map<string, Kept>()
+  readonly #failed = new Set<string>()
+  #bytes = 0
+
+  add(image: UpstreamImage): void {
+    for (const { digest, size } of image.layers) {
+      if (isDigest(digest) && !this.#blobs.has(digest)) this.#blobs.set(digest, { size, image })
+    }
+  }
+
+  has(digest: string): boolean {
+    return this.#blobs.has(digest)
+  }
+
+  /** Bytes that were asked of base images' registries. */
+  get bytesProxied(): number {
+    return this.#bytes
+  }
+
+  /** Digests that a registry could not give when BuildKit asked for them. */
+  get failed(): ReadonlySet<string> {
+    return this.#failed
+  }
+
+  promised(digest: string): Promise<number | undefined> {
+    return Promise.resolve(this.#blobs.get(digest)?.size)
+  }
+
+  open(digest: string): Promise<OpenedBlob | undefined> {
+    const kept = this.#blobs.get(digest)
+    if (kept === undefined) return Promise.resolve(undefined)
+    return Promise.resolve({ size: kept.size, open: (range) => this.#stream(digest, kept, range) })
+  }
+
+  async #stream(digest: string, { size, image }: Kept, range: ByteRange | undefined): Promise<Readable> {
+    try {
+      const stream = await image.open(digest, range)
+      stream.once('error', () => this.#failed.add(digest))
+      this.#bytes += range === undefined ? size : range.end - range.start + 1
+      return stream
+    } catch (error) {
+      this.#failed.add(digest)
+      throw error
+    }
+  }
+}
