@@ -3,6 +3,8 @@
  * signal ends the child with SIGINT first, as a terminal would, so that buildx can cancel its solve, then SIGKILL.
  */
 import { spawn } from 'node:child_process'
+import { Socket } from 'node:net'
+import { createInterface } from 'node:readline'
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv | undefined
@@ -84,4 +86,72 @@ export async function runProcess(
     // A child that exits before it read its input closes the pipe; its exit code tells more than EPIPE would.
     child.stdin?.on('error', () => undefined).end(options.input)
   })
+}
+
+export interface ChildOptions {
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  /** What the program sent with `process.send`, as JSON allows it. */
+  readonly onMessage: (message: unknown) => void
+  /** Lines of both streams. */
+  readonly onLine: (line: string) => void
+  /** Called once, when the program has ended or could not be started; `how` completes "the program …". */
+  readonly onEnd: (how: string) => void
+}
+
+export interface RunningChild {
+  readonly pid: number | undefined
+  readonly send: (message: object) => void
+  /** Ends the program and all that it started, at once. */
+  readonly kill: () => void
+}
+
+/**
+ * Starts a Node.js program that talks with `process.send`. It leads a process group of its own, so that `kill` reaches
+ * its children, and it does not keep this process alive: who waits for an answer needs a timer, and the program should
+ * end itself on `disconnect`.
+ */
+export function startChild(script: string, nodeFlags: readonly string[], options: ChildOptions): RunningChild {
+  const child = spawn(process.execPath, [...nodeFlags, script], {
+    env: options.env,
+    cwd: options.cwd,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
+  })
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue
+    const lines = createInterface({ input: stream, crlfDelay: Infinity })
+    lines.on('line', options.onLine)
+    if (stream instanceof Socket) stream.unref()
+  }
+  child.unref()
+  child.channel?.unref()
+  let ended = false
+  const end = (how: string): void => {
+    if (!ended) options.onEnd(how)
+    ended = true
+  }
+  child.on('message', options.onMessage)
+  child.on('error', (error) => {
+    // Also a message that could not be sent; then the program is gone, and `exit` follows.
+    if (child.pid === undefined) end(`could not be started: ${error.message}`)
+  })
+  child.on('exit', (code, signal) => {
+    end(signal === null ? `ended with exit code ${String(code)}` : `was ended by ${signal}`)
+  })
+  return {
+    pid: child.pid,
+    send: (message) => {
+      // The callback takes the error of a channel that has just closed; `exit` tells of it.
+      child.send(message, () => undefined)
+    },
+    kill: () => {
+      if (child.pid === undefined || ended) return
+      try {
+        process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // It has ended by itself.
+      }
+    },
+  }
 }
