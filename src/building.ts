@@ -2,41 +2,35 @@
  * From the plan to built images: the builder, the layer registry beside it, one bake run, and what came of each target.
  */
 import { join } from 'node:path'
-import { homedir, tmpdir } from 'node:os'
-import { build, type BuildOutcome } from './build/build.ts'
+import { tmpdir } from 'node:os'
+import { build, type BuildOptions, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { dockerFacts, listBuilders, localImageId, type Docker } from './build/buildx.ts'
 import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
 import { outputTypes } from './build/output-lines.ts'
 import { progressLog } from './build/progress-log.ts'
 import type { BuilderFacts, DockerFacts } from './build/docker-facts.ts'
-import type { Step } from './build/progress.ts'
 import { sourcePolicy } from './build/source-policy.ts'
 import { layoutOf } from './build/stage-layout.ts'
 import { buildRequest, ociMappings } from './build-request.ts'
+import { builtFrom, type Built } from './built.ts'
+import type { ImageNotes } from './cache/image-notes.ts'
 import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
+import type { LayerCaching } from './layer-caching.ts'
 import { DiskUsage } from './left-behind.ts'
-import { Measuring, type Measured } from './measuring.ts'
-import type { TargetSizes } from './measure/sizes.ts'
-import type { BuiltImage } from './outputs.ts'
+import { Loopback } from './loopback.ts'
+import { LayerCounter } from './measure/layer-counter.ts'
+import { Measuring } from './measuring.ts'
+import { userCache } from './open-layer-caching.ts'
 import type { Planned } from './planning.ts'
 import { STATE } from './post.ts'
 import type { Project } from './project.ts'
+import type { CacheFacts } from './report/cache-facts.ts'
+import { rescue } from './rescuing.ts'
 import type { Surroundings } from './run.ts'
 import { hideSecrets } from './secrets.ts'
-
-export interface Built {
-  /** In the order of the targets; empty when the build failed. */
-  readonly images: readonly BuiltImage[]
-  readonly metadata: Readonly<Record<string, unknown>>
-  readonly steps: readonly Step[]
-  readonly measured: Measured
-  /** What stopped the build; empty when it did not fail. */
-  readonly problems: readonly Problem[]
-  readonly warnings: readonly Problem[]
-}
 
 /** Docker on this machine, and what it is. */
 export interface Engine {
@@ -57,6 +51,8 @@ export async function openEngine(project: Project, env: NodeJS.ProcessEnv): Prom
 
 interface BuildingOptions {
   readonly engine: Engine
+  /** Undefined where there is no layer cache in this run. */
+  readonly caching: LayerCaching | undefined
   readonly inputs: Inputs
   readonly project: Project
   readonly planned: Planned
@@ -81,19 +77,31 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   const tempRoot = env['RUNNER_TEMP'] ?? tmpdir()
   const builder = await readyBuilder(options, tempRoot)
 
+  const debug = (line: string): void => {
+    runner.debug(line)
+  }
+  const caching = builder.loopback ? options.caching : undefined
+  await using loopback = builder.loopback
+    ? await Loopback.start({ planned, client, cache: caching?.cache, debug, signal })
+    : undefined
+  const notes = await caching?.cache.notes()
   await using measuring = await Measuring.start({
-    planned,
-    client,
+    ...{ planned, client, debug, signal },
     workspace: project.workspace,
-    loopback: builder.loopback,
+    registry: loopback?.registry,
+    counter: loopback?.counter ?? new LayerCounter(),
     memory: join(inputs.cacheDir ?? userCache(env), 'base-layers.json'),
-    debug: (line) => {
-      runner.debug(line)
-    },
-    signal,
+    known: notes?.unpacked ?? new Map(),
   })
   const { local, warnings, unpinned } = await localImages(docker, planned, builder)
-  const request = buildRequest({ inputs, project, planned, measure: measuring.destination() })
+  const plain = withOci(
+    buildRequest({ inputs, project, planned, measure: measuring.destination() }),
+    options,
+    measuring,
+  )
+  const request =
+    caching === undefined || loopback === undefined ? plain : await caching.withReferences(plain, loopback)
+  if (fetchesImages(inputs)) void caching?.cache.prefetch([...(notes?.layers.values() ?? [])].flat())
   const usage = new DiskUsage(docker, { builder: builder.name, planned })
   const log = progressLog({
     write: (line) => {
@@ -101,7 +109,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     },
     now: surroundings.now,
   })
-  const outcome = await build(docker, withOci(request, options, measuring), {
+  const buildOptions: BuildOptions = {
     builder: builder.name,
     policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
     stages: layoutOf(planned.dockerfile),
@@ -118,12 +126,24 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     },
     tempRoot,
     signal,
-  })
+    cacheBroken: () => caching?.isBroken() === true,
+  }
+  const outcome = await build(docker, request, buildOptions)
   const measured = await measuring.finish(outcome, usage)
+  const cache = await saveCache({
+    ...options,
+    caching,
+    docker,
+    request,
+    buildOptions,
+    outcome,
+    notes: measuring.notes(measured),
+  })
   return builtFrom(outcome, {
     inputs,
     planned,
     measured,
+    cache: cache?.facts,
     // An image that cannot be had fails the build, and that tells it better.
     warnings: [
       ...builder.warnings,
@@ -131,8 +151,46 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       ...(outcome.kind === 'built' ? unpinned : []),
       ...outcome.warnings,
       ...measured.warnings,
+      ...(cache?.warnings ?? []),
     ],
   })
+}
+
+interface SavingOptions extends BuildingOptions {
+  readonly docker: Docker
+  readonly request: BuildRequest
+  readonly buildOptions: BuildOptions
+  readonly outcome: BuildOutcome
+  readonly notes: ImageNotes
+}
+
+/** Saves what the build gave to the layer cache, also a failed one. */
+async function saveCache({
+  caching,
+  outcome,
+  notes,
+  planned,
+  surroundings,
+  ...rest
+}: SavingOptions): Promise<{ readonly facts: CacheFacts; readonly warnings: readonly Problem[] } | undefined> {
+  if (caching === undefined) return undefined
+  const log = (line: string): void => {
+    surroundings.runner.log(line)
+  }
+  if (outcome.kind === 'built')
+    await caching.finish(
+      planned.targets.map(({ name }) => name),
+      notes,
+    )
+  else if (outcome.kind === 'failed' && caching.writes) {
+    await caching.finish(await rescue({ ...rest, outcome, caching, planned, log }), notes)
+  }
+  return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
+}
+
+/** Outputs that need every layer of the images on this machine. */
+function fetchesImages({ load, outputs }: Inputs): boolean {
+  return load || outputTypes(outputs).some((type) => ['docker', 'oci', 'tar', 'local'].includes(type))
 }
 
 async function readyBuilder(
@@ -196,76 +254,6 @@ function withOci(request: BuildRequest, { planned, project }: BuildingOptions, m
   const { contexts, clashing } = ociMappings(planned)
   measuring.serveLayouts(clashing, project.dockerfileName)
   return { ...request, ociContexts: contexts }
-}
-
-function builtFrom(
-  outcome: BuildOutcome,
-  context: {
-    readonly inputs: Inputs
-    readonly planned: Planned
-    readonly measured: Measured
-    readonly warnings: readonly Problem[]
-  },
-): Built {
-  const { inputs, planned, measured, warnings } = context
-  const base = { steps: outcome.steps, measured, warnings }
-  if (outcome.kind !== 'built') {
-    return { ...base, images: [], metadata: {}, problems: scannerProblems(outcome, inputs) ?? outcome.problems }
-  }
-  // Without an image output of the user's the metadata tells the digest of the measured copy, which nobody can pull.
-  const types = outputTypes(inputs.outputs)
-  const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
-  const results = new Map(outcome.metadata.results.map((result) => [result.target, result]))
-  return {
-    ...base,
-    problems: [],
-    metadata: outcome.metadata.output,
-    images: planned.targets.map(({ name }) => ({
-      target: name,
-      tags: planned.tagsOf.get(name) ?? [],
-      digest: published ? results.get(name)?.digest : undefined,
-      imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
-      sizes: measured.sizes.get(name),
-    })),
-  }
-}
-
-/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/attestations/parse.go */
-const SCANNER = 'docker/buildkit-syft-scanner'
-
-/**
- * BuildKit runs a scanner for `sbom`, from an image that neither the Dockerfile nor the user names, and
- * `external-images` does not reach: a problem with it is told as one of that input.
- * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
- */
-function scannerProblems(
-  outcome: BuildOutcome & { kind: 'failed' | 'cancelled' },
-  inputs: Inputs,
-): readonly Problem[] | undefined {
-  if (outcome.kind === 'cancelled' || (inputs.sbom === undefined && inputs.attests.length === 0)) return undefined
-  const [failed, ...others] = outcome.steps.filter((step) => step.status === 'failed')
-  const [problem] = outcome.problems
-  const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? '') ?? []
-  const generator = /generator=([^,]+)/.exec([inputs.sbom, ...inputs.attests].join(','))?.[1] ?? SCANNER
-  if (problem === undefined || others.length > 0 || image?.includes(generator) !== true) return undefined
-  return [
-    {
-      input: 'sbom',
-      message: `\`sbom\`: its scanner \`${image}\` cannot be had: ${problem.message}`,
-      mend: 'Name a copy of it with `sbom: generator=IMAGE`, or set `sbom: false`.',
-    },
-  ]
-}
-
-/** Buildx tells no image id where an attestation makes an index of a single image. */
-function onlyConfig(sizes: TargetSizes | undefined): string | undefined {
-  const [only, ...others] = sizes?.platforms ?? []
-  return others.length === 0 ? only?.configDigest : undefined
-}
-
-/** Where what is remembered between runs lies, unless `cache-dir` says so: gone with a hosted runner, kept by others. */
-function userCache(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stage-build')
 }
 
 /** The action's own inputs and state hold secrets that docker and its plugins have no business with. */

@@ -63,6 +63,25 @@ export function readOneOf<T extends string>(options: {
   return fallback
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40,
+} // prettier-ignore
+
+/** A number of bytes with or without a unit: `5GB`, `512 MiB`. */
+export function readBytes(name: InputName, value: string, problems: Problem[]): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? []
+  const factor = BYTE_UNITS[unit.toUpperCase()]
+  if (number !== '' && factor !== undefined) return Math.round(Number(number) * factor)
+  if (value !== '') {
+    problems.push({
+      input: name,
+      message: `\`${name}\`: \`${shown(value)}\` is no number of bytes.`,
+      mend: 'Write it as `5GB`, `500MB` or `2GiB`.',
+    })
+  }
+  return 0
+}
+
 export function readTargets(
   targets: readonly string[],
   target: string | undefined,

@@ -7,10 +7,6 @@ import { shown } from './input-lists.ts'
 /** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
 const NOT_IN_EFFECT: Readonly<Partial<Record<InputName, readonly string[]>>> = {
   'skip-unchanged': ['', 'auto', 'false'],
-  cache: ['', 'auto', 'off'],
-  'cache-backend': ['', 'auto'],
-  'cache-scope': [''],
-  'cache-max-size': ['', '1GB', '2GB', '5GB'],
   'size-budgets': [''],
   baseline: [''],
   comment: ['', 'size-changed', 'never'],
@@ -67,6 +63,9 @@ export function checkCombinations(
     .map(([name]) => `\`${name}\``)
   if (idle.length > 0) {
     warnings.push({ message: `Not in effect in this version: ${idle.join(', ')}.`, mend: 'The build goes on without.' })
+  }
+  if (inputs.cacheBackend === 'github' && raw('cache-dir') !== '') {
+    warnings.push({ input: 'cache-dir', message: '`cache-dir` has no effect with `cache-backend: github`.' })
   }
   if (inputs.mode === 'plan') {
     const ignored = BUILD_ONLY.filter((name) => raw(name) !== '').map((name) => `\`${name}\``)

@@ -11,6 +11,7 @@ import {
   listOf,
   readBoolean,
   readBuildArgs,
+  readBytes,
   readExternalImages,
   readOneOf,
   readSecrets,
@@ -32,6 +33,7 @@ export const INPUT_NAMES = [
 export type InputName = (typeof INPUT_NAMES)[number]
 
 export type Mode = 'build' | 'plan' | 'report'
+export type CacheMode = 'auto' | 'read-write' | 'read-only' | 'off'
 export type Compression = 'gzip' | 'zstd' | 'estargz' | 'uncompressed'
 
 /** One tag: for the named target, or (bare) for every target, with `{target}` in it where there are several. */
@@ -82,8 +84,13 @@ export interface Inputs {
   readonly compression: Compression
   readonly cacheFrom: readonly string[]
   readonly cacheTo: readonly string[]
+  readonly cache: CacheMode
+  readonly cacheBackend: 'auto' | 'github' | 'directory'
   /** A directory of the cache's own; absolute. */
   readonly cacheDir: string | undefined
+  readonly cacheScope: string
+  /** Bytes. */
+  readonly cacheMaxSize: number
   readonly githubToken: string | undefined
 }
 
@@ -148,12 +155,14 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     compression: oneOf('compression', ['gzip', 'zstd', 'estargz', 'uncompressed']),
     cacheFrom: lines('cache-from'),
     cacheTo: lines('cache-to'),
+    cache: oneOf('cache', ['auto', 'read-write', 'read-only', 'off']),
+    cacheBackend: oneOf('cache-backend', ['auto', 'github', 'directory']),
     cacheDir: text('cache-dir') === undefined ? undefined : resolve(raw('cache-dir')),
+    cacheScope: raw('cache-scope'),
+    cacheMaxSize: readBytes('cache-max-size', raw('cache-max-size'), problems),
     githubToken: text('github-token'),
   }
   oneOf('skip-unchanged', ['auto', 'true', 'false'])
-  oneOf('cache', ['auto', 'read-write', 'read-only', 'off'])
-  oneOf('cache-backend', ['auto', 'github', 'directory'])
   oneOf('comment', ['size-changed', 'always', 'over-budget', 'never'])
   if (text('call') !== undefined) {
     problems.push({

@@ -1,6 +1,6 @@
 /**
- * Measures the images of one build: serves the layer registry that receives a copy of each, counts what base images
- * bring, and reads the sizes off the manifests afterwards. Nothing here can fail a build.
+ * Measures the images of one build: has a copy of each sent to the layer registry, counts what base images bring, and
+ * reads the sizes off the manifests afterwards. Nothing here can fail a build.
  */
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -9,14 +9,15 @@ import type { BuildOutcome } from './build/build.ts'
 import type { Measure } from './build/build-request.ts'
 import type { ImageRule } from './build/source-policy.ts'
 import type { ClashingLayout } from './build-request.ts'
-import { LayerRegistry } from './cache/layer-registry.ts'
+import type { ImageNotes } from './cache/image-notes.ts'
+import type { LayerRegistry } from './cache/layer-registry.ts'
 import { UserError, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
 import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { leftBehind, type DiskUsage } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
-import { LayerCounter } from './measure/layer-counter.ts'
+import type { LayerCounter } from './measure/layer-counter.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
 import { measureImage, type TargetSizes } from './measure/sizes.ts'
 import type { RequestedTarget } from './plan/targets.ts'
@@ -35,10 +36,14 @@ export interface MeasuringOptions {
   readonly planned: Planned
   readonly client: RegistryClient
   readonly workspace: string
-  /** Whether the builder reaches this machine's loopback. */
-  readonly loopback: boolean
+  /** Receives a copy of every image; undefined where the builder does not reach this machine's loopback. */
+  readonly registry: LayerRegistry | undefined
+  /** Counts what the registry receives. */
+  readonly counter: LayerCounter
   /** The file that remembers base layers. */
   readonly memory: string
+  /** Unpacked bytes of layers that earlier runs counted, by digest. */
+  readonly known: ReadonlyMap<string, number>
   readonly debug: (line: string) => void
   readonly signal: AbortSignal
 }
@@ -53,41 +58,27 @@ export class Measuring {
   readonly #abort = new AbortController()
   readonly #layoutRules: ImageRule[] = []
 
-  private constructor(
-    options: MeasuringOptions,
-    parts: {
-      readonly registry: LayerRegistry | undefined
-      readonly counter: LayerCounter
-      readonly memory: LayerMemory
-    },
-  ) {
+  private constructor(options: MeasuringOptions, memory: LayerMemory) {
     this.#options = options
-    this.#registry = parts.registry
-    this.#counter = parts.counter
-    this.#memory = parts.memory
+    this.#registry = options.registry
+    this.#counter = options.counter
+    this.#memory = memory
     const signal = AbortSignal.any([options.signal, this.#abort.signal])
-    this.#baseLayers = new BaseLayers({ memory: parts.memory, signal })
+    this.#baseLayers = new BaseLayers({ memory, signal })
   }
 
-  /** Starts the layer registry (where it can be reached) and begins to count what the targets' base images bring. */
+  /** Begins to count what the targets' base images bring. */
   static async start(options: MeasuringOptions): Promise<Measuring> {
-    const counter = new LayerCounter()
-    const registry = options.loopback
-      ? await LayerRegistry.start({ openSink: () => counter.openSink(), debug: options.debug })
-      : undefined
-    const measuring = new Measuring(options, { registry, counter, memory: await LayerMemory.open(options.memory) })
+    const measuring = new Measuring(options, await LayerMemory.open(options.memory))
     for (const { image, resolved } of options.planned.images.bases()) {
-      registry?.addKnownBlobs(resolved.layers)
-      if (measuring.#isTargetBase(image)) {
-        for (const layer of resolved.layers) void measuring.#countBase(image, layer.digest)
-      }
+      if (!measuring.#isTargetBase(image)) continue
+      for (const layer of resolved.layers) void measuring.#countBase(image, layer.digest)
     }
     return measuring
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abort.abort()
-    await this.#registry?.close()
     await this.#memory.save()
   }
 
@@ -156,6 +147,20 @@ export class Measuring {
     return { sizes: new Map(known), leftBehind: behind, unknownReason, warnings: [] }
   }
 
+  /** What is worth knowing of these layers in a later run that does not see them. */
+  notes({ sizes }: Measured): ImageNotes {
+    const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)] as const)
+    const unpacked = images.flatMap(([, layers]) =>
+      layers.flatMap((layer) => (layer.unpacked === undefined ? [] : [[layer.digest, layer.unpacked] as const])),
+    )
+    return {
+      unpacked: new Map(unpacked),
+      layers: new Map(
+        images.map(([name, layers]) => [name, layers.filter(({ own }) => own).map(({ digest }) => digest)]),
+      ),
+    }
+  }
+
   async #measure(
     target: RequestedTarget,
     index: number,
@@ -171,7 +176,8 @@ export class Measuring {
       return await measureImage(source.digest, {
         ...source,
         baseDiffIds,
-        unpackedOf: async ({ digest }) => this.#counter.get(digest)?.unpacked ?? (await this.#countKept(digest)),
+        unpackedOf: async ({ digest }) =>
+          this.#counter.get(digest)?.unpacked ?? this.#options.known.get(digest) ?? (await this.#countKept(digest)),
       })
     } catch (error) {
       this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)
@@ -225,12 +231,14 @@ export class Measuring {
   #imageSize(image: string): number | undefined {
     const [base] = this.#options.planned.images.basesOf(image)
     return base?.resolved.layers.reduce<number | undefined>((sum, { digest }) => {
-      const bytes = this.#memory.get(digest)
+      const bytes = this.#options.known.get(digest) ?? this.#memory.get(digest)
       return sum === undefined || bytes === undefined ? undefined : sum + bytes
     }, 0)
   }
 
   async #countBase(image: string, digest: string): Promise<number | undefined> {
+    const known = this.#options.known.get(digest)
+    if (known !== undefined) return known
     const source = this.#options.planned.images.sourceOf(image)
     return await this.#baseLayers.count(digest, async () => await this.#open(source, digest))
   }

@@ -39,7 +39,7 @@ export interface PlanningOptions extends CatalogOptions {
   /** The platform of the machine that builds, where `platforms` names none. */
   readonly hostPlatform: string
   /** Called when the Dockerfile and the inputs are found sound, before registries are asked. */
-  readonly onSound?: (() => void) | undefined
+  readonly onSound?: ((targets: readonly RequestedTarget[], platforms: readonly string[]) => void) | undefined
 }
 
 /**
@@ -66,7 +66,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     ...homeless,
     ...(await missingFiles(project, draft, stageIndexes)).errors,
   ])
-  options.onSound?.()
+  options.onSound?.(chosen.targets, platforms)
 
   const images = new ImageCatalog(inputs.externalImages, options)
   await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms)

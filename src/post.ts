@@ -1,12 +1,13 @@
-/** The post step: removes what the main step left for it. Never fails a job whose build is done. */
+/** The post step: saves new layers, and removes what the main step left. Never fails a job whose build is done. */
 import { listBuilders } from './build/buildx.ts'
 import { removeBuilder } from './build/own-builder.ts'
+import { saveLeftLayers } from './cache-handover.ts'
 import type { Runner } from './runner.ts'
 
 /** The state that tells the post step from the main step, and hands it what to remove. */
-export const STATE = { isPost: 'is-post', builder: 'builder' } as const
+export const STATE = { isPost: 'is-post', builder: 'builder', cache: 'cache' } as const
 
-/** Removes the builder that this step created, if it did. */
+/** Saves the layers that the main step left to it, and removes the builder that it created. */
 export async function runPost({
   runner,
   env,
@@ -14,6 +15,8 @@ export async function runPost({
   readonly runner: Runner
   readonly env: NodeJS.ProcessEnv
 }): Promise<void> {
+  const root = runner.state(STATE.cache)
+  if (root !== '') await saveLeftLayers(root, { runner, env })
   const builder = runner.state(STATE.builder)
   if (builder === '') return
   const docker = { env }

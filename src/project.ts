@@ -3,6 +3,7 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { UserError, errorCode, nearest, type Problem } from './errors.ts'
 import { readHead } from './git.ts'
+import { readEvent } from './github-event.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
 import { missingPaths } from './local-paths.ts'
@@ -120,7 +121,8 @@ async function missingDockerfile(options: {
 async function refusedHead(contextDir: string, env: NodeJS.ProcessEnv): Promise<Problem | undefined> {
   if (env['GITHUB_EVENT_NAME'] !== 'pull_request_target') return undefined
   const head = await readHead(contextDir)
-  const pullHead = await pullRequestHead(env['GITHUB_EVENT_PATH'])
+  // An unreadable event is an unknown head: refused.
+  const { headSha: pullHead } = await readEvent(env)
   const own = head !== undefined && head.commit === env['GITHUB_SHA']
   if (own || (head !== undefined && pullHead !== undefined && !isOf(head, pullHead))) return undefined
   return {
@@ -132,22 +134,6 @@ async function refusedHead(contextDir: string, env: NodeJS.ProcessEnv): Promise<
 
 function isOf(head: { readonly commit: string; readonly parents: readonly string[] }, pullHead: string): boolean {
   return head.commit === pullHead || head.parents.includes(pullHead)
-}
-
-async function pullRequestHead(eventPath: string | undefined): Promise<string | undefined> {
-  if (eventPath === undefined || eventPath === '') return undefined
-  try {
-    const event: unknown = JSON.parse(await readFile(eventPath, 'utf8'))
-    const head = property(property(event, 'pull_request'), 'head')
-    const sha = property(head, 'sha')
-    return typeof sha === 'string' ? sha : undefined
-  } catch {
-    return undefined // an unreadable event is treated as an unknown head: refused
-  }
-}
-
-function property(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
 }
 
 async function names(directory: string): Promise<readonly string[]> {

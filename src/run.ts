@@ -4,12 +4,16 @@
  */
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
-import { buildTargets, openEngine, type Built, type Engine } from './building.ts'
+import { buildTargets, openEngine, type Engine } from './building.ts'
+import type { Built } from './built.ts'
 import { checkPlatform } from './build/docker-facts.ts'
 import { UserError, type Problem } from './errors.ts'
 import { DockerCredentials } from './images/docker-credentials.ts'
 import { RegistryClient } from './images/registry-client.ts'
+import { readEvent } from './github-event.ts'
 import { readInputs, type Inputs } from './inputs.ts'
+import type { LayerCaching } from './layer-caching.ts'
+import { openLayerCaching } from './open-layer-caching.ts'
 import { writeBuildOutputs, writePlanOutputs } from './outputs.ts'
 import { planBuild, type Planned } from './planning.ts'
 import { openProject, type Project } from './project.ts'
@@ -39,7 +43,8 @@ export interface Surroundings {
 export async function run(surroundings: Surroundings): Promise<void> {
   const { runner, env, now } = surroundings
   const started = now()
-  const { inputs, warnings } = readInputs((name) => runner.input(name), env)
+  const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env)
+  const warnings = [...inputWarnings]
   if (inputs.mode === 'build') refuseOtherPlatforms(surroundings.platform)
   const project = await openProject(inputs, env)
   const warn = (problems: readonly Problem[]): void => {
@@ -48,15 +53,22 @@ export async function run(surroundings: Surroundings): Promise<void> {
   const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
   // The engine is asked beside the registries, but not before the Dockerfile is found sound.
   let engine: Promise<Engine> | undefined
+  let caching: LayerCaching | undefined
+  const event = await readEvent(env)
   try {
     const planned = await planBuild(inputs, project, {
       client,
       ...hostOf(surroundings),
       workspace: project.workspace,
       signal: surroundings.signal,
-      onSound: () => {
-        if (inputs.mode === 'build') engine = openEngine(project, env)
-        engine?.catch(() => undefined) // told when it is waited for; the plan may fail first
+      onSound: (targets, platforms) => {
+        if (inputs.mode !== 'build') return
+        engine = openEngine(project, env)
+        engine.catch(() => undefined) // told when it is waited for; the plan may fail first
+        const question = { inputs, project, event, env, platforms, targets: targets.map(({ name }) => name) }
+        const opened = openLayerCaching(question, surroundings)
+        caching = opened.caching
+        warnings.push(...opened.warnings)
       },
     })
     warn([...warnings, ...planned.warnings])
@@ -69,12 +81,13 @@ export async function run(surroundings: Surroundings): Promise<void> {
       return
     }
     const built = await buildTargets({
-      ...{ inputs, project, planned, client, surroundings },
+      ...{ inputs, project, planned, client, surroundings, caching },
       engine: await (engine ?? openEngine(project, env)),
     })
     await report({ inputs, project, planned, built, surroundings, warn, durationMs: now() - started })
   } finally {
     client.close()
+    await caching?.[Symbol.asyncDispose]()
   }
 }
 

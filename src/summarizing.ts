@@ -1,6 +1,6 @@
 /** From plan and build to what the job summary is made from. Pure. */
 import type { Step } from './build/progress.ts'
-import type { Built } from './building.ts'
+import type { Built } from './built.ts'
 import type { Inputs } from './inputs.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Planned } from './planning.ts'
@@ -35,6 +35,7 @@ export function summaryData({ inputs, project, planned, built, durationMs }: Sou
     sharedStages: planned.plan.shared,
     externalImages: planned.images.entries().map(({ image, digest, mapped }) => ({ image, digest, mapped })),
     timeline: built === undefined ? [] : timelineOf(built.steps, planned),
+    cache: built?.cache,
     notes: [],
     warnings: [...planned.warnings, ...(built?.warnings ?? [])],
     failures: (built?.problems ?? []).map((problem): Failure => ({ problem, lastLines: problem.lastLines ?? [] })),

@@ -4,13 +4,16 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import type { BlobSink } from '../../src/cache/blob-uploads.ts'
 import { LayerRegistry } from '../../src/cache/layer-registry.ts'
+import { Upstream } from '../../src/cache/upstream.ts'
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 
 interface Rig extends AsyncDisposable {
   readonly registry: LayerRegistry
+  readonly upstream: Upstream
   /** Finished blobs: digest → bytes that the sink saw. */
   readonly finished: Map<string, Buffer>
   readonly events: string[]
@@ -41,9 +44,15 @@ async function rig(sink?: Partial<BlobSink>): Promise<Rig> {
       ...sink,
     }
   }
-  const registry = await LayerRegistry.start({ openSink, debug: (line) => lines.push(line) })
+  const upstream = new Upstream()
+  const registry = await LayerRegistry.start({
+    openSinks: () => [openSink()],
+    sources: [upstream],
+    debug: (line) => lines.push(line),
+  })
   return {
     registry,
+    upstream,
     finished,
     events,
     lines,
@@ -301,14 +310,48 @@ describe('blob uploads', () => {
 })
 
 describe('what is served', () => {
-  test('a blob that a base image brings is there for HEAD, also when it is told of later', async () => {
+  test('a blob that a base image brings is there, streamed from its registry, also when it is told of later', async () => {
     await using at = await rig()
-    const digest = digestOf('base')
+    const blob = Buffer.from('a base layer')
+    const digest = digestOf(blob)
     expect((await at.call('HEAD', `blobs/${digest}`)).status).toBe(404)
-    at.registry.addKnownBlobs([{ digest, size: 123_456_789 }])
+    at.upstream.add({
+      layers: [{ digest, size: blob.length }],
+      open: (_, range) => Promise.resolve(Readable.from([range ? blob.subarray(range.start, range.end + 1) : blob])),
+    })
     const head = await at.call('HEAD', `blobs/${digest}`)
-    expect([head.status, head.headers.get('content-length')]).toEqual([200, '123456789'])
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, '12'])
+    expect(await (await at.call('GET', `blobs/${digest}`)).text()).toBe('a base layer')
+    const part = await at.call('GET', `blobs/${digest}`, { headers: { range: 'bytes=2-5' } })
+    expect([part.status, await part.text()]).toEqual([206, 'base'])
+    expect(at.upstream.bytesProxied).toBe(16)
+    expect(at.registry.refused).toEqual(new Set())
+  })
+
+  test('a base image’s registry that fails is an error to the client, and remembered', async () => {
+    await using at = await rig()
+    const digests = [digestOf('refused'), digestOf('broken off')] as const
+    at.upstream.add({
+      layers: digests.map((digest) => ({ digest, size: 100 })),
+      open: (digest) => {
+        if (digest === digests[0]) return Promise.reject(new Error('503'))
+        const half = async function* (): AsyncGenerator<Buffer> {
+          yield await Promise.resolve(Buffer.from('half'))
+          throw new Error('reset')
+        }
+        return Promise.resolve(Readable.from(half()))
+      },
+    })
+    expect((await at.call('GET', `blobs/${digests[0]}`)).status).toBe(500)
+    await expect(at.call('GET', `blobs/${digests[1]}`).then((response) => response.text())).rejects.toThrow()
+    expect(at.upstream.failed).toEqual(new Set(digests))
+  })
+
+  test('a blob that nobody has is not found, and remembered', async () => {
+    await using at = await rig()
+    const digest = digestOf('nowhere')
     expect((await at.call('GET', `blobs/${digest}`)).status).toBe(404)
+    expect(at.registry.refused).toEqual(new Set([digest]))
   })
 
   test('a config can be read again, whole and in parts', async () => {

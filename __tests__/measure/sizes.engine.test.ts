@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { LayerRegistry } from '../../src/cache/layer-registry.ts'
+import { Upstream, type UpstreamImage } from '../../src/cache/upstream.ts'
 import { parseImageConfig, parseManifest, type Manifest } from '../../src/images/manifest.ts'
 import { LayerCounter } from '../../src/measure/layer-counter.ts'
 import { readLayer } from '../../src/measure/layer-reader.ts'
@@ -30,6 +31,8 @@ COPY --from=builder /out /
 
 interface Measured extends AsyncDisposable {
   readonly registry: LayerRegistry
+  /** Blobs that are said to be there; nobody asks for their bytes. */
+  know(layers: UpstreamImage['layers']): void
   readonly lines: string[]
   sizes(name: string, baseDiffIds?: readonly (readonly string[])[]): Promise<TargetSizes>
   manifest(name: string): Manifest
@@ -37,8 +40,13 @@ interface Measured extends AsyncDisposable {
 
 async function measuring(): Promise<Measured> {
   const counter = new LayerCounter()
+  const upstream = new Upstream()
   const lines: string[] = []
-  const registry = await LayerRegistry.start({ openSink: () => counter.openSink(), debug: (line) => lines.push(line) })
+  const registry = await LayerRegistry.start({
+    openSinks: () => [counter.openSink()],
+    sources: [upstream],
+    debug: (line) => lines.push(line),
+  })
   const manifest = (name: string, reference: string): Manifest => {
     const stored = registry.manifest(name, reference)
     if (stored === undefined) throw new Error(`${name} was not received`)
@@ -46,6 +54,9 @@ async function measuring(): Promise<Measured> {
   }
   return {
     registry,
+    know: (layers) => {
+      upstream.add({ layers, open: () => Promise.reject(new Error('nobody asks')) })
+    },
     lines,
     manifest: (name) => manifest(name, 'latest'),
     sizes: async (name, baseDiffIds = []) =>
@@ -136,7 +147,7 @@ describe('an image pushed to the layer registry', () => {
     await using space = await workspace({ Dockerfile: DOCKERFILE })
     await using at = await measuring()
     const from = await base()
-    at.registry.addKnownBlobs(from.layers)
+    at.know(from.layers)
     const repository = `${rigRegistry()}/sizes/${compression}`
     const extra = `,compression=${compression},oci-mediatypes=true`
     await build(
@@ -185,7 +196,7 @@ describe('an image pushed to the layer registry', () => {
     await using space = await workspace({ Dockerfile: DOCKERFILE })
     await using at = await measuring()
     const from = await base()
-    at.registry.addKnownBlobs(from.layers)
+    at.know(from.layers)
     const targets = ['prod', 'debug', 'bare']
     await space.write({
       'bake.json': JSON.stringify({

@@ -82,6 +82,9 @@ const CACHE_MISSING: Problem = {
   message: 'Cached layers could not be had when the build needed them: it was run again without them.',
 }
 
+/** What `build` tells of the layer cache. */
+export const CACHE_PROBLEMS: readonly Problem[] = [UNREACHABLE, CACHE_MISSING]
+
 function withoutCache(request: BuildRequest): BuildRequest {
   return { ...request, targets: request.targets.map((target) => ({ ...target, cacheFrom: [], cacheTo: [] })) }
 }

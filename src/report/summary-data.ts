@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.ts'
 import type { StageGraph } from '../graph/stage-graph.ts'
+import type { CacheFacts } from './cache-facts.ts'
 
 /**
  * What the job summary is made from. Types only: `run.ts` fills them from plan, build and measurement, `summary.ts`
@@ -111,6 +112,8 @@ export interface SummaryData {
   readonly sharedStages: readonly number[]
   readonly externalImages: readonly ExternalImage[]
   readonly timeline: readonly TimelineEntry[]
+  /** Undefined where the run had no layer cache. */
+  readonly cache?: CacheFacts | undefined
   /** Plain sentences. */
   readonly notes: readonly string[]
   readonly warnings: readonly Problem[]

@@ -1,0 +1,91 @@
+/** What came of a build, target by target: from bake's outcome to what outputs, summary and report are made from. Pure. */
+import type { BuildOutcome } from './build/build.ts'
+import { outputTypes } from './build/output-lines.ts'
+import type { Step } from './build/progress.ts'
+import type { Problem } from './errors.ts'
+import type { Inputs } from './inputs.ts'
+import type { TargetSizes } from './measure/sizes.ts'
+import type { Measured } from './measuring.ts'
+import type { BuiltImage } from './outputs.ts'
+import type { Planned } from './planning.ts'
+import type { CacheFacts } from './report/cache-facts.ts'
+
+export interface Built {
+  /** In the order of the targets; empty when the build failed. */
+  readonly images: readonly BuiltImage[]
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly steps: readonly Step[]
+  readonly measured: Measured
+  /** Undefined where the run had no layer cache. */
+  readonly cache: CacheFacts | undefined
+  /** What stopped the build; empty when it did not fail. */
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+}
+
+/** Reads an outcome. */
+export function builtFrom(
+  outcome: BuildOutcome,
+  context: {
+    readonly inputs: Inputs
+    readonly planned: Planned
+    readonly measured: Measured
+    readonly cache: CacheFacts | undefined
+    readonly warnings: readonly Problem[]
+  },
+): Built {
+  const { inputs, planned, measured, cache, warnings } = context
+  const base = { steps: outcome.steps, measured, cache, warnings }
+  if (outcome.kind !== 'built') {
+    return { ...base, images: [], metadata: {}, problems: scannerProblems(outcome, inputs) ?? outcome.problems }
+  }
+  // Without an image output of the user's the metadata tells the digest of the measured copy, which nobody can pull.
+  const types = outputTypes(inputs.outputs)
+  const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
+  const results = new Map(outcome.metadata.results.map((result) => [result.target, result]))
+  return {
+    ...base,
+    problems: [],
+    metadata: outcome.metadata.output,
+    images: planned.targets.map(({ name }) => ({
+      target: name,
+      tags: planned.tagsOf.get(name) ?? [],
+      digest: published ? results.get(name)?.digest : undefined,
+      imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
+      sizes: measured.sizes.get(name),
+    })),
+  }
+}
+
+/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/attestations/parse.go */
+const SCANNER = 'docker/buildkit-syft-scanner'
+
+/**
+ * BuildKit runs a scanner for `sbom`, from an image that neither the Dockerfile nor the user names, and
+ * `external-images` does not reach: a problem with it is told as one of that input.
+ * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
+ */
+function scannerProblems(
+  outcome: BuildOutcome & { kind: 'failed' | 'cancelled' },
+  inputs: Inputs,
+): readonly Problem[] | undefined {
+  if (outcome.kind === 'cancelled' || (inputs.sbom === undefined && inputs.attests.length === 0)) return undefined
+  const [failed, ...others] = outcome.steps.filter((step) => step.status === 'failed')
+  const [problem] = outcome.problems
+  const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? '') ?? []
+  const generator = /generator=([^,]+)/.exec([inputs.sbom, ...inputs.attests].join(','))?.[1] ?? SCANNER
+  if (problem === undefined || others.length > 0 || image?.includes(generator) !== true) return undefined
+  return [
+    {
+      input: 'sbom',
+      message: `\`sbom\`: its scanner \`${image}\` cannot be had: ${problem.message}`,
+      mend: 'Name a copy of it with `sbom: generator=IMAGE`, or set `sbom: false`.',
+    },
+  ]
+}
+
+/** Buildx tells no image id where an attestation makes an index of a single image. */
+function onlyConfig(sizes: TargetSizes | undefined): string | undefined {
+  const [only, ...others] = sizes?.platforms ?? []
+  return others.length === 0 ? only?.configDigest : undefined
+}

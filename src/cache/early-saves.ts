@@ -1,0 +1,69 @@
+/**
+ * Packs that are saved while the build still runs: as soon as enough bytes lie in the spool. There are few of them, since
+ * a service counts entries and refuses too many.
+ */
+import type { CacheBackend } from './cache-backend.ts'
+import { fillPack, savingTimeout, type PackContent } from './saving.ts'
+
+export interface EarlySavesOptions {
+  readonly backend: CacheBackend
+  readonly root: string
+  readonly writes: boolean
+  readonly now: () => number
+  readonly newPack: () => { readonly key: string; readonly path: string }
+  readonly fileOf: (digest: string) => string
+}
+
+export interface SavedPack extends PackContent {
+  readonly createdAt: string
+}
+
+/** Enough to be worth an entry of its own: small blobs together, or a large one alone. */
+const ENOUGH_BYTES = 96 << 20
+const LARGE_BYTES = 32 << 20
+/** Of the three packs that a run may save, one is left for what comes last. */
+const MOST = 2
+
+export class EarlySaves {
+  readonly #options: EarlySavesOptions
+  readonly #waiting = new Map<string, number>()
+  readonly #saves: Promise<SavedPack | undefined>[] = []
+  #bytes = 0
+
+  constructor(options: EarlySavesOptions) {
+    this.#options = options
+  }
+
+  /** A blob is complete. */
+  add(digest: string, size: number): void {
+    if (!this.#options.writes || this.#saves.length >= MOST || this.#waiting.has(digest)) return
+    if (size >= LARGE_BYTES) {
+      this.#saves.push(this.#save({ [digest]: size }))
+      return
+    }
+    this.#waiting.set(digest, size)
+    this.#bytes += size
+    if (this.#bytes < ENOUGH_BYTES) return
+    this.#saves.push(this.#save(Object.fromEntries(this.#waiting)))
+    this.#waiting.clear()
+    this.#bytes = 0
+  }
+
+  /** The packs that were saved, when all that were begun are through. Never rejects. */
+  async done(): Promise<readonly SavedPack[]> {
+    return (await Promise.all(this.#saves)).filter((pack) => pack !== undefined)
+  }
+
+  async #save(blobs: Readonly<Record<string, number>>): Promise<SavedPack | undefined> {
+    const { backend, root, fileOf, now } = this.#options
+    const { key, path } = this.#options.newPack()
+    const bytes = Object.values(blobs).reduce((sum, size) => sum + size, 0)
+    try {
+      await fillPack(root, path, new Map(Object.keys(blobs).map((digest) => [digest, fileOf(digest)])))
+    } catch {
+      return undefined
+    }
+    const result = await backend.save({ key, path, timeoutMs: savingTimeout(bytes) })
+    return result.kind === 'saved' ? { key, path, blobs, createdAt: new Date(now()).toISOString() } : undefined
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
+ * An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
+ */
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CacheBackend } from './cache-backend.ts'
+import { parseIndex, type CacheIndex } from './cache-index.ts'
+
+export type IndexSource = 'own' | 'base' | 'default'
+
+/** Where an index is looked for. */
+export interface IndexPlace {
+  readonly source: IndexSource
+  /** `refs/heads/main` */
+  readonly ref: string
+  /** Prefixes of keys: of this very set of targets first, then of any of the project's. */
+  readonly prefix: string
+  readonly anyLeg: string
+}
+
+export interface LoadedIndex {
+  readonly source: IndexSource
+  readonly ref: string
+  readonly index: CacheIndex
+}
+
+export interface IndexSearch {
+  readonly source: IndexSource
+  readonly ref: string
+  readonly outcome: 'found' | 'none' | 'failed' | 'unusable'
+  /** Why it failed or is unusable. */
+  readonly reason?: string | undefined
+}
+
+export interface LoadedIndexes {
+  readonly found: readonly LoadedIndex[]
+  readonly searches: readonly IndexSearch[]
+}
+
+/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
+export const INDEX_PATH = 'index'
+const MAX_INDEX_BYTES = 64 << 20
+const PATIENCE_MS = 10_000
+
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+export function indexFile(key: string): string {
+  return `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`
+}
+
+/** Never rejects. */
+export async function loadIndexes(
+  places: readonly IndexPlace[],
+  options: { readonly backend: CacheBackend; readonly root: string; readonly now: number },
+): Promise<LoadedIndexes> {
+  const results = await Promise.all(places.map((place) => load(place, options)))
+  return {
+    found: results.flatMap(({ loaded }) => loaded ?? []),
+    searches: results.map(({ search }) => search),
+  }
+}
+
+async function load(
+  { source, ref, prefix, anyLeg }: IndexPlace,
+  { backend, root, now }: { readonly backend: CacheBackend; readonly root: string; readonly now: number },
+): Promise<{ readonly search: IndexSearch; readonly loaded?: LoadedIndex }> {
+  const request = { key: prefix, prefixes: [prefix, anyLeg], path: INDEX_PATH, timeoutMs: PATIENCE_MS }
+  const result = await backend.restore(request)
+  if (result.kind === 'failed') return { search: { source, ref, outcome: 'failed', reason: result.reason } }
+  if (result.kind === 'miss') return { search: { source, ref, outcome: 'none' } }
+  const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now)
+  if ('fault' in parsed) return { search: { source, ref, outcome: 'unusable', reason: parsed.fault } }
+  return { search: { source, ref, outcome: 'found' }, loaded: { source, ref, index: parsed.index } }
+}
+
+async function readIndex(path: string, now: number): Promise<ReturnType<typeof parseIndex>> {
+  try {
+    // What was unpacked is not trusted: a link leads elsewhere, and a pipe would be waited for.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    const found = await file.stat()
+    if (!found.isFile()) return { fault: 'it is no file' }
+    if (found.size > MAX_INDEX_BYTES) return { fault: 'it is too large' }
+    return parseIndex(await file.readFile(), now)
+  } catch (error) {
+    return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}

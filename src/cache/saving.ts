@@ -1,0 +1,119 @@
+/**
+ * Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
+ * step or, after it ended, by the post step, so a plan is plain data. Never rejects.
+ */
+import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CacheBackend, EntryPlace, SaveResult } from './cache-backend.ts'
+import { serializeIndex, type CacheIndex } from './cache-index.ts'
+import { blobFile, PackStore } from './pack-store.ts'
+
+/** Blobs of an older pack. */
+export interface PackContent extends EntryPlace {
+  /** Digest → bytes. */
+  readonly blobs: Readonly<Record<string, number>>
+}
+
+/** A pack to be saved. Its own blobs lie in its directory already; those of older packs are fetched first. */
+export interface PackJob extends PackContent {
+  readonly createdAt: string
+  readonly from: readonly PackContent[]
+}
+
+export interface SavePlan {
+  readonly packs: readonly PackJob[]
+  readonly index: EntryPlace & { readonly file: string }
+  /** The index, with the packs that are saved already. */
+  readonly document: CacheIndex
+}
+
+export interface SaveReport {
+  /** Entries that were saved, the index among them. */
+  readonly entries: number
+  readonly bytes: number
+  readonly indexSaved: boolean
+  readonly failures: readonly Extract<SaveResult, { kind: 'failed' }>[]
+}
+
+const PATIENCE_MS = 30_000
+const SLOWEST_BYTES_PER_SECOND = 2_000_000
+
+/** How long saving may take. */
+export function savingTimeout(bytes: number): number {
+  return PATIENCE_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1_000
+}
+
+export async function executeSave(
+  plan: SavePlan,
+  { backend, root }: { readonly backend: CacheBackend; readonly root: string },
+): Promise<SaveReport> {
+  const failures: Extract<SaveResult, { kind: 'failed' }>[] = []
+  const packs: Record<string, { path: string; createdAt: string; blobs: Record<string, number> }> = {}
+  let bytes = 0
+  await Promise.all(
+    plan.packs.map(async (job) => {
+      const blobs = await gather(job, { backend, root })
+      const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0)
+      if (Object.keys(blobs).length === 0) return
+      const result = await backend.save({ key: job.key, path: job.path, timeoutMs: savingTimeout(size) })
+      if (result.kind === 'failed') failures.push(result)
+      else {
+        packs[job.key] = { path: job.path, createdAt: job.createdAt, blobs }
+        bytes += size
+      }
+    }),
+  )
+  const saved = Object.keys(packs).length
+  if (plan.packs.length > 0 && saved === 0) return { entries: 0, bytes, indexSaved: false, failures }
+  const document: CacheIndex = { ...plan.document, packs: { ...plan.document.packs, ...packs } }
+  const result = await saveIndex(plan, document, { backend, root })
+  if (result.kind === 'failed') failures.push(result)
+  const indexSaved = result.kind === 'saved'
+  return { entries: saved + (indexSaved ? 1 : 0), bytes, indexSaved, failures }
+}
+
+/** The blobs that lie in the job's directory after those of older packs were put there. */
+async function gather(
+  job: PackJob,
+  { backend, root }: { readonly backend: CacheBackend; readonly root: string },
+): Promise<Record<string, number>> {
+  const store = new PackStore({ backend, root })
+  for (const { key, path, blobs } of job.from) store.add({ key, path, blobs: new Map(Object.entries(blobs)) })
+  await mkdir(join(root, job.path), { recursive: true }).catch(() => undefined)
+  const there: Record<string, number> = {}
+  for (const [digest, size] of Object.entries(job.blobs)) {
+    const path = join(root, job.path, blobFile(digest))
+    try {
+      const older = job.from.some(({ blobs }) => digest in blobs) ? await store.fileOf(digest) : undefined
+      if (older !== undefined) await link(older, path)
+      if ((await stat(path)).size === size) there[digest] = size
+    } catch {
+      // Not to be had: the new index does without it.
+    }
+  }
+  return there
+}
+
+async function saveIndex(
+  { index }: SavePlan,
+  document: CacheIndex,
+  { backend, root }: { readonly backend: CacheBackend; readonly root: string },
+): Promise<SaveResult> {
+  const folder = join(root, index.path)
+  try {
+    // What was restored there has been read; the entry is the whole directory.
+    await rm(folder, { recursive: true, force: true })
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, index.file), serializeIndex(document))
+  } catch (error) {
+    return { kind: 'failed', why: 'limited', reason: error instanceof Error ? error.message : String(error) }
+  }
+  return await backend.save({ key: index.key, path: index.path, timeoutMs: savingTimeout(0) })
+}
+
+/** Puts blobs that lie elsewhere under the session's folder into a pack's directory, without copying them. */
+export async function fillPack(root: string, path: string, files: ReadonlyMap<string, string>): Promise<void> {
+  const folder = join(root, path)
+  await mkdir(folder, { recursive: true })
+  for (const [digest, file] of files) await link(file, join(folder, blobFile(digest)))
+}

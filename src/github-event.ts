@@ -1,0 +1,41 @@
+/** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
+import { readFile } from 'node:fs/promises'
+
+export interface GithubEvent {
+  /** `main` */
+  readonly defaultBranch: string | undefined
+  /** Of the pull request: its head's commit. */
+  readonly headSha: string | undefined
+  /** Whether it is a pull request from another repository. */
+  readonly isFork: boolean
+}
+
+/** Reads the event; an unreadable one says nothing. */
+export async function readEvent(env: NodeJS.ProcessEnv): Promise<GithubEvent> {
+  const event = await parsed(env['GITHUB_EVENT_PATH'])
+  const pull = property(event, 'pull_request')
+  const repositoryOf = (side: 'head' | 'base'): unknown => property(property(property(pull, side), 'repo'), 'full_name')
+  return {
+    defaultBranch: text(property(property(event, 'repository'), 'default_branch')),
+    headSha: text(property(property(pull, 'head'), 'sha')),
+    // A deleted fork has no repository any more.
+    isFork: pull !== undefined && repositoryOf('head') !== repositoryOf('base'),
+  }
+}
+
+async function parsed(path: string | undefined): Promise<unknown> {
+  if (path === undefined || path === '') return undefined
+  try {
+    return JSON.parse(await readFile(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function property(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

@@ -1,0 +1,206 @@
+/**
+ * The layer cache as a run uses it: which backend and scopes the surroundings mean, what BuildKit is told to import and
+ * export, and what is saved when the build is over. Trouble with it is told once and never fails a build.
+ */
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { CACHE_PROBLEMS } from './build/build.ts'
+import type { BuildRequest } from './build/build-request.ts'
+import { openBackend, type BackendChoice } from './cache-backends.ts'
+import { savingTrouble, writeHandover } from './cache-handover.ts'
+import type { CacheBackend } from './cache/cache-backend.ts'
+import { parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
+import type { ImageNotes } from './cache/image-notes.ts'
+import { LayerCache, type LayerCacheOptions } from './cache/layer-cache.ts'
+import type { LayerRegistry } from './cache/layer-registry.ts'
+import { executeSave, type SaveReport } from './cache/saving.ts'
+import type { Upstream } from './cache/upstream.ts'
+import type { Problem } from './errors.ts'
+import { formatBytes } from './measure/format.ts'
+import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
+
+export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'> {
+  readonly choice: BackendChoice
+  readonly env: NodeJS.ProcessEnv
+  /** Whether a post step follows, which can save what need not be saved now. */
+  readonly hasPost: boolean
+  readonly debug: (line: string) => void
+}
+
+/** The repository of the layer registry that cache manifests are in; each has a tag of its own. */
+const REPOSITORY = 'cache'
+
+export class LayerCaching {
+  readonly #options: LayerCachingOptions
+  readonly #backend: CacheBackend
+  readonly #cache: LayerCache
+  readonly #imports = new Map<string, readonly CacheImport[]>()
+  #place: { readonly registry: LayerRegistry; readonly upstream: Upstream } | undefined
+  #report: SaveReport | undefined
+  #toSave: { readonly bytes: number; readonly droppedBytes: number; readonly isLater: boolean } | undefined
+  #trouble: string | undefined
+
+  constructor(options: LayerCachingOptions) {
+    this.#options = options
+    const { choice, root, env, debug } = options
+    this.#backend = openBackend(choice, { root, env, debug })
+    this.#cache = new LayerCache({ ...options, backend: this.#backend })
+  }
+
+  get cache(): LayerCache {
+    return this.#cache
+  }
+
+  /** The request, with what BuildKit imports and exports through the layer registry. */
+  async withReferences(
+    request: BuildRequest,
+    place: { readonly registry: LayerRegistry; readonly upstream: Upstream },
+  ): Promise<BuildRequest> {
+    this.#place = place
+    const { registry, upstream } = place
+    const targets = await Promise.all(
+      request.targets.map(async (target, index) => {
+        const offers = await this.#cache.offers(target.name, (digest) => upstream.has(digest))
+        const useful = offers.filter(({ rendered }) => rendered.layers > 0)
+        useful.forEach(({ rendered }, number) => {
+          registry.offer(REPOSITORY, `t${index}-${number}`, rendered)
+        })
+        this.#imports.set(
+          target.name,
+          useful.map(({ ref, createdAt, rendered }) => ({ ref, createdAt, layers: rendered.layers })),
+        )
+        const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`))
+        return { ...target, cacheFrom: from, cacheTo: this.exportTo(target.name) }
+      }),
+    )
+    return { ...request, targets }
+  }
+
+  /** Where BuildKit exports a cache to; nowhere where this run does not write. */
+  exportTo(name: string): readonly string[] {
+    const registry = this.#place?.registry
+    if (registry === undefined || !this.#options.writes) return []
+    return [
+      `${this.#reference(registry, tagOf(name))},mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true`,
+    ]
+  }
+
+  get writes(): boolean {
+    return this.#options.writes
+  }
+
+  /** Whether the cache of a target (or of a part of the build) has been exported. */
+  isExported(name: string): boolean {
+    return this.#place?.registry.manifest(REPOSITORY, tagOf(name)) !== undefined
+  }
+
+  /** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
+  isBroken(): boolean {
+    const { registry, upstream } = this.#place ?? {}
+    return (registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0
+  }
+
+  /** Saves what is new, or leaves it to the post step. Never rejects. */
+  async finish(names: readonly string[], notes: ImageNotes): Promise<void> {
+    try {
+      await this.#finish(names, notes)
+    } catch (error) {
+      this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`
+    }
+  }
+
+  async #finish(names: readonly string[], notes: ImageNotes): Promise<void> {
+    const { registry, upstream } = this.#place ?? {}
+    if (registry === undefined || upstream === undefined) return
+    const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
+    const saving = await this.#cache.finish(caches, { isBase: (digest) => upstream.has(digest), notes })
+    if (saving.kind === 'unchanged') return
+    const isLater = this.#options.hasPost && this.#options.choice.kind === 'github'
+    this.#toSave = { bytes: saving.bytes, droppedBytes: saving.droppedBytes, isLater }
+    if (isLater) {
+      await writeHandover(this.#options.root, { choice: this.#options.choice, plan: saving.plan })
+    } else this.#report = await executeSave(saving.plan, { backend: this.#backend, root: this.#options.root })
+  }
+
+  /** What the summary tells. */
+  async facts(): Promise<CacheFacts> {
+    const { fetched, bytesFetched, gone, failed, damaged } = this.#cache.stats()
+    return {
+      backend: this.#backend.kind,
+      writes: this.#options.writes,
+      searches: await this.#cache.searches(),
+      imports: this.#imports,
+      packsFetched: fetched,
+      bytesFetched,
+      bytesProxied: this.#place?.upstream.bytesProxied ?? 0,
+      bytesSaved: this.#toSave?.bytes,
+      savedLater: this.#toSave?.isLater ?? false,
+      bytesDropped: this.#toSave?.droppedBytes ?? 0,
+      ...{ gone, failed, damaged },
+      trouble: await this.#troubleText(),
+      now: this.#options.now(),
+    }
+  }
+
+  /** One warning for all trouble, or none; none where the build already told of it. */
+  async warnings(told: readonly Problem[]): Promise<readonly Problem[]> {
+    const trouble = await this.#troubleText()
+    const dropped = this.#toSave?.droppedBytes ?? 0
+    const tooLarge: readonly Problem[] =
+      dropped === 0
+        ? []
+        : [
+            {
+              input: 'cache-max-size',
+              message: `Layers of ${formatBytes(dropped)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
+              mend: 'Raise `cache-max-size`, or make these layers smaller.',
+            },
+          ]
+    if (trouble === undefined || told.some((problem) => CACHE_PROBLEMS.includes(problem))) return tooLarge
+    return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge]
+  }
+
+  /** Ends what still goes on; removes the session's folder unless the post step needs it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#backend.close()
+    if (this.#toSave?.isLater !== true) await rm(this.#options.root, { recursive: true, force: true })
+  }
+
+  async #troubleText(): Promise<string | undefined> {
+    const searches = await this.#cache.searches()
+    const unread = searches.find(({ outcome }) => outcome === 'failed' || outcome === 'unusable')
+    const fault = this.#cache.spoolFault
+    const [failure] = this.#report?.failures ?? []
+    if (this.#trouble !== undefined) return this.#trouble
+    if (unread?.outcome === 'failed') return `it could not be read (${unread.reason ?? 'no reason given'})`
+    if (unread !== undefined) return `the index of ${unread.ref} is not used: ${unread.reason ?? 'no reason given'}`
+    if (fault !== undefined)
+      return `new layers could not be kept (${fault instanceof Error ? fault.message : 'no reason given'})`
+    return failure === undefined ? undefined : savingTrouble(failure)
+  }
+
+  #exported(registry: LayerRegistry, name: string): readonly (readonly [string, TargetCache])[] {
+    const manifest = registry.manifest(REPOSITORY, tagOf(name))
+    const digest = manifest === undefined ? undefined : configDigest(manifest.bytes)
+    const config = digest === undefined ? undefined : registry.document(digest)
+    if (manifest === undefined || config === undefined) return []
+    const cache = parseTargetCache(manifest.bytes, config)
+    return cache === undefined ? [] : [[name, cache]]
+  }
+
+  #reference(registry: LayerRegistry, tag: string): string {
+    return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`
+  }
+}
+
+/** Names are any text; tags are not. */
+function tagOf(name: string): string {
+  return `x-${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
+}
+
+function configDigest(manifest: Buffer): string | undefined {
+  const json: unknown = JSON.parse(manifest.toString('utf8'))
+  const config = typeof json === 'object' && json !== null && 'config' in json ? json.config : undefined
+  const digest = typeof config === 'object' && config !== null && 'digest' in config ? config.digest : undefined
+  return typeof digest === 'string' ? digest : undefined
+}

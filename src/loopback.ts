@@ -1,0 +1,54 @@
+/** The layer registry of a run, with what it serves and what listens to it: base images, the layer cache, the counting. */
+import type { BlobSource } from './cache/blob-source.ts'
+import type { BlobSink } from './cache/blob-uploads.ts'
+import { LayerRegistry } from './cache/layer-registry.ts'
+import { Upstream } from './cache/upstream.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import { LayerCounter } from './measure/layer-counter.ts'
+import type { Planned } from './planning.ts'
+
+export interface LoopbackOptions {
+  readonly planned: Planned
+  readonly client: RegistryClient
+  /** The layer cache, where there is one. */
+  readonly cache: { readonly sources: readonly BlobSource[]; openSinks(): readonly BlobSink[] } | undefined
+  readonly debug: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+export class Loopback {
+  readonly registry: LayerRegistry
+  readonly upstream: Upstream
+  readonly counter: LayerCounter
+
+  private constructor(registry: LayerRegistry, upstream: Upstream, counter: LayerCounter) {
+    this.registry = registry
+    this.upstream = upstream
+    this.counter = counter
+  }
+
+  static async start({ planned, client, cache, debug, signal }: LoopbackOptions): Promise<Loopback> {
+    const upstream = new Upstream()
+    for (const { image, resolved } of planned.images.bases()) {
+      const source = planned.images.sourceOf(image)
+      // What lies in an OCI layout no registry keeps: it is pushed here, and cached.
+      if (source.kind !== 'registry') continue
+      upstream.add({
+        layers: resolved.layers,
+        open: async (digest, range) =>
+          (await client.openBlob(source.ref, digest, { signal, ...(range && { range }) })).stream,
+      })
+    }
+    const counter = new LayerCounter()
+    const registry = await LayerRegistry.start({
+      openSinks: () => [counter.openSink(), ...(cache?.openSinks() ?? [])],
+      sources: [...(cache?.sources ?? []), upstream],
+      debug,
+    })
+    return new Loopback(registry, upstream, counter)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.registry.close()
+  }
+}

@@ -1,0 +1,104 @@
+/** Decides whether a run has a layer cache, and of which backend, branch and rights. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BackendChoice } from './cache-backends.ts'
+import { serviceIsHere } from './cache-backends.ts'
+import { cacheScopes, indexKeys, mayWrite, packPrefix } from './cache/cache-keys.ts'
+import type { Problem } from './errors.ts'
+import type { GithubEvent } from './github-event.ts'
+import type { Inputs } from './inputs.ts'
+import { LayerCaching } from './layer-caching.ts'
+import { STATE } from './post.ts'
+import type { Project } from './project.ts'
+import type { Runner } from './runner.ts'
+
+export interface CachingQuestion {
+  readonly inputs: Inputs
+  readonly project: Project
+  readonly event: GithubEvent
+  readonly env: NodeJS.ProcessEnv
+  /** Names of the targets, and the platforms: together they tell a leg of a matrix from the others. */
+  readonly targets: readonly string[]
+  readonly platforms: readonly string[]
+}
+
+/** The layer cache of this run, with its folder made; undefined where it is off. */
+export function openLayerCaching(
+  question: CachingQuestion,
+  { runner, now }: { readonly runner: Runner; readonly now: () => number },
+): { readonly caching: LayerCaching | undefined; readonly warnings: readonly Problem[] } {
+  const { inputs, project, event, env, targets, platforms } = question
+  const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0
+  if (inputs.cache === 'off' || passedThrough) return { caching: undefined, warnings: [] }
+  const kind = backendKind(inputs, env)
+  if (kind === 'github' && !serviceIsHere(env)) {
+    return { caching: undefined, warnings: [NO_SERVICE] }
+  }
+  const scopes = cacheScopes(env, { defaultBranch: event.defaultBranch })
+  const own = scopes[0]
+  const writes = mayWrite({
+    mode: inputs.cache,
+    eventName: env['GITHUB_EVENT_NAME'],
+    ref: own?.ref ?? '',
+    isFork: event.isFork,
+    backend: kind,
+  })
+  const root = join(env['RUNNER_TEMP'] ?? tmpdir(), `stage-build-cache-${randomBytes(8).toString('hex')}`)
+  // Named before it is made: what is killed meanwhile can still be removed.
+  runner.saveState(STATE.cache, root)
+  mkdirSync(root, { mode: 0o700, recursive: true })
+  const identity = { id: project.id, scope: inputs.cacheScope }
+  const places = scopes.map(({ source, ref }) => ({
+    source,
+    ref,
+    ...indexKeys({ ...identity, ref, targets, platforms }),
+  }))
+  const caching = new LayerCaching({
+    choice: choiceOf(kind, { inputs, env, refs: scopes.map(({ ref }) => ref), mayWrite: writes }),
+    ...{ root, places, writes, now, env },
+    packPrefix: packPrefix(identity),
+    commit: env['GITHUB_SHA'],
+    maxBytes: inputs.cacheMaxSize,
+    hasPost: (env['GITHUB_STATE'] ?? '') !== '',
+    debug: (line) => {
+      runner.debug(line)
+    },
+  })
+  caching.cache.begin()
+  return { caching, warnings: [] }
+}
+
+const NO_SERVICE: Problem = {
+  input: 'cache-backend',
+  message: '`cache-backend: github`: GitHub’s cache service is not here, so there is no layer cache in this run.',
+  mend: 'Use `cache-backend: directory` away from GitHub Actions.',
+}
+
+function backendKind({ cacheBackend }: Inputs, env: NodeJS.ProcessEnv): 'github' | 'directory' {
+  if (cacheBackend !== 'auto') return cacheBackend
+  return env['GITHUB_ACTIONS'] === 'true' && serviceIsHere(env) ? 'github' : 'directory'
+}
+
+function choiceOf(
+  kind: 'github' | 'directory',
+  options: {
+    readonly inputs: Inputs
+    readonly env: NodeJS.ProcessEnv
+    readonly refs: readonly string[]
+    readonly mayWrite: boolean
+  },
+): BackendChoice {
+  if (kind === 'github') return { kind }
+  const { inputs, env, refs } = options
+  return {
+    ...{ kind, refs, mayWrite: options.mayWrite, maxBytes: inputs.cacheMaxSize },
+    directory: join(inputs.cacheDir ?? userCache(env), 'layers'),
+  }
+}
+
+/** Where what is remembered between runs lies, unless `cache-dir` says so: gone with a hosted runner, kept by others. */
+export function userCache(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stage-build')
+}

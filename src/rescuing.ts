@@ -1,0 +1,97 @@
+/** After a failed build: a second run exports to the layer cache what the builder has of it (`build/rescue.ts`). */
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { build, type BuildOptions, type BuildOutcome } from './build/build.ts'
+import type { BuildRequest, BuildTarget } from './build/build-request.ts'
+import type { Docker } from './build/buildx.ts'
+import { partialDockerfile, planRescue, type StagePart } from './build/rescue.ts'
+import { PARTIAL } from './cache/layer-cache.ts'
+import type { LayerCaching } from './layer-caching.ts'
+import type { RequestedTarget } from './plan/targets.ts'
+import type { Planned } from './planning.ts'
+import type { Project } from './project.ts'
+
+export interface RescueOptions {
+  readonly docker: Docker
+  readonly request: BuildRequest
+  readonly buildOptions: BuildOptions
+  readonly outcome: BuildOutcome & { readonly kind: 'failed' }
+  readonly caching: LayerCaching
+  readonly planned: Planned
+  readonly project: Project
+  readonly log: (line: string) => void
+}
+
+/** Names of what was exported, targets and parts. Never rejects: what cannot be rescued is lost, no more. */
+export async function rescue(options: RescueOptions): Promise<readonly string[]> {
+  const { planned, outcome, caching, request } = options
+  const missing = planned.targets.filter(({ name }) => !caching.isExported(name))
+  const facts = { graph: planned.graph, layouts: options.buildOptions.stages, targets: missing }
+  let steps = outcome.steps
+  let plan = planRescue({ ...facts, steps, noCache: request.noCache === true })
+  // A sibling may fail, too, and the next one with it: each round leaves at least one out.
+  while (plan.siblings.length > 0) {
+    options.log(`Finishing for the layer cache: ${plan.siblings.map(({ name }) => name).join(', ')}`)
+    const siblings = await finishTargets(plan.siblings, options)
+    if (siblings.kind !== 'failed') break
+    steps = [...steps, ...siblings.steps.filter((step) => step.status === 'failed')]
+    const left = facts.targets.filter(({ name }) => !caching.isExported(name))
+    const next = planRescue({ ...facts, targets: left, steps, noCache: false })
+    if (next.siblings.length >= plan.siblings.length) break
+    plan = next
+  }
+  const left = facts.targets.filter(({ name }) => !caching.isExported(name))
+  const { parts } = planRescue({ ...facts, targets: left, steps, noCache: true })
+  if (parts.length > 0) await exportParts(parts, options)
+  return [...planned.targets.map(({ name }) => name), ...parts.map(partName)].filter((name) => caching.isExported(name))
+}
+
+async function finishTargets(
+  targets: readonly RequestedTarget[],
+  { docker, request, buildOptions }: RescueOptions,
+): Promise<BuildOutcome> {
+  const names = new Set(targets.map(({ name }) => name))
+  const wanted = request.targets.filter(({ name }) => names.has(name))
+  return await build(docker, onlyCache(request, wanted), buildOptions)
+}
+
+async function exportParts(parts: readonly StagePart[], options: RescueOptions): Promise<void> {
+  const { docker, request, buildOptions, caching, project } = options
+  const folder = await mkdtemp(join(buildOptions.tempRoot, 'stage-build-parts-'))
+  try {
+    const imports = [...new Set(request.targets.flatMap((target) => target.cacheFrom ?? []))]
+    const targets = await Promise.all(
+      parts.map(async (part): Promise<BuildTarget> => {
+        const dockerfile = join(folder, `${part.stage}.Dockerfile`)
+        await writeFile(dockerfile, partialDockerfile(project.dockerfileText, part))
+        // A Dockerfile's own ignore file is found beside it by its name.
+        await copyFile(`${project.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => undefined)
+        const name = partName(part)
+        return {
+          ...{ name, dockerfile, stage: undefined, tags: [], outputs: [] },
+          // With `no-cache` an older result must not stand in for this run's.
+          cacheFrom: request.noCache === true ? [] : imports,
+          cacheTo: caching.exportTo(name),
+        }
+      }),
+    )
+    await build(docker, onlyCache(request, targets), { ...buildOptions, log: SILENT })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const SILENT: BuildOptions['log'] = { tick: () => undefined, finish: () => undefined }
+
+/** Builds without an output of the user's; what the first run did is not done again. */
+function onlyCache(request: BuildRequest, targets: readonly BuildTarget[]): BuildRequest {
+  return {
+    ...request,
+    ...{ push: false, load: false, noCache: false, noCacheFilters: [], measure: undefined },
+    targets: targets.map((target) => ({ ...target, tags: [], outputs: [] })),
+  }
+}
+
+function partName({ stage }: StagePart): string {
+  return `${PARTIAL}${stage}`
+}
