@@ -3,7 +3,7 @@
  * backends check it on the way in and out, since others may have written what they find.
  */
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { EntryPlace } from './cache-backend.ts'
 
 const KEY = /^[a-z0-9-]{1,512}$/
@@ -16,10 +16,7 @@ export function isEntryKey(key: string): boolean {
 }
 
 /** What is wrong with a request, or undefined. */
-export function placeFault(
-  { key, path }: EntryPlace,
-  prefixes: readonly string[] = [],
-): string | undefined {
+export function placeFault({ key, path }: EntryPlace, prefixes: readonly string[] = []): string | undefined {
   if (![key, ...prefixes].every(isEntryKey)) return 'a key of the cache has letters that it must not have'
   if (!PATH.test(path)) return `${JSON.stringify(path)} is no path of a cache entry`
   return undefined
@@ -32,11 +29,10 @@ export function isAskedFor(found: string, key: string, prefixes: readonly string
 
 /**
  * The names of an entry's files.
- * @throws Error when it is no directory, or holds anything but regular files with plain names.
+ * @throws ENOENT when it is not there; Error when it is no directory, or holds anything but regular files with plain names.
  */
 export async function entryFiles(directory: string): Promise<string[]> {
-  const about = await lstat(directory).catch(() => undefined)
-  if (about?.isDirectory() !== true) throw new Error('the entry is not the directory that it should be')
+  if (!(await lstat(directory)).isDirectory()) throw new Error('the entry is no directory')
   const found = await readdir(directory, { withFileTypes: true })
   if (found.length > MAX_FILES) throw new Error(`the entry has ${found.length} files`)
   for (const file of found) {
