@@ -18,6 +18,7 @@ const rooms = {
 
 /** The one file that may import each outside thing. */
 const adapters = {
+  '@actions/cache': 'src/cache/cache-client.ts',
   '@actions/core': 'src/runner.ts',
   'node:child_process': 'src/process.ts',
 }

@@ -13,15 +13,23 @@ import { CallLog, failure, hideSignatures, missOrFailure, saveFailure } from './
 import type { ClientAnswer, ClientOutcome, ClientRequest } from './github-protocol.ts'
 import { UNPACKED } from './github-tar.ts'
 
+/** Parts of 4 MiB that are fetched at once and kept in memory. */
+const DOWNLOADS = 4
+
 const calls = new AsyncLocalStorage<CallLog>()
 
 async function restore({ key, path, prefixes }: ClientRequest, log: CallLog): Promise<ClientOutcome> {
-  const found = await restoreCache([path], key, [...prefixes])
+  const found = await restoreCache([path], key, [...prefixes], { downloadConcurrency: DOWNLOADS })
   if (found === undefined) return missOrFailure(log)
   // The service matches the key itself as a prefix, too.
   if (!isAskedFor(found, key, prefixes)) return { kind: 'miss' }
   const unpacked = join(archiveFolder(log), UNPACKED, path)
-  await entryFiles(unpacked)
+  try {
+    await entryFiles(unpacked)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    return { kind: 'failed', why: 'entry', reason: `what the cache service gave is no cache entry: ${reason}` }
+  }
   await moveInto(unpacked, path)
   return { kind: 'hit', key: found }
 }

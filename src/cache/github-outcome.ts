@@ -48,8 +48,7 @@ export function saveFailure(log: CallLog): ClientOutcome {
   if (skipped !== undefined) return { kind: 'failed', why: 'denied', reason: skipped }
   // The error that follows a refused reservation says "another job may be creating this cache", whatever the cause.
   const reservation = log.after('::debug::Failed to reserve cache: ')
-  const cause =
-    reservation ?? log.after('::warning::Failed to save: ') ?? log.after('::error::Failed to save: ')
+  const cause = reservation ?? log.after('::warning::Failed to save: ') ?? log.after('::error::Failed to save: ')
   if (cause !== undefined) return failure(cause, log)
   const exists = log.after('Failed to save: ')
   if (exists !== undefined) return { kind: 'failed', why: 'exists', reason: plain(exists) }
@@ -67,7 +66,7 @@ function classify(reason: string, log: CallLog): Failure['why'] {
   if (/\(429\)|Rate limited|insufficient usage|storage quota/.test(reason)) return 'limited'
   if (/ENOSPC|EDQUOT/.test(reason) || log.has('No space left on device')) return 'limited'
   if (/\(409\)|Response was not ok/.test(reason)) return 'exists'
-  if (/failed with error: |Path Validation|Key Validation|^the entry /.test(reason)) return 'entry'
+  if (/failed with error: |Path Validation|Key Validation/.test(reason)) return 'entry'
   return 'service'
 }
 
