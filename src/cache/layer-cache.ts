@@ -9,9 +9,8 @@ import type { BlobSource } from './blob-source.ts'
 import type { CacheBackend } from './cache-backend.ts'
 import { mergeIndexes, type CacheIndex, type IndexView } from './cache-index.ts'
 import { newIndexKey, newPack } from './cache-keys.ts'
+import { covers } from './cache-covers.ts'
 import {
-  blobsOf,
-  covers,
   pruneTargetCache,
   renderTargetCache,
   shrinkToImport,
@@ -19,9 +18,10 @@ import {
   type TargetCache,
 } from './cache-manifest.ts'
 import { EarlySaves } from './early-saves.ts'
+import { mergeNotes, readNotes, type ImageNotes } from './image-notes.ts'
 import { INDEX_PATH, indexFile, loadIndexes, type IndexPlace, type LoadedIndexes } from './index-loader.ts'
 import { PackStore, type PackStats } from './pack-store.ts'
-import { planPacks } from './packing.ts'
+import { PARTIAL, planSave } from './save-planning.ts'
 import { fillPack, type PackJob, type SavePlan } from './saving.ts'
 import { Spool } from './spool.ts'
 
@@ -47,21 +47,10 @@ export interface Offer {
   readonly rendered: RenderedCache
 }
 
-/** What was learned of the images, for the runs to come. */
-export interface ImageNotes {
-  /** Digest of a layer → bytes of the files in it. */
-  readonly unpacked: ReadonlyMap<string, number>
-  /** Target → digests of its image's own layers. */
-  readonly layers: ReadonlyMap<string, readonly string[]>
-}
-
 export type Saving =
   /** There is nothing that the indexes that were read do not say. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'plan'; readonly plan: SavePlan; readonly bytes: number; readonly droppedBytes: number }
-
-/** Caches of stages of a failed build: they belong to no target, so every target is offered them. */
-export const PARTIAL = '~'
 
 /** A pack older than this is asked for before it is counted on: it may have been evicted. */
 const TRUSTED_MS = 24 * 60 * 60 * 1_000
@@ -124,10 +113,7 @@ export class LayerCache {
   /** What earlier runs learned of layers. */
   async notes(): Promise<ImageNotes> {
     const { found } = await this.#indexes()
-    const unpacked = new Map<string, number>()
-    const layers = new Map<string, readonly string[]>()
-    for (const { index } of found.toReversed()) readNotes(index.records, { unpacked, layers })
-    return { unpacked, layers }
+    return mergeNotes(found.toReversed().map(({ index }) => readNotes(index.records)))
   }
 
   /**
@@ -136,7 +122,7 @@ export class LayerCache {
    */
   async offers(target: string, isBase: (digest: string) => boolean): Promise<readonly Offer[]> {
     const view = await this.#merged()
-    await this.#askForOldPacks(view)
+    await this.#askForOldPacks()
     const partial = view.targets().filter((name) => name.startsWith(PARTIAL))
     const caches = [target, ...partial].flatMap((name) => view.cachesOf(name))
     return caches.map(({ ref, createdAt, cache }) => ({
@@ -167,72 +153,32 @@ export class LayerCache {
     const early = await this.#early.done()
     if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)) return { kind: 'unchanged' }
 
-    const { isBase } = options
-    const isElsewhere = await this.#inOtherScopes()
-    const can = (digest: string): boolean =>
-      isBase(digest) || isElsewhere(digest) || this.#spool.blobs.has(digest) || this.#packs.has(digest)
-    const targets = this.#targets(own, caches, can)
-    const wanted = new Map<string, number>()
-    for (const cache of targets.values()) {
-      for (const [digest, size] of blobsOf(cache)) {
-        if (!isBase(digest) && !isElsewhere(digest)) wanted.set(digest, size)
-      }
-    }
-    const ownPacks = Object.entries(own?.packs ?? {})
-      .filter(([key]) => !this.#packs.isLost(key))
-      .map(([key, pack]) => ({
-        ...{ key, path: pack.path, createdAt: pack.createdAt },
-        blobs: new Map(Object.entries(pack.blobs)),
-        restored: this.#packs.isRestored(key),
-      }))
-    const packing = planPacks({
-      wanted,
-      inSpool: new Set(this.#spool.blobs.keys()),
-      ownPacks,
-      alreadySaved: early.map(({ key, path, createdAt, blobs }) => ({
-        ...{ key, path, createdAt, restored: false },
-        blobs: new Map(Object.entries(blobs)),
-      })),
-      maxBytes: this.#options.maxBytes,
-    })
-    const dropped = new Set(packing.dropped)
-    const kept = new Set(packing.keep)
-    const moved = ownPacks.filter(({ key }) => packing.rewrite.includes(key))
-    const jobs = await Promise.all(packing.newPacks.map((digests) => this.#job(digests, wanted, moved)))
     const [place] = this.#options.places
     if (place === undefined) return { kind: 'unchanged' }
-    const key = newIndexKey(place.prefix, this.#options.now())
-    const document: CacheIndex = {
-      version: 1,
-      createdAt: new Date(this.#options.now()).toISOString(),
-      ref: place.ref,
-      ...(this.#options.commit === undefined ? {} : { commit: this.#options.commit }),
-      packs: Object.fromEntries(
-        [...ownPacks, ...early.map((pack) => ({ ...pack, blobs: new Map(Object.entries(pack.blobs)) }))]
-          .filter((pack) => kept.has(pack.key))
-          .map(({ key: packKey, path, createdAt, blobs }) => [
-            packKey,
-            { path, createdAt, blobs: Object.fromEntries(blobs) },
-          ]),
-      ),
-      targets: Object.fromEntries(
-        [...targets].map(([name, cache]) => [
-          name,
-          {
-            createdAt: new Date(this.#options.now()).toISOString(),
-            ...pruneTargetCache(cache, (digest) => !dropped.has(digest)),
-          },
-        ]),
-      ),
-      records: writeNotes(options.notes),
-    }
-    const bytes = jobs.reduce((sum, job) => sum + sumOf(Object.values(job.blobs)), 0)
-    return {
-      kind: 'plan',
-      plan: { packs: jobs, index: { key, path: INDEX_PATH, file: indexFile(key) }, document },
-      bytes: bytes + sumOf(early.flatMap((pack) => Object.values(pack.blobs))),
-      droppedBytes: sumOf(packing.dropped.map((digest) => wanted.get(digest) ?? 0)),
-    }
+    const { now, commit, maxBytes, packPrefix } = this.#options
+    const createdAt = new Date(now()).toISOString()
+    const isElsewhere = await this.#inOtherScopes()
+    const decision = planSave({
+      ...{ caches, own, early, createdAt, commit, maxBytes, ref: place.ref },
+      gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
+      isKeptElsewhere: (digest) => options.isBase(digest) || isElsewhere(digest),
+      damaged: this.#packs.damaged,
+      spool: new Set(this.#spool.blobs.keys()),
+      notes: mergeNotes([await this.notes(), options.notes]),
+    })
+    const packs = await Promise.all(
+      decision.newPacks.map(async (blobs): Promise<PackJob> => {
+        const { key, path } = newPack(packPrefix)
+        const spooled = [...blobs.keys()].filter((digest) => this.#spool.blobs.has(digest))
+        await fillPack(this.#options.root, path, new Map(spooled.map((digest) => [digest, this.#spool.pathOf(digest)])))
+        const from = decision.moved.filter((pack) => [...blobs.keys()].some((digest) => digest in pack.blobs))
+        return { key, path, createdAt, blobs: Object.fromEntries(blobs), from }
+      }),
+    )
+    const key = newIndexKey(place.prefix, now())
+    const { document, bytes, droppedBytes } = decision
+    const plan = { packs, document, index: { key, path: INDEX_PATH, file: indexFile(key) } }
+    return { kind: 'plan', plan, bytes, droppedBytes }
   }
 
   #indexes(): Promise<LoadedIndexes> {
@@ -253,11 +199,13 @@ export class LayerCache {
     return this.#view
   }
 
-  async #askForOldPacks(view: IndexView): Promise<void> {
-    const old = [...view.packs.values()].filter(
-      ({ createdAt }) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS,
+  async #askForOldPacks(): Promise<void> {
+    const { found } = await this.#indexes()
+    const packs = found.flatMap(({ index }) => Object.entries(index.packs))
+    const old = packs.filter(([, { createdAt }]) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS)
+    await Promise.all(
+      old.map(([key, { path, blobs }]) => this.#packs.isThere({ key, path, blobs: new Map(Object.entries(blobs)) })),
     )
-    await Promise.all(old.map((pack) => this.#packs.isThere(pack)))
   }
 
   /** Whether the indexes that were read say all this already. */
@@ -266,7 +214,7 @@ export class LayerCache {
   }
 
   #hasLostPacks(own: CacheIndex | undefined): boolean {
-    return Object.keys(own?.packs ?? {}).some((key) => this.#packs.isLost(key))
+    return this.#packs.damaged.size > 0 || Object.keys(own?.packs ?? {}).some((key) => this.#packs.isGone(key))
   }
 
   async #inOtherScopes(): Promise<(digest: string) => boolean> {
@@ -275,43 +223,9 @@ export class LayerCache {
     for (const { source, index } of found) {
       if (source === 'own') continue
       for (const [key, { blobs }] of Object.entries(index.packs)) {
-        if (!this.#packs.isLost(key)) for (const digest of Object.keys(blobs)) digests.add(digest)
+        if (!this.#packs.isGone(key)) for (const digest of Object.keys(blobs)) digests.add(digest)
       }
     }
     return (digest) => digests.has(digest)
   }
-
-  /** A target whose cache was not exported keeps the one that it had. */
-  #targets(
-    own: CacheIndex | undefined,
-    caches: ReadonlyMap<string, TargetCache>,
-    can: (digest: string) => boolean,
-  ): ReadonlyMap<string, TargetCache> {
-    const old = Object.entries(own?.targets ?? {}).filter(([name]) => !name.startsWith(PARTIAL))
-    const all = new Map<string, TargetCache>([
-      ...old.map(([name, { layers, config }]) => [name, { layers, config }] as const),
-      ...caches,
-    ])
-    return new Map([...all].map(([name, cache]) => [name, pruneTargetCache(cache, can)]))
-  }
-
-  async #job(
-    digests: readonly string[],
-    wanted: ReadonlyMap<string, number>,
-    moved: readonly { readonly key: string; readonly path: string; readonly blobs: ReadonlyMap<string, number> }[],
-  ): Promise<PackJob> {
-    const { key, path } = newPack(this.#options.packPrefix)
-    const spooled = digests.filter((digest) => this.#spool.blobs.has(digest))
-    await fillPack(this.#options.root, path, new Map(spooled.map((digest) => [digest, this.#spool.pathOf(digest)])))
-    const from = moved.filter(({ blobs }) => digests.some((digest) => blobs.has(digest) && !spooled.includes(digest)))
-    return {
-      ...{ key, path, createdAt: new Date(this.#options.now()).toISOString() },
-      blobs: Object.fromEntries(digests.map((digest) => [digest, wanted.get(digest) ?? 0])),
-      from: from.map((pack) => ({ ...pack, blobs: Object.fromEntries(pack.blobs) })),
-    }
-  }
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0)
 }

@@ -76,13 +76,14 @@ export class PackStore implements BlobSource {
     return this.#missed
   }
 
-  /** Whether the backend has the pack no more, or could not give it. */
-  isLost(key: string): boolean {
-    return this.#lost.has(key)
+  /** Digests of blobs whose bytes were others. */
+  get damaged(): ReadonlySet<string> {
+    return this.#damaged
   }
 
-  isRestored(key: string): boolean {
-    return this.#restores.has(key) && !this.#lost.has(key)
+  /** Whether the backend has the pack no more. One that it only could not give may be there the next time. */
+  isGone(key: string): boolean {
+    return this.#lost.get(key) === 'gone'
   }
 
   stats(): PackStats {

@@ -1,0 +1,133 @@
+/** Reads BuildKit's cache manifest and config from untrusted JSON: everything has the form and lies in the range that it must. */
+import type {
+  CacheConfig,
+  CacheInput,
+  CacheLayer,
+  CacheRecord,
+  CacheResult,
+  ChainResult,
+  LayerDescriptor,
+} from './cache-manifest.ts'
+import { isDigest } from './registry-route.ts'
+
+const MAX_LAYERS = 10_000
+const MAX_RECORDS = 50_000
+const MAX_TEXT = 2_000
+
+/** The layers of a manifest; undefined where one is not as it must be. */
+export function parseLayers(manifest: unknown): readonly LayerDescriptor[] | undefined {
+  return listOf(field(manifest, 'layers'), MAX_LAYERS, layerDescriptor)
+}
+
+/** A config; undefined where anything in it is not as it must be. */
+export function parseConfig(config: unknown): CacheConfig | undefined {
+  const given = { layers: field(config, 'layers') ?? [], records: field(config, 'records') ?? [] }
+  const layerCount = Array.isArray(given.layers) ? given.layers.length : 0
+  const recordCount = Array.isArray(given.records) ? given.records.length : 0
+  const layers = listOf(given.layers, MAX_LAYERS, (layer) => cacheLayer(layer, layerCount))
+  const records = listOf(given.records, MAX_RECORDS, (record) => cacheRecord(record, { layerCount, recordCount }))
+  return layers === undefined || records === undefined ? undefined : { layers, records }
+}
+
+/** A layer of a manifest, or undefined. */
+function layerDescriptor(value: unknown): LayerDescriptor | undefined {
+  const mediaType = text(field(value, 'mediaType'))
+  const digest = text(field(value, 'digest'))
+  const size = field(value, 'size')
+  const annotations = textMap(field(value, 'annotations'))
+  if (mediaType === undefined || digest === undefined || !isDigest(digest) || annotations === false) return undefined
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined
+  return { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations }) }
+}
+
+function cacheLayer(value: unknown, count: number): CacheLayer | undefined {
+  const blob = text(field(value, 'blob'))
+  // Go leaves a zero out.
+  const parent = field(value, 'parent') ?? 0
+  const annotations = field(value, 'annotations')
+  if (blob === undefined || !isDigest(blob) || (parent !== -1 && !isIndex(parent, count))) return undefined
+  if (annotations !== undefined && (typeof annotations !== 'object' || annotations === null)) return undefined
+  return {
+    blob,
+    parent: parent as number,
+    ...(annotations === undefined ? {} : { annotations: annotations as Readonly<Record<string, unknown>> }),
+  }
+}
+
+function cacheRecord(
+  value: unknown,
+  counts: { readonly layerCount: number; readonly recordCount: number },
+): CacheRecord | undefined {
+  const digest = text(field(value, 'digest'))
+  if (digest === undefined || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return undefined
+  const layers = optionalList(field(value, 'layers'), (result) => cacheResult(result, counts.layerCount))
+  const chains = optionalList(field(value, 'chains'), (chain) => chainResult(chain, counts.layerCount))
+  const inputs = optionalList(field(value, 'inputs'), (input) =>
+    listOf(input, MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)),
+  )
+  if (layers === false || chains === false || inputs === false) return undefined
+  return {
+    ...(layers === undefined ? {} : { layers }),
+    ...(chains === undefined ? {} : { chains }),
+    digest,
+    ...(inputs === undefined ? {} : { inputs }),
+  }
+}
+
+function cacheResult(value: unknown, count: number): CacheResult | undefined {
+  const layer = field(value, 'layer') ?? 0
+  return isIndex(layer, count) ? { layer, ...created(value) } : undefined
+}
+
+function chainResult(value: unknown, count: number): ChainResult | undefined {
+  const layers = listOf(field(value, 'layers'), MAX_LAYERS, (index) => (isIndex(index, count) ? index : undefined))
+  return layers === undefined ? undefined : { layers, ...created(value) }
+}
+
+function cacheInput(value: unknown, count: number): CacheInput | undefined {
+  const link = field(value, 'link') ?? 0
+  const selector = field(value, 'selector')
+  if (!isIndex(link, count) || (selector !== undefined && text(selector) === undefined)) return undefined
+  return { ...(selector === undefined ? {} : { selector: selector as string }), link }
+}
+
+function created(value: unknown): { readonly createdAt?: string } {
+  const createdAt = text(field(value, 'createdAt'))
+  return createdAt === undefined ? {} : { createdAt }
+}
+
+function isIndex(value: unknown, count: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < count
+}
+
+/** Every item read; undefined where it is no list, too long, or an item cannot be read. */
+function listOf<T>(value: unknown, max: number, read: (item: unknown) => T | undefined): readonly T[] | undefined {
+  if (!Array.isArray(value) || value.length > max) return undefined
+  const items: T[] = []
+  for (const item of value as readonly unknown[]) {
+    const parsed = read(item)
+    if (parsed === undefined) return undefined
+    items.push(parsed)
+  }
+  return items
+}
+
+function optionalList<T>(value: unknown, read: (item: unknown) => T | undefined): readonly T[] | undefined | false {
+  return value === undefined || value === null ? undefined : (listOf(value, MAX_RECORDS, read) ?? false)
+}
+
+function textMap(value: unknown): Readonly<Record<string, string>> | undefined | false {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'object' || Object.values(value).some((entry) => text(entry) === undefined)) return false
+  return value as Readonly<Record<string, string>>
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.length <= MAX_TEXT ? value : undefined
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Readonly<Record<string, unknown>>)[key]
+    : undefined
+}

@@ -1,0 +1,112 @@
+/** From what BuildKit exported to what is saved: the new index, and the packs that it refers to. Pure. */
+import type { CacheIndex, IndexedPack } from './cache-index.ts'
+import { blobsOf, pruneTargetCache, type TargetCache } from './cache-manifest.ts'
+import type { SavedPack } from './early-saves.ts'
+import { writeNotes, type ImageNotes } from './image-notes.ts'
+import { planPacks } from './packing.ts'
+
+/** Caches of stages of a failed build: they belong to no target, so every target is offered them. */
+export const PARTIAL = '~'
+
+export interface SaveQuestion {
+  readonly ref: string
+  readonly commit: string | undefined
+  /** ISO 8601 */
+  readonly createdAt: string
+  /** What BuildKit exported, by target. */
+  readonly caches: ReadonlyMap<string, TargetCache>
+  /** The branch's index that this run read. */
+  readonly own: CacheIndex | undefined
+  /** Keys of its packs that are gone. */
+  readonly gone: ReadonlySet<string>
+  /** Packs that this run saved while it built. */
+  readonly early: readonly SavedPack[]
+  /** Blobs that need not be saved: a base image's registry keeps them, or a base branch's packs. */
+  readonly isKeptElsewhere: (digest: string) => boolean
+  /** Digests of earlier runs' blobs that turned out to be damaged. */
+  readonly damaged: ReadonlySet<string>
+  /** Digests of the blobs that this run received. */
+  readonly spool: ReadonlySet<string>
+  readonly notes: ImageNotes
+  readonly maxBytes: number
+}
+
+export interface SaveDecision {
+  /** The index without the packs that are still to be saved. */
+  readonly document: CacheIndex
+  /** Blobs of each pack to be saved: digest → bytes. */
+  readonly newPacks: readonly ReadonlyMap<string, number>[]
+  /** Older packs whose blobs move into new ones. */
+  readonly moved: readonly (IndexedPack & { readonly key: string })[]
+  /** Bytes that are new in the cache. */
+  readonly bytes: number
+  /** Bytes that there was no room for. */
+  readonly droppedBytes: number
+}
+
+export function planSave(question: SaveQuestion): SaveDecision {
+  const { own, early, spool, isKeptElsewhere, maxBytes } = question
+  const ownPacks = Object.entries(own?.packs ?? {})
+    .filter(([key]) => !question.gone.has(key))
+    .map(([key, pack]) => ({ key, ...pack }))
+  const packed = new Set([...ownPacks, ...early].flatMap(({ blobs }) => Object.keys(blobs)))
+  const canBeHad = (digest: string): boolean =>
+    isKeptElsewhere(digest) || spool.has(digest) || (packed.has(digest) && !question.damaged.has(digest))
+  const targets = new Map([...targetsOf(question)].map(([name, cache]) => [name, pruneTargetCache(cache, canBeHad)]))
+  const blobs = new Map([...targets.values()].flatMap((cache) => [...blobsOf(cache)]))
+  const wanted = new Map([...blobs].filter(([digest]) => !isKeptElsewhere(digest)))
+  const asKnown = (pack: SavedPack | (IndexedPack & { readonly key: string })) => ({
+    key: pack.key,
+    // A damaged blob that was received again goes into a new pack.
+    blobs: new Map(Object.entries(pack.blobs).filter(([digest]) => !question.damaged.has(digest))),
+  })
+  const packing = planPacks({
+    ...{ wanted, maxBytes, inSpool: spool },
+    ownPacks: ownPacks.map(asKnown),
+    alreadySaved: early.map(asKnown),
+  })
+  const kept = new Set(packing.keep)
+  const dropped = new Set(packing.dropped)
+  const { createdAt, ref, commit } = question
+  const sizeOf = (digest: string): number => wanted.get(digest) ?? 0
+  const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])))
+  const fresh = [
+    ...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)),
+    ...early.flatMap((pack) => Object.keys(pack.blobs)),
+  ]
+  return {
+    newPacks,
+    moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
+    bytes: sum([...new Set(fresh)].map(sizeOf)),
+    droppedBytes: sum(packing.dropped.map(sizeOf)),
+    document: {
+      ...{ version: 1, createdAt, ref },
+      ...(commit === undefined ? {} : { commit }),
+      packs: Object.fromEntries(
+        [...ownPacks, ...early]
+          .filter(({ key }) => kept.has(key))
+          .map(({ key, path, createdAt: since, blobs: content }) => [key, { path, createdAt: since, blobs: content }]),
+      ),
+      targets: Object.fromEntries(
+        [...targets].map(([name, cache]) => [
+          name,
+          { createdAt, ...pruneTargetCache(cache, (digest) => !dropped.has(digest)) },
+        ]),
+      ),
+      records: writeNotes({
+        unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
+        layers: question.notes.layers,
+      }),
+    },
+  }
+}
+
+/** A target whose cache was not exported keeps the one that it had. */
+function targetsOf({ own, caches }: SaveQuestion): ReadonlyMap<string, TargetCache> {
+  const old = Object.entries(own?.targets ?? {}).filter(([name]) => !name.startsWith(PARTIAL))
+  return new Map([...old.map(([name, { layers, config }]) => [name, { layers, config }] as const), ...caches])
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
