@@ -137,7 +137,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     request,
     buildOptions,
     outcome,
-    notes: measuring.notes(measured),
+    notes: () => measuring.notes(measured),
   })
   return builtFrom(outcome, {
     inputs,
@@ -161,7 +161,8 @@ interface SavingOptions extends BuildingOptions {
   readonly request: BuildRequest
   readonly buildOptions: BuildOptions
   readonly outcome: BuildOutcome
-  readonly notes: ImageNotes
+  /** Asked for when all that is built is built. */
+  readonly notes: () => ImageNotes
 }
 
 /** Saves what the build gave to the layer cache, also a failed one. */
@@ -177,14 +178,12 @@ async function saveCache({
   const log = (line: string): void => {
     surroundings.runner.log(line)
   }
-  if (outcome.kind === 'built')
-    await caching.finish(
-      planned.targets.map(({ name }) => name),
-      notes,
-    )
+  let exported: readonly string[] = []
+  if (outcome.kind === 'built') exported = planned.targets.map(({ name }) => name)
   else if (outcome.kind === 'failed' && caching.writes) {
-    await caching.finish(await rescue({ ...rest, outcome, caching, planned, log }), notes)
+    exported = await rescue({ ...rest, outcome, caching, planned, log })
   }
+  await caching.finish(exported, notes())
   return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
 }
 

@@ -154,7 +154,7 @@ export class Measuring {
       layers.flatMap((layer) => (layer.unpacked === undefined ? [] : [[layer.digest, layer.unpacked] as const])),
     )
     return {
-      unpacked: new Map(unpacked),
+      unpacked: new Map([...this.#counter.unpacked(), ...unpacked]),
       layers: new Map(
         images.map(([name, layers]) => [name, layers.filter(({ own }) => own).map(({ digest }) => digest)]),
       ),

@@ -49,7 +49,7 @@ function cacheLayer(value: unknown, count: number): CacheLayer | undefined {
   if (annotations !== undefined && (typeof annotations !== 'object' || annotations === null)) return undefined
   return {
     blob,
-    parent: parent as number,
+    parent: parent,
     ...(annotations === undefined ? {} : { annotations: annotations as Readonly<Record<string, unknown>> }),
   }
 }

@@ -12,6 +12,11 @@ export class LayerCounter {
     return this.#layers.get(digest)
   }
 
+  /** Digest → file bytes of every layer that was counted. */
+  unpacked(): ReadonlyMap<string, number> {
+    return new Map([...this.#layers].map(([digest, { unpacked }]) => [digest, unpacked]))
+  }
+
   openSink(): BlobSink {
     const stream = new PassThrough({ highWaterMark: 1 << 20 })
     // A blob that is no layer (a config, an attestation, a broken tar) is still a blob: it is only not counted.

@@ -28,8 +28,14 @@ export function layerCache(data: SummaryData): string | undefined {
 
 function used(imports: readonly CacheImport[], cache: CacheFacts): string {
   if (imports.length === 0) return 'none'
+  // What a failed build left stands beside what the one before it did: one cache to the reader.
+  const distinct = new Map<string, CacheImport>()
+  for (const found of imports) {
+    const key = `${found.ref} ${found.createdAt}`
+    if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found)
+  }
   return list(
-    imports.map(({ ref, createdAt, layers }) => {
+    [...distinct.values()].map(({ ref, createdAt, layers }) => {
       const age = formatDuration(Math.max(0, cache.now - createdAt))
       return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, 'layer')}`
     }),
@@ -58,7 +64,7 @@ function* sentences(cache: CacheFacts): Generator<string> {
     yield `${count(cache.damaged, 'layer')} did not have the bytes of ${cache.damaged === 1 ? 'its' : 'their'} digest and ${cache.damaged === 1 ? 'was' : 'were'} not used.`
   if (cache.bytesDropped > 0)
     yield `${formatBytes(cache.bytesDropped)} of layers were left out, since the cache would be larger than \`cache-max-size\`.`
-  if (cache.trouble !== undefined) yield `${prose(`Trouble: ${cache.trouble}.`)}`
+  if (cache.trouble !== undefined) yield prose(`Trouble: ${cache.trouble}.`)
 }
 
 /** Why an index was not used; nothing where it was. */
