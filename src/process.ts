@@ -147,6 +147,8 @@ export function startChild(script: string, nodeFlags: readonly string[], options
     },
     kill: () => {
       if (child.pid === undefined || ended) return
+      // Its end may be waited for, and nothing else may keep this process alive.
+      child.ref()
       try {
         process.kill(-child.pid, 'SIGKILL')
       } catch {
