@@ -1,23 +1,26 @@
 import { createRequire } from "node:module";
-import { basename, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
+import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { spawn } from "node:child_process";
-import { access as access$1, appendFile as appendFile$1, constants, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, writeFile as writeFile$1 } from "node:fs/promises";
+import { Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { access as access$1, appendFile as appendFile$1, constants, copyFile as copyFile$1, link, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { constants as constants$1, createReadStream, mkdirSync } from "node:fs";
+import { pipeline } from "node:stream/promises";
 import { homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
-import { createReadStream } from "node:fs";
 import http, { createServer } from "node:http";
 import { PassThrough, Readable, addAbortSignal } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
 import { once } from "node:events";
+import { createGunzip, createZstdDecompress } from "node:zlib";
 import https from "node:https";
 import { setTimeout as setTimeout$1 } from "node:timers/promises";
 import * as os from "os";
 import os$1, { EOL } from "os";
 import * as crypto from "crypto";
 import * as fs from "fs";
-import { constants as constants$1, promises } from "fs";
+import { constants as constants$2, promises } from "fs";
 import * as path from "path";
 import * as events from "events";
 import * as child from "child_process";
@@ -334,10 +337,63 @@ async function runProcess(program, args, options = {}) {
 		child.stdin?.on("error", () => void 0).end(options.input);
 	});
 }
+/**
+* Starts a Node.js program that talks with `process.send`. It leads a process group of its own, so that `kill` reaches
+* its children, and it does not keep this process alive: who waits for an answer needs a timer, and the program should
+* end itself on `disconnect`.
+*/
+function startChild(script, nodeFlags, options) {
+	const child = spawn(process.execPath, [...nodeFlags, script], {
+		env: options.env,
+		cwd: options.cwd,
+		stdio: [
+			"ignore",
+			"pipe",
+			"pipe",
+			"ipc"
+		],
+		detached: true
+	});
+	for (const stream of [child.stdout, child.stderr]) {
+		if (stream === null) continue;
+		createInterface({
+			input: stream,
+			crlfDelay: 1e400
+		}).on("line", options.onLine);
+		if (stream instanceof Socket) stream.unref();
+	}
+	child.unref();
+	child.channel?.unref();
+	let ended = false;
+	const end = (how) => {
+		if (!ended) options.onEnd(how);
+		ended = true;
+	};
+	child.on("message", options.onMessage);
+	child.on("error", (error) => {
+		if (child.pid === void 0) end(`could not be started: ${error.message}`);
+	});
+	child.on("exit", (code, signal) => {
+		end(signal === null ? `ended with exit code ${String(code)}` : `was ended by ${signal}`);
+	});
+	return {
+		pid: child.pid,
+		send: (message) => {
+			child.send(message, () => void 0);
+		},
+		kill: () => {
+			if (child.pid === void 0 || ended) return;
+			child.ref();
+			try {
+				process.kill(-child.pid, "SIGKILL");
+			} catch {}
+		}
+	};
+}
 
 // src/build/json.ts
 /** Narrowing of JSON that docker wrote: unknown → what it really holds, without casts and without throwing. */
-function parseJson$1(text) {
+function parseJson$2(text) {
 	try {
 		return JSON.parse(text);
 	} catch {
@@ -385,7 +441,7 @@ function dockerMissing() {
 * then stands on stderr.
 */
 function readDockerInfo(stdout, stderr) {
-	const info = asRecord(parseJson$1(stdout));
+	const info = asRecord(parseJson$2(stdout));
 	const client = asRecord(info?.["ClientInfo"]);
 	const buildx = asArray(client?.["Plugins"]).map(asRecord).find((plugin) => textAt(plugin, "Name") === "buildx");
 	const buildxVersion = textAt(buildx, "Version");
@@ -430,7 +486,7 @@ function unreachable$1(text) {
 }
 /** Reads `docker buildx ls --format json`: one JSON object a line. */
 function readBuilders(stdout) {
-	return stdout.split("\n").map((line) => asRecord(parseJson$1(line))).filter((record) => record !== void 0).map((record) => ({
+	return stdout.split("\n").map((line) => asRecord(parseJson$2(line))).filter((record) => record !== void 0).map((record) => ({
 		name: textAt(record, "Name") ?? "",
 		driver: textAt(record, "Driver") ?? "",
 		current: record["Current"] === true,
@@ -814,15 +870,1411 @@ function lastError(stderr) {
 	return (lines.findLast((line) => line.startsWith("ERROR:")) ?? lines.at(-1) ?? "no reason given").replace(/^ERROR: /, "");
 }
 
+// src/cache/entry-files.ts
+/**
+* What an entry of the cache may be called and may hold: a directory with a few regular files and nothing else. Both
+* backends check it on the way in and out, since others may have written what they find.
+*/
+const KEY = /^[a-z0-9-]{1,512}$/;
+const FILE$1 = /^[a-z0-9._-]{1,255}$/;
+const PATH$1 = /^[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9][a-z0-9._-]*)*$/;
+const MAX_FILES = 1e3;
+function isEntryKey(key) {
+	return KEY.test(key);
+}
+/** What is wrong with a request, or undefined. */
+function placeFault({ key, path }, prefixes = []) {
+	if (![key, ...prefixes].every(isEntryKey)) return "a key of the cache has letters that it must not have";
+	if (!PATH$1.test(path)) return `${JSON.stringify(path)} is no path of a cache entry`;
+}
+/**
+* The names of an entry's files.
+* @throws ENOENT when it is not there; Error when it is no directory, or holds anything but regular files with plain names.
+*/
+async function entryFiles(directory) {
+	if (!(await lstat$1(directory)).isDirectory()) throw new Error("the entry is no directory");
+	const found = await readdir$1(directory, { withFileTypes: true });
+	if (found.length > MAX_FILES) throw new Error(`the entry has ${found.length} files`);
+	for (const file of found) if (!file.isFile() || !FILE$1.test(file.name) || file.name === "." || file.name === "..") throw new Error(`the entry holds ${JSON.stringify(file.name)}, which is no plain file`);
+	return found.map(({ name }) => name);
+}
+/** Moves a directory to a place on the same file system, in place of what may be there. */
+async function moveInto(directory, place) {
+	await mkdir$1(dirname(place), { recursive: true });
+	await rm$1(place, {
+		recursive: true,
+		force: true
+	});
+	await rename$1(directory, place);
+}
+
+// src/cache/directory-entry.ts
+/** One entry of a cache directory: `KEY/files/…`. The time of `KEY` is its last use, that of `files` its creation. */
+const FILES = "files";
+/** Linking is not possible here; a copy may be. EPERM: of another user's file, or a file system without links. */
+const NO_LINK = [
+	"EXDEV",
+	"EPERM",
+	"EMLINK",
+	"ENOTSUP",
+	"EOPNOTSUPP",
+	"ENOSYS"
+];
+/** A name that nobody has; it begins with a dot, as no path and no key of an entry does. */
+function temporaryName() {
+	return `.stage-build-${process.pid}-${randomBytes(8).toString("hex")}`;
+}
+/**
+* Lays an entry out at a new place, ready to be renamed.
+* @throws ENOENT without a source; Error when the source is no entry, or larger than `maxBytes`.
+*/
+async function writeEntry(source, place, created, maxBytes) {
+	await lstat$1(source);
+	await mkdir$1(join(place, FILES), { recursive: true });
+	await copyFiles(source, join(place, FILES));
+	if (await entryBytes(place) > maxBytes) throw new EntryTooLargeError();
+	await utimes(join(place, FILES), created, created);
+}
+var EntryTooLargeError = class extends Error {};
+/**
+* Puts an entry's files into a new directory: all of them, or it throws.
+* @throws ENOENT when the entry is not there, or goes meanwhile.
+*/
+async function readEntry(entry, directory) {
+	const files = join(entry, FILES);
+	const before = await stat$1(files);
+	await mkdir$1(directory);
+	await copyFiles(files, directory);
+	const after = await stat$1(files);
+	if (after.ino !== before.ino || after.mtimeMs !== before.mtimeMs) throw Object.assign(/* @__PURE__ */ new Error("the entry was replaced"), { code: "ENOENT" });
+	await entryFiles(directory);
+}
+async function copyFiles(from, to) {
+	for (const name of await entryFiles(from)) try {
+		await link(join(from, name), join(to, name));
+	} catch (error) {
+		if (!NO_LINK.includes(errorCode(error) ?? "")) throw error;
+		await copyFile$1(join(from, name), join(to, name), constants$1.COPYFILE_EXCL | constants$1.COPYFILE_FICLONE);
+	}
+}
+/** When an entry was saved, in ms; undefined when it is gone. */
+async function creationTime(entry) {
+	return (await stat$1(join(entry, FILES)).catch(() => void 0))?.mtimeMs;
+}
+/** Σ of an entry's files; of one that is going, what is left. */
+async function entryBytes(entry) {
+	const names = await readdir$1(join(entry, FILES)).catch(() => []);
+	return (await Promise.all(names.map(async (name) => (await stat$1(join(entry, FILES, name)).catch(() => void 0))?.size))).reduce((sum, size) => sum + (size ?? 0), 0);
+}
+/** The keys in a scope's folder; none without the folder. */
+async function entryKeys(folder) {
+	try {
+		return (await readdir$1(folder)).filter(isEntryKey);
+	} catch (error) {
+		if (errorCode(error) !== "ENOENT") throw error;
+		return [];
+	}
+}
+/** Removes a directory and never fails. */
+async function discard$1(directory) {
+	await rm$1(directory, {
+		recursive: true,
+		force: true
+	}).catch(() => void 0);
+}
+
+// src/cache/directory-eviction.ts
+/** Keeps a cache directory within its bound, beside other processes that do the same. */
+/** In the base folder: what is being written, or on its way out. No scope's name begins with a dot. */
+const TEMPORARY = ".tmp";
+const LEFTOVER_MS = 36e5;
+/** Removes what processes left that were killed while they wrote or removed an entry. */
+async function removeLeftovers(base, now) {
+	const folder = join(base, TEMPORARY);
+	for (const name of await readdir$1(folder)) {
+		const about = await stat$1(join(folder, name)).catch(() => void 0);
+		if (about !== void 0 && now.getTime() - about.mtimeMs > LEFTOVER_MS) await discard$1(join(folder, name));
+	}
+}
+/** Removes the least recently used entries while all take more than `maxBytes`. */
+async function evict(base, maxBytes, debug) {
+	const entries = await listEntries(base);
+	let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+	for (const { key, place, bytes } of entries.sort((a, b) => a.used - b.used)) {
+		if (total <= maxBytes) return;
+		total -= bytes;
+		const away = join(base, TEMPORARY, temporaryName());
+		if (!await rename$1(place, away).then(() => true, () => false)) continue;
+		debug(`${key} is evicted from the cache (${bytes} bytes)`);
+		await discard$1(away);
+	}
+}
+async function listEntries(base) {
+	const entries = [];
+	for (const scope of await readdir$1(base)) {
+		if (scope === ".tmp") continue;
+		for (const key of await entryKeys(join(base, scope))) {
+			const place = join(base, scope, key);
+			const about = await stat$1(place).catch(() => void 0);
+			if (about !== void 0) entries.push({
+				key,
+				place,
+				bytes: await entryBytes(place),
+				used: about.mtimeMs
+			});
+		}
+	}
+	return entries;
+}
+
+// src/cache/directory-backend.ts
+/**
+* The layer cache in a directory, for runs away from GitHub and for self-hosted runners. Several processes use it at once
+* without locks: an entry appears and goes by one `rename`, and its files are never changed.
+*
+*     directory/v1/SCOPE/KEY/files/…   entries (`directory-entry.ts`)
+*     directory/v1/.tmp/…              being written, or on its way out
+*
+* The scopes are GitHub's: a run finds its own branch's entries, the base branch's and the default branch's, and writes
+* only its own. Who can write to the directory itself can do as they like, so untrusted builds must not share it.
+*/
+const EXISTS = {
+	kind: "failed",
+	why: "exists",
+	reason: "the cache has an entry of this key already"
+};
+/**
+* A cache in a directory. What it restores may be the same files as in the cache, by hard link: they must not be
+* written to, only read, replaced or deleted.
+*/
+function openDirectoryBackend(options) {
+	return new DirectoryBackend(options);
+}
+var DirectoryBackend = class {
+	kind = "directory";
+	#options;
+	#base;
+	#now;
+	#debug;
+	#lastTime = 0;
+	constructor(options) {
+		this.#options = options;
+		this.#base = join(options.directory, "v1");
+		this.#now = options.now ?? (() => /* @__PURE__ */ new Date());
+		this.#debug = options.debug ?? (() => void 0);
+	}
+	async restore(request) {
+		return await this.#find(request, async (entry) => {
+			const fresh = join(this.#options.root, temporaryName());
+			try {
+				await readEntry(entry, fresh);
+				await moveInto(fresh, join(this.#options.root, request.path));
+			} finally {
+				await discard$1(fresh);
+			}
+		});
+	}
+	async lookUp(request) {
+		return await this.#find(request, async (entry) => {
+			await stat$1(entry);
+		});
+	}
+	async save({ key, path }) {
+		const fault = placeFault({
+			key,
+			path
+		});
+		if (fault !== void 0) return {
+			kind: "failed",
+			why: "other",
+			reason: fault
+		};
+		if (!this.#options.mayWrite) return {
+			kind: "failed",
+			why: "denied",
+			reason: "this run may not write to the cache"
+		};
+		const scope = join(this.#base, scopeName(this.#options.scopes.own));
+		const place = join(scope, key);
+		const fresh = join(this.#base, TEMPORARY, temporaryName());
+		try {
+			if (await creationTime(place) !== void 0) return EXISTS;
+			await mkdir$1(scope, { recursive: true });
+			await writeEntry(join(this.#options.root, path), fresh, this.#time(), this.#options.maxBytes);
+			await this.#touch(fresh);
+			await rename$1(fresh, place);
+		} catch (error) {
+			await discard$1(fresh);
+			return this.#failure(error);
+		}
+		await this.#tidy();
+		return { kind: "saved" };
+	}
+	close() {
+		return Promise.resolve();
+	}
+	/** Takes the entry that a request asks for. One that vanishes meanwhile was not there. */
+	async #find(request, take) {
+		const { key, prefixes = [] } = request;
+		const fault = placeFault(request, prefixes);
+		if (fault !== void 0) return {
+			kind: "failed",
+			reason: fault
+		};
+		try {
+			for (const scope of this.#options.scopes.readable) {
+				const folder = join(this.#base, scopeName(scope));
+				for await (const found of candidates(folder, key, prefixes)) {
+					try {
+						await take(join(folder, found));
+					} catch (error) {
+						if (errorCode(error) !== "ENOENT") throw error;
+						continue;
+					}
+					await this.#touch(join(folder, found));
+					return {
+						kind: "hit",
+						key: found
+					};
+				}
+			}
+			return { kind: "miss" };
+		} catch (error) {
+			return {
+				kind: "failed",
+				reason: this.#failure(error).reason
+			};
+		}
+	}
+	/** The time, but later each time: of two uses in one millisecond the second is the later one, too. */
+	#time() {
+		this.#lastTime = Math.max(this.#now().getTime(), this.#lastTime + 1);
+		return new Date(this.#lastTime);
+	}
+	/** Notes that an entry was used. */
+	async #touch(entry) {
+		const time = this.#time();
+		await utimes(entry, time, time).catch(() => void 0);
+	}
+	async #tidy() {
+		try {
+			await removeLeftovers(this.#base, this.#now());
+			await evict(this.#base, this.#options.maxBytes, this.#debug);
+		} catch (error) {
+			this.#debug(`the cache could not be tidied: ${this.#failure(error).reason}`);
+		}
+	}
+	#failure(error) {
+		const code = errorCode(error) ?? "";
+		const { directory } = this.#options;
+		if (code === "EEXIST" || code === "ENOTEMPTY") return EXISTS;
+		if (error instanceof EntryTooLargeError) return {
+			kind: "failed",
+			why: "limited",
+			reason: "the entry is larger than the whole cache may be"
+		};
+		if (code === "ENOSPC" || code === "EDQUOT") return {
+			kind: "failed",
+			why: "limited",
+			reason: `there is no room left in ${directory}`
+		};
+		const message = error instanceof Error ? error.message : String(error);
+		return {
+			kind: "failed",
+			why: "other",
+			reason: {
+				EACCES: `the cache’s directory ${directory} may not be used by this user`,
+				EPERM: `the cache’s directory ${directory} may not be used by this user`,
+				EROFS: `the cache’s directory ${directory} is on a file system that cannot be written to`,
+				ENOTDIR: `the cache’s directory ${directory} is no directory`
+			}[code] ?? `the cache in ${directory} failed: ${message}`
+		};
+	}
+};
+/** A scope is a ref, with slashes and letters of all kinds; and a file system may not tell `A` from `a`. */
+function scopeName(scope) {
+	return createHash("sha256").update(scope).digest("hex").slice(0, 32);
+}
+/** The keys of a scope that answer a request, the best first. */
+async function* candidates(folder, key, prefixes) {
+	yield key;
+	if (prefixes.length === 0) return;
+	const keys = await entryKeys(folder);
+	for (const prefix of prefixes) {
+		const found = [];
+		for (const name of keys.filter((other) => other.startsWith(prefix))) {
+			const created = await creationTime(join(folder, name));
+			if (created !== void 0) found.push({
+				name,
+				created
+			});
+		}
+		for (const { name } of found.sort((a, b) => b.created - a.created)) yield name;
+	}
+}
+
+// src/cache/github-breaker.ts
+/**
+* Spares a run the long wait for a service that is down: the toolkit tries each call for half a minute. After a call
+* without an answer, or two failures in a row, calls are answered at once for a while; then one may try again.
+*/
+var CircuitBreaker = class {
+	#pauseMs;
+	#failures = 0;
+	/** By `performance.now()`; while it lies ahead nothing is tried. */
+	#pausedUntil = 0;
+	#cause = "";
+	constructor(pauseMs) {
+		this.#pauseMs = pauseMs;
+	}
+	/** Why a call should not be tried now, or undefined; then its outcome must be told. */
+	get pause() {
+		const now = performance.now();
+		if (now < this.#pausedUntil) return `the cache service is down (${this.#cause})`;
+		if (this.#pausedUntil > 0) this.#pausedUntil = now + this.#pauseMs;
+	}
+	succeeded() {
+		this.#failures = 0;
+		this.#pausedUntil = 0;
+	}
+	/** @param atOnce a call without an answer. */
+	failed(cause, atOnce = false) {
+		this.#failures++;
+		this.#cause = cause;
+		if (atOnce || this.#failures >= 2) this.#pausedUntil = performance.now() + this.#pauseMs;
+	}
+};
+
+// src/cache/github-tar.ts
+/**
+* The `tar` that `@actions/cache` finds. The toolkit unpacks with `-P`, by which an archive may write anywhere: absolute
+* names, `..`, a file through a symbolic link that came before it. Here an archive is unpacked without it, into a new
+* folder beside the archive; what is not a plain file there is refused afterwards (`entry-files.ts`).
+* https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/tar.ts
+*/
+/** The folder, beside the archive, that it is unpacked into. */
+const UNPACKED = "unpacked";
+/** macOS may have GNU's tar by the second name, and the toolkit prefers it. */
+const NAMES = ["tar", "gtar"];
+/** A file may not grow beyond this, whatever the archive says: 1 GiB, and 64 bytes for each byte of the archive. */
+const limit = "$(( (1 << 21) + $(wc -c < \"$archive\") / 8 ))";
+function script(tar) {
+	return `#!/bin/sh
+# Packs as it is told; unpacks only as @actions/cache asks for it, without -P and into a folder of its own.
+tar=${quote(tar)}
+case "$1" in
+--posix|--version) exec "$tar" "$@" ;;
+-xf) ;;
+*) echo "tar: refused: $*" >&2; exit 64 ;;
+esac
+archive=$2
+if [ "$3" != -P ] || [ "$4" != -C ]; then echo "tar: refused: $*" >&2; exit 64; fi
+shift 5
+mkdir "\${archive%/*}/${UNPACKED}" && ulimit -f "${limit}" || exit 1
+exec "$tar" -xf "$archive" --no-same-owner --no-same-permissions -C "\${archive%/*}/${UNPACKED}" "$@"
+`;
+}
+function quote(text) {
+	return `'${text.replaceAll("'", "'\\''")}'`;
+}
+/**
+* Writes the shim for each `tar` on a PATH into a folder.
+* @returns whether there is a `tar`.
+*/
+async function writeTarShims(folder, path) {
+	await mkdir$1(folder, { recursive: true });
+	let found = false;
+	for (const name of NAMES) {
+		const tar = await which$1(name, path);
+		if (tar === void 0) continue;
+		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
+		found = true;
+	}
+	return found;
+}
+async function which$1(name, path) {
+	for (const folder of path.split(delimiter).filter(isAbsolute)) {
+		const file = join(folder, name);
+		if (await access$1(file, constants$1.X_OK).then(() => true, () => false)) return file;
+	}
+}
+
+// src/cache/github-backend.ts
+/**
+* The cache of GitHub Actions, by `@actions/cache` in a child process (`cache-client.ts`), which is started for the
+* first call and ended when a call outlives its time: the toolkit cannot be cancelled.
+*/
+/** In the session's folder; no entry's path begins with a dot. */
+const HOME = ".cache-client";
+const PAUSE_MS = 6e4;
+/** The toolkit's heap is small; what it downloads lies outside of it. */
+const NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=64"];
+/** What the toolkit reads, and what finds and trusts the service. The user's secrets are not among it. */
+const PASSED_ON = [
+	"ACTIONS_CACHE_MODE",
+	"ACTIONS_CACHE_SERVICE_V2",
+	"ACTIONS_CACHE_URL",
+	"ACTIONS_ORCHESTRATION_ID",
+	"ACTIONS_RESULTS_URL",
+	"ACTIONS_RUNTIME_TOKEN",
+	"GITHUB_SERVER_URL",
+	"HOME",
+	"NODE_EXTRA_CA_CERTS",
+	"NODE_TLS_REJECT_UNAUTHORIZED",
+	"SSL_CERT_DIR",
+	"SSL_CERT_FILE",
+	...[
+		"http_proxy",
+		"https_proxy",
+		"no_proxy"
+	].flatMap((name) => [name, name.toUpperCase()])
+];
+/** GitHub's cache service. Starts nothing before the first call. */
+function openGithubBackend(options) {
+	return new GithubBackend(options);
+}
+var GithubBackend = class {
+	kind = "github";
+	#options;
+	#breaker;
+	#client;
+	#lastId = 0;
+	#closed = false;
+	constructor(options) {
+		this.#options = options;
+		this.#breaker = new CircuitBreaker(options.pauseMs ?? PAUSE_MS);
+	}
+	async restore(request) {
+		return restoreResult(await this.#call("restore", request, request.prefixes));
+	}
+	async lookUp(request) {
+		return restoreResult(await this.#call("lookUp", request, request.prefixes));
+	}
+	async save(request) {
+		const outcome = await this.#call("save", request);
+		if (outcome.kind === "saved") return outcome;
+		if (outcome.kind !== "failed") return {
+			kind: "failed",
+			why: "other",
+			reason: UNEXPECTED
+		};
+		const { why, reason } = outcome;
+		return {
+			kind: "failed",
+			why: why === "service" || why === "entry" ? "other" : why,
+			reason
+		};
+	}
+	async close() {
+		this.#closed = true;
+		const client = await this.#client?.catch(() => void 0);
+		client?.child.kill();
+		await client?.ended;
+		await rm$1(join(this.#options.root, HOME), {
+			recursive: true,
+			force: true
+		}).catch(() => void 0);
+	}
+	async #call(op, place, prefixes = []) {
+		const fault = placeFault(place, prefixes) ?? this.#fault();
+		if (fault !== void 0) return {
+			kind: "failed",
+			why: "entry",
+			reason: fault
+		};
+		const pause = this.#breaker.pause;
+		if (pause !== void 0) return {
+			kind: "failed",
+			why: "service",
+			reason: pause
+		};
+		let outcome;
+		try {
+			const client = await (this.#client ??= this.#start());
+			const { key, path } = place;
+			outcome = await this.#ask(client, {
+				id: ++this.#lastId,
+				op,
+				key,
+				path,
+				prefixes
+			}, place.timeoutMs);
+		} catch (error) {
+			this.#client = void 0;
+			outcome = service(error instanceof Error ? error.message : String(error));
+			this.#breaker.failed(outcome.reason);
+		}
+		return outcome;
+	}
+	/** What makes every call vain. */
+	#fault() {
+		if (this.#closed) return "the cache is closed";
+		if (/[\s"'\\]/.test(this.#options.root)) return `@actions/cache cannot work in the folder ${this.#options.root}`;
+	}
+	async #ask(client, request, timeoutMs) {
+		if (client.isDying) return service("the cache client was ended");
+		return await new Promise((resolve) => {
+			const timer = setTimeout(() => {
+				const outcome = service(`no answer within ${timeoutMs / 1e3} s`);
+				this.#breaker.failed(outcome.reason, true);
+				client.waiting.delete(request.id);
+				resolve(outcome);
+				this.#end(client);
+			}, timeoutMs);
+			client.waiting.set(request.id, {
+				settle: resolve,
+				timer
+			});
+			client.child.send(request);
+		});
+	}
+	/** Ends a client; the next call starts another. */
+	#end(client) {
+		if (client.isDying) return;
+		client.isDying = true;
+		this.#client = void 0;
+		client.child.kill();
+	}
+	async #start() {
+		const { root, env, clientPath, debug = () => void 0 } = this.#options;
+		const home = join(root, HOME, String(++this.#lastId));
+		const temp = join(home, "temp");
+		await mkdir$1(temp, { recursive: true });
+		const path = env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+		const bin = join(home, "bin");
+		if (!await writeTarShims(bin, path)) throw new Error("there is no tar on PATH, which @actions/cache needs");
+		const waiting = /* @__PURE__ */ new Map();
+		const { promise: ended, resolve: tellEnd } = Promise.withResolvers();
+		const child = startChild(clientPath, NODE_FLAGS, {
+			cwd: root,
+			env: {
+				...Object.fromEntries(PASSED_ON.flatMap((name) => env[name] === void 0 ? [] : [[name, env[name]]])),
+				PATH: `${bin}${delimiter}${path}`,
+				GITHUB_WORKSPACE: root,
+				RUNNER_TEMP: temp,
+				TMPDIR: temp,
+				LC_ALL: "C",
+				ZSTD_CLEVEL: "1",
+				MALLOC_ARENA_MAX: "2",
+				MALLOC_MMAP_THRESHOLD_: "65536"
+			},
+			onLine: debug,
+			onMessage: (message) => {
+				const { id, outcome } = message;
+				this.#take(waiting, id, outcome);
+			},
+			onEnd: (how) => {
+				debug(`the cache client ${how}`);
+				const isOurs = client.isDying || this.#closed;
+				this.#end(client);
+				const outcome = service(`the cache client ${how}`);
+				if (!isOurs && waiting.size > 0) this.#breaker.failed(outcome.reason);
+				for (const { settle, timer } of waiting.values()) {
+					clearTimeout(timer);
+					settle(outcome);
+				}
+				waiting.clear();
+				rm$1(home, {
+					recursive: true,
+					force: true
+				}).catch(() => void 0).finally(() => {
+					tellEnd(void 0);
+				});
+			}
+		});
+		const client = {
+			child,
+			waiting,
+			ended,
+			isDying: false
+		};
+		debug(`the cache client runs as process ${String(child.pid)}`);
+		return client;
+	}
+	#take(waiting, id, outcome) {
+		const call = waiting.get(id);
+		if (call === void 0) return;
+		waiting.delete(id);
+		clearTimeout(call.timer);
+		if (outcome.kind === "failed" && outcome.why === "service") this.#breaker.failed(outcome.reason, /\b(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\b/.test(outcome.reason));
+		else if (outcome.kind !== "failed" || outcome.why !== "entry") this.#breaker.succeeded();
+		call.settle(outcome);
+	}
+};
+const UNEXPECTED = "the cache client gave an answer to another question";
+function service(reason) {
+	return {
+		kind: "failed",
+		why: "service",
+		reason
+	};
+}
+function restoreResult(outcome) {
+	if (outcome.kind === "saved") return {
+		kind: "failed",
+		reason: UNEXPECTED
+	};
+	return outcome.kind === "failed" ? {
+		kind: "failed",
+		reason: outcome.reason
+	} : outcome;
+}
+
+// src/cache-backends.ts
+/** Which cache backend a run uses. A choice is plain data, so that the post step makes the same one again. */
+/** Beside `dist/index.js`; run from `src/` it is the same file. */
+const CLIENT = new URL("../dist/cache-client.js", import.meta.url);
+/** Whether GitHub's cache service can be reached: the runner tells steps of actions where it is. */
+function serviceIsHere(env) {
+	return [env["ACTIONS_RESULTS_URL"], env["ACTIONS_CACHE_URL"]].some((value) => value !== void 0 && value !== "") && (env["ACTIONS_RUNTIME_TOKEN"] ?? "") !== "";
+}
+function openBackend(choice, options) {
+	const { root, env, debug } = options;
+	if (choice.kind === "github") return openGithubBackend({
+		root,
+		env,
+		debug,
+		clientPath: fileURLToPath(CLIENT)
+	});
+	const { directory, refs, mayWrite, maxBytes } = choice;
+	const scopes = {
+		own: refs[0] ?? "",
+		readable: refs
+	};
+	return openDirectoryBackend({
+		root,
+		directory,
+		scopes,
+		mayWrite,
+		maxBytes,
+		debug
+	});
+}
+
+// src/cache/registry-route.ts
+const DIGEST$1 = /^sha256:[0-9a-f]{64}$/;
+const TAG$1 = /^\w[\w.-]{0,127}$/;
+/** Whether a text is a digest that this registry serves: sha256 only, as nothing else is pushed. */
+function isDigest(text) {
+	return DIGEST$1.test(text);
+}
+/**
+* The endpoint of a request's target (`/v2/…?digest=…`), or undefined where it is none, or outside of `prefix`: the
+* secret first part of every repository. Listings (`_catalog`, `tags/list`, referrers) are none.
+*/
+function readRoute(target, prefix) {
+	const url = URL.parse(target, "http://registry.invalid");
+	if (url === null) return void 0;
+	const { pathname, searchParams } = url;
+	if (pathname === "/v2/" || pathname === "/v2") return { kind: "version" };
+	const [, repository, kind, rest] = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/([^/]*)$/.exec(pathname) ?? [];
+	if (repository === void 0 || kind === void 0 || rest === void 0) return void 0;
+	if (!repository.startsWith(`${prefix}/`)) return void 0;
+	const digest = searchParams.get("digest") ?? void 0;
+	if (kind === "manifests") return isDigest(rest) || TAG$1.test(rest) ? {
+		kind: "manifest",
+		repository,
+		reference: rest
+	} : void 0;
+	if (kind === "blobs") return isDigest(rest) ? {
+		kind: "blob",
+		repository,
+		digest: rest
+	} : void 0;
+	return rest === "" ? {
+		kind: "start-upload",
+		repository,
+		digest
+	} : {
+		kind: "upload",
+		repository,
+		id: rest,
+		digest
+	};
+}
+
+// src/cache/cache-manifest-parse.ts
+const MAX_LAYERS$1 = 1e4;
+const MAX_RECORDS = 5e4;
+const MAX_TEXT = 2e3;
+/** The layers of a manifest; undefined where one is not as it must be. */
+function parseLayers(manifest) {
+	return listOf$1(field$2(manifest, "layers"), MAX_LAYERS$1, layerDescriptor);
+}
+/** A config; undefined where anything in it is not as it must be. */
+function parseConfig(config) {
+	const given = {
+		layers: field$2(config, "layers") ?? [],
+		records: field$2(config, "records") ?? []
+	};
+	const layerCount = Array.isArray(given.layers) ? given.layers.length : 0;
+	const recordCount = Array.isArray(given.records) ? given.records.length : 0;
+	const layers = listOf$1(given.layers, MAX_LAYERS$1, (layer) => cacheLayer(layer, layerCount));
+	const records = listOf$1(given.records, MAX_RECORDS, (record) => cacheRecord(record, {
+		layerCount,
+		recordCount
+	}));
+	return layers === void 0 || records === void 0 ? void 0 : {
+		layers,
+		records
+	};
+}
+/** A layer of a manifest, or undefined. */
+function layerDescriptor(value) {
+	const mediaType = text$3(field$2(value, "mediaType"));
+	const digest = text$3(field$2(value, "digest"));
+	const size = field$2(value, "size");
+	const annotations = textMap(field$2(value, "annotations"));
+	if (mediaType === void 0 || digest === void 0 || !isDigest(digest) || annotations === false) return void 0;
+	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return void 0;
+	return {
+		mediaType,
+		digest,
+		size,
+		...annotations === void 0 ? {} : { annotations }
+	};
+}
+function cacheLayer(value, count) {
+	const blob = text$3(field$2(value, "blob"));
+	const parent = field$2(value, "parent") ?? 0;
+	const annotations = field$2(value, "annotations");
+	if (blob === void 0 || !isDigest(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
+	if (annotations !== void 0 && (typeof annotations !== "object" || annotations === null)) return void 0;
+	return {
+		blob,
+		parent,
+		...annotations === void 0 ? {} : { annotations }
+	};
+}
+function cacheRecord(value, counts) {
+	const digest = text$3(field$2(value, "digest"));
+	if (digest === void 0 || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return void 0;
+	const layers = optionalList(field$2(value, "layers"), (result) => cacheResult(result, counts.layerCount));
+	const chains = optionalList(field$2(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
+	const inputs = optionalList(field$2(value, "inputs"), (input) => listOf$1(input, MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)));
+	if (layers === false || chains === false || inputs === false) return void 0;
+	return {
+		...layers === void 0 ? {} : { layers },
+		...chains === void 0 ? {} : { chains },
+		digest,
+		...inputs === void 0 ? {} : { inputs }
+	};
+}
+function cacheResult(value, count) {
+	const layer = field$2(value, "layer") ?? 0;
+	return isIndex(layer, count) ? {
+		layer,
+		...created(value)
+	} : void 0;
+}
+function chainResult(value, count) {
+	const layers = listOf$1(field$2(value, "layers"), MAX_LAYERS$1, (index) => isIndex(index, count) ? index : void 0);
+	return layers === void 0 ? void 0 : {
+		layers,
+		...created(value)
+	};
+}
+function cacheInput(value, count) {
+	const link = field$2(value, "link") ?? 0;
+	const selector = field$2(value, "selector");
+	if (!isIndex(link, count) || selector !== void 0 && text$3(selector) === void 0) return void 0;
+	return {
+		...selector === void 0 ? {} : { selector },
+		link
+	};
+}
+function created(value) {
+	const createdAt = text$3(field$2(value, "createdAt"));
+	return createdAt === void 0 ? {} : { createdAt };
+}
+function isIndex(value, count) {
+	return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count;
+}
+/** Every item read; undefined where it is no list, too long, or an item cannot be read. */
+function listOf$1(value, max, read) {
+	if (!Array.isArray(value) || value.length > max) return void 0;
+	const items = [];
+	for (const item of value) {
+		const parsed = read(item);
+		if (parsed === void 0) return void 0;
+		items.push(parsed);
+	}
+	return items;
+}
+function optionalList(value, read) {
+	return value === void 0 || value === null ? void 0 : listOf$1(value, MAX_RECORDS, read) ?? false;
+}
+function textMap(value) {
+	if (value === void 0 || value === null) return void 0;
+	if (typeof value !== "object" || Object.values(value).some((entry) => text$3(entry) === void 0)) return false;
+	return value;
+}
+function text$3(value) {
+	return typeof value === "string" && value.length <= MAX_TEXT ? value : void 0;
+}
+function field$2(value, key) {
+	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
+}
+
+// src/cache/cache-covers.ts
+/** Whether one exported cache says all that another says: then there is nothing to save. Pure. */
+/** Order, times and numbering aside. */
+function covers$1(older, newer) {
+	const known = knowledgeOf(older);
+	return [...knowledgeOf(newer)].every((fact) => known.has(fact));
+}
+/** Each record by what it stands for (its digest and those of what it is made from), with each of its results. */
+function knowledgeOf({ config }) {
+	const chains = /* @__PURE__ */ new Map();
+	const chainOf = (layer) => {
+		const blobs = [];
+		const entered = /* @__PURE__ */ new Set();
+		for (let at = layer; at >= 0 && !entered.has(at); at = config.layers[at]?.parent ?? -1) {
+			entered.add(at);
+			blobs.push(config.layers[at]?.blob ?? "");
+		}
+		return hash$1(blobs);
+	};
+	const facts = /* @__PURE__ */ new Set();
+	const names = namesOf(config.records);
+	for (const [index, record] of config.records.entries()) {
+		const name = names[index] ?? "";
+		for (const { layer } of record.layers ?? []) {
+			const chain = chains.get(layer) ?? chainOf(layer);
+			chains.set(layer, chain);
+			facts.add(`${name} ${chain}`);
+		}
+		for (const { layers } of record.chains ?? []) facts.add(`${name} ${hash$1(layers.map((layer) => config.layers[layer]?.blob ?? "").reverse())}`);
+	}
+	return facts;
+}
+/** Records are found by what they stand for, not by their number. In rounds, for links may lead anywhere. */
+function namesOf(records) {
+	const names = records.map(() => void 0);
+	const visit = (root) => {
+		const stack = [root];
+		const open = /* @__PURE__ */ new Set();
+		for (let index = stack.at(-1); index !== void 0; index = stack.at(-1)) {
+			const record = records[index];
+			const links = [...new Set((record?.inputs ?? []).flat().map(({ link }) => link))];
+			const missing = open.has(index) ? [] : links.filter((link) => names[link] === void 0 && !open.has(link));
+			open.add(index);
+			if (missing.length > 0) {
+				stack.push(...missing);
+				continue;
+			}
+			const inputs = (record?.inputs ?? []).map((input) => input.map(({ selector = "", link }) => `${selector}@${names[link] ?? ""}`).sort());
+			names[index] ??= hash$1([record?.digest ?? "", ...inputs.map((input) => hash$1(input))]);
+			stack.pop();
+		}
+	};
+	for (const index of records.keys()) if (names[index] === void 0) visit(index);
+	return names.map((name) => name ?? "");
+}
+function hash$1(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+}
+
+// src/cache/cache-index.ts
+/**
+* The index: one small entry per step that says which packs hold which blobs, and for each target what BuildKit knows of
+* it. It names packs of its own branch only: those of other branches are found through their own indexes, so that an
+* index never keeps alive what its branch does not own. Read strictly, for others may have written it. Pure.
+*/
+const MAX_BYTES = 64 << 20;
+const MAX_TARGETS = 500;
+const MAX_PACKS = 2e3;
+const MAX_BLOBS = 2e4;
+const MAX_BLOB_BYTES = 2e10;
+const MAX_NAME = 200;
+/** Clocks of runners differ a little. */
+const MAX_AHEAD_MS = 864e5;
+/** Reads an index, or says (as a clause) what is wrong with it. */
+function parseIndex(bytes, now) {
+	if (bytes.length > MAX_BYTES) return { fault: "it is too large" };
+	let json;
+	try {
+		json = JSON.parse(bytes.toString("utf8"));
+	} catch {
+		return { fault: "it is no JSON" };
+	}
+	const version = field$1(json, "version");
+	if (typeof version === "number" && version > 1) return { fault: "a newer version of stage-build wrote it" };
+	if (version !== 1) return { fault: "it has no version" };
+	const isTime = (value) => typeof value === "string" && value.length <= 40 && Date.parse(value) <= now + MAX_AHEAD_MS;
+	const [createdAt, ref, commit] = [
+		field$1(json, "createdAt"),
+		field$1(json, "ref"),
+		field$1(json, "commit")
+	];
+	const packs = mapOf(field$1(json, "packs"), MAX_PACKS, (value, key) => packOf(value, key, isTime));
+	const targets = mapOf(field$1(json, "targets"), MAX_TARGETS, (value, name) => targetOf$1(value, name, isTime));
+	const records = field$1(json, "records");
+	if (!isTime(createdAt) || typeof ref !== "string" || ref.length > 500) return { fault: "its head is malformed" };
+	if (packs === void 0) return { fault: "its packs are malformed" };
+	if (targets === void 0) return { fault: "its targets are malformed" };
+	return { index: {
+		version,
+		createdAt,
+		ref,
+		packs,
+		targets,
+		...typeof commit === "string" && /^[0-9a-f]{40,64}$/.test(commit) ? { commit } : {},
+		records: typeof records === "object" && records !== null ? records : {}
+	} };
+}
+function serializeIndex(index) {
+	return Buffer.from(JSON.stringify(index));
+}
+/** How many other targets' caches a target that is new may try. */
+const MAX_STRANGERS = 5;
+/** @param indexes own branch first */
+function mergeIndexes(indexes) {
+	const byTarget = /* @__PURE__ */ new Map();
+	for (const { ref, index } of indexes) for (const [name, { createdAt, layers, config }] of Object.entries(index.targets)) {
+		const found = byTarget.get(name) ?? [];
+		const cache = {
+			layers,
+			config
+		};
+		if (!found.some((known) => covers$1(known.cache, cache))) found.push({
+			ref,
+			createdAt,
+			cache
+		});
+		byTarget.set(name, found);
+	}
+	const strangers = [...byTarget.values()].flatMap(([first]) => first ?? []);
+	return {
+		targets: () => [...byTarget.keys()],
+		cachesOf: (target) => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS)
+	};
+}
+function packOf(value, key, isTime) {
+	const [path, createdAt] = [field$1(value, "path"), field$1(value, "createdAt")];
+	const blobs = mapOf(field$1(value, "blobs"), MAX_BLOBS, (size, digest) => isDigest(digest) && typeof size === "number" && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BLOB_BYTES ? size : void 0);
+	const id = /^sb1-pack-[0-9a-f]{16}-([0-9a-f]{32})$/.exec(key)?.[1];
+	return id !== void 0 && path === `packs/${id}` && isTime(createdAt) && blobs !== void 0 ? {
+		path,
+		createdAt,
+		blobs
+	} : void 0;
+}
+function targetOf$1(value, name, isTime) {
+	const createdAt = field$1(value, "createdAt");
+	const layers = parseLayers(value);
+	const config = parseConfig(field$1(value, "config"));
+	if (name.length > MAX_NAME || !isTime(createdAt) || layers === void 0 || config === void 0) return void 0;
+	const named = new Set(layers.map(({ digest }) => digest));
+	return config.layers.every(({ blob }) => named.has(blob)) ? {
+		createdAt,
+		layers,
+		config
+	} : void 0;
+}
+/** An object whose values can all be read; it has no prototype, for its keys are anybody's. */
+function mapOf(value, max, read) {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return void 0;
+	const entries = Object.entries(value);
+	if (entries.length > max) return void 0;
+	const result = Object.create(null);
+	for (const [key, item] of entries) {
+		const parsed = read(item, key);
+		if (parsed === void 0) return void 0;
+		result[key] = parsed;
+	}
+	return result;
+}
+function field$1(value, key) {
+	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
+}
+
+// src/cache/pack-store.ts
+/**
+* The blobs that earlier runs saved. A pack is fetched when one of its blobs is asked for, once; a blob is checked
+* against its digest before the first byte of it is given away. What is gone or damaged is simply not there.
+*/
+/** A fetch is given up when it is slower than this for long. */
+const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
+const PATIENCE_MS$2 = 2e4;
+/** A blob's file within the directory of its pack. */
+function blobFile(digest) {
+	return digest.replace(":", "-");
+}
+var PackStore = class {
+	#options;
+	#packOf = /* @__PURE__ */ new Map();
+	#restores = /* @__PURE__ */ new Map();
+	#lookUps = /* @__PURE__ */ new Map();
+	#checks = /* @__PURE__ */ new Map();
+	#lost = /* @__PURE__ */ new Map();
+	#missed = /* @__PURE__ */ new Set();
+	#damaged = /* @__PURE__ */ new Set();
+	#bytesFetched = 0;
+	#fetched = 0;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** Blobs of a pack that was added before keep their place there. */
+	add(pack) {
+		for (const digest of pack.blobs.keys()) if (!this.#packOf.has(digest)) this.#packOf.set(digest, pack);
+	}
+	/** Whether a blob is in a pack that is not known to be gone. */
+	has(digest) {
+		const pack = this.#packOf.get(digest);
+		return pack !== void 0 && !this.#lost.has(pack.key) && !this.#damaged.has(digest);
+	}
+	/** Digests that were asked for and could not be given. */
+	get missed() {
+		return this.#missed;
+	}
+	/** Digests of blobs whose bytes were others. */
+	get damaged() {
+		return this.#damaged;
+	}
+	/** Whether the backend has the pack no more. One that it only could not give may be there the next time. */
+	isGone(key) {
+		return this.#lost.get(key) === "gone";
+	}
+	stats() {
+		const lost = [...this.#lost.values()];
+		return {
+			fetched: this.#fetched,
+			bytesFetched: this.#bytesFetched,
+			gone: lost.filter((why) => why === "gone").length,
+			failed: lost.filter((why) => why === "failed").length,
+			damaged: this.#damaged.size
+		};
+	}
+	async promised(digest) {
+		const pack = this.#packOf.get(digest);
+		if (pack === void 0 || !this.has(digest)) return void 0;
+		if (this.#restores.has(pack.key)) return await this.#checked(pack, digest) ? pack.blobs.get(digest) : void 0;
+		return await this.isThere(pack) ? pack.blobs.get(digest) : void 0;
+	}
+	async open(digest) {
+		const pack = this.#packOf.get(digest);
+		const size = pack?.blobs.get(digest);
+		if (pack === void 0 || size === void 0) return void 0;
+		if (!await this.#checked(pack, digest)) {
+			this.#missed.add(digest);
+			return;
+		}
+		return {
+			size,
+			open: (range) => createReadStream(this.#file(pack, digest), range ?? {})
+		};
+	}
+	/** Asks, once, whether the backend still has a pack; it counts as used then. */
+	async isThere(pack) {
+		const { key, path } = pack;
+		if (this.#restores.has(key)) return (await this.restore(pack)).kind === "hit";
+		let asked = this.#lookUps.get(key);
+		if (asked === void 0) {
+			asked = this.#options.backend.lookUp({
+				key,
+				path,
+				timeoutMs: PATIENCE_MS$2
+			});
+			this.#lookUps.set(key, asked);
+		}
+		return this.#noted(pack, await asked);
+	}
+	/** Fetches a pack, once. */
+	async restore(pack) {
+		const { key, path } = pack;
+		let restored = this.#restores.get(key);
+		if (restored === void 0) {
+			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
+			const timeoutMs = PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
+			restored = this.#options.backend.restore({
+				key,
+				path,
+				timeoutMs
+			});
+			this.#restores.set(key, restored);
+			if ((await restored).kind === "hit") {
+				this.#bytesFetched += bytes;
+				this.#fetched++;
+			}
+		}
+		const result = await restored;
+		this.#noted(pack, result);
+		return result;
+	}
+	/** Fetches the packs that hold these blobs, before anybody asks for them. */
+	async prefetch(digests) {
+		const packs = new Set([...digests].flatMap((digest) => this.#packOf.get(digest) ?? []));
+		await Promise.all([...packs].map((pack) => this.restore(pack)));
+	}
+	/** The path of a blob that was fetched and is what its digest says; undefined where it cannot be had. */
+	async fileOf(digest) {
+		const pack = this.#packOf.get(digest);
+		return pack !== void 0 && await this.#checked(pack, digest) ? this.#file(pack, digest) : void 0;
+	}
+	#noted(pack, result) {
+		if (result.kind !== "hit") this.#lost.set(pack.key, result.kind === "miss" ? "gone" : "failed");
+		return result.kind === "hit";
+	}
+	async #checked(pack, digest) {
+		if ((await this.restore(pack)).kind !== "hit") return false;
+		let check = this.#checks.get(digest);
+		if (check === void 0) {
+			check = this.#isSound(pack, digest);
+			this.#checks.set(digest, check);
+		}
+		return await check;
+	}
+	async #isSound(pack, digest) {
+		const path = this.#file(pack, digest);
+		try {
+			const found = await lstat$1(path);
+			if (found.isFile() && found.size === pack.blobs.get(digest)) {
+				const hash = createHash("sha256");
+				await pipeline(createReadStream(path), hash);
+				if (`sha256:${hash.digest("hex")}` === digest) return true;
+			}
+		} catch {}
+		this.#damaged.add(digest);
+		await rm$1(path, {
+			force: true,
+			recursive: true
+		}).catch(() => void 0);
+		return false;
+	}
+	#file(pack, digest) {
+		return join(this.#options.root, pack.path, blobFile(digest));
+	}
+};
+
+// src/cache/saving.ts
+/**
+* Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
+* step or, after it ended, by the post step, so a plan is plain data. Never rejects.
+*/
+const PATIENCE_MS$1 = 3e4;
+const SLOWEST_BYTES_PER_SECOND = 2e6;
+/** How long saving may take. */
+function savingTimeout(bytes) {
+	return PATIENCE_MS$1 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
+}
+async function executeSave(plan, { backend, root }) {
+	const failures = [];
+	const packs = {};
+	let bytes = 0;
+	await Promise.all(plan.packs.map(async (job) => {
+		const blobs = await gather(job, {
+			backend,
+			root
+		});
+		const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0);
+		if (Object.keys(blobs).length === 0) return;
+		const result = await backend.save({
+			key: job.key,
+			path: job.path,
+			timeoutMs: savingTimeout(size)
+		});
+		if (result.kind === "failed") failures.push(result);
+		else {
+			packs[job.key] = {
+				path: job.path,
+				createdAt: job.createdAt,
+				blobs
+			};
+			bytes += size;
+		}
+	}));
+	const saved = Object.keys(packs).length;
+	if (plan.packs.length > 0 && saved === 0) return {
+		entries: 0,
+		bytes,
+		indexSaved: false,
+		failures
+	};
+	const result = await saveIndex(plan, {
+		...plan.document,
+		packs: {
+			...plan.document.packs,
+			...packs
+		}
+	}, {
+		backend,
+		root
+	});
+	if (result.kind === "failed") failures.push(result);
+	const indexSaved = result.kind === "saved";
+	return {
+		entries: saved + (indexSaved ? 1 : 0),
+		bytes,
+		indexSaved,
+		failures
+	};
+}
+/** The blobs that lie in the job's directory after those of older packs were put there. */
+async function gather(job, { backend, root }) {
+	const store = new PackStore({
+		backend,
+		root
+	});
+	for (const { key, path, blobs } of job.from) store.add({
+		key,
+		path,
+		blobs: new Map(Object.entries(blobs))
+	});
+	await mkdir$1(join(root, job.path), { recursive: true }).catch(() => void 0);
+	const there = {};
+	for (const [digest, size] of Object.entries(job.blobs)) {
+		const path = join(root, job.path, blobFile(digest));
+		try {
+			const older = job.from.some(({ blobs }) => digest in blobs) ? await store.fileOf(digest) : void 0;
+			if (older !== void 0) await link(older, path);
+			if ((await stat$1(path)).size === size) there[digest] = size;
+		} catch {}
+	}
+	return there;
+}
+async function saveIndex({ index }, document, { backend, root }) {
+	const folder = join(root, index.path);
+	try {
+		await rm$1(folder, {
+			recursive: true,
+			force: true
+		});
+		await mkdir$1(folder, { recursive: true });
+		await writeFile$1(join(folder, index.file), serializeIndex(document));
+	} catch (error) {
+		return {
+			kind: "failed",
+			why: "limited",
+			reason: error instanceof Error ? error.message : String(error)
+		};
+	}
+	return await backend.save({
+		key: index.key,
+		path: index.path,
+		timeoutMs: savingTimeout(0)
+	});
+}
+/** Puts blobs that lie elsewhere under the session's folder into a pack's directory, without copying them. */
+async function fillPack(root, path, files) {
+	const folder = join(root, path);
+	await mkdir$1(folder, { recursive: true });
+	for (const [digest, file] of files) await link(file, join(folder, blobFile(digest)));
+}
+
+// src/measure/format.ts
+/** Bytes as people read them: decimal units with three digits, as the Docker CLI shows them. */
+const UNITS = [
+	"B",
+	"kB",
+	"MB",
+	"GB",
+	"TB",
+	"PB"
+];
+/** `6.47 MB`, `295 MB`, `0 B`; decimal units (1 MB is 10⁶ bytes), three significant digits. */
+function formatBytes(bytes) {
+	let value = bytes;
+	let unit = 0;
+	while (value >= (unit === 0 ? 1e3 : 999.5) && unit < UNITS.length - 1) {
+		value /= 1e3;
+		unit++;
+	}
+	const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+	return `${value.toFixed(digits)} ${UNITS[unit] ?? ""}`;
+}
+
+// src/cache-handover.ts
+/**
+* What the main step leaves to the post step: new layers on disk and the plan how to save them. The folder is named in
+* the action's state; nothing runs in between.
+*/
+const FILE = "handover.json";
+async function writeHandover(root, handover) {
+	await writeFile$1(join(root, FILE), JSON.stringify(handover), { mode: 384 });
+}
+/** Saves what the main step left, and removes its folder. Never rejects: a warning at most. */
+async function saveLeftLayers(root, { runner, env }) {
+	try {
+		const handover = await readHandover(root);
+		if (handover !== void 0) await save(handover, {
+			root,
+			runner,
+			env
+		});
+	} catch (error) {
+		warn(runner, `it could not be saved (${error instanceof Error ? error.message : String(error)})`, workspaceOf(env));
+	} finally {
+		await rm$1(root, {
+			recursive: true,
+			force: true
+		}).catch(() => void 0);
+	}
+}
+/** What kept layers from being saved, as a clause. */
+function savingTrouble({ why, reason }) {
+	if (why === "denied") return "this run may not write it (the token is read-only); set `cache: read-only` to say so";
+	if (why === "limited") return `new layers could not be saved: ${reason}`;
+	return `new layers could not be saved (${reason})`;
+}
+async function readHandover(root) {
+	try {
+		return JSON.parse(await readFile(join(root, FILE), "utf8"));
+	} catch (error) {
+		if (errorCode(error) === "ENOENT") return void 0;
+		throw error;
+	}
+}
+async function save({ choice, plan }, { root, runner, env }) {
+	const started = performance.now();
+	const backend = openBackend(choice, {
+		root,
+		env,
+		debug: (line) => {
+			runner.debug(line);
+		}
+	});
+	try {
+		const report = await executeSave(plan, {
+			backend,
+			root
+		});
+		const [failure] = report.failures;
+		if (failure !== void 0) warn(runner, savingTrouble(failure), workspaceOf(env));
+		if (report.entries > 0) {
+			const seconds = ((performance.now() - started) / 1e3).toFixed(1);
+			runner.log(`Layer cache: saved ${formatBytes(report.bytes)} of new layers in ${seconds} s.`);
+		}
+	} finally {
+		await backend.close();
+	}
+}
+function warn(runner, trouble, workspace) {
+	const problem = { message: `The layer cache: ${trouble}. The build does not depend on it.` };
+	announce(runner, [problem], {
+		level: "warning",
+		workspace
+	});
+}
+function workspaceOf(env) {
+	return env["GITHUB_WORKSPACE"] ?? process.cwd();
+}
+
 // src/post.ts
-/** The post step: removes what the main step left for it. Never fails a job whose build is done. */
+/** The post step: saves new layers, and removes what the main step left. Never fails a job whose build is done. */
 /** The state that tells the post step from the main step, and hands it what to remove. */
 const STATE = {
 	isPost: "is-post",
-	builder: "builder"
+	builder: "builder",
+	cache: "cache"
 };
-/** Removes the builder that this step created, if it did. */
+/** Saves the layers that the main step left to it, and removes the builder that it created. */
 async function runPost({ runner, env }) {
+	const root = runner.state(STATE.cache);
+	if (root !== "") await saveLeftLayers(root, {
+		runner,
+		env
+	});
 	const builder = runner.state(STATE.builder);
 	if (builder === "") return;
 	const docker = { env };
@@ -1094,6 +2546,7 @@ function planBake(request, privateDir) {
 		const cacheTo = [...request.cacheTo ?? [], ...target.cacheTo ?? []];
 		return [id, {
 			...common,
+			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? [],
 			...list$2("cache-from", cacheFrom),
@@ -1245,7 +2698,7 @@ function rawJsonReader(onEvents, onText) {
 	let rest = "";
 	const line = (text) => {
 		if (text === "") return;
-		const record = text.startsWith("{") ? asRecord(parseJson$1(text)) : void 0;
+		const record = text.startsWith("{") ? asRecord(parseJson$2(text)) : void 0;
 		if (record === void 0) onText(text);
 		else onEvents(readEvents(record));
 	};
@@ -2097,7 +3550,7 @@ function unique(problems) {
 * Keys: https://github.com/docker/buildx/blob/v0.29.1/docs/reference/buildx_bake.md#metadata-file
 */
 function readMetadata(text, targets) {
-	const file = asRecord(parseJson$1(text)) ?? {};
+	const file = asRecord(parseJson$2(text)) ?? {};
 	const own = Object.entries(file).filter(([key]) => !targets.some((target) => target.id === key));
 	const mine = targets.map((target) => ({
 		...target,
@@ -2154,22 +3607,53 @@ function mergeTwins(steps) {
 
 // src/build/build.ts
 const TICK_MS = 5e3;
-/** Builds all targets of the request in one run (in a second one without the measured copies, if only those failed). */
+/**
+* Builds all targets of the request in one run. In a second one without what failed, if only that did: cached content
+* that was missing after all, or the measured copies, where the builder does not reach the layer registry.
+*/
 async function build$2(docker, request, options) {
 	const first = await runOnce(docker, request, options);
+	if (first.outcome.kind !== "failed") return first.outcome;
 	const host = request.measure?.host;
-	if (first.outcome.kind !== "failed" || host === void 0 || !onlyPushesFailed(first, host)) return first.outcome;
+	if (host !== void 0 && onlyPushesFailed(first, host)) {
+		const { outcome } = await runOnce(docker, withoutCache({
+			...request,
+			measure: void 0
+		}), options);
+		return {
+			...outcome,
+			warnings: [UNREACHABLE, ...outcome.warnings]
+		};
+	}
+	if (options.cacheBroken?.() !== true || !request.targets.some((target) => target.cacheFrom !== void 0)) return first.outcome;
+	const targets = request.targets.map((target) => ({
+		...target,
+		cacheFrom: []
+	}));
 	const { outcome } = await runOnce(docker, {
 		...request,
-		measure: void 0
+		targets
 	}, options);
-	const warning = {
-		message: "The builder could not reach the registry of this step on loopback: sizes come from elsewhere or are unknown.",
-		mend: "Let stage-build choose the builder, or create yours with `driver-opts: network=host`."
-	};
 	return {
 		...outcome,
-		warnings: [warning, ...outcome.warnings]
+		warnings: [CACHE_MISSING, ...outcome.warnings]
+	};
+}
+const UNREACHABLE = {
+	message: "The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.",
+	mend: "Let stage-build choose the builder, or create yours with `driver-opts: network=host`."
+};
+const CACHE_MISSING = { message: "Cached layers could not be had when the build needed them: it was run again without them." };
+/** What `build` tells of the layer cache. */
+const CACHE_PROBLEMS = [UNREACHABLE, CACHE_MISSING];
+function withoutCache(request) {
+	return {
+		...request,
+		targets: request.targets.map((target) => ({
+			...target,
+			cacheFrom: [],
+			cacheTo: []
+		}))
 	};
 }
 async function runOnce(docker, request, options) {
@@ -2389,11 +3873,11 @@ const PATH_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*";
 const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
 const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
 const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
-const TAG$1 = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
-const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
-const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG$1}))?(?:@(${DIGEST$1}))?$`);
-const ANCHORED_TAG = new RegExp(`^${TAG$1}$`);
-const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
+const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
+const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
+const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+const ANCHORED_TAG = new RegExp(`^${TAG}$`);
+const ANCHORED_DIGEST = new RegExp(`^${DIGEST}$`);
 const IDENTIFIER = /^[a-f0-9]{64}$/;
 /** Hex digits of each algorithm that go-digest registers (sha256, sha384, sha512). */
 const DIGEST_HEX_LENGTH = /* @__PURE__ */ new Map([
@@ -2762,21 +4246,21 @@ function parseImageConfig(bytes) {
 	if (diffIds.some((digest) => digestFault(digest) !== void 0)) throw new ManifestError("a diff ID is no digest");
 	return {
 		platform: normalizePlatform$1({
-			os: text$1(json["os"]) ?? "linux",
-			architecture: text$1(json["architecture"]) ?? "unknown",
-			variant: text$1(json["variant"])
+			os: text$2(json["os"]) ?? "linux",
+			architecture: text$2(json["architecture"]) ?? "unknown",
+			variant: text$2(json["variant"])
 		}),
 		diffIds,
 		history: list$1(json["history"]).map((entry) => ({
-			createdBy: text$1(object$1(entry)["created_by"]) ?? "",
-			created: text$1(object$1(entry)["created"]),
-			comment: text$1(object$1(entry)["comment"]) ?? "",
+			createdBy: text$2(object$1(entry)["created_by"]) ?? "",
+			created: text$2(object$1(entry)["created"]),
+			comment: text$2(object$1(entry)["comment"]) ?? "",
 			emptyLayer: object$1(entry)["empty_layer"] === true
 		})),
 		env: strings(config["Env"]),
 		onBuild: strings(config["OnBuild"]),
-		user: text$1(config["User"]) ?? "",
-		workingDir: text$1(config["WorkingDir"]) ?? ""
+		user: text$2(config["User"]) ?? "",
+		workingDir: text$2(config["WorkingDir"]) ?? ""
 	};
 }
 /**
@@ -2811,8 +4295,8 @@ function digestOf(bytes, like = "sha256:") {
 function parseEntry(value) {
 	const json = object$1(value);
 	const platform = object$1(json["platform"]);
-	const os = text$1(platform["os"]);
-	const architecture = text$1(platform["architecture"]);
+	const os = text$2(platform["os"]);
+	const architecture = text$2(platform["architecture"]);
 	const annotations = Object.entries(object$1(json["annotations"])).filter((pair) => typeof pair[1] === "string");
 	return {
 		...parseDescriptor(value),
@@ -2820,7 +4304,7 @@ function parseEntry(value) {
 		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform$1({
 			os,
 			architecture,
-			variant: text$1(platform["variant"])
+			variant: text$2(platform["variant"])
 		}) }
 	};
 }
@@ -2829,7 +4313,7 @@ function parseDescriptor(value) {
 	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw new ManifestError("the manifest names something by an invalid digest");
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) throw new ManifestError("the manifest names something of an invalid size");
 	return {
-		mediaType: text$1(mediaType) ?? "",
+		mediaType: text$2(mediaType) ?? "",
 		digest,
 		size
 	};
@@ -2847,7 +4331,7 @@ function object$1(value) {
 function list$1(value) {
 	return Array.isArray(value) ? value : [];
 }
-function text$1(value) {
+function text$2(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
@@ -3315,6 +4799,68 @@ function ociMappings(planned) {
 	};
 }
 
+// src/built.ts
+/** Reads an outcome. */
+function builtFrom(outcome, context) {
+	const { inputs, planned, measured, cache, warnings } = context;
+	const base = {
+		steps: outcome.steps,
+		measured,
+		cache,
+		warnings
+	};
+	if (outcome.kind !== "built") return {
+		...base,
+		images: [],
+		metadata: {},
+		problems: scannerProblems(outcome, inputs) ?? outcome.problems
+	};
+	const types = outputTypes(inputs.outputs);
+	const published = inputs.push || inputs.load || types.some((type) => [
+		"image",
+		"docker",
+		"oci"
+	].includes(type));
+	const results = new Map(outcome.metadata.results.map((result) => [result.target, result]));
+	return {
+		...base,
+		problems: [],
+		metadata: outcome.metadata.output,
+		images: planned.targets.map(({ name }) => ({
+			target: name,
+			tags: planned.tagsOf.get(name) ?? [],
+			digest: published ? results.get(name)?.digest : void 0,
+			imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
+			sizes: measured.sizes.get(name)
+		}))
+	};
+}
+/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/attestations/parse.go */
+const SCANNER = "docker/buildkit-syft-scanner";
+/**
+* BuildKit runs a scanner for `sbom`, from an image that neither the Dockerfile nor the user names, and
+* `external-images` does not reach: a problem with it is told as one of that input.
+* https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
+*/
+function scannerProblems(outcome, inputs) {
+	if (outcome.kind === "cancelled" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
+	const [failed, ...others] = outcome.steps.filter((step) => step.status === "failed");
+	const [problem] = outcome.problems;
+	const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? "") ?? [];
+	const generator = /generator=([^,]+)/.exec([inputs.sbom, ...inputs.attests].join(","))?.[1] ?? SCANNER;
+	if (problem === void 0 || others.length > 0 || image?.includes(generator) !== true) return void 0;
+	return [{
+		input: "sbom",
+		message: `\`sbom\`: its scanner \`${image}\` cannot be had: ${problem.message}`,
+		mend: "Name a copy of it with `sbom: generator=IMAGE`, or set `sbom: false`."
+	}];
+}
+/** Buildx tells no image id where an attestation makes an index of a single image. */
+function onlyConfig(sizes) {
+	const [only, ...others] = sizes?.platforms ?? [];
+	return others.length === 0 ? only?.configDigest : void 0;
+}
+
 // src/build/du.ts
 /**
 * What stages weigh on the builder's disk, for those that are left behind and never exported. Read from
@@ -3325,7 +4871,7 @@ function ociMappings(planned) {
 */
 /** Reads `docker buildx du --format '{{json .}}'`. */
 function readDiskUsage(stdout) {
-	return stdout.split("\n").map((line) => asRecord(parseJson$1(line))).filter((record) => record !== void 0).map((record) => ({
+	return stdout.split("\n").map((line) => asRecord(parseJson$2(line))).filter((record) => record !== void 0).map((record) => ({
 		id: textAt(record, "ID") ?? "",
 		parents: asArray(record["Parents"]).filter((parent) => typeof parent === "string"),
 		description: textAt(record, "Description") ?? "",
@@ -3396,7 +4942,7 @@ function matches(record, step) {
 	const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1];
 	if (argv === void 0) return "no";
 	const command = text.replace(/^RUN (?:--\S+ )*/, "").trim();
-	const words = asArray(parseJson$1(command)).join(" ");
+	const words = asArray(parseJson$2(command)).join(" ");
 	if (argv === command || argv.endsWith(` ${command}`) || words !== "" && argv === words) return "exactly";
 	return command.includes("<<") || expandsTo(argv, command) ? "perhaps" : "no";
 }
@@ -3732,19 +5278,18 @@ function answerError(response, status, code) {
 		message: code.toLowerCase().replaceAll("_", " ")
 	}] })));
 }
+/** Answers HEAD for a blob. */
+function answerBlobHead(response, { digest, size }) {
+	answer(response, 200, {
+		...blobHeaders(digest),
+		"content-length": size
+	});
+}
 /** Answers GET (also of a range) and HEAD for a blob. */
 async function sendBlob(blob, request, response) {
 	const { digest, size } = blob;
-	const headers = {
-		"docker-content-digest": digest,
-		"content-type": "application/octet-stream",
-		"accept-ranges": "bytes"
-	};
 	if (request.method === "HEAD") {
-		answer(response, 200, {
-			...headers,
-			"content-length": size
-		});
+		answerBlobHead(response, blob);
 		return;
 	}
 	const asked = readRange(request.headers.range, size);
@@ -3753,14 +5298,22 @@ async function sendBlob(blob, request, response) {
 		return;
 	}
 	const range = asked.kind === "part" ? asked.range : void 0;
+	const body = size === 0 ? void 0 : await blob.open(range);
 	response.writeHead(range === void 0 ? 200 : 206, {
 		...VERSION$1,
-		...headers,
+		...blobHeaders(digest),
 		...range === void 0 ? {} : { "content-range": `bytes ${range.start}-${range.end}/${size}` },
 		"content-length": range === void 0 ? size : range.end - range.start + 1
 	});
-	if (size === 0) response.end();
-	else await pipeline(blob.open(range), response);
+	if (body === void 0) response.end();
+	else await pipeline(body, response);
+}
+function blobHeaders(digest) {
+	return {
+		"docker-content-digest": digest,
+		"content-type": "application/octet-stream",
+		"accept-ranges": "bytes"
+	};
 }
 /** A request's body, or undefined where it is longer than `limit` bytes; the rest is not kept. */
 async function readBounded(request, limit) {
@@ -3771,48 +5324,6 @@ async function readBounded(request, limit) {
 		if (size <= limit) chunks.push(chunk);
 	}
 	return size > limit ? void 0 : Buffer.concat(chunks);
-}
-
-// src/cache/registry-route.ts
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const TAG = /^\w[\w.-]{0,127}$/;
-/** Whether a text is a digest that this registry serves: sha256 only, as nothing else is pushed. */
-function isDigest(text) {
-	return DIGEST.test(text);
-}
-/**
-* The endpoint of a request's target (`/v2/…?digest=…`), or undefined where it is none, or outside of `prefix`: the
-* secret first part of every repository. Listings (`_catalog`, `tags/list`, referrers) are none.
-*/
-function readRoute(target, prefix) {
-	const url = URL.parse(target, "http://registry.invalid");
-	if (url === null) return void 0;
-	const { pathname, searchParams } = url;
-	if (pathname === "/v2/" || pathname === "/v2") return { kind: "version" };
-	const [, repository, kind, rest] = /^\/v2\/(.+?)\/(blobs\/uploads|blobs|manifests)\/([^/]*)$/.exec(pathname) ?? [];
-	if (repository === void 0 || kind === void 0 || rest === void 0) return void 0;
-	if (!repository.startsWith(`${prefix}/`)) return void 0;
-	const digest = searchParams.get("digest") ?? void 0;
-	if (kind === "manifests") return isDigest(rest) || TAG.test(rest) ? {
-		kind: "manifest",
-		repository,
-		reference: rest
-	} : void 0;
-	if (kind === "blobs") return isDigest(rest) ? {
-		kind: "blob",
-		repository,
-		digest: rest
-	} : void 0;
-	return rest === "" ? {
-		kind: "start-upload",
-		repository,
-		digest
-	} : {
-		kind: "upload",
-		repository,
-		id: rest,
-		digest
-	};
 }
 
 // src/cache/layout-folder.ts
@@ -3983,9 +5494,10 @@ function documentSink(documents) {
 
 // src/cache/layer-registry.ts
 /**
-* The layer registry: an OCI distribution registry on loopback, alive for one step. This is its receiving half: BuildKit
-* pushes a copy of every image here. Blobs that a base image's own registry keeps are said to be here, so they are
-* never pushed; what is pushed goes to a sink (which measures it) and is not kept, but for small JSON documents.
+* The layer registry: an OCI distribution registry on loopback, alive for one step. BuildKit reads its layer cache from
+* it and pushes its new cache and a copy of every image to it. What is pushed goes to sinks (one measures it, one keeps
+* it for the cache); small JSON documents are kept in memory. Other blobs come from sources: what this run received,
+* what earlier runs saved, and what a base image's own registry keeps. Nobody pushes what a source promises.
 *
 * It listens on 127.0.0.1 only, on a random port, and knows only repositories below a secret name. Nothing is listed.
 * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
@@ -4002,8 +5514,10 @@ var LayerRegistry = class LayerRegistry {
 	#documents = new DocumentStore();
 	#uploads;
 	#uploadEndpoint;
-	/** Blobs that are said to be here: a base image's, and those received. Digest → bytes. */
-	#known = /* @__PURE__ */ new Map();
+	#sources;
+	/** Digest → bytes of what was received: measured, and perhaps not kept. */
+	#received = /* @__PURE__ */ new Map();
+	#refused = /* @__PURE__ */ new Set();
 	#layouts = /* @__PURE__ */ new Map();
 	constructor(server, secret, options) {
 		const address = server.address();
@@ -4012,11 +5526,12 @@ var LayerRegistry = class LayerRegistry {
 		this.#server = server;
 		this.#secret = secret;
 		this.#debug = options.debug ?? (() => void 0);
-		this.#uploads = new BlobUploads(() => [documentSink(this.#documents), options.openSink()], (error) => {
+		this.#sources = options.sources;
+		this.#uploads = new BlobUploads(() => [documentSink(this.#documents), ...options.openSinks()], (error) => {
 			this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`);
 		});
 		this.#uploadEndpoint = new UploadEndpoint(this.#uploads, (digest, size) => {
-			this.#known.set(digest, size);
+			this.#received.set(digest, size);
 		});
 		server.on("request", (request, response) => {
 			this.#serve(request, response);
@@ -4037,9 +5552,20 @@ var LayerRegistry = class LayerRegistry {
 	repository(name) {
 		return `${this.#secret}/${name}`;
 	}
-	/** Blobs that another registry keeps: asked for with HEAD, they are here, so nobody pushes them. */
-	addKnownBlobs(blobs) {
-		for (const { digest, size } of blobs) if (isDigest(digest)) this.#known.set(digest, size);
+	/** Puts a manifest under a tag, with its config, to be read by BuildKit. */
+	offer(name, tag, { manifest, config, mediaType }) {
+		const repository = this.repository(name);
+		this.#documents.putManifest({
+			repository,
+			reference: tag,
+			mediaType,
+			bytes: manifest
+		});
+		this.#documents.putBlob(digestOf(config), config);
+	}
+	/** Blobs that somebody asked for and that could not be given: a build that needs one fails. */
+	get refused() {
+		return this.#refused;
 	}
 	/** Serves an OCI layout as a repository; only by digest. */
 	serveLayout(name, directory) {
@@ -4101,20 +5627,40 @@ var LayerRegistry = class LayerRegistry {
 			return;
 		}
 		const bytes = this.#documents.blob(digest);
-		const size = bytes?.length ?? this.#known.get(digest);
-		if (size === void 0 || bytes === void 0 && request.method !== "HEAD") {
-			answerError(response, 404, "BLOB_UNKNOWN");
+		if (bytes !== void 0) {
+			const open = ({ start, end } = {
+				start: 0,
+				end: bytes.length - 1
+			}) => Readable.from([bytes.subarray(start, end + 1)]);
+			await sendBlob({
+				digest,
+				size: bytes.length,
+				open
+			}, request, response);
+		} else if (request.method === "HEAD") await this.#headBlob(digest, response);
+		else await this.#sendFromSource(digest, request, response);
+	}
+	async #headBlob(digest, response) {
+		let size = this.#received.get(digest);
+		for (const source of this.#sources) size ??= await source.promised(digest);
+		if (size === void 0) answerError(response, 404, "BLOB_UNKNOWN");
+		else answerBlobHead(response, {
+			digest,
+			size
+		});
+	}
+	async #sendFromSource(digest, request, response) {
+		for (const source of this.#sources) {
+			const blob = await source.open(digest);
+			if (blob === void 0) continue;
+			await sendBlob({
+				digest,
+				...blob
+			}, request, response);
 			return;
 		}
-		const open = ({ start, end } = {
-			start: 0,
-			end: size - 1
-		}) => Readable.from([bytes?.subarray(start, end + 1)]);
-		await sendBlob({
-			digest,
-			size,
-			open
-		}, request, response);
+		this.#refused.add(digest);
+		answerError(response, 404, "BLOB_UNKNOWN");
 	}
 	async #getManifest({ repository, reference }, method, response) {
 		const layout = this.#layouts.get(repository);
@@ -4172,6 +5718,52 @@ function isJsonObject(bytes) {
 		return false;
 	}
 }
+
+// src/cache/upstream.ts
+var Upstream = class {
+	#blobs = /* @__PURE__ */ new Map();
+	#failed = /* @__PURE__ */ new Set();
+	#bytes = 0;
+	add(image) {
+		for (const { digest, size } of image.layers) if (isDigest(digest) && !this.#blobs.has(digest)) this.#blobs.set(digest, {
+			size,
+			image
+		});
+	}
+	has(digest) {
+		return this.#blobs.has(digest);
+	}
+	/** Bytes that were asked of base images' registries. */
+	get bytesProxied() {
+		return this.#bytes;
+	}
+	/** Digests that a registry could not give when BuildKit asked for them. */
+	get failed() {
+		return this.#failed;
+	}
+	promised(digest) {
+		return Promise.resolve(this.#blobs.get(digest)?.size);
+	}
+	open(digest) {
+		const kept = this.#blobs.get(digest);
+		if (kept === void 0) return Promise.resolve(void 0);
+		return Promise.resolve({
+			size: kept.size,
+			open: (range) => this.#stream(digest, kept, range)
+		});
+	}
+	async #stream(digest, { size, image }, range) {
+		try {
+			const stream = await image.open(digest, range);
+			stream.once("error", () => this.#failed.add(digest));
+			this.#bytes += range === void 0 ? size : range.end - range.start + 1;
+			return stream;
+		} catch (error) {
+			this.#failed.add(digest);
+			throw error;
+		}
+	}
+};
 
 // src/measure/tar-error.ts
 /** The bytes are no tar archive that Docker could unpack. The message holds no text from the archive. */
@@ -4736,6 +6328,79 @@ function asLayerError(error) {
 	return error;
 }
 
+// src/measure/layer-counter.ts
+/** Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps only figures. */
+var LayerCounter = class {
+	#layers = /* @__PURE__ */ new Map();
+	/** What was counted of a blob; undefined where it was not pushed or is no readable layer. */
+	get(digest) {
+		return this.#layers.get(digest);
+	}
+	/** Digest → file bytes of every layer that was counted. */
+	unpacked() {
+		return new Map([...this.#layers].map(([digest, { unpacked }]) => [digest, unpacked]));
+	}
+	openSink() {
+		const stream = new PassThrough({ highWaterMark: 1 << 20 });
+		const counted = readLayer(stream).catch(() => void 0);
+		let reading = true;
+		counted.then(() => {
+			reading = false;
+			stream.resume();
+		});
+		return {
+			write: async (chunk) => {
+				if (!reading || stream.write(chunk)) return;
+				await Promise.race([once(stream, "drain").catch(() => void 0), counted]);
+			},
+			finish: async (digest) => {
+				stream.end();
+				const content = await counted;
+				if (content !== void 0) this.#layers.set(digest, content);
+			},
+			abort: () => {
+				stream.destroy();
+			}
+		};
+	}
+};
+
+// src/loopback.ts
+var Loopback = class Loopback {
+	registry;
+	upstream;
+	counter;
+	constructor(registry, upstream, counter) {
+		this.registry = registry;
+		this.upstream = upstream;
+		this.counter = counter;
+	}
+	static async start({ planned, client, cache, debug, signal }) {
+		const upstream = new Upstream();
+		for (const { image, resolved } of planned.images.bases()) {
+			const source = planned.images.sourceOf(image);
+			if (source.kind !== "registry") continue;
+			upstream.add({
+				layers: resolved.layers,
+				open: async (digest, range) => (await client.openBlob(source.ref, digest, {
+					signal,
+					...range && { range }
+				})).stream
+			});
+		}
+		const counter = new LayerCounter();
+		const registry = await LayerRegistry.start({
+			openSinks: () => [counter.openSink(), ...cache?.openSinks() ?? []],
+			sources: [...cache?.sources ?? [], upstream],
+			debug
+		});
+		return new Loopback(registry, upstream, counter);
+	}
+	async [Symbol.asyncDispose]() {
+		await this.registry.close();
+	}
+};
+
 // src/measure/base-layers.ts
 const CONCURRENCY = 2;
 /** Counts base layers; each digest once, however often it is asked for. */
@@ -4778,39 +6443,6 @@ var BaseLayers = class {
 			this.#waiting.push(resolve);
 		});
 		this.#running++;
-	}
-};
-
-// src/measure/layer-counter.ts
-/** Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps only figures. */
-var LayerCounter = class {
-	#layers = /* @__PURE__ */ new Map();
-	/** What was counted of a blob; undefined where it was not pushed or is no readable layer. */
-	get(digest) {
-		return this.#layers.get(digest);
-	}
-	openSink() {
-		const stream = new PassThrough({ highWaterMark: 1 << 20 });
-		const counted = readLayer(stream).catch(() => void 0);
-		let reading = true;
-		counted.then(() => {
-			reading = false;
-			stream.resume();
-		});
-		return {
-			write: async (chunk) => {
-				if (!reading || stream.write(chunk)) return;
-				await Promise.race([once(stream, "drain").catch(() => void 0), counted]);
-			},
-			finish: async (digest) => {
-				stream.end();
-				const content = await counted;
-				if (content !== void 0) this.#layers.set(digest, content);
-			},
-			abort: () => {
-				stream.destroy();
-			}
-		};
 	}
 };
 
@@ -4959,8 +6591,8 @@ function reason(baseKnown, unpacked) {
 
 // src/measuring.ts
 /**
-* Measures the images of one build: serves the layer registry that receives a copy of each, counts what base images
-* bring, and reads the sizes off the manifests afterwards. Nothing here can fail a build.
+* Measures the images of one build: has a copy of each sent to the layer registry, counts what base images bring, and
+* reads the sizes off the manifests afterwards. Nothing here can fail a build.
 */
 /** The measuring of one build; to be disposed of. */
 var Measuring = class Measuring {
@@ -4971,38 +6603,28 @@ var Measuring = class Measuring {
 	#baseLayers;
 	#abort = new AbortController();
 	#layoutRules = [];
-	constructor(options, parts) {
+	constructor(options, memory) {
 		this.#options = options;
-		this.#registry = parts.registry;
-		this.#counter = parts.counter;
-		this.#memory = parts.memory;
+		this.#registry = options.registry;
+		this.#counter = options.counter;
+		this.#memory = memory;
 		const signal = AbortSignal.any([options.signal, this.#abort.signal]);
 		this.#baseLayers = new BaseLayers({
-			memory: parts.memory,
+			memory,
 			signal
 		});
 	}
-	/** Starts the layer registry (where it can be reached) and begins to count what the targets' base images bring. */
+	/** Begins to count what the targets' base images bring. */
 	static async start(options) {
-		const counter = new LayerCounter();
-		const registry = options.loopback ? await LayerRegistry.start({
-			openSink: () => counter.openSink(),
-			debug: options.debug
-		}) : void 0;
-		const measuring = new Measuring(options, {
-			registry,
-			counter,
-			memory: await LayerMemory.open(options.memory)
-		});
+		const measuring = new Measuring(options, await LayerMemory.open(options.memory));
 		for (const { image, resolved } of options.planned.images.bases()) {
-			registry?.addKnownBlobs(resolved.layers);
-			if (measuring.#isTargetBase(image)) for (const layer of resolved.layers) measuring.#countBase(image, layer.digest);
+			if (!measuring.#isTargetBase(image)) continue;
+			for (const layer of resolved.layers) measuring.#countBase(image, layer.digest);
 		}
 		return measuring;
 	}
 	async [Symbol.asyncDispose]() {
 		this.#abort.abort();
-		await this.#registry?.close();
 		await this.#memory.save();
 	}
 	/** Where the build sends a copy of each image. */
@@ -5069,6 +6691,15 @@ var Measuring = class Measuring {
 			warnings: []
 		};
 	}
+	/** What is worth knowing of these layers in a later run that does not see them. */
+	notes({ sizes }) {
+		const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)]);
+		const unpacked = images.flatMap(([, layers]) => layers.flatMap((layer) => layer.unpacked === void 0 ? [] : [[layer.digest, layer.unpacked]]));
+		return {
+			unpacked: new Map([...this.#counter.unpacked(), ...unpacked]),
+			layers: new Map(images.map(([name, layers]) => [name, layers.filter(({ own }) => own).map(({ digest }) => digest)]))
+		};
+	}
 	async #measure(target, index, outcome) {
 		const base = this.#baseOf(target.stage);
 		const bases = base.kind === "image" ? this.#options.planned.images.basesOf(base.image) : [];
@@ -5079,7 +6710,7 @@ var Measuring = class Measuring {
 			return await measureImage(source.digest, {
 				...source,
 				baseDiffIds,
-				unpackedOf: async ({ digest }) => this.#counter.get(digest)?.unpacked ?? await this.#countKept(digest)
+				unpackedOf: async ({ digest }) => this.#counter.get(digest)?.unpacked ?? this.#options.known.get(digest) ?? await this.#countKept(digest)
 			});
 		} catch (error) {
 			this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -5127,11 +6758,13 @@ var Measuring = class Measuring {
 	#imageSize(image) {
 		const [base] = this.#options.planned.images.basesOf(image);
 		return base?.resolved.layers.reduce((sum, { digest }) => {
-			const bytes = this.#memory.get(digest);
+			const bytes = this.#options.known.get(digest) ?? this.#memory.get(digest);
 			return sum === void 0 || bytes === void 0 ? void 0 : sum + bytes;
 		}, 0);
 	}
 	async #countBase(image, digest) {
+		const known = this.#options.known.get(digest);
+		if (known !== void 0) return known;
 		const source = this.#options.planned.images.sourceOf(image);
 		return await this.#baseLayers.count(digest, async () => await this.#open(source, digest));
 	}
@@ -5161,6 +6794,1264 @@ var Measuring = class Measuring {
 };
 function repositoryName(index) {
 	return `target${index}`;
+}
+
+// src/cache/cache-keys.ts
+/**
+* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
+* backend keeps, too. Pure.
+* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
+*/
+/** The refs whose caches a run may read, its own first, each once. */
+function cacheScopes(env, { defaultBranch }) {
+	const own = given(env["GITHUB_REF"]) ?? "local";
+	const base = given(env["GITHUB_BASE_REF"]);
+	const scopes = [{
+		source: "own",
+		ref: own
+	}];
+	const add = (source, branch) => {
+		const ref = `refs/heads/${branch ?? ""}`;
+		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
+			source,
+			ref
+		});
+	};
+	add("base", base);
+	add("default", defaultBranch);
+	return scopes;
+}
+/**
+* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
+* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
+*/
+const UNTRUSTED_EVENTS = [
+	"pull_request_target",
+	"issue_comment",
+	"workflow_run"
+];
+/** Whether a run saves what it built (DESIGN §4, `cache`). */
+function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
+	if (mode === "off" || mode === "read-only") return false;
+	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
+	if (mode === "read-write") return true;
+	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
+}
+function indexKeys(question) {
+	const { ref, targets, platforms } = question;
+	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
+	return {
+		anyLeg,
+		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
+	};
+}
+/** A key that no entry had before: a save that was killed leaves its key reserved. Later keys sort after earlier ones. */
+function newIndexKey(prefix, now) {
+	return `${prefix}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of a project's packs begin with. */
+function packPrefix(identity) {
+	return `sb1-pack-${identityHash(identity)}-`;
+}
+function newPack(prefix) {
+	const id = randomBytes(16).toString("hex");
+	return {
+		key: `${prefix}${id}`,
+		path: `packs/${id}`
+	};
+}
+function identityHash({ id, scope }) {
+	return hash([id, scope]);
+}
+function hash(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+function given(text) {
+	return text === "" ? void 0 : text;
+}
+
+// src/cache/cache-manifest.ts
+/**
+* BuildKit's layer cache of one target, as it exports it to a registry: layers, and records that say which step gives
+* which layers. Read strictly (it comes from a cache that others may have written), pruned to what can be had, and
+* rendered again. Pure.
+* https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/doc.go
+*/
+const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG_TYPE = "application/vnd.buildkit.cacheconfig.v0";
+/** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/import.go (readBlob) */
+const MAX_IMPORT_BYTES = 1 << 20;
+/** Reads what BuildKit exported; undefined where it is no such cache. */
+function parseTargetCache(manifest, config) {
+	const layers = parseLayers(parseJson$1(manifest));
+	const parsed = parseConfig(parseJson$1(config));
+	if (layers === void 0 || parsed === void 0) return void 0;
+	const named = new Set(layers.map(({ digest }) => digest));
+	return parsed.layers.every(({ blob }) => named.has(blob)) ? {
+		layers,
+		config: parsed
+	} : void 0;
+}
+/** Digest → bytes. */
+function blobsOf({ layers }) {
+	return new Map(layers.map(({ digest, size }) => [digest, size]));
+}
+/**
+* The cache without layers that cannot be had, and without what rests on them. A record that loses its results stays as
+* long as others are found through it: BuildKit then runs the step again, while it fails on a layer that is named and
+* cannot be had.
+*/
+function pruneTargetCache({ layers, config }, has) {
+	const sound = soundLayers(config.layers, has);
+	const records = config.records.map((record) => withResults(record, (index) => sound.has(index)));
+	const useful = usefulRecords(records);
+	const used = usedLayers(config.layers, records.filter((_, index) => useful.has(index)));
+	const layerAt = renumbered(used);
+	const recordAt = renumbered(useful);
+	const kept = config.layers.flatMap((layer, index) => used.has(index) ? [{
+		...layer,
+		parent: layer.parent < 0 ? -1 : layerAt.get(layer.parent) ?? -1
+	}] : []);
+	const blobs = new Set(kept.map(({ blob }) => blob));
+	return {
+		layers: layers.filter(({ digest }) => blobs.has(digest)),
+		config: {
+			layers: kept,
+			records: records.flatMap((record, index) => useful.has(index) ? [relinked(record, layerAt, recordAt)] : [])
+		}
+	};
+}
+/** As a manifest and its config. */
+function renderTargetCache({ layers, config }) {
+	const configBytes = Buffer.from(JSON.stringify(config));
+	const manifest = {
+		schemaVersion: 2,
+		mediaType: MANIFEST_TYPE,
+		config: {
+			mediaType: CONFIG_TYPE,
+			digest: digestOf(configBytes),
+			size: configBytes.length
+		},
+		layers
+	};
+	return {
+		mediaType: MANIFEST_TYPE,
+		manifest: Buffer.from(JSON.stringify(manifest)),
+		config: configBytes,
+		layers: layers.length
+	};
+}
+/** The cache, or as much of it as BuildKit imports: at most 1 MiB of manifest and of config. The oldest layers go first. */
+function shrinkToImport(cache) {
+	let shrunk = cache;
+	while (!fitsImport(shrunk) && shrunk.layers.length > 0) {
+		const byAge = shrunk.layers.toSorted((a, b) => createdAt(a) < createdAt(b) ? -1 : 1);
+		const oldest = new Set(byAge.slice(0, Math.ceil(byAge.length / 8)).map(({ digest }) => digest));
+		shrunk = pruneTargetCache(shrunk, (digest) => !oldest.has(digest));
+	}
+	return shrunk;
+}
+function fitsImport(cache) {
+	const { manifest, config } = renderTargetCache(cache);
+	return manifest.length <= MAX_IMPORT_BYTES && config.length <= MAX_IMPORT_BYTES;
+}
+function createdAt({ annotations }) {
+	return annotations?.["buildkit/createdat"] ?? "";
+}
+/** Layers that can be had together with all that lie beneath. */
+function soundLayers(layers, has) {
+	const known = /* @__PURE__ */ new Map();
+	for (const start of layers.keys()) {
+		const path = [];
+		const entered = /* @__PURE__ */ new Set();
+		let at = start;
+		while (at >= 0 && !known.has(at) && !entered.has(at)) {
+			entered.add(at);
+			path.push(at);
+			at = layers[at]?.parent ?? -1;
+		}
+		let sound = at < 0 || known.get(at) === true;
+		for (const index of path.toReversed()) {
+			sound &&= has(layers[index]?.blob ?? "");
+			known.set(index, sound);
+		}
+	}
+	return new Set([...known].filter(([, sound]) => sound).map(([index]) => index));
+}
+function withResults(record, has) {
+	const layers = (record.layers ?? []).filter(({ layer }) => has(layer));
+	const chains = (record.chains ?? []).filter((chain) => chain.layers.every(has));
+	const { digest, inputs } = record;
+	return {
+		...layers.length === 0 ? {} : { layers },
+		...chains.length === 0 ? {} : { chains },
+		digest,
+		...inputs === void 0 ? {} : { inputs }
+	};
+}
+/** Records with results, and those through which they are found. */
+function usefulRecords(records) {
+	const useful = new Set([...records.keys()].filter((index) => {
+		const record = records[index];
+		return (record?.layers?.length ?? 0) + (record?.chains?.length ?? 0) > 0;
+	}));
+	for (const index of useful) for (const input of (records[index]?.inputs ?? []).flat()) useful.add(input.link);
+	return new Set([...useful].sort((a, b) => a - b));
+}
+function usedLayers(layers, records) {
+	const used = /* @__PURE__ */ new Set();
+	for (const { layers: results = [], chains = [] } of records) {
+		for (const { layer } of results) used.add(layer);
+		for (const index of chains.flatMap((chain) => chain.layers)) used.add(index);
+	}
+	for (const index of used) if ((layers[index]?.parent ?? -1) >= 0) used.add(layers[index]?.parent ?? -1);
+	return new Set([...used].sort((a, b) => a - b));
+}
+function renumbered(kept) {
+	return new Map([...kept].map((old, now) => [old, now]));
+}
+function relinked(record, layerAt, recordAt) {
+	const { layers, chains, inputs } = record;
+	return {
+		...record,
+		...layers && { layers: layers.map((result) => ({
+			...result,
+			layer: layerAt.get(result.layer) ?? 0
+		})) },
+		...chains && { chains: chains.map((chain) => ({
+			...chain,
+			layers: chain.layers.map((index) => layerAt.get(index) ?? 0)
+		})) },
+		...inputs && { inputs: inputs.map((input) => input.map((from) => ({
+			...from,
+			link: recordAt.get(from.link) ?? 0
+		}))) }
+	};
+}
+function parseJson$1(bytes) {
+	try {
+		return JSON.parse(bytes.toString("utf8"));
+	} catch {
+		return;
+	}
+}
+
+// src/cache/early-saves.ts
+/** Enough to be worth an entry of its own: small blobs together, or a large one alone. */
+const ENOUGH_BYTES = 96 << 20;
+const LARGE_BYTES = 32 << 20;
+/** Of the three packs that a run may save, one is left for what comes last. */
+const MOST = 2;
+var EarlySaves = class {
+	#options;
+	#waiting = /* @__PURE__ */ new Map();
+	#saves = [];
+	#bytes = 0;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** A blob is complete. */
+	add(digest, size) {
+		if (!this.#options.writes || this.#saves.length >= MOST || this.#waiting.has(digest)) return;
+		if (size >= LARGE_BYTES) {
+			this.#saves.push(this.#save({ [digest]: size }));
+			return;
+		}
+		this.#waiting.set(digest, size);
+		this.#bytes += size;
+		if (this.#bytes < ENOUGH_BYTES) return;
+		this.#saves.push(this.#save(Object.fromEntries(this.#waiting)));
+		this.#waiting.clear();
+		this.#bytes = 0;
+	}
+	/** The packs that were saved, when all that were begun are through. Never rejects. */
+	async done() {
+		return (await Promise.all(this.#saves)).filter((pack) => pack !== void 0);
+	}
+	async #save(blobs) {
+		const { backend, root, fileOf, now } = this.#options;
+		const { key, path } = this.#options.newPack();
+		const bytes = Object.values(blobs).reduce((sum, size) => sum + size, 0);
+		try {
+			await fillPack(root, path, new Map(Object.keys(blobs).map((digest) => [digest, fileOf(digest)])));
+		} catch {
+			return;
+		}
+		return (await backend.save({
+			key,
+			path,
+			timeoutMs: savingTimeout(bytes)
+		})).kind === "saved" ? {
+			key,
+			path,
+			blobs,
+			createdAt: new Date(now()).toISOString()
+		} : void 0;
+	}
+};
+
+// src/cache/image-notes.ts
+/**
+* What a run learned of the layers that it saw, kept with the index: a layer that is not pushed again in a later run can
+* be measured there all the same. Untrusted when it is read.
+*/
+const MAX_LAYERS = 2e4;
+/** Later notes win over earlier ones. */
+function mergeNotes(all) {
+	return {
+		unpacked: new Map(all.flatMap(({ unpacked }) => [...unpacked])),
+		layers: new Map(all.flatMap(({ layers }) => [...layers]))
+	};
+}
+function readNotes(records) {
+	const unpacked = entriesOf(records, "unpacked").flatMap(([digest, bytes]) => isDigest(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
+	const layers = entriesOf(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest(digest)) ? [[target, digests]] : []);
+	return {
+		unpacked: new Map(unpacked),
+		layers: new Map(layers)
+	};
+}
+/** As JSON for the index. */
+function writeNotes({ unpacked, layers }) {
+	return {
+		unpacked: Object.fromEntries(unpacked),
+		layers: Object.fromEntries(layers)
+	};
+}
+function entriesOf(records, key) {
+	if (typeof records !== "object" || records === null) return [];
+	const value = records[key];
+	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
+}
+
+// src/cache/index-loader.ts
+/**
+* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
+* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
+*/
+/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
+const INDEX_PATH = "index";
+const MAX_INDEX_BYTES = 64 << 20;
+const PATIENCE_MS = 1e4;
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+function indexFile(key) {
+	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+}
+/** Never rejects. */
+async function loadIndexes(places, options) {
+	const results = await Promise.all(places.map((place) => load(place, options)));
+	return {
+		found: results.flatMap(({ loaded }) => loaded ?? []),
+		searches: results.map(({ search }) => search)
+	};
+}
+async function load({ source, ref, prefix, anyLeg }, { backend, root, now }) {
+	const request = {
+		key: prefix,
+		prefixes: [prefix, anyLeg],
+		path: INDEX_PATH,
+		timeoutMs: PATIENCE_MS
+	};
+	const result = await backend.restore(request);
+	if (result.kind === "failed") return { search: {
+		source,
+		ref,
+		outcome: "failed",
+		reason: result.reason
+	} };
+	if (result.kind === "miss") return { search: {
+		source,
+		ref,
+		outcome: "none"
+	} };
+	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
+	if ("fault" in parsed) return { search: {
+		source,
+		ref,
+		outcome: "unusable",
+		reason: parsed.fault
+	} };
+	return {
+		search: {
+			source,
+			ref,
+			outcome: "found"
+		},
+		loaded: {
+			source,
+			ref,
+			index: parsed.index
+		}
+	};
+}
+async function readIndex(path, now) {
+	try {
+		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
+		const found = await file.stat();
+		if (!found.isFile()) return { fault: "it is no file" };
+		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
+		return parseIndex(await file.readFile(), now);
+	} catch (error) {
+		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+	}
+}
+
+// src/cache/packing.ts
+/** A run saves at most this many packs, with the index four entries, up to `FEW_BYTES`. */
+const FEW_PACKS = 3;
+const FEW_BYTES = 1e9;
+const LARGE_PACK_BYTES = 512e6;
+const LARGE_BLOB_BYTES = 32 << 20;
+/** A pack with more garbage than this is rewritten in any case. */
+const MOST_GARBAGE = .5;
+/** Above this many bytes for each that is wanted, packs with some garbage are rewritten, too. */
+const MOST_OVERHEAD = 1.35;
+const SOME_GARBAGE = .2;
+const MOST_MOVED_BYTES = 256e6;
+const MOST_PACKS = 8;
+function planPacks(question) {
+	const { maxBytes, inSpool } = question;
+	const dropped = tooMuch(question.wanted, maxBytes);
+	const wanted = new Map([...question.wanted].filter(([digest]) => !dropped.includes(digest)));
+	const placed = /* @__PURE__ */ new Set();
+	const useful = [...question.alreadySaved, ...question.ownPacks].map((pack) => weigh(pack, wanted, placed)).filter(({ live }) => live.length > 0);
+	const rewrite = toRewrite(useful, {
+		wantedBytes: sum$1([...wanted.values()]),
+		maxBytes
+	});
+	const moved = useful.filter(({ key }) => rewrite.has(key)).flatMap(({ live }) => live);
+	const fresh = [...wanted.keys()].filter((digest) => !placed.has(digest) && inSpool.has(digest));
+	return {
+		keep: useful.filter(({ key }) => !rewrite.has(key)).map(({ key }) => key),
+		rewrite: [...rewrite],
+		newPacks: grouped([...moved, ...fresh], wanted, Math.max(1, FEW_PACKS - question.alreadySaved.length)),
+		dropped
+	};
+}
+/** The largest blobs, until the rest fits. */
+function tooMuch(wanted, maxBytes) {
+	let total = sum$1([...wanted.values()]);
+	const dropped = [];
+	for (const [digest, size] of [...wanted].sort((a, b) => b[1] - a[1])) {
+		if (total <= maxBytes) break;
+		dropped.push(digest);
+		total -= size;
+	}
+	return dropped;
+}
+/** What a pack has that is wanted and that no pack before it has. */
+function weigh(pack, wanted, placed) {
+	const live = [...pack.blobs.keys()].filter((digest) => wanted.has(digest) && !placed.has(digest));
+	for (const digest of live) placed.add(digest);
+	const sizes = live.map((digest) => pack.blobs.get(digest) ?? 0);
+	return {
+		key: pack.key,
+		total: sum$1([...pack.blobs.values()]),
+		live,
+		liveBytes: sum$1(sizes)
+	};
+}
+function toRewrite(packs, { wantedBytes, maxBytes }) {
+	const rewrite = new Set(packs.filter((pack) => garbageOf(pack) > MOST_GARBAGE).map(({ key }) => key));
+	let moved = sum$1(packs.filter(({ key }) => rewrite.has(key)).map(({ liveBytes }) => liveBytes));
+	const overhead = () => wantedBytes + sum$1(packs.filter(({ key }) => !rewrite.has(key)).map(({ total, liveBytes }) => total - liveBytes));
+	const bound = Math.min(maxBytes, wantedBytes * MOST_OVERHEAD);
+	for (const pack of packs.toSorted((a, b) => garbageOf(b) - garbageOf(a))) {
+		if (overhead() <= bound || garbageOf(pack) < SOME_GARBAGE) break;
+		if (rewrite.has(pack.key) || moved + pack.liveBytes > MOST_MOVED_BYTES) continue;
+		rewrite.add(pack.key);
+		moved += pack.liveBytes;
+	}
+	const kept = packs.filter(({ key }) => !rewrite.has(key)).sort((a, b) => a.total - b.total);
+	if (kept.length <= MOST_PACKS) return rewrite;
+	for (const pack of kept.slice(0, kept.length - MOST_PACKS / 2)) {
+		if (moved + pack.liveBytes > MOST_MOVED_BYTES) break;
+		rewrite.add(pack.key);
+		moved += pack.liveBytes;
+	}
+	return rewrite;
+}
+function garbageOf({ total, liveBytes }) {
+	return total === 0 ? 0 : (total - liveBytes) / total;
+}
+/** Large blobs alone, so that nobody fetches one for the sake of another; the rest together; few packs in all. */
+function grouped(digests, sizes, mostPacks) {
+	if (digests.length === 0) return [];
+	const sizeOf = (digest) => sizes.get(digest) ?? 0;
+	const total = sum$1(digests.map(sizeOf));
+	const most = Math.max(mostPacks, total > FEW_BYTES ? Math.ceil(total / LARGE_PACK_BYTES) + mostPacks : 0);
+	const bySize = digests.toSorted((a, b) => sizeOf(b) - sizeOf(a));
+	const large = bySize.filter((digest) => sizeOf(digest) >= LARGE_BLOB_BYTES);
+	const alone = large.slice(0, large.length === digests.length ? most : most - 1);
+	const groups = alone.map((digest) => [digest]);
+	let group = [];
+	let bytes = 0;
+	for (const digest of bySize.slice(alone.length)) {
+		if (group.length > 0 && bytes + sizeOf(digest) > LARGE_PACK_BYTES && groups.length + 1 < most) {
+			groups.push(group);
+			group = [];
+			bytes = 0;
+		}
+		group.push(digest);
+		bytes += sizeOf(digest);
+	}
+	return group.length === 0 ? groups : [...groups, group];
+}
+function sum$1(numbers) {
+	return numbers.reduce((total, number) => total + number, 0);
+}
+
+// src/cache/save-planning.ts
+/** Caches of stages of a failed build: they belong to no target, so every target is offered them. */
+const PARTIAL = "~";
+function planSave(question) {
+	const { own, early, spool, isKeptElsewhere, maxBytes } = question;
+	const ownPacks = Object.entries(own?.packs ?? {}).filter(([key]) => !question.gone.has(key)).map(([key, pack]) => ({
+		key,
+		...pack
+	}));
+	const packed = new Set([...ownPacks, ...early].flatMap(({ blobs }) => Object.keys(blobs)));
+	const canBeHad = (digest) => isKeptElsewhere(digest) || spool.has(digest) || packed.has(digest) && !question.damaged.has(digest);
+	const targets = new Map([...targetsOf(question)].map(([name, cache]) => [name, pruneTargetCache(cache, canBeHad)]));
+	const blobs = new Map([...targets.values()].flatMap((cache) => [...blobsOf(cache)]));
+	const wanted = new Map([...blobs].filter(([digest]) => !isKeptElsewhere(digest)));
+	const asKnown = (pack) => ({
+		key: pack.key,
+		blobs: new Map(Object.entries(pack.blobs).filter(([digest]) => !question.damaged.has(digest)))
+	});
+	const packing = planPacks({
+		wanted,
+		maxBytes,
+		inSpool: spool,
+		ownPacks: ownPacks.map(asKnown),
+		alreadySaved: early.map(asKnown)
+	});
+	const kept = new Set(packing.keep);
+	const dropped = new Set(packing.dropped);
+	const { createdAt, ref, commit } = question;
+	const sizeOf = (digest) => wanted.get(digest) ?? 0;
+	const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])));
+	const fresh = [...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)), ...early.flatMap((pack) => Object.keys(pack.blobs))];
+	return {
+		newPacks,
+		moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
+		bytes: sum([...new Set(fresh)].map(sizeOf)),
+		droppedBytes: sum(packing.dropped.map(sizeOf)),
+		document: {
+			version: 1,
+			createdAt,
+			ref,
+			...commit === void 0 ? {} : { commit },
+			packs: Object.fromEntries([...ownPacks, ...early].filter(({ key }) => kept.has(key)).map(({ key, path, createdAt: since, blobs: content }) => [key, {
+				path,
+				createdAt: since,
+				blobs: content
+			}])),
+			targets: Object.fromEntries([...targets].map(([name, cache]) => [name, {
+				createdAt,
+				...pruneTargetCache(cache, (digest) => !dropped.has(digest))
+			}])),
+			records: writeNotes({
+				unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
+				layers: question.notes.layers
+			})
+		}
+	};
+}
+/** A target whose cache was not exported keeps the one that it had. */
+function targetsOf({ own, caches }) {
+	const old = Object.entries(own?.targets ?? {}).filter(([name]) => !name.startsWith("~"));
+	return new Map([...old.map(([name, { layers, config }]) => [name, {
+		layers,
+		config
+	}]), ...caches]);
+}
+function sum(numbers) {
+	return numbers.reduce((total, number) => total + number, 0);
+}
+
+// src/cache/spool.ts
+/**
+* The blobs that BuildKit pushed in this run, kept as files until they are saved. A blob that cannot be written (a full
+* disk) is not kept, and none after it; the build does not notice.
+*/
+var Spool = class {
+	#options;
+	#sizes = /* @__PURE__ */ new Map();
+	#parts = 0;
+	#fault;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** Why blobs are no longer kept; undefined while they are. */
+	get fault() {
+		return this.#fault;
+	}
+	/** Digest → bytes of every blob that is kept. */
+	get blobs() {
+		return this.#sizes;
+	}
+	pathOf(digest) {
+		return join(this.#options.folder, digest.replace(":", "-"));
+	}
+	promised(digest) {
+		return Promise.resolve(this.#sizes.get(digest));
+	}
+	open(digest) {
+		const size = this.#sizes.get(digest);
+		if (size === void 0) return Promise.resolve(void 0);
+		return Promise.resolve({
+			size,
+			open: (range) => createReadStream(this.pathOf(digest), range ?? {})
+		});
+	}
+	openSink() {
+		const part = join(this.#options.folder, `part-${this.#parts++}`);
+		let file;
+		const guarded = async (step) => {
+			try {
+				await step();
+			} catch (error) {
+				this.#fault ??= error;
+				throw error;
+			}
+		};
+		return {
+			write: async (chunk) => {
+				if (this.#fault !== void 0) throw new Error("the disk took no more blobs");
+				await guarded(async () => {
+					const handle = await (file ??= this.#create(part));
+					for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+				});
+			},
+			finish: async (digest, size) => {
+				await guarded(async () => {
+					await (await (file ??= this.#create(part))).close();
+					await rename$1(part, this.pathOf(digest));
+				});
+				this.#sizes.set(digest, size);
+				this.#options.onBlob(digest, size);
+			},
+			abort: () => {
+				file?.then((handle) => handle.close()).catch(() => void 0);
+				rm$1(part, { force: true }).catch(() => void 0);
+			}
+		};
+	}
+	async #create(part) {
+		await mkdir$1(this.#options.folder, { recursive: true });
+		return await open$1(part, "wx");
+	}
+};
+
+// src/cache/layer-cache.ts
+/**
+* The layer cache of one run: what earlier runs saved is offered to BuildKit, what BuildKit exports is taken in, and in
+* the end it is decided what is saved. Ties the indexes, the packs and the spool together; serves no requests itself.
+* Nothing here can fail a build: whatever cannot be had is not offered.
+*/
+/** A pack older than this is asked for before it is counted on: it may have been evicted. */
+const TRUSTED_MS = 864e5;
+var LayerCache = class {
+	#options;
+	#packs;
+	#spool;
+	#early;
+	#loaded;
+	#view;
+	constructor(options) {
+		this.#options = options;
+		this.#packs = new PackStore(options);
+		this.#spool = new Spool({
+			folder: join(options.root, "blobs"),
+			onBlob: (digest, size) => {
+				this.#early.add(digest, size);
+			}
+		});
+		this.#early = new EarlySaves({
+			...options,
+			newPack: () => newPack(options.packPrefix),
+			fileOf: (digest) => this.#spool.pathOf(digest)
+		});
+	}
+	/** Begins to look for the indexes. */
+	begin() {
+		this.#indexes();
+	}
+	/** Where the layer registry finds blobs. */
+	get sources() {
+		return [this.#spool, this.#packs];
+	}
+	openSinks() {
+		return this.#options.writes && this.#spool.fault === void 0 ? [this.#spool.openSink()] : [];
+	}
+	/** Blobs that were promised and could not be given. */
+	get missed() {
+		return this.#packs.missed;
+	}
+	get spoolFault() {
+		return this.#spool.fault;
+	}
+	stats() {
+		return this.#packs.stats();
+	}
+	async searches() {
+		return (await this.#indexes()).searches;
+	}
+	/** What earlier runs learned of layers. */
+	async notes() {
+		const { found } = await this.#indexes();
+		return mergeNotes(found.toReversed().map(({ index }) => readNotes(index.records)));
+	}
+	/**
+	* What BuildKit may import for a target, own branch first; only layers that can be had are named.
+	* @param isBase whether a base image's registry keeps a blob
+	*/
+	async offers(target, isBase) {
+		const view = await this.#merged();
+		await this.#askForOldPacks();
+		return [target, ...view.targets().filter((name) => name.startsWith("~"))].flatMap((name) => view.cachesOf(name)).map(({ ref, createdAt, cache }) => ({
+			ref,
+			createdAt: Date.parse(createdAt),
+			rendered: renderTargetCache(shrinkToImport(pruneTargetCache(cache, (digest) => isBase(digest) || this.#packs.has(digest))))
+		}));
+	}
+	/** Fetches what holds these blobs before anybody asks. */
+	async prefetch(digests) {
+		await this.#packs.prefetch(digests);
+	}
+	/**
+	* Decides what to save after the build, and puts it into its place.
+	* @param caches what BuildKit exported, by target
+	*/
+	async finish(caches, options) {
+		if (!this.#options.writes || caches.size === 0) return { kind: "unchanged" };
+		const { found } = await this.#indexes();
+		const own = found.find(({ source }) => source === "own")?.index;
+		const early = await this.#early.done();
+		if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)) return { kind: "unchanged" };
+		const [place] = this.#options.places;
+		if (place === void 0) return { kind: "unchanged" };
+		const { now, commit, maxBytes, packPrefix } = this.#options;
+		const createdAt = new Date(now()).toISOString();
+		const isElsewhere = await this.#inOtherScopes();
+		const decision = planSave({
+			caches,
+			own,
+			early,
+			createdAt,
+			commit,
+			maxBytes,
+			ref: place.ref,
+			gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
+			isKeptElsewhere: (digest) => options.isBase(digest) || isElsewhere(digest),
+			damaged: this.#packs.damaged,
+			spool: new Set(this.#spool.blobs.keys()),
+			notes: mergeNotes([await this.notes(), options.notes])
+		});
+		const packs = await Promise.all(decision.newPacks.map(async (blobs) => {
+			const { key, path } = newPack(packPrefix);
+			const spooled = [...blobs.keys()].filter((digest) => this.#spool.blobs.has(digest));
+			await fillPack(this.#options.root, path, new Map(spooled.map((digest) => [digest, this.#spool.pathOf(digest)])));
+			const from = decision.moved.filter((pack) => [...blobs.keys()].some((digest) => digest in pack.blobs));
+			return {
+				key,
+				path,
+				createdAt,
+				blobs: Object.fromEntries(blobs),
+				from
+			};
+		}));
+		const key = newIndexKey(place.prefix, now());
+		const { document, bytes, droppedBytes } = decision;
+		return {
+			kind: "plan",
+			plan: {
+				packs,
+				document,
+				index: {
+					key,
+					path: INDEX_PATH,
+					file: indexFile(key)
+				}
+			},
+			bytes,
+			droppedBytes
+		};
+	}
+	#indexes() {
+		const { places, backend, root, now } = this.#options;
+		this.#loaded ??= loadIndexes(places, {
+			backend,
+			root,
+			now: now()
+		});
+		return this.#loaded;
+	}
+	async #merged() {
+		if (this.#view !== void 0) return this.#view;
+		const { found } = await this.#indexes();
+		for (const { index } of found) for (const [key, { path, blobs }] of Object.entries(index.packs)) this.#packs.add({
+			key,
+			path,
+			blobs: new Map(Object.entries(blobs))
+		});
+		this.#view = mergeIndexes(found);
+		return this.#view;
+	}
+	async #askForOldPacks() {
+		const { found } = await this.#indexes();
+		const old = found.flatMap(({ index }) => Object.entries(index.packs)).filter(([, { createdAt }]) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS);
+		await Promise.all(old.map(([key, { path, blobs }]) => this.#packs.isThere({
+			key,
+			path,
+			blobs: new Map(Object.entries(blobs))
+		})));
+	}
+	/** Whether the indexes that were read say all this already. */
+	#isKnown(caches, view) {
+		return [...caches].every(([name, cache]) => view.cachesOf(name).some((known) => covers$1(known.cache, cache)));
+	}
+	#hasLostPacks(own) {
+		return this.#packs.damaged.size > 0 || Object.keys(own?.packs ?? {}).some((key) => this.#packs.isGone(key));
+	}
+	async #inOtherScopes() {
+		const { found } = await this.#indexes();
+		const digests = /* @__PURE__ */ new Set();
+		for (const { source, index } of found) {
+			if (source === "own") continue;
+			for (const [key, { blobs }] of Object.entries(index.packs)) if (!this.#packs.isGone(key)) for (const digest of Object.keys(blobs)) digests.add(digest);
+		}
+		return (digest) => digests.has(digest);
+	}
+};
+
+// src/layer-caching.ts
+/**
+* The layer cache as a run uses it: which backend and scopes the surroundings mean, what BuildKit is told to import and
+* export, and what is saved when the build is over. Trouble with it is told once and never fails a build.
+*/
+/** The repository of the layer registry that cache manifests are in; each has a tag of its own. */
+const REPOSITORY = "cache";
+var LayerCaching = class {
+	#options;
+	#backend;
+	#cache;
+	#imports = /* @__PURE__ */ new Map();
+	#place;
+	#report;
+	#toSave;
+	#trouble;
+	constructor(options) {
+		this.#options = options;
+		const { choice, root, env, debug } = options;
+		this.#backend = openBackend(choice, {
+			root,
+			env,
+			debug
+		});
+		this.#cache = new LayerCache({
+			...options,
+			backend: this.#backend
+		});
+	}
+	get cache() {
+		return this.#cache;
+	}
+	/** The request, with what BuildKit imports and exports through the layer registry. */
+	async withReferences(request, place) {
+		this.#place = place;
+		const { registry, upstream } = place;
+		const targets = await Promise.all(request.targets.map(async (target, index) => {
+			const useful = (await this.#cache.offers(target.name, (digest) => upstream.has(digest))).filter(({ rendered }) => rendered.layers > 0);
+			useful.forEach(({ rendered }, number) => {
+				registry.offer(REPOSITORY, `t${index}-${number}`, rendered);
+			});
+			this.#imports.set(target.name, useful.map(({ ref, createdAt, rendered }) => ({
+				ref,
+				createdAt,
+				layers: rendered.layers
+			})));
+			const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`));
+			return {
+				...target,
+				cacheFrom: from,
+				cacheTo: this.exportTo(target.name)
+			};
+		}));
+		return {
+			...request,
+			targets
+		};
+	}
+	/** Where BuildKit exports a cache to; nowhere where this run does not write. */
+	exportTo(name) {
+		const registry = this.#place?.registry;
+		if (registry === void 0 || !this.#options.writes) return [];
+		return [`${this.#reference(registry, tagOf(name))},mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true`];
+	}
+	get writes() {
+		return this.#options.writes;
+	}
+	/** Whether the cache of a target (or of a part of the build) has been exported. */
+	isExported(name) {
+		return this.#place?.registry.manifest(REPOSITORY, tagOf(name)) !== void 0;
+	}
+	/** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
+	isBroken() {
+		const { registry, upstream } = this.#place ?? {};
+		return (registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0;
+	}
+	/** Saves what is new, or leaves it to the post step. Never rejects. */
+	async finish(names, notes) {
+		try {
+			await this.#finish(names, notes);
+		} catch (error) {
+			this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`;
+		}
+	}
+	async #finish(names, notes) {
+		const { registry, upstream } = this.#place ?? {};
+		if (registry === void 0 || upstream === void 0) return;
+		const caches = new Map(names.flatMap((name) => this.#exported(registry, name)));
+		const saving = await this.#cache.finish(caches, {
+			isBase: (digest) => upstream.has(digest),
+			notes
+		});
+		if (saving.kind === "unchanged") return;
+		const isLater = this.#options.hasPost && this.#options.choice.kind === "github";
+		this.#toSave = {
+			bytes: saving.bytes,
+			droppedBytes: saving.droppedBytes,
+			isLater
+		};
+		if (isLater) await writeHandover(this.#options.root, {
+			choice: this.#options.choice,
+			plan: saving.plan
+		});
+		else this.#report = await executeSave(saving.plan, {
+			backend: this.#backend,
+			root: this.#options.root
+		});
+	}
+	/** What the summary tells. */
+	async facts() {
+		const { fetched, bytesFetched, gone, failed, damaged } = this.#cache.stats();
+		return {
+			backend: this.#backend.kind,
+			writes: this.#options.writes,
+			searches: await this.#cache.searches(),
+			imports: this.#imports,
+			packsFetched: fetched,
+			bytesFetched,
+			bytesProxied: this.#place?.upstream.bytesProxied ?? 0,
+			bytesSaved: this.#toSave?.bytes,
+			savedLater: this.#toSave?.isLater ?? false,
+			bytesDropped: this.#toSave?.droppedBytes ?? 0,
+			gone,
+			failed,
+			damaged,
+			trouble: await this.#troubleText(),
+			now: this.#options.now()
+		};
+	}
+	/** One warning for all trouble, or none; none where the build already told of it. */
+	async warnings(told) {
+		const trouble = await this.#troubleText();
+		const dropped = this.#toSave?.droppedBytes ?? 0;
+		const tooLarge = dropped === 0 ? [] : [{
+			input: "cache-max-size",
+			message: `Layers of ${formatBytes(dropped)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
+			mend: "Raise `cache-max-size`, or make these layers smaller."
+		}];
+		if (trouble === void 0 || told.some((problem) => CACHE_PROBLEMS.includes(problem))) return tooLarge;
+		return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge];
+	}
+	/** Ends what still goes on; removes the session's folder unless the post step needs it. */
+	async [Symbol.asyncDispose]() {
+		await this.#backend.close();
+		if (this.#toSave?.isLater !== true) await rm$1(this.#options.root, {
+			recursive: true,
+			force: true
+		});
+	}
+	async #troubleText() {
+		const unread = (await this.#cache.searches()).find(({ outcome }) => outcome === "failed" || outcome === "unusable");
+		const fault = this.#cache.spoolFault;
+		const [failure] = this.#report?.failures ?? [];
+		if (this.#trouble !== void 0) return this.#trouble;
+		if (unread?.outcome === "failed") return `it could not be read (${unread.reason ?? "no reason given"})`;
+		if (unread !== void 0) return `the index of ${unread.ref} is not used: ${unread.reason ?? "no reason given"}`;
+		if (fault !== void 0) return `new layers could not be kept (${fault instanceof Error ? fault.message : "no reason given"})`;
+		return failure === void 0 ? void 0 : savingTrouble(failure);
+	}
+	#exported(registry, name) {
+		const manifest = registry.manifest(REPOSITORY, tagOf(name));
+		const digest = manifest === void 0 ? void 0 : configDigest(manifest.bytes);
+		const config = digest === void 0 ? void 0 : registry.document(digest);
+		if (manifest === void 0 || config === void 0) return [];
+		const cache = parseTargetCache(manifest.bytes, config);
+		return cache === void 0 ? [] : [[name, cache]];
+	}
+	#reference(registry, tag) {
+		return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`;
+	}
+};
+/** Names are any text; tags are not. */
+function tagOf(name) {
+	return `x-${createHash("sha256").update(name).digest("hex").slice(0, 24)}`;
+}
+function configDigest(manifest) {
+	const json = JSON.parse(manifest.toString("utf8"));
+	const config = typeof json === "object" && json !== null && "config" in json ? json.config : void 0;
+	const digest = typeof config === "object" && config !== null && "digest" in config ? config.digest : void 0;
+	return typeof digest === "string" ? digest : void 0;
+}
+
+// src/open-layer-caching.ts
+/** Decides whether a run has a layer cache, and of which backend, branch and rights. */
+/** The layer cache of this run, with its folder made; undefined where it is off. */
+function openLayerCaching(question, { runner, now }) {
+	const { inputs, project, event, env, targets, platforms } = question;
+	const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0;
+	if (inputs.cache === "off" || passedThrough) return {
+		caching: void 0,
+		warnings: []
+	};
+	const kind = backendKind(inputs, env);
+	if (kind === "github" && !serviceIsHere(env)) return {
+		caching: void 0,
+		warnings: [NO_SERVICE]
+	};
+	const scopes = cacheScopes(env, { defaultBranch: event.defaultBranch });
+	const own = scopes[0];
+	const writes = mayWrite({
+		mode: inputs.cache,
+		eventName: env["GITHUB_EVENT_NAME"],
+		ref: own?.ref ?? "",
+		isFork: event.isFork,
+		backend: kind
+	});
+	const root = join(env["RUNNER_TEMP"] ?? tmpdir(), `stage-build-cache-${randomBytes(8).toString("hex")}`);
+	runner.saveState(STATE.cache, root);
+	mkdirSync(root, {
+		mode: 448,
+		recursive: true
+	});
+	const identity = {
+		id: project.id,
+		scope: inputs.cacheScope
+	};
+	const places = scopes.map(({ source, ref }) => ({
+		source,
+		ref,
+		...indexKeys({
+			...identity,
+			ref,
+			targets,
+			platforms
+		})
+	}));
+	const caching = new LayerCaching({
+		choice: choiceOf(kind, {
+			inputs,
+			env,
+			refs: scopes.map(({ ref }) => ref),
+			mayWrite: writes
+		}),
+		root,
+		places,
+		writes,
+		now,
+		env,
+		packPrefix: packPrefix(identity),
+		commit: env["GITHUB_SHA"],
+		maxBytes: inputs.cacheMaxSize,
+		hasPost: (env["GITHUB_STATE"] ?? "") !== "",
+		debug: (line) => {
+			runner.debug(line);
+		}
+	});
+	caching.cache.begin();
+	return {
+		caching,
+		warnings: []
+	};
+}
+const NO_SERVICE = {
+	input: "cache-backend",
+	message: "`cache-backend: github`: GitHub’s cache service is not here, so there is no layer cache in this run.",
+	mend: "Use `cache-backend: directory` away from GitHub Actions."
+};
+function backendKind({ cacheBackend }, env) {
+	if (cacheBackend !== "auto") return cacheBackend;
+	return env["GITHUB_ACTIONS"] === "true" && serviceIsHere(env) ? "github" : "directory";
+}
+function choiceOf(kind, options) {
+	if (kind === "github") return { kind };
+	const { inputs, env, refs } = options;
+	return {
+		kind,
+		refs,
+		mayWrite: options.mayWrite,
+		maxBytes: inputs.cacheMaxSize,
+		directory: join(inputs.cacheDir ?? userCache(env), "layers")
+	};
+}
+/** Where what is remembered between runs lies, unless `cache-dir` says so: gone with a hosted runner, kept by others. */
+function userCache(env) {
+	return join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "stage-build");
+}
+
+// src/build/rescue.ts
+/**
+* What a failed build can still give to the cache. BuildKit exports no cache for a failed target, and bake cancels the
+* others; but the builder has every step that was done, so a second run exports them at once. Here it is decided what
+* that run builds: the other targets, whole, and of the failed ones each stage as far as it came: a Dockerfile that ends
+* before its first instruction that was not done. Pure.
+*/
+/** Decides what a second run builds; nothing where the first one got nowhere. */
+function planRescue(facts) {
+	const { graph, targets, steps } = facts;
+	const failed = steps.filter((step) => step.status === "failed");
+	const failedStages = new Set(failed.flatMap((step) => step.stage ?? []));
+	const blamed = new Set(failed.filter((step) => step.stage === void 0).flatMap((step) => step.targets));
+	const isSound = (target) => !blamed.has(target.name) && !stagesOf(graph, target.stage).some((stage) => failedStages.has(stage));
+	const siblings = failed.length === 0 || facts.noCache ? [] : targets.filter(isSound);
+	const rest = targets.filter((target) => !siblings.includes(target));
+	const parts = [...new Set(rest.flatMap((target) => stagesOf(graph, target.stage)))].flatMap((stage) => partOf(stage, facts) ?? []);
+	return {
+		siblings,
+		parts: parts.filter((part) => !parts.some((other) => covers(other, part, graph)))
+	};
+}
+function partOf(index, { graph, layouts, steps }) {
+	const stage = graph.stages[index];
+	const layout = layouts[index];
+	if (stage === void 0 || layout === void 0 || stage.replacedByContext !== void 0) return void 0;
+	const mine = steps.filter((step) => step.stage === index && !step.text.startsWith("FROM "));
+	const isDone = (step) => step.status === "done" || step.status === "cached";
+	const lines = mine.filter((step) => !isDone(step)).flatMap((step) => step.source?.line ?? []);
+	const known = new Set(mine.flatMap((step) => step.source?.line ?? []));
+	const unknown = layout.counted.filter(({ line }) => !known.has(line)).map(({ line }) => line);
+	const endsBefore = Math.min(stage.endLine + 1, ...lines, ...unknown);
+	return mine.some((step) => isDone(step) && (step.source?.line ?? 1e400) < endsBefore) ? {
+		stage: index,
+		endsBefore
+	} : void 0;
+}
+/** Whether to build one part builds the other, too. */
+function covers(part, other, graph) {
+	const whole = other.endsBefore > (graph.stages[other.stage]?.endLine ?? 1e400);
+	if (part.stage === other.stage || !whole) return false;
+	const stage = graph.stages[part.stage];
+	return [...stage === void 0 ? [] : [stage.from], ...(stage?.needs ?? []).filter((need) => need.line < part.endsBefore).map((need) => need.source)].some((source) => source.kind === "stage" && stagesOf(graph, source.stage).includes(other.stage));
+}
+/** The Dockerfile's text up to the end of a part: its stage is the last, and so the one that is built. */
+function partialDockerfile(text, part) {
+	return `${text.split("\n").slice(0, part.endsBefore - 1).join("\n")}\n`;
+}
+
+// src/rescuing.ts
+/** After a failed build: a second run exports to the layer cache what the builder has of it (`build/rescue.ts`). */
+/** Names of what was exported, targets and parts. Never rejects: what cannot be rescued is lost, no more. */
+async function rescue(options) {
+	const { planned, outcome, caching, request } = options;
+	const missing = planned.targets.filter(({ name }) => !caching.isExported(name));
+	const facts = {
+		graph: planned.graph,
+		layouts: options.buildOptions.stages,
+		targets: missing
+	};
+	let steps = outcome.steps;
+	let plan = planRescue({
+		...facts,
+		steps,
+		noCache: request.noCache === true
+	});
+	while (plan.siblings.length > 0) {
+		options.log(`Finishing for the layer cache: ${plan.siblings.map(({ name }) => name).join(", ")}`);
+		const siblings = await finishTargets(plan.siblings, options);
+		if (siblings.kind !== "failed") break;
+		steps = [...steps, ...siblings.steps.filter((step) => step.status === "failed")];
+		const left = facts.targets.filter(({ name }) => !caching.isExported(name));
+		const next = planRescue({
+			...facts,
+			targets: left,
+			steps,
+			noCache: false
+		});
+		if (next.siblings.length >= plan.siblings.length) break;
+		plan = next;
+	}
+	const left = facts.targets.filter(({ name }) => !caching.isExported(name));
+	const { parts } = planRescue({
+		...facts,
+		targets: left,
+		steps,
+		noCache: true
+	});
+	if (parts.length > 0) await exportParts(parts, options);
+	return [...planned.targets.map(({ name }) => name), ...parts.map(partName)].filter((name) => caching.isExported(name));
+}
+async function finishTargets(targets, { docker, request, buildOptions }) {
+	const names = new Set(targets.map(({ name }) => name));
+	const wanted = request.targets.filter(({ name }) => names.has(name));
+	return await build$2(docker, onlyCache(request, wanted), buildOptions);
+}
+async function exportParts(parts, options) {
+	const { docker, request, buildOptions, caching, project } = options;
+	const folder = await mkdtemp(join(buildOptions.tempRoot, "stage-build-parts-"));
+	try {
+		const imports = [...new Set(request.targets.flatMap((target) => target.cacheFrom ?? []))];
+		const targets = await Promise.all(parts.map(async (part) => {
+			const dockerfile = join(folder, `${part.stage}.Dockerfile`);
+			await writeFile$1(dockerfile, partialDockerfile(project.dockerfileText, part));
+			await copyFile$1(`${project.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => void 0);
+			const name = partName(part);
+			return {
+				name,
+				dockerfile,
+				stage: void 0,
+				tags: [],
+				outputs: [],
+				cacheFrom: request.noCache === true ? [] : imports,
+				cacheTo: caching.exportTo(name)
+			};
+		}));
+		await build$2(docker, onlyCache(request, targets), {
+			...buildOptions,
+			log: SILENT
+		});
+	} finally {
+		await rm$1(folder, {
+			recursive: true,
+			force: true
+		});
+	}
+}
+const SILENT = {
+	tick: () => void 0,
+	finish: () => void 0
+};
+/** Builds without an output of the user's; what the first run did is not done again. */
+function onlyCache(request, targets) {
+	return {
+		...request,
+		push: false,
+		load: false,
+		noCache: false,
+		noCacheFilters: [],
+		measure: void 0,
+		targets: targets.map((target) => ({
+			...target,
+			tags: [],
+			outputs: []
+		}))
+	};
+}
+function partName({ stage }) {
+	return `${"~"}${stage}`;
 }
 
 // src/secrets.ts
@@ -5237,24 +8128,38 @@ async function buildTargets(options) {
 	const { docker } = options.engine;
 	const tempRoot = env["RUNNER_TEMP"] ?? tmpdir();
 	const builder = await readyBuilder(options, tempRoot);
+	const debug = (line) => {
+		runner.debug(line);
+	};
+	const caching = builder.loopback ? options.caching : void 0;
+	await using loopback = builder.loopback ? await Loopback.start({
+		planned,
+		client,
+		cache: caching?.cache,
+		debug,
+		signal
+	}) : void 0;
+	const notes = await caching?.cache.notes();
 	await using measuring = await Measuring.start({
 		planned,
 		client,
+		debug,
+		signal,
 		workspace: project.workspace,
-		loopback: builder.loopback,
+		registry: loopback?.registry,
+		counter: loopback?.counter ?? new LayerCounter(),
 		memory: join(inputs.cacheDir ?? userCache(env), "base-layers.json"),
-		debug: (line) => {
-			runner.debug(line);
-		},
-		signal
+		known: notes?.unpacked ?? /* @__PURE__ */ new Map()
 	});
 	const { local, warnings, unpinned } = await localImages(docker, planned, builder);
-	const request = buildRequest({
+	const plain = withOci(buildRequest({
 		inputs,
 		project,
 		planned,
 		measure: measuring.destination()
-	});
+	}), options, measuring);
+	const request = caching === void 0 || loopback === void 0 ? plain : await caching.withReferences(plain, loopback);
+	if (fetchesImages(inputs)) caching?.cache.prefetch([...notes?.layers.values() ?? []].flat());
 	const usage = new DiskUsage(docker, {
 		builder: builder.name,
 		planned
@@ -5265,7 +8170,7 @@ async function buildTargets(options) {
 		},
 		now: surroundings.now
 	});
-	const outcome = await build$2(docker, withOci(request, options, measuring), {
+	const buildOptions = {
 		builder: builder.name,
 		policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
 		stages: layoutOf(planned.dockerfile),
@@ -5280,21 +8185,64 @@ async function buildTargets(options) {
 			}
 		},
 		tempRoot,
-		signal
-	});
+		signal,
+		cacheBroken: () => caching?.isBroken() === true
+	};
+	const outcome = await build$2(docker, request, buildOptions);
 	const measured = await measuring.finish(outcome, usage);
+	const cache = await saveCache({
+		...options,
+		caching,
+		docker,
+		request,
+		buildOptions,
+		outcome,
+		notes: () => measuring.notes(measured)
+	});
 	return builtFrom(outcome, {
 		inputs,
 		planned,
 		measured,
+		cache: cache?.facts,
 		warnings: [
 			...builder.warnings,
 			...warnings,
 			...outcome.kind === "built" ? unpinned : [],
 			...outcome.warnings,
-			...measured.warnings
+			...measured.warnings,
+			...cache?.warnings ?? []
 		]
 	});
+}
+/** Saves what the build gave to the layer cache, also a failed one. */
+async function saveCache({ caching, outcome, notes, planned, surroundings, ...rest }) {
+	if (caching === void 0) return void 0;
+	const log = (line) => {
+		surroundings.runner.log(line);
+	};
+	let exported = [];
+	if (outcome.kind === "built") exported = planned.targets.map(({ name }) => name);
+	else if (outcome.kind === "failed" && caching.writes) exported = await rescue({
+		...rest,
+		outcome,
+		caching,
+		planned,
+		log
+	});
+	await caching.finish(exported, notes());
+	return {
+		facts: await caching.facts(),
+		warnings: await caching.warnings(outcome.warnings)
+	};
+}
+/** Outputs that need every layer of the images on this machine. */
+function fetchesImages({ load, outputs }) {
+	return load || outputTypes(outputs).some((type) => [
+		"docker",
+		"oci",
+		"tar",
+		"local"
+	].includes(type));
 }
 async function readyBuilder({ engine, inputs, planned, surroundings }, tempRoot) {
 	const { runner, env, signal } = surroundings;
@@ -5357,68 +8305,6 @@ function withOci(request, { planned, project }, measuring) {
 		ociContexts: contexts
 	};
 }
-function builtFrom(outcome, context) {
-	const { inputs, planned, measured, warnings } = context;
-	const base = {
-		steps: outcome.steps,
-		measured,
-		warnings
-	};
-	if (outcome.kind !== "built") return {
-		...base,
-		images: [],
-		metadata: {},
-		problems: scannerProblems(outcome, inputs) ?? outcome.problems
-	};
-	const types = outputTypes(inputs.outputs);
-	const published = inputs.push || inputs.load || types.some((type) => [
-		"image",
-		"docker",
-		"oci"
-	].includes(type));
-	const results = new Map(outcome.metadata.results.map((result) => [result.target, result]));
-	return {
-		...base,
-		problems: [],
-		metadata: outcome.metadata.output,
-		images: planned.targets.map(({ name }) => ({
-			target: name,
-			tags: planned.tagsOf.get(name) ?? [],
-			digest: published ? results.get(name)?.digest : void 0,
-			imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
-			sizes: measured.sizes.get(name)
-		}))
-	};
-}
-/** https://github.com/moby/buildkit/blob/v0.25.2/frontend/attestations/parse.go */
-const SCANNER = "docker/buildkit-syft-scanner";
-/**
-* BuildKit runs a scanner for `sbom`, from an image that neither the Dockerfile nor the user names, and
-* `external-images` does not reach: a problem with it is told as one of that input.
-* https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
-*/
-function scannerProblems(outcome, inputs) {
-	if (outcome.kind === "cancelled" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
-	const [failed, ...others] = outcome.steps.filter((step) => step.status === "failed");
-	const [problem] = outcome.problems;
-	const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? "") ?? [];
-	const generator = /generator=([^,]+)/.exec([inputs.sbom, ...inputs.attests].join(","))?.[1] ?? SCANNER;
-	if (problem === void 0 || others.length > 0 || image?.includes(generator) !== true) return void 0;
-	return [{
-		input: "sbom",
-		message: `\`sbom\`: its scanner \`${image}\` cannot be had: ${problem.message}`,
-		mend: "Name a copy of it with `sbom: generator=IMAGE`, or set `sbom: false`."
-	}];
-}
-/** Buildx tells no image id where an attestation makes an index of a single image. */
-function onlyConfig(sizes) {
-	const [only, ...others] = sizes?.platforms ?? [];
-	return others.length === 0 ? only?.configDigest : void 0;
-}
-/** Where what is remembered between runs lies, unless `cache-dir` says so: gone with a hosted runner, kept by others. */
-function userCache(env) {
-	return join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "stage-build");
-}
 /** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
 function childEnvironment(env) {
 	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
@@ -5458,7 +8344,7 @@ var DockerCredentials = class {
 	async #lookUp(key) {
 		this.#configuration ??= this.#readConfiguration();
 		const configuration = await this.#configuration;
-		const helper = text(object(configuration["credHelpers"])[key]) ?? text(configuration["credsStore"]);
+		const helper = text$1(object(configuration["credHelpers"])[key]) ?? text$1(configuration["credsStore"]);
 		if (helper !== void 0 && helper !== "") {
 			const answer = await this.#askHelper(helper, key);
 			if (answer !== "failed") return answer;
@@ -5507,8 +8393,8 @@ var DockerCredentials = class {
 	}
 };
 function helperCredential(answer) {
-	const username = text(answer["Username"]);
-	const secret = text(answer["Secret"]);
+	const username = text$1(answer["Username"]);
+	const secret = text$1(answer["Secret"]);
 	if (username === void 0 || secret === void 0) return void 0;
 	return username === "<token>" ? {
 		kind: "identity-token",
@@ -5530,17 +8416,17 @@ function hostOf$1(address) {
 	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 function entryCredential(entry) {
-	const identityToken = text(entry["identitytoken"]);
+	const identityToken = text$1(entry["identitytoken"]);
 	if (identityToken !== void 0 && identityToken !== "") return {
 		kind: "identity-token",
 		token: identityToken
 	};
-	const registryToken = text(entry["registrytoken"]);
+	const registryToken = text$1(entry["registrytoken"]);
 	if (registryToken !== void 0 && registryToken !== "") return {
 		kind: "registry-token",
 		token: registryToken
 	};
-	const auth = text(entry["auth"]);
+	const auth = text$1(entry["auth"]);
 	if (auth !== void 0 && auth !== "") {
 		const decoded = Buffer.from(auth, "base64").toString("utf8");
 		const colon = decoded.indexOf(":");
@@ -5551,8 +8437,8 @@ function entryCredential(entry) {
 			password: decoded.slice(colon + 1).replace(/\0+$/, "")
 		};
 	}
-	const username = text(entry["username"]);
-	const password = text(entry["password"]);
+	const username = text$1(entry["username"]);
+	const password = text$1(entry["password"]);
 	if (username === void 0 || username === "" || password === void 0) return void 0;
 	return {
 		kind: "basic",
@@ -5563,7 +8449,7 @@ function entryCredential(entry) {
 function object(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function text(value) {
+function text$1(value) {
 	return typeof value === "string" ? value : void 0;
 }
 
@@ -6263,6 +9149,34 @@ async function* limited(answer, { size, request }) {
 		if (left <= 0) return;
 	}
 	if (size !== void 0 && left > 0) throw badAnswer(request.subject, "the part ends too early.");
+}
+
+// src/github-event.ts
+/** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
+/** Reads the event; an unreadable one says nothing. */
+async function readEvent(env) {
+	const event = await parsed(env["GITHUB_EVENT_PATH"]);
+	const pull = property(event, "pull_request");
+	const repositoryOf = (side) => property(property(property(pull, side), "repo"), "full_name");
+	return {
+		defaultBranch: text(property(property(event, "repository"), "default_branch")),
+		headSha: text(property(property(pull, "head"), "sha")),
+		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
+	};
+}
+async function parsed(path) {
+	if (path === void 0 || path === "") return void 0;
+	try {
+		return JSON.parse(await readFile(path, "utf8"));
+	} catch {
+		return;
+	}
+}
+function property(value, key) {
+	return typeof value === "object" && value !== null ? value[key] : void 0;
+}
+function text(value) {
+	return typeof value === "string" && value !== "" ? value : void 0;
 }
 
 // node_modules/csv-parse/lib/api/CsvError.js
@@ -7420,6 +10334,30 @@ function readOneOf(options) {
 	}
 	return fallback;
 }
+const BYTE_UNITS = {
+	"": 1,
+	B: 1,
+	KB: 1e3,
+	MB: 1e6,
+	GB: 1e9,
+	TB: 0xe8d4a51000,
+	KIB: 1024,
+	MIB: 2 ** 20,
+	GIB: 2 ** 30,
+	TIB: 2 ** 40
+};
+/** A number of bytes with or without a unit: `5GB`, `512 MiB`. */
+function readBytes(name, value, problems) {
+	const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
+	const factor = BYTE_UNITS[unit.toUpperCase()];
+	if (number !== "" && factor !== void 0) return Math.round(Number(number) * factor);
+	if (value !== "") problems.push({
+		input: name,
+		message: `\`${name}\`: \`${shown(value)}\` is no number of bytes.`,
+		mend: "Write it as `5GB`, `500MB` or `2GiB`."
+	});
+	return 0;
+}
 function readTargets(targets, target, problems) {
 	if (target !== void 0 && targets.length > 0) problems.push({
 		input: "target",
@@ -7929,19 +10867,6 @@ const NOT_IN_EFFECT = {
 		"auto",
 		"false"
 	],
-	cache: [
-		"",
-		"auto",
-		"off"
-	],
-	"cache-backend": ["", "auto"],
-	"cache-scope": [""],
-	"cache-max-size": [
-		"",
-		"1GB",
-		"2GB",
-		"5GB"
-	],
 	"size-budgets": [""],
 	baseline: [""],
 	comment: [
@@ -8002,6 +10927,10 @@ function checkCombinations(inputs, raw, problems) {
 	if (idle.length > 0) warnings.push({
 		message: `Not in effect in this version: ${idle.join(", ")}.`,
 		mend: "The build goes on without."
+	});
+	if (inputs.cacheBackend === "github" && raw("cache-dir") !== "") warnings.push({
+		input: "cache-dir",
+		message: "`cache-dir` has no effect with `cache-backend: github`."
 	});
 	if (inputs.mode === "plan") {
 		const ignored = BUILD_ONLY.filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
@@ -8089,24 +11018,26 @@ function readInputs(read, env) {
 		]),
 		cacheFrom: lines("cache-from"),
 		cacheTo: lines("cache-to"),
+		cache: oneOf("cache", [
+			"auto",
+			"read-write",
+			"read-only",
+			"off"
+		]),
+		cacheBackend: oneOf("cache-backend", [
+			"auto",
+			"github",
+			"directory"
+		]),
 		cacheDir: text("cache-dir") === void 0 ? void 0 : resolve$1(raw("cache-dir")),
+		cacheScope: raw("cache-scope"),
+		cacheMaxSize: readBytes("cache-max-size", raw("cache-max-size"), problems),
 		githubToken: text("github-token")
 	};
 	oneOf("skip-unchanged", [
 		"auto",
 		"true",
 		"false"
-	]);
-	oneOf("cache", [
-		"auto",
-		"read-write",
-		"read-only",
-		"off"
-	]);
-	oneOf("cache-backend", [
-		"auto",
-		"github",
-		"directory"
 	]);
 	oneOf("comment", [
 		"size-changed",
@@ -19234,7 +22165,7 @@ async function planBuild(inputs, project, options) {
 		...homeless,
 		...(await missingFiles(project, draft, stageIndexes)).errors
 	]);
-	options.onSound?.();
+	options.onSound?.(chosen.targets, platforms);
 	const images = new ImageCatalog(inputs.externalImages, options);
 	await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms);
 	const names = chosen.targets.map((target) => target.stageName);
@@ -19507,7 +22438,7 @@ async function missingDockerfile(options) {
 async function refusedHead(contextDir, env) {
 	if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") return void 0;
 	const head = await readHead(contextDir);
-	const pullHead = await pullRequestHead(env["GITHUB_EVENT_PATH"]);
+	const { headSha: pullHead } = await readEvent(env);
 	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf(head, pullHead)) return void 0;
 	return {
 		message: "This job runs on `pull_request_target` and has a pull request’s head checked out: building it would run foreign code beside this repository’s secrets.",
@@ -19516,18 +22447,6 @@ async function refusedHead(contextDir, env) {
 }
 function isOf(head, pullHead) {
 	return head.commit === pullHead || head.parents.includes(pullHead);
-}
-async function pullRequestHead(eventPath) {
-	if (eventPath === void 0 || eventPath === "") return void 0;
-	try {
-		const sha = property(property(property(JSON.parse(await readFile(eventPath, "utf8")), "pull_request"), "head"), "sha");
-		return typeof sha === "string" ? sha : void 0;
-	} catch {
-		return;
-	}
-}
-function property(value, key) {
-	return typeof value === "object" && value !== null ? value[key] : void 0;
 }
 async function names(directory) {
 	try {
@@ -19542,28 +22461,6 @@ async function isDirectory(path) {
 	} catch {
 		return false;
 	}
-}
-
-// src/measure/format.ts
-/** Bytes as people read them: decimal units with three digits, as the Docker CLI shows them. */
-const UNITS = [
-	"B",
-	"kB",
-	"MB",
-	"GB",
-	"TB",
-	"PB"
-];
-/** `6.47 MB`, `295 MB`, `0 B`; decimal units (1 MB is 10⁶ bytes), three significant digits. */
-function formatBytes(bytes) {
-	let value = bytes;
-	let unit = 0;
-	while (value >= (unit === 0 ? 1e3 : 999.5) && unit < UNITS.length - 1) {
-		value /= 1e3;
-		unit++;
-	}
-	const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-	return `${value.toFixed(digits)} ${UNITS[unit] ?? ""}`;
 }
 
 // src/report/mermaid-text.ts
@@ -19993,11 +22890,11 @@ function tagsAndDigests(data) {
 }
 
 // src/report/plan-summary.ts
-const MAX_ROWS$1 = 300;
+const MAX_ROWS$2 = 300;
 /** The summary as Markdown. `data` has the graph and the images; its sizes are not used. */
 function renderPlanSummary(plan, data) {
 	const verdict = `**Plan: ${plan.targets.filter((target) => target.status === "changed").length} of ${count(plan.targets.length, "target")} to build**`;
-	const rows = plan.targets.slice(0, MAX_ROWS$1).map((target) => [
+	const rows = plan.targets.slice(0, MAX_ROWS$2).map((target) => [
 		code(target.name, 60),
 		target.status,
 		target.reasons.map((reason) => prose(reason.text)).join("; "),
@@ -20095,6 +22992,83 @@ function bar(share, unknown) {
 }
 function width(text) {
 	return Array.from(text).length;
+}
+
+// src/report/cache-section.ts
+/** The summary's section about the layer cache: what each target could use, why not more, and what it cost. */
+const MAX_ROWS$1 = 50;
+/** Undefined where the run had no layer cache, or nothing was built. */
+function layerCache(data) {
+	const { cache } = data;
+	if (cache === void 0 || data.targets.length === 0) return void 0;
+	const rows = data.targets.slice(0, MAX_ROWS$1).map((target) => {
+		const imports = cache.imports.get(target.name) ?? [];
+		const { run = 0, cached = 0 } = target.steps ?? {};
+		return [
+			code(target.name, 60),
+			used(imports, cache),
+			`${cached} of ${run + cached}`
+		];
+	});
+	const more = data.targets.length - rows.length;
+	return [
+		"#### Layer cache",
+		table([
+			{ title: "Target" },
+			{ title: "Cache used" },
+			{
+				title: "Steps from cache",
+				align: "right"
+			}
+		], rows) + (more === 0 ? "" : `\n\n${count(more, "more target")} left out.`),
+		[...sentences(cache)].map((sentence) => `- ${sentence}`).join("\n")
+	].join("\n\n");
+}
+function used(imports, cache) {
+	if (imports.length === 0) return "none";
+	const distinct = /* @__PURE__ */ new Map();
+	for (const found of imports) {
+		const key = `${found.ref} ${found.createdAt}`;
+		if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found);
+	}
+	return list([...distinct.values()].map(({ ref, createdAt, layers }) => {
+		const age = formatDuration(Math.max(0, cache.now - createdAt));
+		return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, "layer")}`;
+	}), 3);
+}
+function* sentences(cache) {
+	for (const search of cache.searches) {
+		const sentence = searched(search);
+		if (sentence !== void 0) yield sentence;
+	}
+	const proxied = cache.bytesProxied === 0 ? "" : `; ${formatBytes(cache.bytesProxied)} of base images passed on`;
+	yield cache.packsFetched === 0 ? `Nothing was fetched from ${place(cache)}${proxied}.` : `Fetched ${formatBytes(cache.bytesFetched)} in ${count(cache.packsFetched, "entry", "entries")} from ${place(cache)}${proxied}.`;
+	if (!cache.writes) yield "This run only reads the cache.";
+	else if (cache.bytesSaved === void 0) yield "Nothing new to save.";
+	else yield `${cache.savedLater ? "The post step saves" : "Saved"} ${formatBytes(cache.bytesSaved)} of new layers.`;
+	if (cache.gone > 0) yield `${count(cache.gone, "entry", "entries")} had been evicted; their layers were not used.`;
+	if (cache.failed > 0) yield `${count(cache.failed, "entry", "entries")} could not be fetched.`;
+	if (cache.damaged > 0) yield `${count(cache.damaged, "layer")} did not have the bytes of ${cache.damaged === 1 ? "its" : "their"} digest and ${cache.damaged === 1 ? "was" : "were"} not used.`;
+	if (cache.bytesDropped > 0) yield `${formatBytes(cache.bytesDropped)} of layers were left out, since the cache would be larger than \`cache-max-size\`.`;
+	if (cache.trouble !== void 0) yield prose(`Trouble: ${cache.trouble}.`);
+}
+/** Why an index was not used; nothing where it was. */
+function searched({ source, ref, outcome, reason }) {
+	const name = `${{
+		own: "this branch",
+		base: "the base branch",
+		default: "the default branch"
+	}[source]} (${code(shortRef(ref), 80)})`;
+	if (outcome === "found") return void 0;
+	if (outcome === "none") return `No cache of ${name} yet.`;
+	const why = prose(reason ?? "no reason given");
+	return outcome === "failed" ? `The cache of ${name} could not be read: ${why}.` : `The cache of ${name} is not used: ${why}.`;
+}
+function place(cache) {
+	return cache.backend === "github" ? "GitHub’s cache service" : "the cache directory";
+}
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
 }
 
 // src/report/summary-targets.ts
@@ -20311,7 +23285,7 @@ const MAX_SUMMARY_BYTES = 1e6;
 /**
 * The summary as Markdown, ending in a line break. Its first line is the verdict. Where it would exceed `maxBytes`
 * (UTF-8), sections go in this order, and a sentence says which: timeline, stage graph, external images, tags and
-* digests, sizes side by side, what was left behind, warnings and notes; then the failures' last lines and all but the
+* digests, the layer cache, sizes side by side, what was left behind, warnings and notes; then the failures' last lines and all but the
 * first rows of the table are cut.
 */
 function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
@@ -20345,6 +23319,11 @@ function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
 			name: "what multi-stage left behind",
 			markdown: leftBehind(data),
 			drop: 6
+		},
+		{
+			name: "the layer cache",
+			markdown: layerCache(data),
+			drop: 4.5
 		},
 		{
 			name: "warnings and notes",
@@ -20416,6 +23395,7 @@ function summaryData({ inputs, project, planned, built, durationMs }) {
 			mapped
 		})),
 		timeline: built === void 0 ? [] : timelineOf(built.steps, planned),
+		cache: built?.cache,
 		notes: [],
 		warnings: [...planned.warnings, ...built?.warnings ?? []],
 		failures: (built?.problems ?? []).map((problem) => ({
@@ -20494,7 +23474,8 @@ function timelineOf(steps, planned) {
 async function run(surroundings) {
 	const { runner, env, now } = surroundings;
 	const started = now();
-	const { inputs, warnings } = readInputs((name) => runner.input(name), env);
+	const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env);
+	const warnings = [...inputWarnings];
 	if (inputs.mode === "build") refuseOtherPlatforms(surroundings.platform);
 	const project = await openProject(inputs, env);
 	const warn = (problems) => {
@@ -20508,15 +23489,29 @@ async function run(surroundings) {
 		credentials: dockerCredentials(env, warn)
 	});
 	let engine;
+	let caching;
+	const event = await readEvent(env);
 	try {
 		const planned = await planBuild(inputs, project, {
 			client,
 			...hostOf(surroundings),
 			workspace: project.workspace,
 			signal: surroundings.signal,
-			onSound: () => {
-				if (inputs.mode === "build") engine = openEngine(project, env);
-				engine?.catch(() => void 0);
+			onSound: (targets, platforms) => {
+				if (inputs.mode !== "build") return;
+				engine = openEngine(project, env);
+				engine.catch(() => void 0);
+				const question = {
+					inputs,
+					project,
+					event,
+					env,
+					platforms,
+					targets: targets.map(({ name }) => name)
+				};
+				const opened = openLayerCaching(question, surroundings);
+				caching = opened.caching;
+				warnings.push(...opened.warnings);
 			}
 		});
 		warn([...warnings, ...planned.warnings]);
@@ -20544,6 +23539,7 @@ async function run(surroundings) {
 				planned,
 				client,
 				surroundings,
+				caching,
 				engine: await (engine ?? openEngine(project, env))
 			}),
 			surroundings,
@@ -20552,6 +23548,7 @@ async function run(surroundings) {
 		});
 	} finally {
 		client.close();
+		await caching?.[Symbol.asyncDispose]();
 	}
 }
 async function report(options) {
@@ -36990,7 +39987,7 @@ var Summary = class {
 			const pathFromEnv = process.env[SUMMARY_ENV_VAR];
 			if (!pathFromEnv) throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
 			try {
-				yield access(pathFromEnv, constants$1.R_OK | constants$1.W_OK);
+				yield access(pathFromEnv, constants$2.R_OK | constants$2.W_OK);
 			} catch (_a) {
 				throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
 			}
