@@ -8148,7 +8148,7 @@ async function buildTargets(options) {
 		workspace: project.workspace,
 		registry: loopback?.registry,
 		counter: loopback?.counter ?? new LayerCounter(),
-		memory: join(inputs.cacheDir ?? userCache(env), "base-layers.json"),
+		memory: join(userCache(env), "base-layers.json"),
 		known: notes?.unpacked ?? /* @__PURE__ */ new Map()
 	});
 	const { local, warnings, unpinned } = await localImages(docker, planned, builder);

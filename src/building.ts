@@ -90,7 +90,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     workspace: project.workspace,
     registry: loopback?.registry,
     counter: loopback?.counter ?? new LayerCounter(),
-    memory: join(inputs.cacheDir ?? userCache(env), 'base-layers.json'),
+    memory: join(userCache(env), 'base-layers.json'),
     known: notes?.unpacked ?? new Map(),
   })
   const { local, warnings, unpinned } = await localImages(docker, planned, builder)

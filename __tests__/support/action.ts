@@ -89,7 +89,8 @@ async function runIn(rig: string, options: ActionOptions): Promise<ActionResult>
   await mkdir(runnerTemp, { recursive: true })
 
   const action = await readActionYml()
-  const inputs = inputVariables(action, options.inputs)
+  // A cache of its own, so that no test is served what another built.
+  const inputs = inputVariables(action, { 'cache-dir': join(rig, 'layer-cache'), ...options.inputs })
   const state = Object.fromEntries(Object.entries(options.state ?? {}).map(([name, value]) => [`STATE_${name}`, value]))
   const entry = options.entry ?? (options.state === undefined ? action.main : action.post)
   const streams = { stdout: '', stderr: '' }
