@@ -49,7 +49,8 @@ function licenses(isLast) {
         multipleVersions: true,
         allow: { test: isAllowed, failOnUnlicensed: true, failOnViolation: true },
         output(dependencies) {
-          for (const dependency of dependencies) entries.set(`${dependency.name}@${dependency.version}`, entry(dependency))
+          for (const dependency of dependencies)
+            entries.set(`${dependency.name}@${dependency.version}`, entry(dependency))
         },
       },
     }),

@@ -1,5 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { ProgramMissingError, runProcess } from '../src/process.ts'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ProgramMissingError, runProcess, startChild } from '../src/process.ts'
 
 const node = (code: string): readonly [string, readonly string[]] => [process.execPath, ['-e', code]]
 
@@ -63,3 +66,48 @@ test('an abort before the start ends the program as well', async () => {
     signal: 'SIGINT',
   })
 })
+
+test('a child answers, prints, and is ended together with what it started', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'stage-build-child-'))
+  const script = join(folder, 'child.cjs')
+  const sleeper = 'console.log("sleeping as", process.pid); setInterval(() => 0, 1000)'
+  await writeFile(
+    script,
+    `process.on('message', (message) => process.send({ answer: message, cwd: process.cwd() }))
+     console.error('hello')
+     require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(sleeper)}], { stdio: 'inherit' })`,
+  )
+  const lines: string[] = []
+  const messages: unknown[] = []
+  const ends: string[] = []
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const child = startChild(script, [], {
+    env: {},
+    cwd: folder,
+    onMessage: (message) => messages.push(message),
+    onLine: (line) => lines.push(line),
+    onEnd: (how) => {
+      ends.push(how)
+      resolve(undefined)
+    },
+  })
+  const sleeping = (): string | undefined => /sleeping as (\d+)/.exec(lines.join('\n'))?.[1]
+  child.send({ question: 1 })
+  for (let i = 0; i < 500 && (sleeping() === undefined || messages.length === 0); i++) await pause(10)
+  expect(messages).toEqual([{ answer: { question: 1 }, cwd: folder }])
+  expect(lines).toContain('hello')
+  child.kill()
+  await promise
+  child.kill()
+  child.send({ question: 2 })
+  expect(ends).toEqual(['was ended by SIGKILL'])
+  const isAsleep = async (): Promise<boolean> =>
+    (await runProcess('ps', ['-o', 'stat=', '-p', sleeping() ?? ''])).stdout.trim().match(/^[^Z]/) !== null
+  for (let i = 0; i < 100 && (await isAsleep()); i++) await pause(10)
+  expect(await isAsleep()).toBe(false)
+  await rm(folder, { recursive: true })
+})
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -60710,7 +60710,7 @@ function saveFailure(log) {
 }
 /** An error that was thrown, or the text of one that was printed. */
 function failure(cause, log) {
-	const reason = plain(cause instanceof Error ? cause.message : String(cause));
+	const reason = plain(cause instanceof Error ? cause.message : String(cause)) || "the cache service gave no reason";
 	return {
 		kind: "failed",
 		why: classify(reason, log),

@@ -1338,6 +1338,8 @@ var GithubBackend = class {
 	#options;
 	#breaker;
 	#client;
+	/** Ends of all clients, also of those that were killed before. */
+	#ends = [];
 	#lastId = 0;
 	#closed = false;
 	constructor(options) {
@@ -1367,9 +1369,8 @@ var GithubBackend = class {
 	}
 	async close() {
 		this.#closed = true;
-		const client = await this.#client?.catch(() => void 0);
-		client?.child.kill();
-		await client?.ended;
+		(await this.#client?.catch(() => void 0))?.child.kill();
+		await Promise.all(this.#ends);
 		await rm$1(join(this.#options.root, HOME), {
 			recursive: true,
 			force: true
@@ -1485,9 +1486,9 @@ var GithubBackend = class {
 		const client = {
 			child,
 			waiting,
-			ended,
 			isDying: false
 		};
+		this.#ends.push(ended);
 		debug(`the cache client runs as process ${String(child.pid)}`);
 		return client;
 	}

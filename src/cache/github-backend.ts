@@ -35,7 +35,6 @@ interface Waiting {
 interface Client {
   readonly child: RunningChild
   readonly waiting: Map<number, Waiting>
-  readonly ended: Promise<void>
   isDying: boolean
 }
 
@@ -72,6 +71,8 @@ class GithubBackend implements CacheBackend {
   readonly #options: GithubBackendOptions
   readonly #breaker: CircuitBreaker
   #client: Promise<Client> | undefined
+  /** Ends of all clients, also of those that were killed before. */
+  readonly #ends: Promise<void>[] = []
   #lastId = 0
   #closed = false
 
@@ -100,7 +101,7 @@ class GithubBackend implements CacheBackend {
     this.#closed = true
     const client = await this.#client?.catch(() => undefined)
     client?.child.kill()
-    await client?.ended
+    await Promise.all(this.#ends)
     await rm(join(this.#options.root, HOME), { recursive: true, force: true }).catch(() => undefined)
   }
 
@@ -206,7 +207,8 @@ class GithubBackend implements CacheBackend {
           })
       },
     })
-    const client: Client = { child, waiting, ended, isDying: false }
+    const client: Client = { child, waiting, isDying: false }
+    this.#ends.push(ended)
     debug(`the cache client runs as process ${String(child.pid)}`)
     return client
   }

@@ -57,7 +57,8 @@ export function saveFailure(log: CallLog): ClientOutcome {
 
 /** An error that was thrown, or the text of one that was printed. */
 export function failure(cause: unknown, log: CallLog): Failure {
-  const reason = plain(cause instanceof Error ? cause.message : String(cause))
+  // Azure's errors take their text from the answer, which may have none.
+  const reason = plain(cause instanceof Error ? cause.message : String(cause)) || 'the cache service gave no reason'
   return { kind: 'failed', why: classify(reason, log), reason }
 }
 
