@@ -60748,6 +60748,9 @@ const UNPACKED = "unpacked";
 */
 /** Parts of 4 MiB that are fetched at once and kept in memory. */
 const DOWNLOADS = 4;
+const SWEEP_MS = 20;
+let active = 0;
+let sweeper;
 const calls = new AsyncLocalStorage();
 async function restore({ key, path, prefixes }, log) {
 	const found = await restoreCache([path], key, [...prefixes], { downloadConcurrency: DOWNLOADS });
@@ -60785,8 +60788,18 @@ function archiveFolder({ archive }) {
 	if (archive === void 0) throw new Error("the toolkit does not say where the archive is");
 	return dirname$1(archive);
 }
+/**
+* Collects young garbage while calls run: V8 does not see the 64 KiB buffers that streams go through as its own, and
+* lets 30 MB of them lie.
+*/
+function sweep(change) {
+	active += change;
+	clearInterval(sweeper);
+	if (active > 0) sweeper = setInterval(() => globalThis.gc?.({ type: "minor" }), SWEEP_MS);
+}
 async function answer(request) {
 	const log = new CallLog();
+	sweep(1);
 	const outcome = await calls.run(log, async () => {
 		try {
 			return await {
@@ -60803,6 +60816,7 @@ async function answer(request) {
 			}).catch(() => void 0);
 		}
 	});
+	sweep(-1);
 	process.send?.({
 		id: request.id,
 		outcome

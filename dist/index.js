@@ -1307,8 +1307,12 @@ async function which$1(name, path) {
 /** In the session's folder; no entry's path begins with a dot. */
 const HOME = ".cache-client";
 const PAUSE_MS = 6e4;
-/** The toolkit's heap is small; what it downloads lies outside of it. */
-const NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=64"];
+/** The toolkit's heap is small; what it transfers lies outside of it, and is swept by the client itself. */
+const NODE_FLAGS = [
+	"--expose-gc",
+	"--max-semi-space-size=1",
+	"--max-old-space-size=64"
+];
 /** What the toolkit reads, and what finds and trusts the service. The user's secrets are not among it. */
 const PASSED_ON = [
 	"ACTIONS_CACHE_MODE",
