@@ -353,7 +353,7 @@ export function cacheToken({ ref, others = [], readOnly = false }: TokenScopes):
     ...others.map((other) => ({ Scope: other, Permission: 1 })),
   ]
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const claims = { ac: JSON.stringify(scopes), exp: 4_102_444_800, repository_id: '1' }
+  const claims = { ac: JSON.stringify(scopes), nbf: 1_700_000_000, exp: 4_102_444_800, repository_id: '1' }
   return `${part({ alg: 'none', typ: 'JWT' })}.${part(claims)}.c2lnbmF0dXJl`
 }
 
