@@ -1,6 +1,6 @@
 /** Whether one exported cache says all that another says: then there is nothing to save. Pure. */
 import { createHash } from 'node:crypto'
-import type { CacheRecord, TargetCache } from './cache-manifest.ts'
+import type { CacheLayer, CacheRecord, TargetCache } from './cache-manifest.ts'
 
 /** Order, times and numbering aside. */
 export function covers(older: TargetCache, newer: TargetCache): boolean {
@@ -10,30 +10,35 @@ export function covers(older: TargetCache, newer: TargetCache): boolean {
 
 /** Each record by what it stands for (its digest and those of what it is made from), with each of its results. */
 function knowledgeOf({ config }: TargetCache): ReadonlySet<string> {
-  const chains = new Map<number, string>()
-  const chainOf = (layer: number): string => {
-    const blobs: string[] = []
-    const entered = new Set<number>()
-    for (let at = layer; at >= 0 && !entered.has(at); at = config.layers[at]?.parent ?? -1) {
-      entered.add(at)
-      blobs.push(config.layers[at]?.blob ?? '')
-    }
-    return hash(blobs)
-  }
+  const chains = chainsOf(config.layers)
   const facts = new Set<string>()
   const names = namesOf(config.records)
   for (const [index, record] of config.records.entries()) {
     const name = names[index] ?? ''
-    for (const { layer } of record.layers ?? []) {
-      const chain = chains.get(layer) ?? chainOf(layer)
-      chains.set(layer, chain)
-      facts.add(`${name} ${chain}`)
-    }
+    for (const { layer } of record.layers ?? []) facts.add(`${name} ${chains.get(layer) ?? ''}`)
     for (const { layers } of record.chains ?? []) {
-      facts.add(`${name} ${hash(layers.map((layer) => config.layers[layer]?.blob ?? '').reverse())}`)
+      facts.add(`${name} ${layers.reduce((chain, layer) => hash([chain, config.layers[layer]?.blob ?? '']), '')}`)
     }
   }
   return facts
+}
+
+/** Each layer by its blob and those of all layers beneath. */
+function chainsOf(layers: readonly CacheLayer[]): ReadonlyMap<number, string> {
+  const chains = new Map<number, string>()
+  for (const start of layers.keys()) {
+    const path: number[] = []
+    const entered = new Set<number>()
+    for (let at = start; at >= 0 && !chains.has(at) && !entered.has(at); at = layers[at]?.parent ?? -1) {
+      entered.add(at)
+      path.push(at)
+    }
+    for (const index of path.toReversed()) {
+      const { parent = -1, blob = '' } = layers[index] ?? {}
+      chains.set(index, hash([chains.get(parent) ?? '', blob]))
+    }
+  }
+  return chains
 }
 
 /** Records are found by what they stand for, not by their number. In rounds, for links may lead anywhere. */

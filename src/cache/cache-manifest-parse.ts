@@ -8,11 +8,13 @@ import type {
   ChainResult,
   LayerDescriptor,
 } from './cache-manifest.ts'
+import { isAcyclic } from './cache-graph.ts'
 import { isDigest } from './registry-route.ts'
 
 const MAX_LAYERS = 10_000
 const MAX_RECORDS = 50_000
 const MAX_TEXT = 2_000
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
 /** The layers of a manifest; undefined where one is not as it must be. */
 export function parseLayers(manifest: unknown): readonly LayerDescriptor[] | undefined {
@@ -21,12 +23,18 @@ export function parseLayers(manifest: unknown): readonly LayerDescriptor[] | und
 
 /** A config; undefined where anything in it is not as it must be. */
 export function parseConfig(config: unknown): CacheConfig | undefined {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return undefined
   const given = { layers: field(config, 'layers') ?? [], records: field(config, 'records') ?? [] }
   const layerCount = Array.isArray(given.layers) ? given.layers.length : 0
   const recordCount = Array.isArray(given.records) ? given.records.length : 0
   const layers = listOf(given.layers, MAX_LAYERS, (layer) => cacheLayer(layer, layerCount))
   const records = listOf(given.records, MAX_RECORDS, (record) => cacheRecord(record, { layerCount, recordCount }))
-  return layers === undefined || records === undefined ? undefined : { layers, records }
+  if (layers === undefined || records === undefined) return undefined
+  // BuildKit refuses circles, and writes none.
+  const ordered =
+    isAcyclic(layers.map(({ parent }) => (parent < 0 ? [] : [parent]))) &&
+    isAcyclic(records.map(({ inputs = [] }) => inputs.flat().map(({ link }) => link)))
+  return ordered ? { layers, records } : undefined
 }
 
 /** A layer of a manifest, or undefined. */
@@ -46,12 +54,20 @@ function cacheLayer(value: unknown, count: number): CacheLayer | undefined {
   const parent = field(value, 'parent') ?? 0
   const annotations = field(value, 'annotations')
   if (blob === undefined || !isDigest(blob) || (parent !== -1 && !isIndex(parent, count))) return undefined
-  if (annotations !== undefined && (typeof annotations !== 'object' || annotations === null)) return undefined
+  if (annotations !== undefined && !isLayerAnnotations(annotations)) return undefined
   return {
     blob,
-    parent: parent,
-    ...(annotations === undefined ? {} : { annotations: annotations as Readonly<Record<string, unknown>> }),
+    parent,
+    ...(annotations === undefined ? {} : { annotations }),
   }
+}
+
+/** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/spec.go (LayerAnnotations) */
+function isLayerAnnotations(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.entries(value).every(
+    ([name, entry]) => text(name) !== undefined && (text(entry) !== undefined || Number.isSafeInteger(entry)),
+  )
 }
 
 function cacheRecord(
@@ -63,7 +79,8 @@ function cacheRecord(
   const layers = optionalList(field(value, 'layers'), (result) => cacheResult(result, counts.layerCount))
   const chains = optionalList(field(value, 'chains'), (chain) => chainResult(chain, counts.layerCount))
   const inputs = optionalList(field(value, 'inputs'), (input) =>
-    listOf(input, MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)),
+    // Go writes null for an input whose links were all left out.
+    listOf(input ?? [], MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)),
   )
   if (layers === false || chains === false || inputs === false) return undefined
   return {
@@ -76,12 +93,14 @@ function cacheRecord(
 
 function cacheResult(value: unknown, count: number): CacheResult | undefined {
   const layer = field(value, 'layer') ?? 0
-  return isIndex(layer, count) ? { layer, ...created(value) } : undefined
+  const since = created(value)
+  return isIndex(layer, count) && since !== undefined ? { layer, ...since } : undefined
 }
 
 function chainResult(value: unknown, count: number): ChainResult | undefined {
   const layers = listOf(field(value, 'layers'), MAX_LAYERS, (index) => (isIndex(index, count) ? index : undefined))
-  return layers === undefined ? undefined : { layers, ...created(value) }
+  const since = created(value)
+  return layers === undefined || since === undefined ? undefined : { layers, ...since }
 }
 
 function cacheInput(value: unknown, count: number): CacheInput | undefined {
@@ -91,9 +110,12 @@ function cacheInput(value: unknown, count: number): CacheInput | undefined {
   return { ...(selector === undefined ? {} : { selector: selector as string }), link }
 }
 
-function created(value: unknown): { readonly createdAt?: string } {
-  const createdAt = text(field(value, 'createdAt'))
-  return createdAt === undefined ? {} : { createdAt }
+/** Go reads RFC 3339 only, and nothing of the cache where one time is none. */
+function created(value: unknown): { readonly createdAt?: string } | undefined {
+  const createdAt = field(value, 'createdAt')
+  if (createdAt === undefined) return {}
+  const isTime = typeof createdAt === 'string' && RFC_3339.test(createdAt) && !Number.isNaN(Date.parse(createdAt))
+  return isTime ? { createdAt } : undefined
 }
 
 function isIndex(value: unknown, count: number): value is number {

@@ -5,6 +5,7 @@
  * https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/doc.go
  */
 import { digestOf } from '../images/manifest.ts'
+import { findableRecords, soundLayers, usedLayers, usefulRecords } from './cache-graph.ts'
 import { parseConfig, parseLayers } from './cache-manifest-parse.ts'
 
 export interface LayerDescriptor {
@@ -92,7 +93,15 @@ export function blobsOf({ layers }: TargetCache): ReadonlyMap<string, number> {
  */
 export function pruneTargetCache({ layers, config }: TargetCache, has: (digest: string) => boolean): TargetCache {
   const sound = soundLayers(config.layers, has)
-  const records = config.records.map((record) => withResults(record, (index) => sound.has(index)))
+  const findable = findableRecords(config.records)
+  const records = config.records.map((record, index) =>
+    findable.has(index)
+      ? linkedThrough(
+          withResults(record, (layer) => sound.has(layer)),
+          findable,
+        )
+      : { digest: '' },
+  )
   const useful = usefulRecords(records)
   const used = usedLayers(
     config.layers,
@@ -134,7 +143,7 @@ export function renderTargetCache({ layers, config }: TargetCache): RenderedCach
 export function shrinkToImport(cache: TargetCache): TargetCache {
   let shrunk = cache
   while (!fitsImport(shrunk) && shrunk.layers.length > 0) {
-    const byAge = shrunk.layers.toSorted((a, b) => (createdAt(a) < createdAt(b) ? -1 : 1))
+    const byAge = shrunk.layers.toSorted((a, b) => compare(createdAt(a), createdAt(b)) || compare(a.digest, b.digest))
     const oldest = new Set(byAge.slice(0, Math.ceil(byAge.length / 8)).map(({ digest }) => digest))
     shrunk = pruneTargetCache(shrunk, (digest) => !oldest.has(digest))
   }
@@ -146,30 +155,12 @@ function fitsImport(cache: TargetCache): boolean {
   return manifest.length <= MAX_IMPORT_BYTES && config.length <= MAX_IMPORT_BYTES
 }
 
-function createdAt({ annotations }: LayerDescriptor): string {
-  return annotations?.['buildkit/createdat'] ?? ''
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
 }
 
-/** Layers that can be had together with all that lie beneath. */
-function soundLayers(layers: readonly CacheLayer[], has: (digest: string) => boolean): ReadonlySet<number> {
-  const known = new Map<number, boolean>()
-  for (const start of layers.keys()) {
-    // Down to the bottom, or to what is known, and up again: a chain may be long, and a circle is no chain.
-    const path: number[] = []
-    const entered = new Set<number>()
-    let at = start
-    while (at >= 0 && !known.has(at) && !entered.has(at)) {
-      entered.add(at)
-      path.push(at)
-      at = layers[at]?.parent ?? -1
-    }
-    let sound = at < 0 || known.get(at) === true
-    for (const index of path.toReversed()) {
-      sound &&= has(layers[index]?.blob ?? '')
-      known.set(index, sound)
-    }
-  }
-  return new Set([...known].filter(([, sound]) => sound).map(([index]) => index))
+function createdAt({ annotations }: LayerDescriptor): string {
+  return annotations?.['buildkit/createdat'] ?? ''
 }
 
 function withResults(record: CacheRecord, has: (layer: number) => boolean): CacheRecord {
@@ -184,26 +175,11 @@ function withResults(record: CacheRecord, has: (layer: number) => boolean): Cach
   }
 }
 
-/** Records with results, and those through which they are found. */
-function usefulRecords(records: readonly CacheRecord[]): ReadonlySet<number> {
-  const useful = new Set(
-    [...records.keys()].filter((index) => {
-      const record = records[index]
-      return (record?.layers?.length ?? 0) + (record?.chains?.length ?? 0) > 0
-    }),
-  )
-  for (const index of useful) for (const input of (records[index]?.inputs ?? []).flat()) useful.add(input.link)
-  return new Set([...useful].sort((a, b) => a - b))
-}
-
-function usedLayers(layers: readonly CacheLayer[], records: readonly CacheRecord[]): ReadonlySet<number> {
-  const used = new Set<number>()
-  for (const { layers: results = [], chains = [] } of records) {
-    for (const { layer } of results) used.add(layer)
-    for (const index of chains.flatMap((chain) => chain.layers)) used.add(index)
-  }
-  for (const index of used) if ((layers[index]?.parent ?? -1) >= 0) used.add(layers[index]?.parent ?? -1)
-  return new Set([...used].sort((a, b) => a - b))
+/** Without links to records that cannot be found. */
+function linkedThrough(record: CacheRecord, findable: ReadonlySet<number>): CacheRecord {
+  const { inputs } = record
+  if (inputs === undefined) return record
+  return { ...record, inputs: inputs.map((input) => input.filter(({ link }) => findable.has(link))) }
 }
 
 function renumbered(kept: ReadonlySet<number>): ReadonlyMap<number, number> {
