@@ -65,6 +65,7 @@ export function parseIndex(bytes: Buffer, now: number): { readonly index: CacheI
   const records = field(json, 'records')
   if (!isTime(createdAt) || typeof ref !== 'string' || ref.length > 500) return { fault: 'its head is malformed' }
   if (packs === undefined) return { fault: 'its packs are malformed' }
+  if (blobCount(packs) > MAX_BLOBS) return { fault: 'its packs hold too many blobs' }
   if (targets === undefined) return { fault: 'its targets are malformed' }
   return {
     index: {
@@ -75,8 +76,12 @@ export function parseIndex(bytes: Buffer, now: number): { readonly index: CacheI
   }
 }
 
-export function serializeIndex(index: CacheIndex): Buffer {
-  return Buffer.from(JSON.stringify(index))
+/** The same bytes for the same index, in whatever order it was put together. */
+export function serializeIndex({ packs, targets, records, ...head }: CacheIndex): Buffer {
+  const { version, createdAt, ref, commit } = head
+  return Buffer.from(
+    JSON.stringify({ version, createdAt, ref, commit, packs: sorted(packs), targets: sorted(targets), records }),
+  )
 }
 
 /** A cache that an index has for a target. */
@@ -112,6 +117,14 @@ export function mergeIndexes(indexes: readonly { readonly ref: string; readonly 
     targets: () => [...byTarget.keys()],
     cachesOf: (target) => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS),
   }
+}
+
+function blobCount(packs: Readonly<Record<string, IndexedPack>>): number {
+  return Object.values(packs).reduce((count, { blobs }) => count + Object.keys(blobs).length, 0)
+}
+
+function sorted<T>(map: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function packOf(value: unknown, key: string, isTime: (value: unknown) => value is string): IndexedPack | undefined {

@@ -43,7 +43,9 @@ const MOST_GARBAGE = 0.5
 const MOST_OVERHEAD = 1.35
 const SOME_GARBAGE = 0.2
 const MOST_MOVED_BYTES = 256e6
+/** More packs than this are too many requests: small ones become one. */
 const MOST_PACKS = 8
+const MOST_MERGED_BYTES = 64e6
 
 interface Weighed {
   readonly key: string
@@ -52,32 +54,60 @@ interface Weighed {
   readonly liveBytes: number
 }
 
+interface Trial {
+  readonly packing: Packing
+  readonly wantedBytes: number
+  /** Of all packs that the index would refer to, garbage among them. */
+  readonly bytes: number
+}
+
+/** Nothing but what `wanted` names is packed, and the packs that are kept or new weigh `maxBytes` at most. */
 export function planPacks(question: PackingQuestion): Packing {
-  const { maxBytes, inSpool } = question
-  const dropped = tooMuch(question.wanted, maxBytes)
-  const wanted = new Map([...question.wanted].filter(([digest]) => !dropped.includes(digest)))
+  const { maxBytes } = question
+  let trial = plan(question, maxBytes)
+  while (trial.bytes > maxBytes) {
+    // Garbage takes room, too, where it cannot be left behind.
+    trial = plan(question, trial.wantedBytes - (trial.bytes - maxBytes))
+  }
+  return trial.packing
+}
+
+function plan(question: PackingQuestion, room: number): Trial {
+  const { maxBytes, inSpool, alreadySaved } = question
+  const dropped = tooMuch(question.wanted, room)
+  const wanted = new Map(question.wanted)
+  for (const digest of dropped) wanted.delete(digest)
+  const wantedBytes = sum([...wanted.values()])
   const placed = new Set<string>()
-  const weighed = [...question.alreadySaved, ...question.ownPacks].map((pack) => weigh(pack, wanted, placed))
-  const useful = weighed.filter(({ live }) => live.length > 0)
-  const rewrite = toRewrite(useful, { wantedBytes: sum([...wanted.values()]), maxBytes })
+  const known = [...alreadySaved, ...question.ownPacks]
+  const useful = known.map((pack) => weigh(pack, wanted, placed)).filter(({ live }) => live.length > 0)
+  const rewrite = toRewrite(useful, { wantedBytes, maxBytes })
+  const kept = useful.filter(({ key }) => !rewrite.has(key))
+  const keys = new Set(kept.map(({ key }) => key))
+  const there = new Set(known.filter(({ key }) => keys.has(key)).flatMap(({ blobs }) => [...blobs.keys()]))
   const moved = useful.filter(({ key }) => rewrite.has(key)).flatMap(({ live }) => live)
   const fresh = [...wanted.keys()].filter((digest) => !placed.has(digest) && inSpool.has(digest))
+  const saved = [...moved.filter((digest) => !there.has(digest)), ...fresh]
+  const newPacks = grouped(saved, {
+    sizes: wanted,
+    mostPacks: Math.max(1, FEW_PACKS - alreadySaved.length),
+    savedBytes: sum(alreadySaved.flatMap(({ blobs }) => [...blobs.values()])),
+  })
   return {
-    keep: useful.filter(({ key }) => !rewrite.has(key)).map(({ key }) => key),
-    rewrite: [...rewrite],
-    newPacks: grouped([...moved, ...fresh], wanted, Math.max(1, FEW_PACKS - question.alreadySaved.length)),
-    dropped,
+    packing: { keep: [...keys], rewrite: [...rewrite], newPacks, dropped },
+    wantedBytes,
+    bytes: sum(kept.map(({ total }) => total)) + sum(saved.map((digest) => wanted.get(digest) ?? 0)),
   }
 }
 
 /** The largest blobs, until the rest fits. */
-function tooMuch(wanted: ReadonlyMap<string, number>, maxBytes: number): readonly string[] {
+function tooMuch(wanted: ReadonlyMap<string, number>, room: number): readonly string[] {
   let total = sum([...wanted.values()])
   const dropped: string[] = []
-  for (const [digest, size] of [...wanted].sort((a, b) => b[1] - a[1])) {
-    if (total <= maxBytes) break
+  for (const digest of largestFirst(wanted.keys(), wanted)) {
+    if (total <= room) break
     dropped.push(digest)
-    total -= size
+    total -= wanted.get(digest) ?? 0
   }
   return dropped
 }
@@ -96,24 +126,32 @@ function toRewrite(
 ): ReadonlySet<string> {
   const rewrite = new Set(packs.filter((pack) => garbageOf(pack) > MOST_GARBAGE).map(({ key }) => key))
   let moved = sum(packs.filter(({ key }) => rewrite.has(key)).map(({ liveBytes }) => liveBytes))
-  const overhead = (): number =>
+  const referenced = (): number =>
     wantedBytes + sum(packs.filter(({ key }) => !rewrite.has(key)).map(({ total, liveBytes }) => total - liveBytes))
-  const bound = Math.min(maxBytes, wantedBytes * MOST_OVERHEAD)
   for (const pack of packs.toSorted((a, b) => garbageOf(b) - garbageOf(a))) {
-    if (overhead() <= bound || garbageOf(pack) < SOME_GARBAGE) break
+    // Rather move much for little than leave a blob out.
+    const enough = referenced() > maxBytes ? Number.MIN_VALUE : SOME_GARBAGE
+    if (referenced() <= Math.min(maxBytes, wantedBytes * MOST_OVERHEAD) || garbageOf(pack) < enough) break
     if (rewrite.has(pack.key) || moved + pack.liveBytes > MOST_MOVED_BYTES) continue
     rewrite.add(pack.key)
     moved += pack.liveBytes
   }
-  // Many small packs are many requests: the smallest become one.
-  const kept = packs.filter(({ key }) => !rewrite.has(key)).sort((a, b) => a.total - b.total)
-  if (kept.length <= MOST_PACKS) return rewrite
-  for (const pack of kept.slice(0, kept.length - MOST_PACKS / 2)) {
-    if (moved + pack.liveBytes > MOST_MOVED_BYTES) break
-    rewrite.add(pack.key)
-    moved += pack.liveBytes
-  }
+  for (const { key } of toMerge(packs.filter(({ key }) => !rewrite.has(key)))) rewrite.add(key)
   return rewrite
+}
+
+/** The smallest packs where there are many; a large one is worth an entry of its own. */
+function toMerge(packs: readonly Weighed[]): readonly Weighed[] {
+  if (packs.length <= MOST_PACKS) return []
+  const small = packs.filter(({ total }) => total < LARGE_BLOB_BYTES).sort((a, b) => a.total - b.total)
+  const merged: Weighed[] = []
+  let moved = 0
+  for (const pack of small.slice(0, packs.length - MOST_PACKS / 2)) {
+    moved += pack.liveBytes
+    if (moved > MOST_MERGED_BYTES) break
+    merged.push(pack)
+  }
+  return merged.length > 1 ? merged : []
 }
 
 function garbageOf({ total, liveBytes }: Weighed): number {
@@ -123,29 +161,47 @@ function garbageOf({ total, liveBytes }: Weighed): number {
 /** Large blobs alone, so that nobody fetches one for the sake of another; the rest together; few packs in all. */
 function grouped(
   digests: readonly string[],
-  sizes: ReadonlyMap<string, number>,
-  mostPacks: number,
+  given: {
+    readonly sizes: ReadonlyMap<string, number>
+    readonly mostPacks: number
+    /** Saved in this run before. */
+    readonly savedBytes: number
+  },
 ): readonly (readonly string[])[] {
   if (digests.length === 0) return []
+  const { sizes, mostPacks } = given
   const sizeOf = (digest: string): number => sizes.get(digest) ?? 0
+  const bySize = largestFirst(digests, sizes)
+  const large = bySize.filter((digest) => sizeOf(digest) >= LARGE_BLOB_BYTES).length
   const total = sum(digests.map(sizeOf))
-  const most = Math.max(mostPacks, total > FEW_BYTES ? Math.ceil(total / LARGE_PACK_BYTES) + mostPacks : 0)
-  const bySize = digests.toSorted((a, b) => sizeOf(b) - sizeOf(a))
-  const large = bySize.filter((digest) => sizeOf(digest) >= LARGE_BLOB_BYTES)
-  const alone = large.slice(0, large.length === digests.length ? most : most - 1)
-  const groups: string[][] = alone.map((digest) => [digest])
-  let group: string[] = []
-  let bytes = 0
-  for (const digest of bySize.slice(alone.length)) {
-    if (group.length > 0 && bytes + sizeOf(digest) > LARGE_PACK_BYTES && groups.length + 1 < most) {
-      groups.push(group)
-      group = []
-      bytes = 0
+  const isMuch = total + given.savedBytes > FEW_BYTES
+  const most = mostPacks + (isMuch ? Math.ceil(total / LARGE_PACK_BYTES) : 0)
+  const alone = digests.length <= most && large === digests.length ? large : Math.min(large, most - 1)
+  const rest = bySize.slice(alone)
+  return [
+    ...bySize.slice(0, alone).map((digest) => [digest]),
+    ...(isMuch ? filled(rest, sizeOf) : rest.length > 0 ? [rest] : []),
+  ]
+}
+
+/** As few groups as come of putting each blob, the largest first, where it fits first. */
+function filled(bySize: readonly string[], sizeOf: (digest: string) => number): readonly (readonly string[])[] {
+  const groups: { readonly digests: string[]; bytes: number }[] = []
+  for (const digest of bySize) {
+    const size = sizeOf(digest)
+    const group = groups.find(({ bytes }) => bytes + size <= LARGE_PACK_BYTES)
+    if (group === undefined) groups.push({ digests: [digest], bytes: size })
+    else {
+      group.digests.push(digest)
+      group.bytes += size
     }
-    group.push(digest)
-    bytes += sizeOf(digest)
   }
-  return group.length === 0 ? groups : [...groups, group]
+  return groups.map((group) => group.digests)
+}
+
+function largestFirst(digests: Iterable<string>, sizes: ReadonlyMap<string, number>): readonly string[] {
+  const sizeOf = (digest: string): number => sizes.get(digest) ?? 0
+  return [...digests].sort((a, b) => sizeOf(b) - sizeOf(a) || (a < b ? -1 : 1))
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,0 +1,173 @@
+/** What gathers in the cache over weeks: fifty commits and ten pull requests, planned by the real planner. */
+import { describe, expect, test } from '@jest/globals'
+import { parseIndex, serializeIndex, type CacheIndex } from '../../src/cache/cache-index.ts'
+import { newPack, packPrefix } from '../../src/cache/cache-keys.ts'
+import { blobsOf, type TargetCache } from '../../src/cache/cache-manifest.ts'
+import type { SavedPack } from '../../src/cache/early-saves.ts'
+import { planSave } from '../../src/cache/save-planning.ts'
+import { chainCache, digest } from '../support/target-caches.ts'
+
+interface Project {
+  /** Bytes of the layers of the stage that all services share. */
+  readonly shared: readonly number[]
+  /** Bytes of the layers of each service. */
+  readonly service: readonly number[]
+}
+
+/** How often the shared stage and each service were changed. */
+interface Sources {
+  readonly shared: string
+  readonly services: readonly string[]
+}
+
+interface Run {
+  readonly saves: number
+  readonly index: CacheIndex
+}
+
+const SERVICES = 10
+const MB = 1e6
+const NOW = Date.UTC(2026, 10, 20)
+const PREFIX = packPrefix({ id: 'shop', scope: '' })
+const BASE = digest('base')
+
+/** Numbers in [0, 1) that look random, the same for a seed. */
+function numbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function build(project: Project, { shared, services }: Sources): ReadonlyMap<string, TargetCache> {
+  return new Map(
+    services.map((version, service) => [
+      `service-${service}`,
+      chainCache([
+        ['from', 'base', 300 * MB],
+        ...project.shared.map((size, layer) => [`${shared}/${layer}`, `${shared}/${layer}`, size] as const),
+        ...project.service.map((size, layer) => [`${version}/${layer}`, `${version}/${layer}`, size] as const),
+      ]),
+    ]),
+  )
+}
+
+/** Without the base image's layers, which its registry keeps. */
+function wantedOf(caches: ReadonlyMap<string, TargetCache>): ReadonlyMap<string, number> {
+  const blobs = new Map([...caches.values()].flatMap((cache) => [...blobsOf(cache)]))
+  blobs.delete(BASE)
+  return blobs
+}
+
+function saved(blobs: ReadonlyMap<string, number>): SavedPack {
+  return { ...newPack(PREFIX), createdAt: new Date(NOW).toISOString(), blobs: Object.fromEntries(blobs) }
+}
+
+/** One run of the action: what it saves early is what `early-saves.ts` would. */
+function run(
+  caches: ReadonlyMap<string, TargetCache>,
+  {
+    ref,
+    own,
+    others,
+  }: { readonly ref: string; readonly own: CacheIndex | undefined; readonly others: readonly CacheIndex[] },
+): Run {
+  const held = (indexes: readonly CacheIndex[]): ReadonlySet<string> =>
+    new Set(indexes.flatMap(({ packs }) => Object.values(packs)).flatMap(({ blobs }) => Object.keys(blobs)))
+  const elsewhere = held(others)
+  const mine = held(own === undefined ? [] : [own])
+  const received = [...wantedOf(caches)].filter(([blob]) => !elsewhere.has(blob) && !mine.has(blob))
+  const early = received
+    .filter(([, size]) => size >= 32 << 20)
+    .slice(0, 2)
+    .map((entry) => saved(new Map([entry])))
+  const decision = planSave({
+    ...{ ref, own, early, caches, commit: undefined, gone: new Set(), damaged: new Set(), maxBytes: 5e9 },
+    createdAt: new Date(NOW).toISOString(),
+    isKeptElsewhere: (blob) => blob === BASE || elsewhere.has(blob),
+    spool: new Set(received.map(([blob]) => blob)),
+    notes: { unpacked: new Map(), layers: new Map() },
+  })
+  const packs = Object.fromEntries(
+    decision.newPacks.map(saved).map(({ key, path, createdAt, blobs }) => [key, { path, createdAt, blobs }]),
+  )
+  const document: CacheIndex = { ...decision.document, packs: { ...decision.document.packs, ...packs } }
+  const read = parseIndex(serializeIndex(document), NOW)
+  if ('fault' in read) throw new Error(read.fault)
+  return { saves: early.length + decision.newPacks.length + 1, index: read.index }
+}
+
+function bytesOf(indexes: readonly CacheIndex[]): number {
+  const packs = new Map(indexes.flatMap((index) => Object.entries(index.packs)))
+  return sum([...packs.values()].flatMap(({ blobs }) => Object.values(blobs)))
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0)
+}
+
+/** Lets the weeks pass; `look` sees every run. Returns the most bytes that live indexes referred to, in clean builds. */
+function weeks(
+  project: Project,
+  seed: number,
+  look: (run: Run, caches: ReadonlyMap<string, TargetCache>, others: readonly CacheIndex[]) => void,
+): number {
+  const random = numbers(seed)
+  const pick = (count: number): number => Math.floor(random() * count)
+  const pulls = new Set<number>()
+  while (pulls.size < 10) pulls.add(pick(50))
+  let sources: Sources = { shared: 'shared', services: Array.from({ length: SERVICES }, (_, service) => `s${service}`) }
+  const change = (from: Sources, name: string): Sources => {
+    const changed = pick(SERVICES)
+    return { ...from, services: from.services.map((version, service) => (service === changed ? name : version)) }
+  }
+  let main: CacheIndex | undefined
+  const branches: CacheIndex[] = []
+  let most = 0
+  for (let commit = 0; commit < 50; commit++) {
+    if (commit > 0)
+      sources = random() < 0.1 ? { ...sources, shared: `shared@${commit}` } : change(sources, `main@${commit}`)
+    const caches = build(project, sources)
+    const done = run(caches, { ref: 'refs/heads/main', own: main, others: [] })
+    main = done.index
+    look(done, caches, [])
+    if (pulls.has(commit)) {
+      const changed = build(project, change(sources, `pull@${commit}`))
+      const pull = run(changed, { ref: `refs/pull/${commit}/merge`, own: undefined, others: [main] })
+      look(pull, changed, [main])
+      branches.push(pull.index)
+    }
+    most = Math.max(most, bytesOf([main, ...branches]) / sum([...wantedOf(caches).values()]))
+  }
+  return most
+}
+
+const PROJECTS: readonly (readonly [string, Project])[] = [
+  ['small services on a shared stage', { shared: [25 * MB, 14 * MB, 1 * MB], service: [3 * MB, 2 * MB, 1000] }],
+  ['large layers', { shared: [400 * MB, 90 * MB], service: [40 * MB, 5 * MB] }],
+  ['a gigabyte and more', { shared: [900 * MB, 300 * MB, 50 * MB], service: [70 * MB, 33 * MB, 1 * MB] }],
+]
+
+describe('fifty commits and ten pull requests', () => {
+  test.each(PROJECTS)('%s: the cache stays small', (name, project) => {
+    const measured = Array.from({ length: 8 }, (_, seed) =>
+      weeks(project, seed, ({ saves, index }, caches, others) => {
+        const blobs = Object.values(index.packs).flatMap((pack) => Object.keys(pack.blobs))
+        expect(new Set(blobs).size).toBe(blobs.length)
+        const elsewhere = new Set(
+          others.flatMap(({ packs }) => Object.values(packs)).flatMap((pack) => Object.keys(pack.blobs)),
+        )
+        expect(blobs.filter((blob) => elsewhere.has(blob))).toEqual([])
+        const due = [...wantedOf(caches).keys()].filter((blob) => !elsewhere.has(blob))
+        expect(blobs).toEqual(expect.arrayContaining(due))
+        if (name !== 'a gigabyte and more') expect(saves).toBeLessThanOrEqual(4)
+      }),
+    )
+    const most = Math.max(...measured)
+    console.info(`${name}: live indexes refer to ${most.toFixed(2)} clean builds at most`)
+    expect(most).toBeLessThanOrEqual(2)
+  })
+})
