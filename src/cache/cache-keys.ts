@@ -1,6 +1,6 @@
 /**
  * What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
- * backend keeps, too. Pure.
+ * backend keeps, too. Pure, but for random names.
  * https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
  */
 import { createHash, randomBytes } from 'node:crypto'
