@@ -68,15 +68,16 @@ async function action(temp: string, { directory, targets, ref, repository, rigs,
     },
     onLog: lines(started, onLine),
   }
-  const pushing: Readonly<Record<string, string>> =
-    repository === undefined ? {} : { push: 'true', tags: `${rigs.pushed}/${repository}/{target}:latest` }
-  const inputs = { targets: targets.join(','), ...pushing }
+  const outputs: Readonly<Record<string, string>> =
+    repository === undefined ? {} : { outputs: outputOf('{target}', repository, rigs) }
+  const inputs = { targets: targets.join(','), ...outputs }
   const main = await runAction({ ...options, inputs })
   check(main)
   const between = performance.now()
   const post = await runAction({ ...options, inputs, state: main.state })
   check(post)
   const ended = performance.now()
+  for (const line of main.summary.split('\n')) onLine(ended - started, `summary: ${line}`)
   return {
     seconds: (ended - started) / 1_000,
     postSeconds: (ended - between) / 1_000,
@@ -95,14 +96,18 @@ async function bake(contender: 'gha' | 'none', temp: string, order: BuildOrder):
     const line = `type=gha,version=2,scope=${target},url_v2=${rigs.service},token=${tokenFor(ref)}`
     return { 'cache-from': [line], 'cache-to': [`${line},mode=max`] }
   }
-  const output = (target: string): string =>
-    repository === undefined
-      ? 'type=cacheonly'
-      : `type=image,push=true,name=${rigs.pushed}/${repository}/${target}:latest`
   const definition = {
     group: { default: { targets } },
     target: Object.fromEntries(
-      targets.map((target) => [target, { context: directory, target, output: [output(target)], ...cacheOf(target) }]),
+      targets.map((target) => [
+        target,
+        {
+          context: directory,
+          target,
+          output: [repository === undefined ? 'type=cacheonly' : outputOf(target, repository, rigs)],
+          ...cacheOf(target),
+        },
+      ]),
     ),
   }
   const file = join(temp, 'bake.json')
@@ -120,6 +125,14 @@ async function bake(contender: 'gha' | 'none', temp: string, order: BuildOrder):
   if (code !== 0) throw new Error(`bake failed:\n${log}`)
   const warnings = log.split('\n').filter((line) => /\b429\b|rate limit|cache export.*(?:error|fail)/i.test(line))
   return { seconds: (performance.now() - started) / 1_000, postSeconds: 0, warnings }
+}
+
+/**
+ * Pushed and not kept in the engine, as with the builder that docker/setup-buildx-action makes. (The engine's own builder
+ * would unpack each image into its store, which takes longer than everything else here, the same for all.)
+ */
+function outputOf(target: string, repository: string, { pushed }: RigAddresses): string {
+  return `type=image,push=true,store=false,name=${pushed}/${repository}/${target}:latest`
 }
 
 function tokenFor(ref: string): string {

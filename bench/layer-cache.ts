@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BASE_IMAGE, BenchProject, provideBase, SERVICES } from './layer-cache-project.ts'
+import { BenchProject, provideBase, SERVICES } from './layer-cache-project.ts'
 import { CONTENDERS, runContender, type BuildTime, type Contender } from './layer-cache-contenders.ts'
 import { FreshEngine, Rigs } from './layer-cache-rigs.ts'
 
@@ -220,5 +220,3 @@ async function openLog(
     end: () => file.end(),
   }
 }
-
-export { BASE_IMAGE }
