@@ -34,7 +34,8 @@ const { values } = parseArgs({
 })
 
 const RESULTS = join(import.meta.dirname, 'results.json')
-const results = JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '{}')) as Record<string, unknown>
+const before = JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '{}')) as Readonly<Record<string, unknown>>
+const results = Object.fromEntries(Object.entries(before).filter(([name]) => name in PARTS))
 let broken = false
 for (const name of values.only.split(',')) {
   const part = PARTS[name]
