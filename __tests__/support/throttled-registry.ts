@@ -65,10 +65,10 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
     const status = effect === undefined ? undefined : statusOf(effect)
     if (status !== undefined) {
       incoming.resume()
-      const retry =
-        effect?.kind === 'status' && effect.retryAfter !== undefined ? { 'retry-after': effect.retryAfter } : {}
+      const headers = { 'content-type': 'application/json' }
+      const seconds = effect?.kind === 'status' ? effect.retryAfter : undefined
       const body = JSON.stringify({ errors: [{ code: 'UNKNOWN', message: `status ${status} on demand` }] })
-      response.writeHead(status, { 'content-type': 'application/json', ...retry }).end(body)
+      response.writeHead(status, seconds === undefined ? headers : { ...headers, 'retry-after': seconds }).end(body)
       return
     }
     const { method = 'GET', url = '/', headers } = incoming
