@@ -1,21 +1,26 @@
 /** The throttled proxy before the real registry, used by docker. */
 import { expect, test } from '@jest/globals'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { docker, manifestDigest, workspace } from './engine.ts'
 import { basicAuth, pushBlob, startRegistry } from './registry.ts'
 import { startThrottledProxy, type ThrottledProxy } from './throttled-registry.ts'
 
-async function pushed(proxy: ThrottledProxy, name: string): Promise<string> {
-  await using files = await workspace({ Dockerfile: 'FROM scratch\nCOPY f /\n', f: randomBytes(1_500_000).toString('base64') }) // prettier-ignore
-  const ref = `${proxy.host}/${name}:one`
-  await docker('buildx', 'build', '--provenance=false', '--output', `type=image,name=${ref},push=true,store=false`, files.directory) // prettier-ignore
+/** An image that the engine has forgotten. */
+async function pushed(proxy: ThrottledProxy): Promise<string> {
+  const mark = `mark${randomUUID().slice(0, 8)}`
+  const bytes = randomBytes(1_500_000).toString('base64')
+  await using files = await workspace({ Dockerfile: `FROM scratch\nCOPY ${mark} /\n`, [mark]: bytes })
+  const ref = `${proxy.host}/${mark}:one`
+  const output = `type=image,name=${ref},push=true,store=false`
+  await docker('buildx', 'build', '--provenance=false', '--output', output, files.directory)
+  await docker('buildx', 'prune', '--all', '--force', '--filter', `description~=${mark}`)
   return ref
 }
 
 test('docker pushes and pulls through it; both are counted', async () => {
   await using registry = await startRegistry()
   await using proxy = await startThrottledProxy({ target: registry.host })
-  const ref = await pushed(proxy, 'app')
+  const ref = await pushed(proxy)
   expect(await manifestDigest(ref)).toBe(await manifestDigest(ref.replace(proxy.host, registry.host)))
   const { bytesUp, requests } = proxy.stats()
   expect(bytesUp).toBeGreaterThan(1_500_000)
@@ -24,7 +29,8 @@ test('docker pushes and pulls through it; both are counted', async () => {
   await docker('pull', ref)
   await docker('image', 'rm', ref)
   expect(proxy.stats().bytesDown).toBeGreaterThan(1_500_000)
-  expect(proxy.stats().requests).toMatchObject({ blob: 2, upload: 0 })
+  expect(proxy.stats().requests.blob).toBeGreaterThan(0)
+  expect(proxy.stats().requests.upload).toBe(0)
 })
 
 test('it is slow, and fails for a digest as it is told', async () => {

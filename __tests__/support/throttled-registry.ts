@@ -65,10 +65,11 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
     const status = effect === undefined ? undefined : statusOf(effect)
     if (status !== undefined) {
       incoming.resume()
-      const headers = { 'content-type': 'application/json' }
-      const seconds = effect?.kind === 'status' ? effect.retryAfter : undefined
-      const body = JSON.stringify({ errors: [{ code: 'UNKNOWN', message: `status ${status} on demand` }] })
-      response.writeHead(status, seconds === undefined ? headers : { ...headers, 'retry-after': seconds }).end(body)
+      response.statusCode = status
+      response.setHeader('content-type', 'application/json')
+      if (effect?.kind === 'status' && effect.retryAfter !== undefined)
+        response.setHeader('retry-after', effect.retryAfter)
+      response.end(JSON.stringify({ errors: [{ code: 'UNKNOWN', message: `status ${status} on demand` }] }))
       return
     }
     const { method = 'GET', url = '/', headers } = incoming
