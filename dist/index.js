@@ -1556,6 +1556,85 @@ function openBackend(choice, options) {
 	});
 }
 
+// src/cache/cache-graph.ts
+/** Whether links lead nowhere back to where they came from. Numbers that are no node's are passed over. */
+function isAcyclic(links) {
+	const arriving = links.map(() => 0);
+	for (const to of links.flat()) arriving[to] = (arriving[to] ?? 0) + 1;
+	const free = [...links.keys()].filter((node) => arriving[node] === 0);
+	let freed = 0;
+	for (let node = free.pop(); node !== void 0; node = free.pop()) {
+		freed++;
+		for (const to of links[node] ?? []) {
+			arriving[to] = (arriving[to] ?? 0) - 1;
+			if (arriving[to] === 0) free.push(to);
+		}
+	}
+	return freed >= links.length;
+}
+/** Layers that can be had together with all that lie beneath. */
+function soundLayers(layers, has) {
+	const known = /* @__PURE__ */ new Map();
+	for (const start of layers.keys()) {
+		const path = [];
+		const entered = /* @__PURE__ */ new Set();
+		let at = start;
+		while (at >= 0 && !known.has(at) && !entered.has(at)) {
+			entered.add(at);
+			path.push(at);
+			at = layers[at]?.parent ?? -1;
+		}
+		let sound = at < 0 || known.get(at) === true;
+		for (const index of path.toReversed()) {
+			sound &&= has(layers[index]?.blob ?? "");
+			known.set(index, sound);
+		}
+	}
+	return new Set([...known].filter(([, sound]) => sound).map(([index]) => index));
+}
+/**
+* The records without links that lead nowhere. BuildKit leaves out links that would make a circle, and an input without
+* any link left makes its importer refuse the whole cache ("invalid empty input"); such a record cannot be found anyway.
+* https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/utils.go (marshalItem)
+* https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/parse.go (parseRecord)
+*/
+function findableRecords(records) {
+	const left = records.map(({ inputs = [] }) => inputs.map((input) => input.length));
+	const lost = new Set([...records.keys()].filter((index) => left[index]?.includes(0)));
+	if (lost.size === 0) return new Set(records.keys());
+	const linksTo = /* @__PURE__ */ new Map();
+	for (const [index, { inputs = [] }] of records.entries()) for (const [input, links] of inputs.entries()) for (const { link } of links) {
+		const known = linksTo.get(link);
+		if (known === void 0) linksTo.set(link, [[index, input]]);
+		else known.push([index, input]);
+	}
+	for (const index of lost) for (const [record, input] of linksTo.get(index) ?? []) {
+		const counts = left[record] ?? [];
+		counts[input] = (counts[input] ?? 0) - 1;
+		if (counts[input] === 0) lost.add(record);
+	}
+	return new Set([...records.keys()].filter((index) => !lost.has(index)));
+}
+/** Records with results, and those through which they are found. */
+function usefulRecords(records) {
+	const useful = new Set([...records.keys()].filter((index) => {
+		const record = records[index];
+		return (record?.layers?.length ?? 0) + (record?.chains?.length ?? 0) > 0;
+	}));
+	for (const index of useful) for (const input of (records[index]?.inputs ?? []).flat()) useful.add(input.link);
+	return new Set([...useful].sort((a, b) => a - b));
+}
+/** Layers of the records' results, and those beneath. */
+function usedLayers(layers, records) {
+	const used = /* @__PURE__ */ new Set();
+	for (const { layers: results = [], chains = [] } of records) {
+		for (const { layer } of results) used.add(layer);
+		for (const index of chains.flatMap((chain) => chain.layers)) used.add(index);
+	}
+	for (const index of used) if ((layers[index]?.parent ?? -1) >= 0) used.add(layers[index]?.parent ?? -1);
+	return new Set([...used].sort((a, b) => a - b));
+}
+
 // src/cache/registry-route.ts
 const DIGEST$1 = /^sha256:[0-9a-f]{64}$/;
 const TAG$1 = /^\w[\w.-]{0,127}$/;
@@ -1602,12 +1681,14 @@ function readRoute(target, prefix) {
 const MAX_LAYERS$1 = 1e4;
 const MAX_RECORDS = 5e4;
 const MAX_TEXT = 2e3;
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 /** The layers of a manifest; undefined where one is not as it must be. */
 function parseLayers(manifest) {
 	return listOf$1(field$2(manifest, "layers"), MAX_LAYERS$1, layerDescriptor);
 }
 /** A config; undefined where anything in it is not as it must be. */
 function parseConfig(config) {
+	if (typeof config !== "object" || config === null || Array.isArray(config)) return void 0;
 	const given = {
 		layers: field$2(config, "layers") ?? [],
 		records: field$2(config, "records") ?? []
@@ -1619,10 +1700,11 @@ function parseConfig(config) {
 		layerCount,
 		recordCount
 	}));
-	return layers === void 0 || records === void 0 ? void 0 : {
+	if (layers === void 0 || records === void 0) return void 0;
+	return isAcyclic(layers.map(({ parent }) => parent < 0 ? [] : [parent])) && isAcyclic(records.map(({ inputs = [] }) => inputs.flat().map(({ link }) => link))) ? {
 		layers,
 		records
-	};
+	} : void 0;
 }
 /** A layer of a manifest, or undefined. */
 function layerDescriptor(value) {
@@ -1644,19 +1726,24 @@ function cacheLayer(value, count) {
 	const parent = field$2(value, "parent") ?? 0;
 	const annotations = field$2(value, "annotations");
 	if (blob === void 0 || !isDigest(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
-	if (annotations !== void 0 && (typeof annotations !== "object" || annotations === null)) return void 0;
+	if (annotations !== void 0 && !isLayerAnnotations(annotations)) return void 0;
 	return {
 		blob,
 		parent,
 		...annotations === void 0 ? {} : { annotations }
 	};
 }
+/** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/spec.go (LayerAnnotations) */
+function isLayerAnnotations(value) {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+	return Object.entries(value).every(([name, entry]) => text$3(name) !== void 0 && (text$3(entry) !== void 0 || Number.isSafeInteger(entry)));
+}
 function cacheRecord(value, counts) {
 	const digest = text$3(field$2(value, "digest"));
 	if (digest === void 0 || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return void 0;
 	const layers = optionalList(field$2(value, "layers"), (result) => cacheResult(result, counts.layerCount));
 	const chains = optionalList(field$2(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
-	const inputs = optionalList(field$2(value, "inputs"), (input) => listOf$1(input, MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)));
+	const inputs = optionalList(field$2(value, "inputs"), (input) => listOf$1(input ?? [], MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)));
 	if (layers === false || chains === false || inputs === false) return void 0;
 	return {
 		...layers === void 0 ? {} : { layers },
@@ -1667,16 +1754,18 @@ function cacheRecord(value, counts) {
 }
 function cacheResult(value, count) {
 	const layer = field$2(value, "layer") ?? 0;
-	return isIndex(layer, count) ? {
+	const since = created(value);
+	return isIndex(layer, count) && since !== void 0 ? {
 		layer,
-		...created(value)
+		...since
 	} : void 0;
 }
 function chainResult(value, count) {
 	const layers = listOf$1(field$2(value, "layers"), MAX_LAYERS$1, (index) => isIndex(index, count) ? index : void 0);
-	return layers === void 0 ? void 0 : {
+	const since = created(value);
+	return layers === void 0 || since === void 0 ? void 0 : {
 		layers,
-		...created(value)
+		...since
 	};
 }
 function cacheInput(value, count) {
@@ -1688,9 +1777,11 @@ function cacheInput(value, count) {
 		link
 	};
 }
+/** Go reads RFC 3339 only, and nothing of the cache where one time is none. */
 function created(value) {
-	const createdAt = text$3(field$2(value, "createdAt"));
-	return createdAt === void 0 ? {} : { createdAt };
+	const createdAt = field$2(value, "createdAt");
+	if (createdAt === void 0) return {};
+	return typeof createdAt === "string" && RFC_3339.test(createdAt) && !Number.isNaN(Date.parse(createdAt)) ? { createdAt } : void 0;
 }
 function isIndex(value, count) {
 	return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count;
@@ -1730,28 +1821,32 @@ function covers$1(older, newer) {
 }
 /** Each record by what it stands for (its digest and those of what it is made from), with each of its results. */
 function knowledgeOf({ config }) {
-	const chains = /* @__PURE__ */ new Map();
-	const chainOf = (layer) => {
-		const blobs = [];
-		const entered = /* @__PURE__ */ new Set();
-		for (let at = layer; at >= 0 && !entered.has(at); at = config.layers[at]?.parent ?? -1) {
-			entered.add(at);
-			blobs.push(config.layers[at]?.blob ?? "");
-		}
-		return hash$1(blobs);
-	};
+	const chains = chainsOf(config.layers);
 	const facts = /* @__PURE__ */ new Set();
 	const names = namesOf(config.records);
 	for (const [index, record] of config.records.entries()) {
 		const name = names[index] ?? "";
-		for (const { layer } of record.layers ?? []) {
-			const chain = chains.get(layer) ?? chainOf(layer);
-			chains.set(layer, chain);
-			facts.add(`${name} ${chain}`);
-		}
-		for (const { layers } of record.chains ?? []) facts.add(`${name} ${hash$1(layers.map((layer) => config.layers[layer]?.blob ?? "").reverse())}`);
+		for (const { layer } of record.layers ?? []) facts.add(`${name} ${chains.get(layer) ?? ""}`);
+		for (const { layers } of record.chains ?? []) facts.add(`${name} ${layers.reduce((chain, layer) => hash$1([chain, config.layers[layer]?.blob ?? ""]), "")}`);
 	}
 	return facts;
+}
+/** Each layer by its blob and those of all layers beneath. */
+function chainsOf(layers) {
+	const chains = /* @__PURE__ */ new Map();
+	for (const start of layers.keys()) {
+		const path = [];
+		const entered = /* @__PURE__ */ new Set();
+		for (let at = start; at >= 0 && !chains.has(at) && !entered.has(at); at = layers[at]?.parent ?? -1) {
+			entered.add(at);
+			path.push(at);
+		}
+		for (const index of path.toReversed()) {
+			const { parent = -1, blob = "" } = layers[index] ?? {};
+			chains.set(index, hash$1([chains.get(parent) ?? "", blob]));
+		}
+	}
+	return chains;
 }
 /** Records are found by what they stand for, not by their number. In rounds, for links may lead anywhere. */
 function namesOf(records) {
@@ -1817,6 +1912,7 @@ function parseIndex(bytes, now) {
 	const records = field$1(json, "records");
 	if (!isTime(createdAt) || typeof ref !== "string" || ref.length > 500) return { fault: "its head is malformed" };
 	if (packs === void 0) return { fault: "its packs are malformed" };
+	if (blobCount(packs) > MAX_BLOBS) return { fault: "its packs hold too many blobs" };
 	if (targets === void 0) return { fault: "its targets are malformed" };
 	return { index: {
 		version,
@@ -1828,8 +1924,18 @@ function parseIndex(bytes, now) {
 		records: typeof records === "object" && records !== null ? records : {}
 	} };
 }
-function serializeIndex(index) {
-	return Buffer.from(JSON.stringify(index));
+/** The same bytes for the same index, in whatever order it was put together. */
+function serializeIndex({ packs, targets, records, ...head }) {
+	const { version, createdAt, ref, commit } = head;
+	return Buffer.from(JSON.stringify({
+		version,
+		createdAt,
+		ref,
+		commit,
+		packs: sorted(packs),
+		targets: sorted(targets),
+		records
+	}));
 }
 /** How many other targets' caches a target that is new may try. */
 const MAX_STRANGERS = 5;
@@ -1854,6 +1960,12 @@ function mergeIndexes(indexes) {
 		targets: () => [...byTarget.keys()],
 		cachesOf: (target) => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS)
 	};
+}
+function blobCount(packs) {
+	return Object.values(packs).reduce((count, { blobs }) => count + Object.keys(blobs).length, 0);
+}
+function sorted(map) {
+	return Object.fromEntries(Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1));
 }
 function packOf(value, key, isTime) {
 	const [path, createdAt] = [field$1(value, "path"), field$1(value, "createdAt")];
@@ -1901,7 +2013,7 @@ function field$1(value, key) {
 */
 /** A fetch is given up when it is slower than this for long. */
 const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
-const PATIENCE_MS$2 = 2e4;
+const PATIENCE_MS$3 = 2e4;
 /** A blob's file within the directory of its pack. */
 function blobFile(digest) {
 	return digest.replace(":", "-");
@@ -1979,11 +2091,18 @@ var PackStore = class {
 			asked = this.#options.backend.lookUp({
 				key,
 				path,
-				timeoutMs: PATIENCE_MS$2
+				timeoutMs: PATIENCE_MS$3
 			});
 			this.#lookUps.set(key, asked);
 		}
 		return this.#noted(pack, await asked);
+	}
+	/** Tells that a pack was fetched into its place before, by another step of this run. */
+	assumeFetched({ key }) {
+		this.#restores.set(key, Promise.resolve({
+			kind: "hit",
+			key
+		}));
 	}
 	/** Fetches a pack, once. */
 	async restore(pack) {
@@ -1991,7 +2110,7 @@ var PackStore = class {
 		let restored = this.#restores.get(key);
 		if (restored === void 0) {
 			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
-			const timeoutMs = PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
+			const timeoutMs = PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
 			restored = this.#options.backend.restore({
 				key,
 				path,
@@ -2057,11 +2176,11 @@ var PackStore = class {
 * Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
 * step or, after it ended, by the post step, so a plan is plain data. Never rejects.
 */
-const PATIENCE_MS$1 = 3e4;
+const PATIENCE_MS$2 = 3e4;
 const SLOWEST_BYTES_PER_SECOND = 2e6;
 /** How long saving may take. */
 function savingTimeout(bytes) {
-	return PATIENCE_MS$1 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
+	return PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
 }
 async function executeSave(plan, { backend, root }) {
 	const failures = [];
@@ -2121,22 +2240,35 @@ async function gather(job, { backend, root }) {
 		backend,
 		root
 	});
-	for (const { key, path, blobs } of job.from) store.add({
-		key,
-		path,
-		blobs: new Map(Object.entries(blobs))
-	});
+	for (const { key, path, blobs } of job.from) {
+		const pack = {
+			key,
+			path,
+			blobs: new Map(Object.entries(blobs))
+		};
+		store.add(pack);
+		if (await sizeOf(join(root, path)) !== void 0) store.assumeFetched(pack);
+	}
 	await mkdir$1(join(root, job.path), { recursive: true }).catch(() => void 0);
 	const there = {};
 	for (const [digest, size] of Object.entries(job.blobs)) {
 		const path = join(root, job.path, blobFile(digest));
 		try {
-			const older = job.from.some(({ blobs }) => digest in blobs) ? await store.fileOf(digest) : void 0;
-			if (older !== void 0) await link(older, path);
-			if ((await stat$1(path)).size === size) there[digest] = size;
+			if (await sizeOf(path) === void 0) {
+				const older = await store.fileOf(digest);
+				if (older !== void 0) await link(older, path);
+			}
+			if (await sizeOf(path) === size) there[digest] = size;
 		} catch {}
 	}
 	return there;
+}
+async function sizeOf(path) {
+	try {
+		return (await stat$1(path)).size;
+	} catch {
+		return;
+	}
 }
 async function saveIndex({ index }, document, { backend, root }) {
 	const folder = join(root, index.path);
@@ -5395,10 +5527,12 @@ function mediaTypeOf(bytes) {
 // src/cache/upload-endpoint.ts
 var UploadEndpoint = class {
 	#uploads;
+	#expected;
 	#onReceived;
-	constructor(uploads, onReceived) {
+	constructor(uploads, options) {
 		this.#uploads = uploads;
-		this.#onReceived = onReceived;
+		this.#expected = options.expected;
+		this.#onReceived = options.onReceived;
 	}
 	/** Answers a request to an upload; false when the method is none that uploads know. */
 	async serve(route, request, response) {
@@ -5453,13 +5587,20 @@ var UploadEndpoint = class {
 			answerError(response, 400, "DIGEST_INVALID");
 			return;
 		}
-		await this.#uploads.append(id, request);
-		const finished = await this.#uploads.finish(id, digest);
-		if (finished.kind === "wrong-digest") {
+		this.#expected.began(digest);
+		let isHere = false;
+		try {
+			await this.#uploads.append(id, request);
+			const finished = await this.#uploads.finish(id, digest);
+			isHere = finished.kind === "stored";
+			if (finished.kind === "stored") this.#onReceived(digest, finished.size);
+		} finally {
+			this.#expected.ended(digest, isHere);
+		}
+		if (!isHere) {
 			answerError(response, 400, "DIGEST_INVALID");
 			return;
 		}
-		this.#onReceived(digest, finished.size);
 		answer(response, 201, {
 			location: `/v2/${repository}/blobs/${digest}`,
 			"docker-content-digest": digest
@@ -5497,6 +5638,47 @@ function documentSink(documents) {
 	};
 }
 
+// src/cache/expected-uploads.ts
+/** A client that asked for a blob and was told that it is not here begins its upload at once, or never. */
+const PATIENCE_MS$1 = 1500;
+var ExpectedUploads = class {
+	#expected = /* @__PURE__ */ new Map();
+	/** For a blob that is not here: whether it came meanwhile. False: who asks should push it. */
+	async arrives(digest) {
+		const expected = this.#expected.get(digest);
+		if (expected === void 0) {
+			this.#expect(digest);
+			return false;
+		}
+		return await expected.settled || await this.arrives(digest);
+	}
+	/** The upload has begun: from now on it is waited for until it ends. */
+	began(digest) {
+		clearTimeout((this.#expected.get(digest) ?? this.#expect(digest)).timer);
+	}
+	ended(digest, came) {
+		const expected = this.#expected.get(digest);
+		if (expected === void 0) return;
+		clearTimeout(expected.timer);
+		this.#expected.delete(digest);
+		expected.settle(came);
+	}
+	#expect(digest) {
+		const { promise: settled, resolve: settle } = Promise.withResolvers();
+		const timer = setTimeout(() => {
+			this.ended(digest, false);
+		}, PATIENCE_MS$1);
+		timer.unref();
+		const expected = {
+			settled,
+			settle,
+			timer
+		};
+		this.#expected.set(digest, expected);
+		return expected;
+	}
+};
+
 // src/cache/layer-registry.ts
 /**
 * The layer registry: an OCI distribution registry on loopback, alive for one step. BuildKit reads its layer cache from
@@ -5523,6 +5705,7 @@ var LayerRegistry = class LayerRegistry {
 	/** Digest → bytes of what was received: measured, and perhaps not kept. */
 	#received = /* @__PURE__ */ new Map();
 	#refused = /* @__PURE__ */ new Set();
+	#expected = new ExpectedUploads();
 	#layouts = /* @__PURE__ */ new Map();
 	constructor(server, secret, options) {
 		const address = server.address();
@@ -5535,8 +5718,11 @@ var LayerRegistry = class LayerRegistry {
 		this.#uploads = new BlobUploads(() => [documentSink(this.#documents), ...options.openSinks()], (error) => {
 			this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`);
 		});
-		this.#uploadEndpoint = new UploadEndpoint(this.#uploads, (digest, size) => {
-			this.#received.set(digest, size);
+		this.#uploadEndpoint = new UploadEndpoint(this.#uploads, {
+			expected: this.#expected,
+			onReceived: (digest, size) => {
+				this.#received.set(digest, size);
+			}
 		});
 		server.on("request", (request, response) => {
 			this.#serve(request, response);
@@ -5646,13 +5832,18 @@ var LayerRegistry = class LayerRegistry {
 		else await this.#sendFromSource(digest, request, response);
 	}
 	async #headBlob(digest, response) {
-		let size = this.#received.get(digest);
-		for (const source of this.#sources) size ??= await source.promised(digest);
+		let size = await this.#sizeOf(digest);
+		if (size === void 0 && await this.#expected.arrives(digest)) size = await this.#sizeOf(digest);
 		if (size === void 0) answerError(response, 404, "BLOB_UNKNOWN");
 		else answerBlobHead(response, {
 			digest,
 			size
 		});
+	}
+	async #sizeOf(digest) {
+		let size = this.#received.get(digest);
+		for (const source of this.#sources) size ??= await source.promised(digest);
+		return size;
 	}
 	async #sendFromSource(digest, request, response) {
 		for (const source of this.#sources) {
@@ -6804,7 +6995,7 @@ function repositoryName(index) {
 // src/cache/cache-keys.ts
 /**
 * What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
-* backend keeps, too. Pure.
+* backend keeps, too. Pure, but for random names.
 * https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
 */
 /** The refs whose caches a run may read, its own first, each once. */
@@ -6908,7 +7099,8 @@ function blobsOf({ layers }) {
 */
 function pruneTargetCache({ layers, config }, has) {
 	const sound = soundLayers(config.layers, has);
-	const records = config.records.map((record) => withResults(record, (index) => sound.has(index)));
+	const findable = findableRecords(config.records);
+	const records = config.records.map((record, index) => findable.has(index) ? linkedThrough(withResults(record, (layer) => sound.has(layer)), findable) : { digest: "" });
 	const useful = usefulRecords(records);
 	const used = usedLayers(config.layers, records.filter((_, index) => useful.has(index)));
 	const layerAt = renumbered(used);
@@ -6950,7 +7142,7 @@ function renderTargetCache({ layers, config }) {
 function shrinkToImport(cache) {
 	let shrunk = cache;
 	while (!fitsImport(shrunk) && shrunk.layers.length > 0) {
-		const byAge = shrunk.layers.toSorted((a, b) => createdAt(a) < createdAt(b) ? -1 : 1);
+		const byAge = shrunk.layers.toSorted((a, b) => compare(createdAt(a), createdAt(b)) || compare(a.digest, b.digest));
 		const oldest = new Set(byAge.slice(0, Math.ceil(byAge.length / 8)).map(({ digest }) => digest));
 		shrunk = pruneTargetCache(shrunk, (digest) => !oldest.has(digest));
 	}
@@ -6960,28 +7152,11 @@ function fitsImport(cache) {
 	const { manifest, config } = renderTargetCache(cache);
 	return manifest.length <= MAX_IMPORT_BYTES && config.length <= MAX_IMPORT_BYTES;
 }
+function compare(a, b) {
+	return a === b ? 0 : a < b ? -1 : 1;
+}
 function createdAt({ annotations }) {
 	return annotations?.["buildkit/createdat"] ?? "";
-}
-/** Layers that can be had together with all that lie beneath. */
-function soundLayers(layers, has) {
-	const known = /* @__PURE__ */ new Map();
-	for (const start of layers.keys()) {
-		const path = [];
-		const entered = /* @__PURE__ */ new Set();
-		let at = start;
-		while (at >= 0 && !known.has(at) && !entered.has(at)) {
-			entered.add(at);
-			path.push(at);
-			at = layers[at]?.parent ?? -1;
-		}
-		let sound = at < 0 || known.get(at) === true;
-		for (const index of path.toReversed()) {
-			sound &&= has(layers[index]?.blob ?? "");
-			known.set(index, sound);
-		}
-	}
-	return new Set([...known].filter(([, sound]) => sound).map(([index]) => index));
 }
 function withResults(record, has) {
 	const layers = (record.layers ?? []).filter(({ layer }) => has(layer));
@@ -6994,23 +7169,14 @@ function withResults(record, has) {
 		...inputs === void 0 ? {} : { inputs }
 	};
 }
-/** Records with results, and those through which they are found. */
-function usefulRecords(records) {
-	const useful = new Set([...records.keys()].filter((index) => {
-		const record = records[index];
-		return (record?.layers?.length ?? 0) + (record?.chains?.length ?? 0) > 0;
-	}));
-	for (const index of useful) for (const input of (records[index]?.inputs ?? []).flat()) useful.add(input.link);
-	return new Set([...useful].sort((a, b) => a - b));
-}
-function usedLayers(layers, records) {
-	const used = /* @__PURE__ */ new Set();
-	for (const { layers: results = [], chains = [] } of records) {
-		for (const { layer } of results) used.add(layer);
-		for (const index of chains.flatMap((chain) => chain.layers)) used.add(index);
-	}
-	for (const index of used) if ((layers[index]?.parent ?? -1) >= 0) used.add(layers[index]?.parent ?? -1);
-	return new Set([...used].sort((a, b) => a - b));
+/** Without links to records that cannot be found. */
+function linkedThrough(record, findable) {
+	const { inputs } = record;
+	if (inputs === void 0) return record;
+	return {
+		...record,
+		inputs: inputs.map((input) => input.filter(({ link }) => findable.has(link)))
+	};
 }
 function renumbered(kept) {
 	return new Map([...kept].map((old, now) => [old, now]));
@@ -7213,34 +7379,59 @@ const MOST_GARBAGE = .5;
 const MOST_OVERHEAD = 1.35;
 const SOME_GARBAGE = .2;
 const MOST_MOVED_BYTES = 256e6;
+/** More packs than this are too many requests: small ones become one. */
 const MOST_PACKS = 8;
+const MOST_MERGED_BYTES = 64e6;
+/** Nothing but what `wanted` names is packed, and the packs that are kept or new weigh `maxBytes` at most. */
 function planPacks(question) {
-	const { maxBytes, inSpool } = question;
-	const dropped = tooMuch(question.wanted, maxBytes);
-	const wanted = new Map([...question.wanted].filter(([digest]) => !dropped.includes(digest)));
+	const { maxBytes } = question;
+	let trial = plan(question, maxBytes);
+	while (trial.bytes > maxBytes) trial = plan(question, trial.wantedBytes - (trial.bytes - maxBytes));
+	return trial.packing;
+}
+function plan(question, room) {
+	const { maxBytes, inSpool, alreadySaved } = question;
+	const dropped = tooMuch(question.wanted, room);
+	const wanted = new Map(question.wanted);
+	for (const digest of dropped) wanted.delete(digest);
+	const wantedBytes = sum$1([...wanted.values()]);
 	const placed = /* @__PURE__ */ new Set();
-	const useful = [...question.alreadySaved, ...question.ownPacks].map((pack) => weigh(pack, wanted, placed)).filter(({ live }) => live.length > 0);
+	const known = [...alreadySaved, ...question.ownPacks];
+	const useful = known.map((pack) => weigh(pack, wanted, placed)).filter(({ live }) => live.length > 0);
 	const rewrite = toRewrite(useful, {
-		wantedBytes: sum$1([...wanted.values()]),
+		wantedBytes,
 		maxBytes
 	});
+	const kept = useful.filter(({ key }) => !rewrite.has(key));
+	const keys = new Set(kept.map(({ key }) => key));
+	const there = new Set(known.filter(({ key }) => keys.has(key)).flatMap(({ blobs }) => [...blobs.keys()]));
 	const moved = useful.filter(({ key }) => rewrite.has(key)).flatMap(({ live }) => live);
 	const fresh = [...wanted.keys()].filter((digest) => !placed.has(digest) && inSpool.has(digest));
+	const saved = [...moved.filter((digest) => !there.has(digest)), ...fresh];
+	const newPacks = grouped(saved, {
+		sizes: wanted,
+		mostPacks: Math.max(1, FEW_PACKS - alreadySaved.length),
+		savedBytes: sum$1(alreadySaved.flatMap(({ blobs }) => [...blobs.values()]))
+	});
 	return {
-		keep: useful.filter(({ key }) => !rewrite.has(key)).map(({ key }) => key),
-		rewrite: [...rewrite],
-		newPacks: grouped([...moved, ...fresh], wanted, Math.max(1, FEW_PACKS - question.alreadySaved.length)),
-		dropped
+		packing: {
+			keep: [...keys],
+			rewrite: [...rewrite],
+			newPacks,
+			dropped
+		},
+		wantedBytes,
+		bytes: sum$1(kept.map(({ total }) => total)) + sum$1(saved.map((digest) => wanted.get(digest) ?? 0))
 	};
 }
 /** The largest blobs, until the rest fits. */
-function tooMuch(wanted, maxBytes) {
+function tooMuch(wanted, room) {
 	let total = sum$1([...wanted.values()]);
 	const dropped = [];
-	for (const [digest, size] of [...wanted].sort((a, b) => b[1] - a[1])) {
-		if (total <= maxBytes) break;
+	for (const digest of largestFirst(wanted.keys(), wanted)) {
+		if (total <= room) break;
 		dropped.push(digest);
-		total -= size;
+		total -= wanted.get(digest) ?? 0;
 	}
 	return dropped;
 }
@@ -7259,48 +7450,67 @@ function weigh(pack, wanted, placed) {
 function toRewrite(packs, { wantedBytes, maxBytes }) {
 	const rewrite = new Set(packs.filter((pack) => garbageOf(pack) > MOST_GARBAGE).map(({ key }) => key));
 	let moved = sum$1(packs.filter(({ key }) => rewrite.has(key)).map(({ liveBytes }) => liveBytes));
-	const overhead = () => wantedBytes + sum$1(packs.filter(({ key }) => !rewrite.has(key)).map(({ total, liveBytes }) => total - liveBytes));
-	const bound = Math.min(maxBytes, wantedBytes * MOST_OVERHEAD);
+	const referenced = () => wantedBytes + sum$1(packs.filter(({ key }) => !rewrite.has(key)).map(({ total, liveBytes }) => total - liveBytes));
 	for (const pack of packs.toSorted((a, b) => garbageOf(b) - garbageOf(a))) {
-		if (overhead() <= bound || garbageOf(pack) < SOME_GARBAGE) break;
+		const enough = referenced() > maxBytes ? Number.MIN_VALUE : SOME_GARBAGE;
+		if (referenced() <= Math.min(maxBytes, wantedBytes * MOST_OVERHEAD) || garbageOf(pack) < enough) break;
 		if (rewrite.has(pack.key) || moved + pack.liveBytes > MOST_MOVED_BYTES) continue;
 		rewrite.add(pack.key);
 		moved += pack.liveBytes;
 	}
-	const kept = packs.filter(({ key }) => !rewrite.has(key)).sort((a, b) => a.total - b.total);
-	if (kept.length <= MOST_PACKS) return rewrite;
-	for (const pack of kept.slice(0, kept.length - MOST_PACKS / 2)) {
-		if (moved + pack.liveBytes > MOST_MOVED_BYTES) break;
-		rewrite.add(pack.key);
-		moved += pack.liveBytes;
-	}
+	for (const { key } of toMerge(packs.filter(({ key }) => !rewrite.has(key)))) rewrite.add(key);
 	return rewrite;
+}
+/** The smallest packs where there are many; a large one is worth an entry of its own. */
+function toMerge(packs) {
+	if (packs.length <= MOST_PACKS) return [];
+	const small = packs.filter(({ total }) => total < LARGE_BLOB_BYTES).sort((a, b) => a.total - b.total);
+	const merged = [];
+	let moved = 0;
+	for (const pack of small.slice(0, packs.length - MOST_PACKS / 2)) {
+		moved += pack.liveBytes;
+		if (moved > MOST_MERGED_BYTES) break;
+		merged.push(pack);
+	}
+	return merged.length > 1 ? merged : [];
 }
 function garbageOf({ total, liveBytes }) {
 	return total === 0 ? 0 : (total - liveBytes) / total;
 }
 /** Large blobs alone, so that nobody fetches one for the sake of another; the rest together; few packs in all. */
-function grouped(digests, sizes, mostPacks) {
+function grouped(digests, given) {
 	if (digests.length === 0) return [];
+	const { sizes, mostPacks } = given;
 	const sizeOf = (digest) => sizes.get(digest) ?? 0;
+	const bySize = largestFirst(digests, sizes);
+	const large = bySize.filter((digest) => sizeOf(digest) >= LARGE_BLOB_BYTES).length;
 	const total = sum$1(digests.map(sizeOf));
-	const most = Math.max(mostPacks, total > FEW_BYTES ? Math.ceil(total / LARGE_PACK_BYTES) + mostPacks : 0);
-	const bySize = digests.toSorted((a, b) => sizeOf(b) - sizeOf(a));
-	const large = bySize.filter((digest) => sizeOf(digest) >= LARGE_BLOB_BYTES);
-	const alone = large.slice(0, large.length === digests.length ? most : most - 1);
-	const groups = alone.map((digest) => [digest]);
-	let group = [];
-	let bytes = 0;
-	for (const digest of bySize.slice(alone.length)) {
-		if (group.length > 0 && bytes + sizeOf(digest) > LARGE_PACK_BYTES && groups.length + 1 < most) {
-			groups.push(group);
-			group = [];
-			bytes = 0;
+	const isMuch = total + given.savedBytes > FEW_BYTES;
+	const most = mostPacks + (isMuch ? Math.ceil(total / LARGE_PACK_BYTES) : 0);
+	const alone = digests.length <= most && large === digests.length ? large : Math.min(large, most - 1);
+	const rest = bySize.slice(alone);
+	return [...bySize.slice(0, alone).map((digest) => [digest]), ...isMuch ? filled(rest, sizeOf) : rest.length > 0 ? [rest] : []];
+}
+/** As few groups as come of putting each blob, the largest first, where it fits first. */
+function filled(bySize, sizeOf) {
+	const groups = [];
+	for (const digest of bySize) {
+		const size = sizeOf(digest);
+		const group = groups.find(({ bytes }) => bytes + size <= LARGE_PACK_BYTES);
+		if (group === void 0) groups.push({
+			digests: [digest],
+			bytes: size
+		});
+		else {
+			group.digests.push(digest);
+			group.bytes += size;
 		}
-		group.push(digest);
-		bytes += sizeOf(digest);
 	}
-	return group.length === 0 ? groups : [...groups, group];
+	return groups.map((group) => group.digests);
+}
+function largestFirst(digests, sizes) {
+	const sizeOf = (digest) => sizes.get(digest) ?? 0;
+	return [...digests].sort((a, b) => sizeOf(b) - sizeOf(a) || (a < b ? -1 : 1));
 }
 function sum$1(numbers) {
 	return numbers.reduce((total, number) => total + number, 0);
@@ -7317,22 +7527,23 @@ function planSave(question) {
 	}));
 	const packed = new Set([...ownPacks, ...early].flatMap(({ blobs }) => Object.keys(blobs)));
 	const canBeHad = (digest) => isKeptElsewhere(digest) || spool.has(digest) || packed.has(digest) && !question.damaged.has(digest);
-	const targets = new Map([...targetsOf(question)].map(([name, cache]) => [name, pruneTargetCache(cache, canBeHad)]));
-	const blobs = new Map([...targets.values()].flatMap((cache) => [...blobsOf(cache)]));
-	const wanted = new Map([...blobs].filter(([digest]) => !isKeptElsewhere(digest)));
 	const asKnown = (pack) => ({
 		key: pack.key,
 		blobs: new Map(Object.entries(pack.blobs).filter(([digest]) => !question.damaged.has(digest)))
 	});
-	const packing = planPacks({
+	const pack = (wanted) => planPacks({
 		wanted,
 		maxBytes,
 		inSpool: spool,
 		ownPacks: ownPacks.map(asKnown),
 		alreadySaved: early.map(asKnown)
 	});
+	const first = contentOf$1(targetsOf(question), canBeHad, isKeptElsewhere);
+	const draft = pack(first.wanted);
+	const dropped = new Set(draft.dropped);
+	const { targets, blobs, wanted } = dropped.size === 0 ? first : contentOf$1(first.targets, (digest) => !dropped.has(digest), isKeptElsewhere);
+	const packing = dropped.size === 0 ? draft : pack(wanted);
 	const kept = new Set(packing.keep);
-	const dropped = new Set(packing.dropped);
 	const { createdAt, ref, commit } = question;
 	const sizeOf = (digest) => wanted.get(digest) ?? 0;
 	const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])));
@@ -7341,7 +7552,7 @@ function planSave(question) {
 		newPacks,
 		moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
 		bytes: sum([...new Set(fresh)].map(sizeOf)),
-		droppedBytes: sum(packing.dropped.map(sizeOf)),
+		droppedBytes: sum([...first.wanted].filter(([digest]) => !wanted.has(digest)).map(([, size]) => size)),
 		document: {
 			version: 1,
 			createdAt,
@@ -7354,13 +7565,23 @@ function planSave(question) {
 			}])),
 			targets: Object.fromEntries([...targets].map(([name, cache]) => [name, {
 				createdAt,
-				...pruneTargetCache(cache, (digest) => !dropped.has(digest))
+				...cache
 			}])),
 			records: writeNotes({
 				unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
 				layers: question.notes.layers
 			})
 		}
+	};
+}
+/** The targets without what cannot be had, all that they name, and what of it must be saved by this branch. */
+function contentOf$1(caches, canBeHad, isKeptElsewhere) {
+	const targets = new Map([...caches].map(([name, cache]) => [name, pruneTargetCache(cache, canBeHad)]));
+	const blobs = new Map([...targets.values()].flatMap((cache) => [...blobsOf(cache)]));
+	return {
+		targets,
+		blobs,
+		wanted: new Map([...blobs].filter(([digest]) => !isKeptElsewhere(digest)))
 	};
 }
 /** A target whose cache was not exported keeps the one that it had. */
@@ -7383,6 +7604,7 @@ function sum(numbers) {
 var Spool = class {
 	#options;
 	#sizes = /* @__PURE__ */ new Map();
+	#taken = /* @__PURE__ */ new Set();
 	#parts = 0;
 	#fault;
 	constructor(options) {
@@ -7432,10 +7654,13 @@ var Spool = class {
 			finish: async (digest, size) => {
 				await guarded(async () => {
 					await (await (file ??= this.#create(part))).close();
-					await rename$1(part, this.pathOf(digest));
+					const isFirst = !this.#taken.has(digest);
+					this.#taken.add(digest);
+					await (isFirst ? rename$1(part, this.pathOf(digest)) : rm$1(part));
+					if (!isFirst) return;
+					this.#sizes.set(digest, size);
+					this.#options.onBlob(digest, size);
 				});
-				this.#sizes.set(digest, size);
-				this.#options.onBlob(digest, size);
 			},
 			abort: () => {
 				file?.then((handle) => handle.close()).catch(() => void 0);

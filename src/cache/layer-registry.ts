@@ -20,6 +20,7 @@ import type { ByteRange } from './byte-range.ts'
 import { answer, answerBlobHead, answerError, readBounded, sendBlob } from './registry-answer.ts'
 import { UploadEndpoint } from './upload-endpoint.ts'
 import { documentSink } from './document-sink.ts'
+import { ExpectedUploads } from './expected-uploads.ts'
 
 export interface LayerRegistryOptions {
   /** Opens the sinks for a blob that is pushed. */
@@ -47,6 +48,7 @@ export class LayerRegistry {
   /** Digest → bytes of what was received: measured, and perhaps not kept. */
   readonly #received = new Map<string, number>()
   readonly #refused = new Set<string>()
+  readonly #expected = new ExpectedUploads()
   readonly #layouts = new Map<string, LayoutFolder>()
 
   private constructor(server: Server, secret: string, options: LayerRegistryOptions) {
@@ -63,8 +65,11 @@ export class LayerRegistry {
         this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`)
       },
     )
-    this.#uploadEndpoint = new UploadEndpoint(this.#uploads, (digest, size) => {
-      this.#received.set(digest, size)
+    this.#uploadEndpoint = new UploadEndpoint(this.#uploads, {
+      expected: this.#expected,
+      onReceived: (digest, size) => {
+        this.#received.set(digest, size)
+      },
     })
     server.on('request', (request, response) => {
       void this.#serve(request, response)
@@ -187,10 +192,16 @@ export class LayerRegistry {
   }
 
   async #headBlob(digest: string, response: ServerResponse): Promise<void> {
-    let size = this.#received.get(digest)
-    for (const source of this.#sources) size ??= await source.promised(digest)
+    let size = await this.#sizeOf(digest)
+    if (size === undefined && (await this.#expected.arrives(digest))) size = await this.#sizeOf(digest)
     if (size === undefined) answerError(response, 404, 'BLOB_UNKNOWN')
     else answerBlobHead(response, { digest, size })
+  }
+
+  async #sizeOf(digest: string): Promise<number | undefined> {
+    let size = this.#received.get(digest)
+    for (const source of this.#sources) size ??= await source.promised(digest)
+    return size
   }
 
   async #sendFromSource(digest: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -127,6 +127,11 @@ export class PackStore implements BlobSource {
     return this.#noted(pack, await asked)
   }
 
+  /** Tells that a pack was fetched into its place before, by another step of this run. */
+  assumeFetched({ key }: Pack): void {
+    this.#restores.set(key, Promise.resolve({ kind: 'hit', key }))
+  }
+
   /** Fetches a pack, once. */
   async restore(pack: Pack): Promise<RestoreResult> {
     const { key, path } = pack

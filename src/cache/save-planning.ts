@@ -3,7 +3,7 @@ import type { CacheIndex, IndexedPack } from './cache-index.ts'
 import { blobsOf, pruneTargetCache, type TargetCache } from './cache-manifest.ts'
 import type { SavedPack } from './early-saves.ts'
 import { writeNotes, type ImageNotes } from './image-notes.ts'
-import { planPacks } from './packing.ts'
+import { planPacks, type KnownPack, type Packing } from './packing.ts'
 
 /** Caches of stages of a failed build: they belong to no target, so every target is offered them. */
 export const PARTIAL = '~'
@@ -52,21 +52,25 @@ export function planSave(question: SaveQuestion): SaveDecision {
   const packed = new Set([...ownPacks, ...early].flatMap(({ blobs }) => Object.keys(blobs)))
   const canBeHad = (digest: string): boolean =>
     isKeptElsewhere(digest) || spool.has(digest) || (packed.has(digest) && !question.damaged.has(digest))
-  const targets = new Map([...targetsOf(question)].map(([name, cache]) => [name, pruneTargetCache(cache, canBeHad)]))
-  const blobs = new Map([...targets.values()].flatMap((cache) => [...blobsOf(cache)]))
-  const wanted = new Map([...blobs].filter(([digest]) => !isKeptElsewhere(digest)))
-  const asKnown = (pack: SavedPack | (IndexedPack & { readonly key: string })) => ({
+  const asKnown = (pack: SavedPack | (IndexedPack & { readonly key: string })): KnownPack => ({
     key: pack.key,
     // A damaged blob that was received again goes into a new pack.
     blobs: new Map(Object.entries(pack.blobs).filter(([digest]) => !question.damaged.has(digest))),
   })
-  const packing = planPacks({
-    ...{ wanted, maxBytes, inSpool: spool },
-    ownPacks: ownPacks.map(asKnown),
-    alreadySaved: early.map(asKnown),
-  })
+  const pack = (wanted: ReadonlyMap<string, number>): Packing =>
+    planPacks({
+      ...{ wanted, maxBytes, inSpool: spool },
+      ownPacks: ownPacks.map(asKnown),
+      alreadySaved: early.map(asKnown),
+    })
+  const first = contentOf(targetsOf(question), canBeHad, isKeptElsewhere)
+  const draft = pack(first.wanted)
+  // What rests on a layer that there is no room for is of no use either.
+  const dropped = new Set(draft.dropped)
+  const { targets, blobs, wanted } =
+    dropped.size === 0 ? first : contentOf(first.targets, (digest) => !dropped.has(digest), isKeptElsewhere)
+  const packing = dropped.size === 0 ? draft : pack(wanted)
   const kept = new Set(packing.keep)
-  const dropped = new Set(packing.dropped)
   const { createdAt, ref, commit } = question
   const sizeOf = (digest: string): number => wanted.get(digest) ?? 0
   const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])))
@@ -78,7 +82,7 @@ export function planSave(question: SaveQuestion): SaveDecision {
     newPacks,
     moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
     bytes: sum([...new Set(fresh)].map(sizeOf)),
-    droppedBytes: sum(packing.dropped.map(sizeOf)),
+    droppedBytes: sum([...first.wanted].filter(([digest]) => !wanted.has(digest)).map(([, size]) => size)),
     document: {
       ...{ version: 1, createdAt, ref },
       ...(commit === undefined ? {} : { commit }),
@@ -87,18 +91,28 @@ export function planSave(question: SaveQuestion): SaveDecision {
           .filter(({ key }) => kept.has(key))
           .map(({ key, path, createdAt: since, blobs: content }) => [key, { path, createdAt: since, blobs: content }]),
       ),
-      targets: Object.fromEntries(
-        [...targets].map(([name, cache]) => [
-          name,
-          { createdAt, ...pruneTargetCache(cache, (digest) => !dropped.has(digest)) },
-        ]),
-      ),
+      targets: Object.fromEntries([...targets].map(([name, cache]) => [name, { createdAt, ...cache }])),
       records: writeNotes({
         unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
         layers: question.notes.layers,
       }),
     },
   }
+}
+
+/** The targets without what cannot be had, all that they name, and what of it must be saved by this branch. */
+function contentOf(
+  caches: ReadonlyMap<string, TargetCache>,
+  canBeHad: (digest: string) => boolean,
+  isKeptElsewhere: (digest: string) => boolean,
+): {
+  readonly targets: ReadonlyMap<string, TargetCache>
+  readonly blobs: ReadonlyMap<string, number>
+  readonly wanted: ReadonlyMap<string, number>
+} {
+  const targets = new Map([...caches].map(([name, cache]) => [name, pruneTargetCache(cache, canBeHad)]))
+  const blobs = new Map([...targets.values()].flatMap((cache) => [...blobsOf(cache)]))
+  return { targets, blobs, wanted: new Map([...blobs].filter(([digest]) => !isKeptElsewhere(digest))) }
 }
 
 /** A target whose cache was not exported keeps the one that it had. */

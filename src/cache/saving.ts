@@ -78,20 +78,35 @@ async function gather(
   { backend, root }: { readonly backend: CacheBackend; readonly root: string },
 ): Promise<Record<string, number>> {
   const store = new PackStore({ backend, root })
-  for (const { key, path, blobs } of job.from) store.add({ key, path, blobs: new Map(Object.entries(blobs)) })
+  for (const { key, path, blobs } of job.from) {
+    const pack = { key, path, blobs: new Map(Object.entries(blobs)) }
+    store.add(pack)
+    // The main step may have fetched it already.
+    if ((await sizeOf(join(root, path))) !== undefined) store.assumeFetched(pack)
+  }
   await mkdir(join(root, job.path), { recursive: true }).catch(() => undefined)
   const there: Record<string, number> = {}
   for (const [digest, size] of Object.entries(job.blobs)) {
     const path = join(root, job.path, blobFile(digest))
     try {
-      const older = job.from.some(({ blobs }) => digest in blobs) ? await store.fileOf(digest) : undefined
-      if (older !== undefined) await link(older, path)
-      if ((await stat(path)).size === size) there[digest] = size
+      if ((await sizeOf(path)) === undefined) {
+        const older = await store.fileOf(digest)
+        if (older !== undefined) await link(older, path)
+      }
+      if ((await sizeOf(path)) === size) there[digest] = size
     } catch {
       // Not to be had: the new index does without it.
     }
   }
   return there
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size
+  } catch {
+    return undefined
+  }
 }
 
 async function saveIndex(

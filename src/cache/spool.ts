@@ -18,6 +18,7 @@ export interface SpoolOptions {
 export class Spool implements BlobSource {
   readonly #options: SpoolOptions
   readonly #sizes = new Map<string, number>()
+  readonly #taken = new Set<string>()
   #parts = 0
   #fault: unknown
 
@@ -71,10 +72,14 @@ export class Spool implements BlobSource {
       finish: async (digest, size) => {
         await guarded(async () => {
           await (await (file ??= this.#create(part))).close()
-          await rename(part, this.pathOf(digest))
+          // Two targets may push the same blob at once; the first copy may be on its way to the cache already.
+          const isFirst = !this.#taken.has(digest)
+          this.#taken.add(digest)
+          await (isFirst ? rename(part, this.pathOf(digest)) : rm(part))
+          if (!isFirst) return
+          this.#sizes.set(digest, size)
+          this.#options.onBlob(digest, size)
         })
-        this.#sizes.set(digest, size)
-        this.#options.onBlob(digest, size)
       },
       abort: () => {
         void file?.then((handle) => handle.close()).catch(() => undefined)

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BlobUploads } from './blob-uploads.ts'
+import type { ExpectedUploads } from './expected-uploads.ts'
 import { answer, answerError } from './registry-answer.ts'
 import { isDigest, type RegistryRoute } from './registry-route.ts'
 
@@ -13,11 +14,19 @@ type UploadRoute = RegistryRoute & { readonly kind: 'upload' }
 
 export class UploadEndpoint {
   readonly #uploads: BlobUploads
+  readonly #expected: ExpectedUploads
   readonly #onReceived: (digest: string, size: number) => void
 
-  constructor(uploads: BlobUploads, onReceived: (digest: string, size: number) => void) {
+  constructor(
+    uploads: BlobUploads,
+    options: {
+      readonly expected: ExpectedUploads
+      readonly onReceived: (digest: string, size: number) => void
+    },
+  ) {
     this.#uploads = uploads
-    this.#onReceived = onReceived
+    this.#expected = options.expected
+    this.#onReceived = options.onReceived
   }
 
   /** Answers a request to an upload; false when the method is none that uploads know. */
@@ -70,13 +79,20 @@ export class UploadEndpoint {
       answerError(response, 400, 'DIGEST_INVALID')
       return
     }
-    await this.#uploads.append(id, request)
-    const finished = await this.#uploads.finish(id, digest)
-    if (finished.kind === 'wrong-digest') {
+    this.#expected.began(digest)
+    let isHere = false
+    try {
+      await this.#uploads.append(id, request)
+      const finished = await this.#uploads.finish(id, digest)
+      isHere = finished.kind === 'stored'
+      if (finished.kind === 'stored') this.#onReceived(digest, finished.size)
+    } finally {
+      this.#expected.ended(digest, isHere)
+    }
+    if (!isHere) {
       answerError(response, 400, 'DIGEST_INVALID')
       return
     }
-    this.#onReceived(digest, finished.size)
     answer(response, 201, { location: `/v2/${repository}/blobs/${digest}`, 'docker-content-digest': digest })
   }
 
