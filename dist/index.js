@@ -3762,7 +3762,8 @@ async function build$2(docker, request, options) {
 			warnings: [UNREACHABLE, ...outcome.warnings]
 		};
 	}
-	if (options.cacheBroken?.() !== true || !request.targets.some((target) => target.cacheFrom !== void 0)) return first.outcome;
+	const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text];
+	if (options.cacheBroken?.(errors) !== true || !request.targets.some((target) => target.cacheFrom !== void 0)) return first.outcome;
 	const targets = request.targets.map((target) => ({
 		...target,
 		cacheFrom: []
@@ -5849,7 +5850,11 @@ var LayerRegistry = class LayerRegistry {
 		for (const source of this.#sources) {
 			const blob = await source.open(digest);
 			if (blob === void 0) continue;
-			await sendBlob({
+			if ("redirect" in blob) answer(response, 307, {
+				location: blob.redirect,
+				"docker-content-digest": digest
+			});
+			else await sendBlob({
 				digest,
 				...blob
 			}, request, response);
@@ -5919,6 +5924,7 @@ function isJsonObject(bytes) {
 var Upstream = class {
 	#blobs = /* @__PURE__ */ new Map();
 	#failed = /* @__PURE__ */ new Set();
+	#redirected = /* @__PURE__ */ new Set();
 	#bytes = 0;
 	add(image) {
 		for (const { digest, size } of image.layers) if (isDigest(digest) && !this.#blobs.has(digest)) this.#blobs.set(digest, {
@@ -5933,6 +5939,10 @@ var Upstream = class {
 	get bytesProxied() {
 		return this.#bytes;
 	}
+	/** Digests that BuildKit was sent elsewhere for; how that went is not known here. */
+	get redirected() {
+		return this.#redirected;
+	}
 	/** Digests that a registry could not give when BuildKit asked for them. */
 	get failed() {
 		return this.#failed;
@@ -5940,13 +5950,17 @@ var Upstream = class {
 	promised(digest) {
 		return Promise.resolve(this.#blobs.get(digest)?.size);
 	}
-	open(digest) {
+	async open(digest) {
 		const kept = this.#blobs.get(digest);
-		if (kept === void 0) return Promise.resolve(void 0);
-		return Promise.resolve({
+		if (kept === void 0) return void 0;
+		const redirect = await kept.image.publicUrl?.(digest);
+		if (redirect === void 0) return {
 			size: kept.size,
 			open: (range) => this.#stream(digest, kept, range)
-		});
+		};
+		if (!this.#redirected.has(digest)) this.#bytes += kept.size;
+		this.#redirected.add(digest);
+		return { redirect };
 	}
 	async #stream(digest, { size, image }, range) {
 		try {
@@ -6581,7 +6595,8 @@ var Loopback = class Loopback {
 				open: async (digest, range) => (await client.openBlob(source.ref, digest, {
 					signal,
 					...range && { range }
-				})).stream
+				})).stream,
+				publicUrl: async (digest) => (await client.publicBlobUrl(source.ref, digest, { signal }))?.href
 			});
 		}
 		const counter = new LayerCounter();
@@ -6886,6 +6901,17 @@ var Measuring = class Measuring {
 			unknownReason,
 			warnings: []
 		};
+	}
+	/** Digests of the layers of a target's image, of all platforms, as it was received. */
+	layersOf(name) {
+		const repository = repositoryName(this.#options.planned.targets.findIndex((target) => target.name === name));
+		const layersOf = (reference) => {
+			const found = this.#registry?.manifest(repository, reference);
+			if (found === void 0) return [];
+			const manifest = parseManifest(found.bytes, found.mediaType);
+			return manifest.kind === "image" ? manifest.layers.filter(({ mediaType }) => !mediaType.includes("in-toto")).map(({ digest }) => digest) : manifest.manifests.flatMap(({ digest }) => layersOf(digest));
+		};
+		return layersOf("latest");
 	}
 	/** What is worth knowing of these layers in a later run that does not see them. */
 	notes({ sizes }) {
@@ -7715,6 +7741,10 @@ var LayerCache = class {
 	openSinks() {
 		return this.#options.writes && this.#spool.fault === void 0 ? [this.#spool.openSink()] : [];
 	}
+	/** Whether a blob was pushed in this run, since nobody had it. */
+	hasReceived(digest) {
+		return this.#spool.blobs.has(digest);
+	}
 	/** Blobs that were promised and could not be given. */
 	get missed() {
 		return this.#packs.missed;
@@ -7863,6 +7893,8 @@ var LayerCache = class {
 */
 /** The repository of the layer registry that cache manifests are in; each has a tag of its own. */
 const REPOSITORY = "cache";
+/** https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker/httpreadseeker.go and what BuildKit puts before it */
+const FETCH_FAILED = /httpReadSeeker|failed to copy|could not fetch content|short read|unexpected EOF|connection reset|unexpected status/;
 var LayerCaching = class {
 	#options;
 	#backend;
@@ -7903,10 +7935,11 @@ var LayerCaching = class {
 				layers: rendered.layers
 			})));
 			const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`));
+			const later = from.length > 0;
 			return {
 				...target,
 				cacheFrom: from,
-				cacheTo: this.exportTo(target.name)
+				cacheTo: later ? [] : this.exportTo(target.name)
 			};
 		}));
 		return {
@@ -7920,6 +7953,15 @@ var LayerCaching = class {
 		if (registry === void 0 || !this.#options.writes) return [];
 		return [`${this.#reference(registry, tagOf(name))},mode=max,ignore-error=true,image-manifest=true,oci-mediatypes=true`];
 	}
+	/**
+	* The targets of a finished build whose cache was not exported with it, and that have something new: a step was run, or
+	* the image has a layer that was not here.
+	*/
+	unexported(outcome, layersOf) {
+		if (!this.#options.writes) return [];
+		const ran = new Set(outcome.steps.filter(({ kind, status }) => kind === "stage" && status === "done").flatMap(({ targets }) => targets));
+		return [...this.#imports.keys()].filter((name) => !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))));
+	}
 	get writes() {
 		return this.#options.writes;
 	}
@@ -7928,9 +7970,10 @@ var LayerCaching = class {
 		return this.#place?.registry.manifest(REPOSITORY, tagOf(name)) !== void 0;
 	}
 	/** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
-	isBroken() {
+	isBroken(errors) {
 		const { registry, upstream } = this.#place ?? {};
-		return (registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0;
+		if ((registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0) return true;
+		return (upstream?.redirected.size ?? 0) > 0 && errors.some((error) => FETCH_FAILED.test(error));
 	}
 	/** Saves what is new, or leaves it to the post step. Never rejects. */
 	async finish(names, notes) {
@@ -8183,7 +8226,10 @@ function partialDockerfile(text, part) {
 }
 
 // src/rescuing.ts
-/** After a failed build: a second run exports to the layer cache what the builder has of it (`build/rescue.ts`). */
+/**
+* Second runs that only export to the layer cache what the builder has: of targets that were mostly cached, where
+* something was new after all, and of a failed build (`build/rescue.ts`).
+*/
 /** Names of what was exported, targets and parts. Never rejects: what cannot be rescued is lost, no more. */
 async function rescue(options) {
 	const { planned, outcome, caching, request } = options;
@@ -8224,10 +8270,19 @@ async function rescue(options) {
 	if (parts.length > 0) await exportParts(parts, options);
 	return [...planned.targets.map(({ name }) => name), ...parts.map(partName)].filter((name) => caching.isExported(name));
 }
-async function finishTargets(targets, { docker, request, buildOptions }) {
+/** Exports the caches of targets that are built. Never rejects: what is not exported is not cached, no more. */
+async function exportCaches(names, { docker, request, buildOptions, caching }) {
+	if (names.length === 0) return;
+	const wanted = request.targets.filter(({ name }) => names.includes(name));
+	await build$2(docker, onlyCache(request, wanted, caching), {
+		...buildOptions,
+		log: SILENT
+	});
+}
+async function finishTargets(targets, { docker, request, buildOptions, caching }) {
 	const names = new Set(targets.map(({ name }) => name));
 	const wanted = request.targets.filter(({ name }) => names.has(name));
-	return await build$2(docker, onlyCache(request, wanted), buildOptions);
+	return await build$2(docker, onlyCache(request, wanted, caching), buildOptions);
 }
 async function exportParts(parts, options) {
 	const { docker, request, buildOptions, caching, project } = options;
@@ -8238,18 +8293,16 @@ async function exportParts(parts, options) {
 			const dockerfile = join(folder, `${part.stage}.Dockerfile`);
 			await writeFile$1(dockerfile, partialDockerfile(project.dockerfileText, part));
 			await copyFile$1(`${project.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => void 0);
-			const name = partName(part);
 			return {
-				name,
+				name: partName(part),
 				dockerfile,
 				stage: void 0,
 				tags: [],
 				outputs: [],
-				cacheFrom: request.noCache === true ? [] : imports,
-				cacheTo: caching.exportTo(name)
+				cacheFrom: imports
 			};
 		}));
-		await build$2(docker, onlyCache(request, targets), {
+		await build$2(docker, onlyCache(request, targets, caching), {
 			...buildOptions,
 			log: SILENT
 		});
@@ -8264,8 +8317,11 @@ const SILENT = {
 	tick: () => void 0,
 	finish: () => void 0
 };
-/** Builds without an output of the user's; what the first run did is not done again. */
-function onlyCache(request, targets) {
+/**
+* Builds without an output of the user's; what the first run did is not done again. With `no-cache` an older result must
+* not stand in for this run's.
+*/
+function onlyCache(request, targets, caching) {
 	return {
 		...request,
 		push: false,
@@ -8276,7 +8332,9 @@ function onlyCache(request, targets) {
 		targets: targets.map((target) => ({
 			...target,
 			tags: [],
-			outputs: []
+			outputs: [],
+			cacheFrom: request.noCache === true ? [] : target.cacheFrom ?? [],
+			cacheTo: caching.exportTo(target.name)
 		}))
 	};
 }
@@ -8416,10 +8474,19 @@ async function buildTargets(options) {
 		},
 		tempRoot,
 		signal,
-		cacheBroken: () => caching?.isBroken() === true
+		cacheBroken: (errors) => caching?.isBroken(errors) === true
 	};
 	const outcome = await build$2(docker, request, buildOptions);
+	const layersOf = (name) => measuring.layersOf(name);
+	const late = outcome.kind === "built" ? caching?.unexported(outcome, layersOf) ?? [] : [];
+	const exporting = caching === void 0 ? void 0 : exportCaches(late, {
+		docker,
+		request,
+		buildOptions,
+		caching
+	});
 	const measured = await measuring.finish(outcome, usage);
+	await exporting;
 	const cache = await saveCache({
 		...options,
 		caching,
@@ -9021,6 +9088,19 @@ var RegistryTransport = class {
 			await (this.#options.sleep ?? sleep)(wait, request.signal);
 		}
 	}
+	/** The address that anybody gets a resource from, without a login; undefined where the registry wants one, or fails. */
+	async publicUrl(request) {
+		try {
+			const { answer } = await this.#redirected({
+				...request,
+				method: "HEAD"
+			}, void 0);
+			await discard(answer);
+			return answer.status === 200 ? registryUrl(request) : void 0;
+		} catch {
+			return;
+		}
+	}
 	async #authorised(request) {
 		const { domain, repository, subject, signal } = request;
 		const scope = `repository:${repository}:pull`;
@@ -9278,6 +9358,14 @@ var RegistryClient = class {
 			stream,
 			size
 		};
+	}
+	/** The address of a blob that anybody may fetch; undefined where a login is needed. Never rejects. */
+	async publicBlobUrl(image, digest, options = {}) {
+		return await this.#transport.publicUrl(blobRequest(image, {
+			digest,
+			method: "HEAD",
+			signal: options.signal
+		}));
 	}
 	async #headDigest(reference, { signal }) {
 		const request = {

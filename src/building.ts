@@ -28,7 +28,7 @@ import type { Planned } from './planning.ts'
 import { STATE } from './post.ts'
 import type { Project } from './project.ts'
 import type { CacheFacts } from './report/cache-facts.ts'
-import { rescue } from './rescuing.ts'
+import { exportCaches, rescue } from './rescuing.ts'
 import type { Surroundings } from './run.ts'
 import { hideSecrets } from './secrets.ts'
 
@@ -126,10 +126,14 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     },
     tempRoot,
     signal,
-    cacheBroken: () => caching?.isBroken() === true,
+    cacheBroken: (errors) => caching?.isBroken(errors) === true,
   }
   const outcome = await build(docker, request, buildOptions)
+  const layersOf = (name: string): readonly string[] => measuring.layersOf(name)
+  const late = outcome.kind === 'built' ? (caching?.unexported(outcome, layersOf) ?? []) : []
+  const exporting = caching === undefined ? undefined : exportCaches(late, { docker, request, buildOptions, caching })
   const measured = await measuring.finish(outcome, usage)
+  await exporting
   const cache = await saveCache({
     ...options,
     caching,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { CACHE_PROBLEMS } from './build/build.ts'
+import { CACHE_PROBLEMS, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { openBackend, type BackendChoice } from './cache-backends.ts'
 import { savingTrouble, writeHandover } from './cache-handover.ts'
@@ -29,6 +29,10 @@ export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'> 
 
 /** The repository of the layer registry that cache manifests are in; each has a tag of its own. */
 const REPOSITORY = 'cache'
+
+/** https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker/httpreadseeker.go and what BuildKit puts before it */
+const FETCH_FAILED =
+  /httpReadSeeker|failed to copy|could not fetch content|short read|unexpected EOF|connection reset|unexpected status/
 
 export class LayerCaching {
   readonly #options: LayerCachingOptions
@@ -70,7 +74,9 @@ export class LayerCaching {
           useful.map(({ ref, createdAt, rendered }) => ({ ref, createdAt, layers: rendered.layers })),
         )
         const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`))
-        return { ...target, cacheFrom: from, cacheTo: this.exportTo(target.name) }
+        // Most of what a cached target would export is here already, and to prepare it takes BuildKit seconds.
+        const later = from.length > 0
+        return { ...target, cacheFrom: from, cacheTo: later ? [] : this.exportTo(target.name) }
       }),
     )
     return { ...request, targets }
@@ -85,6 +91,23 @@ export class LayerCaching {
     ]
   }
 
+  /**
+   * The targets of a finished build whose cache was not exported with it, and that have something new: a step was run, or
+   * the image has a layer that was not here.
+   */
+  unexported(outcome: BuildOutcome, layersOf: (name: string) => readonly string[]): readonly string[] {
+    if (!this.#options.writes) return []
+    const ran = new Set(
+      outcome.steps
+        .filter(({ kind, status }) => kind === 'stage' && status === 'done')
+        .flatMap(({ targets }) => targets),
+    )
+    return [...this.#imports.keys()].filter(
+      (name) =>
+        !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))),
+    )
+  }
+
   get writes(): boolean {
     return this.#options.writes
   }
@@ -95,9 +118,11 @@ export class LayerCaching {
   }
 
   /** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
-  isBroken(): boolean {
+  isBroken(errors: readonly string[]): boolean {
     const { registry, upstream } = this.#place ?? {}
-    return (registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0
+    if ((registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0) return true
+    // How a fetch elsewhere went only BuildKit knows.
+    return (upstream?.redirected.size ?? 0) > 0 && errors.some((error) => FETCH_FAILED.test(error))
   }
 
   /** Saves what is new, or leaves it to the post step. Never rejects. */

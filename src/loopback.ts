@@ -37,6 +37,7 @@ export class Loopback {
         layers: resolved.layers,
         open: async (digest, range) =>
           (await client.openBlob(source.ref, digest, { signal, ...(range && { range }) })).stream,
+        publicUrl: async (digest) => (await client.publicBlobUrl(source.ref, digest, { signal }))?.href,
       })
     }
     const counter = new LayerCounter()

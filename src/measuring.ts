@@ -147,6 +147,21 @@ export class Measuring {
     return { sizes: new Map(known), leftBehind: behind, unknownReason, warnings: [] }
   }
 
+  /** Digests of the layers of a target's image, of all platforms, as it was received. */
+  layersOf(name: string): readonly string[] {
+    const repository = repositoryName(this.#options.planned.targets.findIndex((target) => target.name === name))
+    const layersOf = (reference: string): readonly string[] => {
+      const found = this.#registry?.manifest(repository, reference)
+      if (found === undefined) return []
+      const manifest = parseManifest(found.bytes, found.mediaType)
+      return manifest.kind === 'image'
+        ? // An attestation is a manifest with a document in place of a layer.
+          manifest.layers.filter(({ mediaType }) => !mediaType.includes('in-toto')).map(({ digest }) => digest)
+        : manifest.manifests.flatMap(({ digest }) => layersOf(digest))
+    }
+    return layersOf('latest')
+  }
+
   /** What is worth knowing of these layers in a later run that does not see them. */
   notes({ sizes }: Measured): ImageNotes {
     const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)] as const)

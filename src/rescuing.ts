@@ -1,4 +1,7 @@
-/** After a failed build: a second run exports to the layer cache what the builder has of it (`build/rescue.ts`). */
+/**
+ * Second runs that only export to the layer cache what the builder has: of targets that were mostly cached, where
+ * something was new after all, and of a failed build (`build/rescue.ts`).
+ */
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type BuildOptions, type BuildOutcome } from './build/build.ts'
@@ -46,13 +49,23 @@ export async function rescue(options: RescueOptions): Promise<readonly string[]>
   return [...planned.targets.map(({ name }) => name), ...parts.map(partName)].filter((name) => caching.isExported(name))
 }
 
+/** Exports the caches of targets that are built. Never rejects: what is not exported is not cached, no more. */
+export async function exportCaches(
+  names: readonly string[],
+  { docker, request, buildOptions, caching }: Pick<RescueOptions, 'docker' | 'request' | 'buildOptions' | 'caching'>,
+): Promise<void> {
+  if (names.length === 0) return
+  const wanted = request.targets.filter(({ name }) => names.includes(name))
+  await build(docker, onlyCache(request, wanted, caching), { ...buildOptions, log: SILENT })
+}
+
 async function finishTargets(
   targets: readonly RequestedTarget[],
-  { docker, request, buildOptions }: RescueOptions,
+  { docker, request, buildOptions, caching }: RescueOptions,
 ): Promise<BuildOutcome> {
   const names = new Set(targets.map(({ name }) => name))
   const wanted = request.targets.filter(({ name }) => names.has(name))
-  return await build(docker, onlyCache(request, wanted), buildOptions)
+  return await build(docker, onlyCache(request, wanted, caching), buildOptions)
 }
 
 async function exportParts(parts: readonly StagePart[], options: RescueOptions): Promise<void> {
@@ -69,13 +82,11 @@ async function exportParts(parts: readonly StagePart[], options: RescueOptions):
         const name = partName(part)
         return {
           ...{ name, dockerfile, stage: undefined, tags: [], outputs: [] },
-          // With `no-cache` an older result must not stand in for this run's.
-          cacheFrom: request.noCache === true ? [] : imports,
-          cacheTo: caching.exportTo(name),
+          cacheFrom: imports,
         }
       }),
     )
-    await build(docker, onlyCache(request, targets), { ...buildOptions, log: SILENT })
+    await build(docker, onlyCache(request, targets, caching), { ...buildOptions, log: SILENT })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -83,12 +94,21 @@ async function exportParts(parts: readonly StagePart[], options: RescueOptions):
 
 const SILENT: BuildOptions['log'] = { tick: () => undefined, finish: () => undefined }
 
-/** Builds without an output of the user's; what the first run did is not done again. */
-function onlyCache(request: BuildRequest, targets: readonly BuildTarget[]): BuildRequest {
+/**
+ * Builds without an output of the user's; what the first run did is not done again. With `no-cache` an older result must
+ * not stand in for this run's.
+ */
+function onlyCache(request: BuildRequest, targets: readonly BuildTarget[], caching: LayerCaching): BuildRequest {
   return {
     ...request,
     ...{ push: false, load: false, noCache: false, noCacheFilters: [], measure: undefined },
-    targets: targets.map((target) => ({ ...target, tags: [], outputs: [] })),
+    targets: targets.map((target) => ({
+      ...target,
+      tags: [],
+      outputs: [],
+      cacheFrom: request.noCache === true ? [] : (target.cacheFrom ?? []),
+      cacheTo: caching.exportTo(target.name),
+    })),
   }
 }
 

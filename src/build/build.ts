@@ -27,8 +27,11 @@ export interface BuildOptions {
   readonly log: ProgressLog
   readonly tempRoot: string
   readonly signal?: AbortSignal | undefined
-  /** Whether the layer registry could not give what it had promised: the build may have failed for that alone. */
-  readonly cacheBroken?: (() => boolean) | undefined
+  /**
+   * Whether the layer registry could not give what it had promised: the build may have failed for that alone.
+   * @param errors what the build says
+   */
+  readonly cacheBroken?: ((errors: readonly string[]) => boolean) | undefined
 }
 
 interface Ran {
@@ -64,7 +67,8 @@ export async function build(docker: Docker, request: BuildRequest, options: Buil
     const { outcome } = await runOnce(docker, withoutCache({ ...request, measure: undefined }), options)
     return { ...outcome, warnings: [UNREACHABLE, ...outcome.warnings] }
   }
-  if (options.cacheBroken?.() !== true || !request.targets.some((target) => target.cacheFrom !== undefined)) {
+  const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text]
+  if (options.cacheBroken?.(errors) !== true || !request.targets.some((target) => target.cacheFrom !== undefined)) {
     return first.outcome
   }
   const targets = request.targets.map((target) => ({ ...target, cacheFrom: [] }))

@@ -10,6 +10,11 @@ export interface OpenedBlob {
   readonly open: (range: ByteRange | undefined) => Readable | Promise<Readable>
 }
 
+/** A blob that the client may fetch elsewhere by itself. */
+export interface RedirectedBlob {
+  readonly redirect: string
+}
+
 export interface BlobSource {
   /**
    * The bytes of a blob that will be there when it is asked for: whoever wants to push it need not. Only what was looked
@@ -17,5 +22,5 @@ export interface BlobSource {
    */
   promised(digest: string): Promise<number | undefined>
   /** The blob; undefined where it cannot be had (any more). */
-  open(digest: string): Promise<OpenedBlob | undefined>
+  open(digest: string): Promise<OpenedBlob | RedirectedBlob | undefined>
 }

@@ -93,6 +93,11 @@ export class LayerCache {
     return this.#options.writes && this.#spool.fault === undefined ? [this.#spool.openSink()] : []
   }
 
+  /** Whether a blob was pushed in this run, since nobody had it. */
+  hasReceived(digest: string): boolean {
+    return this.#spool.blobs.has(digest)
+  }
+
   /** Blobs that were promised and could not be given. */
   get missed(): ReadonlySet<string> {
     return this.#packs.missed

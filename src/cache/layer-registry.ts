@@ -208,7 +208,8 @@ export class LayerRegistry {
     for (const source of this.#sources) {
       const blob = await source.open(digest)
       if (blob === undefined) continue
-      await sendBlob({ digest, ...blob }, request, response)
+      if ('redirect' in blob) answer(response, 307, { location: blob.redirect, 'docker-content-digest': digest })
+      else await sendBlob({ digest, ...blob }, request, response)
       return
     }
     this.#refused.add(digest)

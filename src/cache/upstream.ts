@@ -1,9 +1,9 @@
 /**
- * Blobs of base images, which their own registries keep: promised, so that nobody pushes (and nothing stores) them, and
- * streamed from there when BuildKit asks for one. Only images that were looked up in this run are known.
+ * Blobs of base images, which their own registries keep: promised, so that nobody pushes (and nothing stores) them. When
+ * BuildKit asks for one it is sent there, if that needs no login; else the blob is streamed through here. Only images that were looked up in this run are known.
  */
 import type { Readable } from 'node:stream'
-import type { BlobSource, OpenedBlob } from './blob-source.ts'
+import type { BlobSource, OpenedBlob, RedirectedBlob } from './blob-source.ts'
 import type { ByteRange } from './byte-range.ts'
 import { isDigest } from './registry-route.ts'
 
@@ -11,6 +11,8 @@ export interface UpstreamImage {
   readonly layers: readonly { readonly digest: string; readonly size: number }[]
   /** Opens a layer in the image's registry; a whole one is checked against its digest as it passes. */
   readonly open: (digest: string, range: ByteRange | undefined) => Promise<Readable>
+  /** The address of a layer that anybody may fetch without a login; undefined where that was not seen to work. */
+  readonly publicUrl?: (digest: string) => Promise<string | undefined>
 }
 
 interface Kept {
@@ -21,6 +23,7 @@ interface Kept {
 export class Upstream implements BlobSource {
   readonly #blobs = new Map<string, Kept>()
   readonly #failed = new Set<string>()
+  readonly #redirected = new Set<string>()
   #bytes = 0
 
   add(image: UpstreamImage): void {
@@ -38,6 +41,11 @@ export class Upstream implements BlobSource {
     return this.#bytes
   }
 
+  /** Digests that BuildKit was sent elsewhere for; how that went is not known here. */
+  get redirected(): ReadonlySet<string> {
+    return this.#redirected
+  }
+
   /** Digests that a registry could not give when BuildKit asked for them. */
   get failed(): ReadonlySet<string> {
     return this.#failed
@@ -47,10 +55,14 @@ export class Upstream implements BlobSource {
     return Promise.resolve(this.#blobs.get(digest)?.size)
   }
 
-  open(digest: string): Promise<OpenedBlob | undefined> {
+  async open(digest: string): Promise<OpenedBlob | RedirectedBlob | undefined> {
     const kept = this.#blobs.get(digest)
-    if (kept === undefined) return Promise.resolve(undefined)
-    return Promise.resolve({ size: kept.size, open: (range) => this.#stream(digest, kept, range) })
+    if (kept === undefined) return undefined
+    const redirect = await kept.image.publicUrl?.(digest)
+    if (redirect === undefined) return { size: kept.size, open: (range) => this.#stream(digest, kept, range) }
+    if (!this.#redirected.has(digest)) this.#bytes += kept.size
+    this.#redirected.add(digest)
+    return { redirect }
   }
 
   async #stream(digest: string, { size, image }: Kept, range: ByteRange | undefined): Promise<Readable> {

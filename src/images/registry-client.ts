@@ -147,6 +147,11 @@ export class RegistryClient {
     return { stream, size }
   }
 
+  /** The address of a blob that anybody may fetch; undefined where a login is needed. Never rejects. */
+  async publicBlobUrl(image: string, digest: string, options: Cancellable = {}): Promise<URL | undefined> {
+    return await this.#transport.publicUrl(blobRequest(image, { digest, method: 'HEAD', signal: options.signal }))
+  }
+
   async #headDigest(reference: ImageReference, { signal }: Cancellable): Promise<string | undefined> {
     // Registries that do not know HEAD say so in several ways; GET will tell what is really wrong.
     const request = { ...manifestRequest(reference, 'HEAD', signal), accept: [400, 405, 501] }

@@ -84,6 +84,17 @@ export class RegistryTransport {
     }
   }
 
+  /** The address that anybody gets a resource from, without a login; undefined where the registry wants one, or fails. */
+  async publicUrl(request: ApiRequest): Promise<URL | undefined> {
+    try {
+      const { answer } = await this.#redirected({ ...request, method: 'HEAD' }, undefined)
+      await discard(answer)
+      return answer.status === 200 ? registryUrl(request) : undefined
+    } catch {
+      return undefined
+    }
+  }
+
   async #authorised(request: ApiRequest): Promise<HttpAnswer> {
     const { domain, repository, subject, signal } = request
     const scope = `repository:${repository}:pull`
