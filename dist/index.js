@@ -7959,7 +7959,7 @@ var LayerCaching = class {
 	*/
 	unexported(outcome, layersOf) {
 		if (!this.#options.writes) return [];
-		const ran = new Set(outcome.steps.filter(({ kind, status }) => kind === "stage" && status === "done").flatMap(({ targets }) => targets));
+		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).flatMap(({ targets }) => targets));
 		return [...this.#imports.keys()].filter((name) => !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))));
 	}
 	get writes() {

@@ -99,7 +99,7 @@ export class LayerCaching {
     if (!this.#options.writes) return []
     const ran = new Set(
       outcome.steps
-        .filter(({ kind, status }) => kind === 'stage' && status === 'done')
+        .filter(({ kind, status, text }) => kind === 'stage' && status === 'done' && !text.startsWith('FROM '))
         .flatMap(({ targets }) => targets),
     )
     return [...this.#imports.keys()].filter(
