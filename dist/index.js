@@ -2351,8 +2351,13 @@ async function saveLeftLayers(root, { runner, env }) {
 /** What kept layers from being saved, as a clause. */
 function savingTrouble({ why, reason }) {
 	if (why === "denied") return "this run may not write it (the token is read-only); set `cache: read-only` to say so";
-	if (why === "limited") return `new layers could not be saved: ${reason}`;
-	return `new layers could not be saved (${reason})`;
+	if (why === "limited") return `new layers could not be saved: ${brief(reason)}`;
+	return `new layers could not be saved (${brief(reason)})`;
+}
+/** A reason in one line; the toolkit adds advice to it that is of no use here. */
+function brief(reason) {
+	const line = reason.replace(/\s*If you are using self-hosted runners.*$/s, "").replaceAll(/\s+/g, " ").trim();
+	return line.length <= 200 ? line : `${line.slice(0, 199)}…`;
 }
 async function readHandover(root) {
 	try {
@@ -2362,7 +2367,7 @@ async function readHandover(root) {
 		throw error;
 	}
 }
-async function save({ choice, plan }, { root, runner, env }) {
+async function save({ choice, plan, isTold }, { root, runner, env }) {
 	const started = performance.now();
 	const backend = openBackend(choice, {
 		root,
@@ -2377,7 +2382,8 @@ async function save({ choice, plan }, { root, runner, env }) {
 			root
 		});
 		const [failure] = report.failures;
-		if (failure !== void 0) warn(runner, savingTrouble(failure), workspaceOf(env));
+		if (failure !== void 0 && isTold) runner.log(`Layer cache: ${savingTrouble(failure)}.`);
+		else if (failure !== void 0) warn(runner, savingTrouble(failure), workspaceOf(env));
 		if (report.entries > 0) {
 			const seconds = ((performance.now() - started) / 1e3).toFixed(1);
 			runner.log(`Layer cache: saved ${formatBytes(report.bytes)} of new layers in ${seconds} s.`);
@@ -7786,7 +7792,8 @@ var LayerCache = class {
 	*/
 	async finish(caches, options) {
 		if (!this.#options.writes || caches.size === 0) return { kind: "unchanged" };
-		const { found } = await this.#indexes();
+		const { found, searches } = await this.#indexes();
+		if (searches.some(({ source, outcome }) => source === "own" && outcome === "failed")) return { kind: "unchanged" };
 		const own = found.find(({ source }) => source === "own")?.index;
 		const early = await this.#early.done();
 		if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)) return { kind: "unchanged" };
@@ -7976,14 +7983,14 @@ var LayerCaching = class {
 		return (upstream?.redirected.size ?? 0) > 0 && errors.some((error) => FETCH_FAILED.test(error));
 	}
 	/** Saves what is new, or leaves it to the post step. Never rejects. */
-	async finish(names, notes) {
+	async finish(names, { notes, told }) {
 		try {
-			await this.#finish(names, notes);
+			await this.#finish(names, notes, isToldOf(told));
 		} catch (error) {
 			this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`;
 		}
 	}
-	async #finish(names, notes) {
+	async #finish(names, notes, isTold) {
 		const { registry, upstream } = this.#place ?? {};
 		if (registry === void 0 || upstream === void 0) return;
 		const caches = new Map(names.flatMap((name) => this.#exported(registry, name)));
@@ -7998,11 +8005,14 @@ var LayerCaching = class {
 			droppedBytes: saving.droppedBytes,
 			isLater
 		};
-		if (isLater) await writeHandover(this.#options.root, {
-			choice: this.#options.choice,
-			plan: saving.plan
-		});
-		else this.#report = await executeSave(saving.plan, {
+		if (isLater) {
+			const told = isTold || await this.#troubleText() !== void 0;
+			await writeHandover(this.#options.root, {
+				choice: this.#options.choice,
+				plan: saving.plan,
+				isTold: told
+			});
+		} else this.#report = await executeSave(saving.plan, {
 			backend: this.#backend,
 			root: this.#options.root
 		});
@@ -8037,7 +8047,7 @@ var LayerCaching = class {
 			message: `Layers of ${formatBytes(dropped)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
 			mend: "Raise `cache-max-size`, or make these layers smaller."
 		}];
-		if (trouble === void 0 || told.some((problem) => CACHE_PROBLEMS.includes(problem))) return tooLarge;
+		if (trouble === void 0 || isToldOf(told)) return tooLarge;
 		return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge];
 	}
 	/** Ends what still goes on; removes the session's folder unless the post step needs it. */
@@ -8053,7 +8063,7 @@ var LayerCaching = class {
 		const fault = this.#cache.spoolFault;
 		const [failure] = this.#report?.failures ?? [];
 		if (this.#trouble !== void 0) return this.#trouble;
-		if (unread?.outcome === "failed") return `it could not be read (${unread.reason ?? "no reason given"})`;
+		if (unread?.outcome === "failed") return `it could not be read (${brief(unread.reason ?? "no reason given")})`;
 		if (unread !== void 0) return `the index of ${unread.ref} is not used: ${unread.reason ?? "no reason given"}`;
 		if (fault !== void 0) return `new layers could not be kept (${fault instanceof Error ? fault.message : "no reason given"})`;
 		return failure === void 0 ? void 0 : savingTrouble(failure);
@@ -8070,6 +8080,10 @@ var LayerCaching = class {
 		return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`;
 	}
 };
+/** Whether the build told of trouble with the cache: one warning is enough. */
+function isToldOf(problems) {
+	return problems.some((problem) => CACHE_PROBLEMS.includes(problem));
+}
 /** Names are any text; tags are not. */
 function tagOf(name) {
 	return `x-${createHash("sha256").update(name).digest("hex").slice(0, 24)}`;
@@ -8526,7 +8540,10 @@ async function saveCache({ caching, outcome, notes, planned, surroundings, ...re
 		planned,
 		log
 	});
-	await caching.finish(exported, notes());
+	await caching.finish(exported, {
+		notes: notes(),
+		told: outcome.warnings
+	});
 	return {
 		facts: await caching.facts(),
 		warnings: await caching.warnings(outcome.warnings)

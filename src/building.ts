@@ -187,7 +187,7 @@ async function saveCache({
   else if (outcome.kind === 'failed' && caching.writes) {
     exported = await rescue({ ...rest, outcome, caching, planned, log })
   }
-  await caching.finish(exported, notes())
+  await caching.finish(exported, { notes: notes(), told: outcome.warnings })
   return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
 }
 

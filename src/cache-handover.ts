@@ -14,6 +14,8 @@ import type { Runner } from './runner.ts'
 interface Handover {
   readonly choice: BackendChoice
   readonly plan: SavePlan
+  /** The main step has told of trouble already: one warning is enough. */
+  readonly isTold: boolean
 }
 
 const FILE = 'handover.json'
@@ -40,8 +42,17 @@ export async function saveLeftLayers(
 /** What kept layers from being saved, as a clause. */
 export function savingTrouble({ why, reason }: SaveReport['failures'][number]): string {
   if (why === 'denied') return 'this run may not write it (the token is read-only); set `cache: read-only` to say so'
-  if (why === 'limited') return `new layers could not be saved: ${reason}`
-  return `new layers could not be saved (${reason})`
+  if (why === 'limited') return `new layers could not be saved: ${brief(reason)}`
+  return `new layers could not be saved (${brief(reason)})`
+}
+
+/** A reason in one line; the toolkit adds advice to it that is of no use here. */
+export function brief(reason: string): string {
+  const line = reason
+    .replace(/\s*If you are using self-hosted runners.*$/s, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+  return line.length <= 200 ? line : `${line.slice(0, 199)}…`
 }
 
 async function readHandover(root: string): Promise<Handover | undefined> {
@@ -55,7 +66,7 @@ async function readHandover(root: string): Promise<Handover | undefined> {
 }
 
 async function save(
-  { choice, plan }: Handover,
+  { choice, plan, isTold }: Handover,
   { root, runner, env }: { readonly root: string; readonly runner: Runner; readonly env: NodeJS.ProcessEnv },
 ): Promise<void> {
   const started = performance.now()
@@ -68,7 +79,8 @@ async function save(
   try {
     const report = await executeSave(plan, { backend, root })
     const [failure] = report.failures
-    if (failure !== undefined) warn(runner, savingTrouble(failure), workspaceOf(env))
+    if (failure !== undefined && isTold) runner.log(`Layer cache: ${savingTrouble(failure)}.`)
+    else if (failure !== undefined) warn(runner, savingTrouble(failure), workspaceOf(env))
     if (report.entries > 0) {
       const seconds = ((performance.now() - started) / 1_000).toFixed(1)
       runner.log(`Layer cache: saved ${formatBytes(report.bytes)} of new layers in ${seconds} s.`)

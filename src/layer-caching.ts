@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises'
 import { CACHE_PROBLEMS, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { openBackend, type BackendChoice } from './cache-backends.ts'
-import { savingTrouble, writeHandover } from './cache-handover.ts'
+import { brief, savingTrouble, writeHandover } from './cache-handover.ts'
 import type { CacheBackend } from './cache/cache-backend.ts'
 import { parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
@@ -126,15 +126,18 @@ export class LayerCaching {
   }
 
   /** Saves what is new, or leaves it to the post step. Never rejects. */
-  async finish(names: readonly string[], notes: ImageNotes): Promise<void> {
+  async finish(
+    names: readonly string[],
+    { notes, told }: { readonly notes: ImageNotes; readonly told: readonly Problem[] },
+  ): Promise<void> {
     try {
-      await this.#finish(names, notes)
+      await this.#finish(names, notes, isToldOf(told))
     } catch (error) {
       this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`
     }
   }
 
-  async #finish(names: readonly string[], notes: ImageNotes): Promise<void> {
+  async #finish(names: readonly string[], notes: ImageNotes, isTold: boolean): Promise<void> {
     const { registry, upstream } = this.#place ?? {}
     if (registry === undefined || upstream === undefined) return
     const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
@@ -143,7 +146,8 @@ export class LayerCaching {
     const isLater = this.#options.hasPost && this.#options.choice.kind === 'github'
     this.#toSave = { bytes: saving.bytes, droppedBytes: saving.droppedBytes, isLater }
     if (isLater) {
-      await writeHandover(this.#options.root, { choice: this.#options.choice, plan: saving.plan })
+      const told = isTold || (await this.#troubleText()) !== undefined
+      await writeHandover(this.#options.root, { choice: this.#options.choice, plan: saving.plan, isTold: told })
     } else this.#report = await executeSave(saving.plan, { backend: this.#backend, root: this.#options.root })
   }
 
@@ -181,7 +185,7 @@ export class LayerCaching {
               mend: 'Raise `cache-max-size`, or make these layers smaller.',
             },
           ]
-    if (trouble === undefined || told.some((problem) => CACHE_PROBLEMS.includes(problem))) return tooLarge
+    if (trouble === undefined || isToldOf(told)) return tooLarge
     return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge]
   }
 
@@ -197,7 +201,7 @@ export class LayerCaching {
     const fault = this.#cache.spoolFault
     const [failure] = this.#report?.failures ?? []
     if (this.#trouble !== undefined) return this.#trouble
-    if (unread?.outcome === 'failed') return `it could not be read (${unread.reason ?? 'no reason given'})`
+    if (unread?.outcome === 'failed') return `it could not be read (${brief(unread.reason ?? 'no reason given')})`
     if (unread !== undefined) return `the index of ${unread.ref} is not used: ${unread.reason ?? 'no reason given'}`
     if (fault !== undefined)
       return `new layers could not be kept (${fault instanceof Error ? fault.message : 'no reason given'})`
@@ -216,6 +220,11 @@ export class LayerCaching {
   #reference(registry: LayerRegistry, tag: string): string {
     return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`
   }
+}
+
+/** Whether the build told of trouble with the cache: one warning is enough. */
+function isToldOf(problems: readonly Problem[]): boolean {
+  return problems.some((problem) => CACHE_PROBLEMS.includes(problem))
 }
 
 /** Names are any text; tags are not. */

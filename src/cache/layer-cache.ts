@@ -153,7 +153,9 @@ export class LayerCache {
     options: { readonly isBase: (digest: string) => boolean; readonly notes: ImageNotes },
   ): Promise<Saving> {
     if (!this.#options.writes || caches.size === 0) return { kind: 'unchanged' }
-    const { found } = await this.#indexes()
+    const { found, searches } = await this.#indexes()
+    // Without the index that is there, all that it names would be saved again.
+    if (searches.some(({ source, outcome }) => source === 'own' && outcome === 'failed')) return { kind: 'unchanged' }
     const own = found.find(({ source }) => source === 'own')?.index
     const early = await this.#early.done()
     if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)) return { kind: 'unchanged' }
