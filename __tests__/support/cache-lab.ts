@@ -55,6 +55,8 @@ export async function labRun(lab: Lab, space: Workspace, options: LabStep = {}):
 /** The same beside others: nothing is forgotten or set to zero before. */
 export async function labStep({ service }: Lab, space: Workspace, options: LabStep = {}): Promise<LabRun> {
   const { token = MAIN, signal, onLog } = options
+  // A layout that is there already would get a second image.
+  await rm(space.path('out'), { recursive: true, force: true })
   const { main, post } = await runStep({
     workspace: space.directory,
     inputs: { 'external-images': standInLines(), ...options.inputs },
@@ -72,7 +74,10 @@ export async function labStep({ service }: Lab, space: Workspace, options: LabSt
     warnings: all.filter(({ level }) => level === 'warning').map(({ message }) => message),
     errors: all.filter(({ level }) => level === 'error').map(({ message }) => message),
     cached: Object.fromEntries(
-      [...main.summary.matchAll(/^\| `([^`]+)` \|.*\| (\d+ of \d+) \|$/gm)].map(([, name = '', text = '']) => [name, text]),
+      [...main.summary.matchAll(/^\| `([^`]+)` \|.*\| (\d+ of \d+) \|$/gm)].map(([, name = '', text = '']) => [
+        name,
+        text,
+      ]),
     ),
     stats: service.stats(),
   }
@@ -127,6 +132,16 @@ export async function storedBlobs(service: CacheService): Promise<readonly strin
   return [...entries]
     .filter(([key]) => key.startsWith('sb1-pack-'))
     .flatMap(([, files]) => [...files.keys()].map((path) => (path.split('/').at(-1) ?? '').replace('-', ':')))
+}
+
+/** Digests of the blobs in the packs that the index saved last refers to; those in several are named several times. */
+export async function liveBlobs(service: CacheService): Promise<readonly string[]> {
+  const index = [...(await unpackEntries(service))].findLast(([key]) => key.startsWith('sb1-index-'))?.[1]
+  const [bytes = Buffer.from('{}')] = index?.values() ?? []
+  const { packs = {} } = JSON.parse(bytes.toString()) as {
+    readonly packs?: Readonly<Record<string, { readonly blobs: object }>>
+  }
+  return Object.values(packs).flatMap(({ blobs }) => Object.keys(blobs))
 }
 
 async function unpack({ url }: CacheService, { key, version, scope }: CacheEntry): Promise<Unpacked> {
