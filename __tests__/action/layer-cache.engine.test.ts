@@ -1,28 +1,32 @@
 /** What the layer cache does for users of one branch, each run on a fresh runner; GitHub's service is a stand-in. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { zstdDecompressSync } from 'node:zlib'
 import {
   LAYOUTS,
+  LOT,
+  openLab,
+  stepsRun,
   labBuild,
-  labRun,
   layout,
   liveBlobs,
   storedBlobs,
+  unpackEntries,
   type Lab,
   type LabRun,
   type Layout,
 } from '../support/cache-lab.ts'
-import { startCacheService } from '../support/cache-service.ts'
-import { openColdEngine } from '../support/cold-engine.ts'
+import { openColdEngine, type ColdEngine } from '../support/cold-engine.ts'
 import { runProcess } from '../../src/process.ts'
 import { docker, rigRegistry, workspace, type Workspace } from '../support/engine.ts'
 import { contentOf } from '../support/fault-lab.ts'
-import { published } from '../support/published.ts'
+import { published, type Published } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { standInLines } from '../support/step.ts'
 
-let engine: Lab['engine']
+let engine: ColdEngine
 let registry: TestRegistry
 beforeAll(async () => {
   engine = await openColdEngine()
@@ -33,14 +37,8 @@ afterAll(async () => {
   await engine[Symbol.asyncDispose]()
 })
 
-/** A service of its own for a test. */
-async function openLab(): Promise<Lab & AsyncDisposable> {
-  const service = await startCacheService()
-  return { engine, service, [Symbol.asyncDispose]: async () => { await service[Symbol.asyncDispose]() } } // prettier-ignore
-}
-
-/** Draws lots: only a step that runs again gets another. */
-const LOT = 'cat /proc/sys/kernel/random/uuid'
+/** What a file begins with. */
+const ZSTD = 0xfd2fb528
 
 async function layouts(space: Workspace, ...names: readonly string[]): Promise<readonly Layout[]> {
   return await Promise.all(names.map(async (name) => await layout(space.path('out', name))))
@@ -55,16 +53,6 @@ function changedLayers(before: readonly Layout[], now: readonly Layout[]): reado
 
 function storedTwice(blobs: readonly string[]): readonly string[] {
   return blobs.filter((digest, index) => blobs.indexOf(digest) !== index)
-}
-
-/** By target: steps that were not cached. */
-function stepsRun({ cached }: LabRun): Readonly<Record<string, number>> {
-  return Object.fromEntries(
-    Object.entries(cached).map(([name, text]) => {
-      const [some = 0, all = 0] = text.split(' of ').map(Number)
-      return [name, all - some]
-    }),
-  )
 }
 
 /** Digests of the layers that a registry keeps for an image of this machine's platform. */
@@ -131,7 +119,7 @@ describe('all that a Dockerfile may be made of, in three targets', () => {
   let cold: LabRun
   let first: readonly Layout[]
   beforeAll(async () => {
-    lab = await openLab()
+    lab = await openLab(engine)
     space = await workspace({ ...SOURCES, Dockerfile: EVERYTHING, '.dockerignore': 'out\n', packed: 'packed' })
     await runProcess('tar', ['-cf', space.path('archive.tar'), '-C', space.directory, 'packed'])
     const layoutFolder = space.path('..', 'kept')
@@ -194,5 +182,138 @@ describe('all that a Dockerfile may be made of, in three targets', () => {
     expect(stepsRun(deps)).toEqual({ api: 7, worker: 8, tools: 7, extra: 5 })
     expect((await layouts(space, 'tools'))[0]).toEqual(first[2])
     expect(deps.stats.calls.create).toBeLessThanOrEqual(4)
+  })
+})
+
+describe('with the cache on', () => {
+  test('secrets, an SSH key, push, zstd and full provenance: warm as cold, and no secret anywhere', async () => {
+    await using lab = await openLab(engine)
+    await using space = await workspace({
+      Dockerfile:
+        `FROM alpine:3.22 AS build\n` +
+        `RUN --mount=type=secret,id=token,required=true --mount=type=ssh,required=true test -S "$SSH_AUTH_SOCK" && ` +
+        `md5sum < /run/secrets/token > /sum && ${LOT} > /lot\n` +
+        'FROM alpine:3.22\nCOPY --from=build /sum /lot /\nRUN cat /sum /lot > /both\n',
+    })
+    const key = space.path('..', 'key')
+    await runProcess('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
+    const secret = `hush-${randomUUID()}`
+    const repository = `${registry.host}/all/${randomUUID()}`
+    const inputs = {
+      ...{ secrets: `token=${secret}`, ssh: `default=${key}` },
+      ...{ push: 'true', compression: 'zstd', provenance: 'mode=max' },
+    }
+    const seen: Buffer[] = []
+    const between = async (folder: string): Promise<void> => {
+      for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+        if (entry.isFile()) seen.push(await readFile(join(entry.parentPath, entry.name)))
+    }
+    const image = async (name: string): Promise<{ readonly run: LabRun; readonly image: Published }> => {
+      const tags = `${repository}/${name}:1`
+      const run = await labBuild(lab, space, { inputs: { ...inputs, tags }, between })
+      return { run, image: await published(tags) }
+    }
+    const [cold, warm] = [await image('cold'), await image('warm')]
+    const [before, now] = [cold.image.manifests[0], warm.image.manifests[0]]
+    expect(stepsRun(warm.run)).toEqual({ default: 0 })
+    expect(warm.run.stats.calls.create).toBe(0)
+    expect([now?.configDigest, now?.layers]).toEqual([before?.configDigest, before?.layers])
+    const own = now?.layers.slice(1).map(({ mediaType }) => mediaType)
+    expect(own).toEqual(Array(2).fill('application/vnd.oci.image.layer.v1.tar+zstd'))
+    for (const { image } of [cold, warm]) expect(image.attestations).toHaveLength(1)
+
+    for (const [, files] of await unpackEntries(lab.service)) seen.push(...files.values())
+    for (const { main, post } of [cold.run, warm.run]) {
+      const log = `${main.stdout}${post.stdout}`.replaceAll(`::add-mask::${secret}\n`, '')
+      seen.push(Buffer.from(`${log}${main.summary}${JSON.stringify([main.outputs, main.state])}`))
+    }
+    // Between the steps lie the blobs, the plan and what is saved of them.
+    expect(seen.length).toBeGreaterThan(8)
+    const plain = seen.map((bytes) => (bytes.readUInt32LE(0) === ZSTD ? zstdDecompressSync(bytes) : bytes))
+    expect(plain.filter((bytes) => bytes.includes('lot')).length).toBeGreaterThan(0)
+    expect(plain.filter((bytes) => bytes.includes(secret))).toEqual([])
+  })
+
+  test('load and type=local: the same files, and an image that runs', async () => {
+    await using lab = await openLab(engine)
+    await using space = await workspace({
+      Dockerfile: `FROM alpine:3.22\nRUN ${LOT} > /lot\nCOPY a /a\nCMD ["cat", "/a", "/lot"]\n`,
+      a: 'copied ',
+    })
+    const tag = `stage-build-lab/${randomUUID()}:1`
+    const inputs = { load: 'true', tags: tag, outputs: 'type=local,dest=out' }
+    const drawn: string[] = []
+    const ids: (string | null | undefined)[] = []
+    for (const [time, steps] of [2, 0].entries()) {
+      const run = await labBuild(lab, space, { inputs })
+      expect([time, stepsRun(run)]).toEqual([time, { default: steps }])
+      drawn.push(await docker('run', '--rm', '--network=none', tag))
+      expect(`copied ${await readFile(space.path('out/lot'), 'utf8')}`.trim()).toBe(drawn[time])
+      ids.push(run.main.outputs['imageid'])
+    }
+    expect([drawn[1], ids[1]]).toEqual([drawn[0], ids[0]])
+    expect(ids[0]).toMatch(/^sha256:/)
+    await docker('image', 'rm', '--force', tag)
+  })
+
+  test('two platforms: each cached, the index pushed whole', async () => {
+    await using lab = await openLab(engine)
+    await using space = await workspace({
+      Dockerfile:
+        `FROM --platform=$BUILDPLATFORM alpine:3.22 AS build\nARG TARGETARCH\nRUN ${LOT} > /$TARGETARCH\n` +
+        'FROM scratch\nARG TARGETARCH\nCOPY --from=build /$TARGETARCH /lot\nCOPY $TARGETARCH /a\n',
+      // BuildKit remembers one time for each blob, so one blob in both images would have one history.
+      ...{ amd64: 'a', arm64: 'b' },
+    })
+    const repository = `${registry.host}/platforms/${randomUUID()}`
+    const inputs = { platforms: 'linux/amd64,linux/arm64', push: 'true' }
+    const images: Published[] = []
+    for (const [time, steps] of [6, 0].entries()) {
+      const tags = `${repository}/${time}:1`
+      const run = await labBuild(lab, space, { inputs: { ...inputs, tags } })
+      expect([time, stepsRun(run)]).toEqual([time, { default: steps }])
+      images.push(await published(tags))
+    }
+    const parts = images.map(({ manifests }) => manifests.map(({ platform, configDigest, layers }) => [platform, configDigest, layers])) // prettier-ignore
+    expect(parts[0]).toHaveLength(2)
+    expect(parts[1]).toEqual(parts[0])
+  })
+
+  test('no-cache and no-cache-filters: steps run again, and the next run has the new result', async () => {
+    await using lab = await openLab(engine)
+    await using space = await workspace({
+      Dockerfile:
+        `FROM alpine:3.22 AS one\nRUN ${LOT} > /one\nFROM alpine:3.22 AS two\nRUN ${LOT} > /two\n` +
+        'FROM scratch\nCOPY --from=one /one /\nCOPY --from=two /two /\n',
+    })
+    const lots = async (more: Readonly<Record<string, string>> = {}): Promise<readonly string[]> => {
+      await labBuild(lab, space, { inputs: { outputs: 'type=local,dest=out', ...more } })
+      return await Promise.all(['out/one', 'out/two'].map(async (path) => await readFile(space.path(path), 'utf8')))
+    }
+    const first = await lots()
+    const again = await lots({ 'no-cache': 'true' })
+    expect(again.filter((lot) => first.includes(lot))).toEqual([])
+    expect(await lots()).toEqual(again)
+    const [one, two] = await lots({ 'no-cache-filters': 'two' })
+    expect([one === again[0], two === again[1]]).toEqual([true, false])
+    expect(await lots()).toEqual([one, two])
+  })
+
+  test('an image is the one that a build without a cache makes, also where only its end changed', async () => {
+    await using lab = await openLab(engine)
+    await using space = await workspace({
+      Dockerfile:
+        'FROM alpine:3.22 AS build\nCOPY a /a\nRUN mkdir -p /out/deep && cp /a /out/deep/a && ln -s a /out/deep/b && chown 7:8 /out/deep/a\n' +
+        'FROM alpine:3.22\nCOPY --from=build --chown=9 /out /app\nWORKDIR /app\nRUN cat deep/b > sum && rm /etc/os-release\nCOPY b /b\nENV A=1\n',
+      a: 'a',
+      b: 'b',
+    })
+    await labBuild(lab, space, { inputs: LAYOUTS })
+    await space.write({ b: 'changed' })
+    const changed = await labBuild(lab, space, { inputs: LAYOUTS })
+    expect(stepsRun(changed)).toEqual({ default: 1 })
+    const content = await contentOf(space.path('out/default'))
+    await labBuild(lab, space, { inputs: { ...LAYOUTS, cache: 'off', 'no-cache': 'true' }, warm: true })
+    expect(content).toBe(await contentOf(space.path('out/default')))
   })
 })

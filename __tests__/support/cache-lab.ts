@@ -3,9 +3,9 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runProcess } from '../../src/process.ts'
-import { runStep, type ActionResult } from './action.ts'
+import { runAction, type ActionResult } from './action.ts'
 import type { CacheEntry } from './cache-entries.ts'
-import type { CacheService, CacheServiceStats } from './cache-service.ts'
+import { startCacheService, type CacheService, type CacheServiceStats } from './cache-service.ts'
 import { cacheToken, type TokenOptions } from './cache-token.ts'
 import type { ColdEngine } from './cold-engine.ts'
 import type { Workspace } from './engine.ts'
@@ -25,6 +25,8 @@ export interface LabStep {
   readonly warm?: boolean
   readonly signal?: AbortSignal
   readonly onLog?: (text: string) => void
+  /** Called with RUNNER_TEMP before the post step. */
+  readonly between?: (runnerTemp: string) => Promise<void>
 }
 
 export interface LabRun {
@@ -45,6 +47,18 @@ export const MAIN: TokenOptions = { ref: 'refs/heads/main', defaultRef: 'refs/he
 /** Writes the OCI layouts that `layout` reads; nothing in them tells when they were written. */
 export const LAYOUTS = { outputs: 'type=oci,tar=false,dest=out/{target}', provenance: 'false' }
 
+/** Draws lots: only a step that runs again gets another. */
+export const LOT = 'cat /proc/sys/kernel/random/uuid'
+
+/** With a service of its own. */
+export async function openLab(engine: ColdEngine): Promise<Lab & AsyncDisposable> {
+  const service = await startCacheService()
+  const dispose = async (): Promise<void> => {
+    await service[Symbol.asyncDispose]()
+  }
+  return { engine, service, [Symbol.asyncDispose]: dispose }
+}
+
 /** Runs main and post step on a fresh runner. */
 export async function labRun(lab: Lab, space: Workspace, options: LabStep = {}): Promise<LabRun> {
   if (options.warm !== true) await lab.engine.chill()
@@ -57,12 +71,17 @@ export async function labStep({ service }: Lab, space: Workspace, options: LabSt
   const { token = MAIN, signal, onLog } = options
   // A layout that is there already would get a second image.
   await rm(space.path('out'), { recursive: true, force: true })
-  const { main, post } = await runStep({
+  const runnerTemp = await mkdtemp(join(tmpdir(), 'cache-lab-'))
+  const step = {
     workspace: space.directory,
     inputs: { 'external-images': standInLines(), ...options.inputs },
     env: { ...service.env(token), GITHUB_REF: token.ref, ...options.env },
-    ...{ signal, onLog },
-  })
+    ...{ runnerTemp, onLog },
+  }
+  const main = await runAction({ ...step, signal })
+  await options.between?.(runnerTemp)
+  const post = await runAction({ ...step, state: main.state })
+  await rm(runnerTemp, { recursive: true, force: true })
   if (main.stderr + post.stderr !== '') throw new Error(`on stderr: ${main.stderr}${post.stderr}`)
   if (post.code !== 0 || post.leftovers.length > 0) {
     throw new Error(`the post step: ${String(post.code)}, ${post.leftovers.join(' ')}\n${post.stdout}`)
@@ -89,6 +108,16 @@ export async function labBuild(lab: Lab, space: Workspace, options: LabStep = {}
   if (run.main.code !== 0) throw new Error(`the step failed:\n${run.log}`)
   if (run.warnings.length > 0) throw new Error(`it warns: ${run.warnings.join('\n')}`)
   return run
+}
+
+/** By target: steps that were not cached. */
+export function stepsRun({ cached }: LabRun): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(cached).map(([name, text]) => {
+      const [some = 0, all = 0] = text.split(' of ').map(Number)
+      return [name, all - some]
+    }),
+  )
 }
 
 export interface Layout {
