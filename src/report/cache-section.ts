@@ -14,8 +14,9 @@ export function layerCache(data: SummaryData): string | undefined {
   if (cache === undefined || data.targets.length === 0) return undefined
   const rows = data.targets.slice(0, MAX_ROWS).map((target) => {
     const imports = cache.imports.get(target.name) ?? []
-    const { run = 0, cached = 0 } = target.steps ?? {}
-    return [code(target.name, 60), used(imports, cache), `${cached} of ${run + cached}`]
+    const { steps } = target
+    const cached = steps === undefined ? '–' : `${steps.cached} of ${steps.run + steps.cached}`
+    return [code(target.name, 60), used(imports, cache), cached]
   })
   const more = data.targets.length - rows.length
   return [
@@ -58,13 +59,14 @@ function* sentences(cache: CacheFacts): Generator<string> {
     const when = cache.savedLater ? 'The post step saves' : 'Saved'
     yield `${when} ${formatBytes(cache.bytesSaved)} of new layers.`
   }
-  if (cache.gone > 0) yield `${count(cache.gone, 'entry', 'entries')} had been evicted; their layers were not used.`
+  if (cache.gone > 0)
+    yield `${count(cache.gone, 'entry', 'entries')} had been evicted; ${cache.gone === 1 ? 'its' : 'their'} layers were not used.`
   if (cache.failed > 0) yield `${count(cache.failed, 'entry', 'entries')} could not be fetched.`
   if (cache.damaged > 0)
     yield `${count(cache.damaged, 'layer')} did not have the bytes of ${cache.damaged === 1 ? 'its' : 'their'} digest and ${cache.damaged === 1 ? 'was' : 'were'} not used.`
   if (cache.bytesDropped > 0)
     yield `${formatBytes(cache.bytesDropped)} of layers were left out, since the cache would be larger than \`cache-max-size\`.`
-  if (cache.trouble !== undefined) yield prose(`Trouble: ${cache.trouble}.`)
+  if (cache.trouble !== undefined) yield `Trouble: ${prose(cache.trouble)}.`
 }
 
 /** Why an index was not used; nothing where it was. */
