@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { UserError } from '../src/errors.ts'
 import { readInputs, type InputName, type Inputs, type ReadInputs } from '../src/inputs.ts'
@@ -199,6 +200,61 @@ describe('single values', () => {
       push: false,
       compression: 'gzip',
     })
+  })
+})
+
+describe('the layer cache', () => {
+  test.each<[string, number]>([
+    ['5GB', 5e9],
+    ['5 gb', 5e9],
+    ['0.5GB', 5e8],
+    ['2GiB', 2 ** 31],
+    ['512 MiB', 2 ** 29],
+    ['1TB', 1e12],
+    ['1tib', 2 ** 40],
+    ['64kB', 64_000],
+    ['1KiB', 1024],
+    ['1.0005KB', 1001],
+    ['100', 100],
+    ['100B', 100],
+    ['0', 0],
+  ])('cache-max-size: %s', (text, bytes) => {
+    expect(inputsOf({ 'cache-max-size': text }).cacheMaxSize).toBe(bytes)
+  })
+
+  test.each(['5 GBs', 'GB', '-5GB', '5,5GB', '1e9', 'unlimited', '5GB 5GB', '.5GB', '5.GB', '0x10', '1constructor'])(
+    'cache-max-size: %s is one problem that says how it is written',
+    (text) => {
+      expect(problemsOf({ 'cache-max-size': text })).toEqual([
+        `cache-max-size: \`cache-max-size\`: \`${text}\` is no number of bytes. Write it as \`5GB\`, \`500MB\` or \`2GiB\`.`,
+      ])
+    },
+  )
+
+  test('the directory is absolute, whatever the working directory becomes', () => {
+    expect(inputsOf({ 'cache-dir': '/var/cache/x' }).cacheDir).toBe('/var/cache/x')
+    expect(inputsOf({ 'cache-dir': 'x/../y' }).cacheDir).toBe(join(process.cwd(), 'y'))
+    expect(inputsOf({}).cacheDir).toBeUndefined()
+  })
+
+  test('is used as it can be where nothing else is said', () => {
+    expect(inputsOf({})).toMatchObject({ cache: 'auto', cacheBackend: 'auto', cacheScope: '' })
+    expect(inputsOf({ cache: 'read-only', 'cache-backend': 'directory', 'cache-scope': ' a b ' })).toMatchObject({
+      ...{ cache: 'read-only', cacheBackend: 'directory', cacheScope: 'a b' },
+    })
+  })
+
+  test('names what it is, where something else is said', () => {
+    expect(problemsOf({ cache: 'readonly' })).toEqual([
+      'cache: `cache`: `readonly` is not one of `auto`, `read-write`, `read-only`, `off`. Did you mean `read-only`?',
+    ])
+    expect(problemsOf({ 'cache-backend': 's3' })[0]).toMatch(/^cache-backend: .*`auto`, `github`, `directory`/)
+  })
+
+  test('says that a directory is of no use to GitHub’s service', () => {
+    const [warning] = read({ 'cache-backend': 'github', 'cache-dir': '/x' }).warnings
+    expect(warning?.message).toBe('`cache-dir` has no effect with `cache-backend: github`.')
+    expect(read({ 'cache-backend': 'directory', 'cache-dir': '/x' }).warnings).toEqual([])
   })
 })
 
