@@ -23338,11 +23338,12 @@ function layerCache(data) {
 	if (cache === void 0 || data.targets.length === 0) return void 0;
 	const rows = data.targets.slice(0, MAX_ROWS$1).map((target) => {
 		const imports = cache.imports.get(target.name) ?? [];
-		const { run = 0, cached = 0 } = target.steps ?? {};
+		const { steps } = target;
+		const cached = steps === void 0 ? "–" : `${steps.cached} of ${steps.run + steps.cached}`;
 		return [
 			code(target.name, 60),
 			used(imports, cache),
-			`${cached} of ${run + cached}`
+			cached
 		];
 	});
 	const more = data.targets.length - rows.length;
@@ -23381,11 +23382,11 @@ function* sentences(cache) {
 	if (!cache.writes) yield "This run only reads the cache.";
 	else if (cache.bytesSaved === void 0) yield "Nothing new to save.";
 	else yield `${cache.savedLater ? "The post step saves" : "Saved"} ${formatBytes(cache.bytesSaved)} of new layers.`;
-	if (cache.gone > 0) yield `${count(cache.gone, "entry", "entries")} had been evicted; their layers were not used.`;
+	if (cache.gone > 0) yield `${count(cache.gone, "entry", "entries")} had been evicted; ${cache.gone === 1 ? "its" : "their"} layers were not used.`;
 	if (cache.failed > 0) yield `${count(cache.failed, "entry", "entries")} could not be fetched.`;
 	if (cache.damaged > 0) yield `${count(cache.damaged, "layer")} did not have the bytes of ${cache.damaged === 1 ? "its" : "their"} digest and ${cache.damaged === 1 ? "was" : "were"} not used.`;
 	if (cache.bytesDropped > 0) yield `${formatBytes(cache.bytesDropped)} of layers were left out, since the cache would be larger than \`cache-max-size\`.`;
-	if (cache.trouble !== void 0) yield prose(`Trouble: ${cache.trouble}.`);
+	if (cache.trouble !== void 0) yield `Trouble: ${prose(cache.trouble)}.`;
 }
 /** Why an index was not used; nothing where it was. */
 function searched({ source, ref, outcome, reason }) {
