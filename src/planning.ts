@@ -52,7 +52,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const dockerfile = parseDockerfile(project.dockerfileText)
   const resolver = resolverOf(dockerfile, inputs, { platforms, hostPlatform: options.hostPlatform })
 
-  const first = resolver({ targets: [undefined], onBuildOf: () => undefined })
+  const first = resolver({ targets: [undefined], images: undefined })
   const draft = graphOrThrow(first, file)
   const chosen = chooseTargets(draft, inputs.targets, file)
   const tags = assignTags(chosen.targets, inputs.tags)
@@ -77,7 +77,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const second = resolver({
     targets: dependsOnTarget ? names : [undefined],
     triggersFor: names.map((name) => name ?? ''),
-    onBuildOf: (image, platform) => images.triggersOf(image, platform),
+    images,
   })
   const graph = graphOrThrow(second, file)
   await images.lookUp(graph, stagesOfAll(graph, stageIndexes), platforms)
@@ -113,7 +113,7 @@ function throwIfAny(problems: readonly Problem[]): void {
 type Resolver = (options: {
   readonly targets: readonly (string | undefined)[]
   readonly triggersFor?: readonly string[]
-  readonly onBuildOf: (image: string, platform: string) => readonly string[] | undefined
+  readonly images: ImageCatalog | undefined
 }) => readonly Resolution[]
 
 /** Resolves the same file once per platform and target. */
@@ -123,7 +123,7 @@ function resolverOf(
   { platforms, hostPlatform }: { readonly platforms: readonly string[]; readonly hostPlatform: string },
 ): Resolver {
   const contexts = inputs.buildContexts.map((context) => context.key)
-  return ({ targets, triggersFor, onBuildOf }) =>
+  return ({ targets, triggersFor, images }) =>
     targets.flatMap((target) =>
       platforms.map((platform) =>
         resolveStageGraph(dockerfile, {
@@ -132,7 +132,8 @@ function resolverOf(
           platform,
           buildPlatform: hostPlatform,
           contexts,
-          onBuildOf,
+          onBuildOf: (image, platform) => images?.triggersOf(image, platform),
+          configOf: (image, platform) => images?.baseOf(image, platform)?.config,
           triggersFor,
         }),
       ),

@@ -39,6 +39,7 @@ export function graphOf(sketches: readonly StageSketch[]): StageGraph {
       reads: [],
       remotes: [],
       undefinedVariables: [],
+      steps: [],
     }
   })
   return { stages, defaultTarget: stages.length - 1, platform: 'linux/amd64' }

@@ -27,6 +27,8 @@ export interface Mount {
   readonly id: string
   readonly sharing: string
   readonly required: boolean
+  /** `size`, `mode`, `uid`, `gid` and `env` as given, by key. */
+  readonly options: ReadonlyMap<string, string>
 }
 
 const TYPES: ReadonlySet<string> = new Set(['bind', 'cache', 'tmpfs', 'secret', 'ssh'])
@@ -77,8 +79,7 @@ interface Draft {
   id: string
   sharing: string
   required: boolean
-  /** `mode`, `uid`, `gid` that were set. */
-  readonly owner: Set<string>
+  readonly options: Map<string, string>
 }
 
 /**
@@ -88,15 +89,15 @@ interface Draft {
 export function parseMount(text: string, expand: (value: string) => string): Mount {
   const draft: Draft = {
     ...{ type: 'bind', from: '', source: '', target: '', readOnly: undefined, id: '', sharing: '', required: false },
-    owner: new Set(),
+    options: new Map(),
   }
   for (const field of mountFields(text)) {
     if (field.value === undefined) setBare(draft, field)
     else setValue(draft, field, expand(field.value))
   }
   checkTogether(draft)
-  const { type, from, source, target, id, sharing, required } = draft
-  return { type, from, source, target, id, sharing, required, readOnly: draft.readOnly ?? !isWritable(type) }
+  const { type, from, source, target, id, sharing, required, options } = draft
+  return { type, from, source, target, id, sharing, required, options, readOnly: draft.readOnly ?? !isWritable(type) }
 }
 
 function isWritable(type: MountType): boolean {
@@ -144,6 +145,7 @@ function setValue(draft: Draft, { key, text }: Field, value: string): void {
       // units.RAMInBytes: https://github.com/docker/go-units/blob/v0.5.0/size.go
       if (!/^[0-9]+(?:\.[0-9]+)* ?[kmgtp]?i?b?$/i.test(value))
         throw new SyntaxFault(`invalid value for ${key}: ${value}`)
+      draft.options.set(key, value)
       return
     case 'sharing':
       draft.sharing = oneOf(value, SHARINGS, 'sharing value')
@@ -152,9 +154,10 @@ function setValue(draft: Draft, { key, text }: Field, value: string): void {
     case 'uid':
     case 'gid':
       if (!isUint32(value, key === 'mode' ? 8 : 10)) throw new SyntaxFault(`invalid value ${value} for ${key}`)
-      draft.owner.add(key)
+      draft.options.set(key, value)
       return
     case 'env':
+      draft.options.set(key, value)
       return
     default:
       throw new SyntaxFault(withSuggestion(`unexpected key '${key}' in '${text}'`, key, KEYS, { caseSensitive: true }))
@@ -187,9 +190,9 @@ function isUint32(value: string, base: 8 | 10): boolean {
   return (base === 8 ? /^[0-7]+$/ : /^[0-9]+$/).test(value) && Number.parseInt(value, base) < 2 ** 32
 }
 
-function checkTogether({ type, from, source, target, id, sharing, owner }: Draft): void {
+function checkTogether({ type, from, source, target, id, sharing, options }: Draft): void {
   if (type === 'bind' || type === 'tmpfs') {
-    const key = ['mode', 'uid', 'gid'].find((name) => owner.has(name))
+    const key = ['mode', 'uid', 'gid'].find((name) => options.has(name))
     if (key !== undefined) throw new SyntaxFault(`${key} not allowed for ${goQuote(type)} type mounts`)
   }
   if (type === 'secret') {

@@ -2,6 +2,7 @@
  * From drafts whose commands are known to the stages of the graph: edges, platforms, what is read.
  */
 import { SyntaxFault } from '../dockerfile/dockerfile-error.ts'
+import { rootedPath } from '../dockerfile/go-text.ts'
 import type { Dockerfile, StageInstruction } from '../dockerfile/instructions.ts'
 import type { Command } from './commands.ts'
 import { dispatchStage } from './dispatch.ts'
@@ -18,6 +19,10 @@ export interface AssembleOptions {
   readonly buildArgs: ReadonlyMap<string, string>
   readonly globalArgs: ReadonlyMap<string, string>
   readonly targetPlatform: Platform
+  readonly configOf: (
+    image: string,
+    platform: string,
+  ) => { readonly env: readonly string[]; readonly workingDir: string } | undefined
   /** As BuildKit calls the stages in messages. */
   readonly stageNames: readonly string[]
   readonly fail: (fault: SyntaxFault, stage: number, instruction: StageInstruction) => void
@@ -35,12 +40,15 @@ export function assembleGraph(drafts: readonly StageDraft[], options: AssembleOp
   const stages = drafts.map((draft): Stage => {
     const base = draft.base === undefined ? undefined : inherited[draft.base]
     const from = stageFrom(draft, options)
-    const environment = base?.environment.child() ?? Environment.initial()
+    const platform = formatPlatform(normalizePlatform(draft.platform))
+    const config = from.kind === 'image' ? options.configOf(from.image, platform) : undefined
+    const environment = base?.environment.child() ?? Environment.initial(config?.env)
     const dispatched = dispatchStage(draft.replacedBy === undefined ? draft.commands : [], {
       ...{ stage: draft.index, stageName: options.stageNames[draft.index] ?? '', environment },
       ...{ escape: options.dockerfile.escape, globalArgs: options.globalArgs, buildArgs: options.buildArgs },
       isBefore: (stage) => stage < draft.index || drafts[stage]?.replacedBy !== undefined,
-      workdir: base === undefined ? (from.kind === 'scratch' ? '/' : undefined) : base.workdir,
+      workdir: base === undefined ? workdirOf(from, config) : base.workdir,
+      sourceOf: (state) => sourceOf(state, options),
     })
     const { faults, workdir, ...found } = dispatched
     inherited.push({ environment, workdir })
@@ -48,12 +56,18 @@ export function assembleGraph(drafts: readonly StageDraft[], options: AssembleOp
     const { block, index, fromText, replacedBy } = draft
     return {
       ...{ index, name: block.from.name, line: block.from.line, endLine: lastLine(draft) },
-      ...{ from, fromText, platform: formatPlatform(normalizePlatform(draft.platform)) },
+      ...{ from, fromText, platform },
       ...{ needs: needsOf(draft, options), replacedByContext: replacedBy, ...found },
     }
   })
   const platform = formatPlatform(options.targetPlatform)
   return { stages, defaultTarget: stages.length - 1, platform }
+}
+
+/** Undefined where the base image decides and is not known. */
+function workdirOf(from: StageSource, config: { readonly workingDir: string } | undefined): string | undefined {
+  if (from.kind === 'scratch') return '/'
+  return config === undefined ? undefined : rootedPath(config.workingDir)
 }
 
 function lastLine({ block }: StageDraft): number {

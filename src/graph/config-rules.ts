@@ -1,11 +1,11 @@
 /**
- * What EXPOSE, STOPSIGNAL and VOLUME refuse when they are carried out. They change only an image's configuration.
+ * What EXPOSE, STOPSIGNAL, VOLUME and mounts refuse when they are carried out.
  * Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dockerfile2llb/convert.go (dispatchExpose,
  * dispatchStopSignal, dispatchVolume), https://github.com/docker/go-connections/blob/v0.6.0/nat/nat.go,
  * https://github.com/moby/sys/blob/signal/v0.7.1/signal/signal_linux.go
  */
 import { SyntaxFault } from '../dockerfile/dockerfile-error.ts'
-import { atoi } from '../dockerfile/go-text.ts'
+import { atoi, goQuote, rootedPath } from '../dockerfile/go-text.ts'
 
 const SIGNALS: ReadonlySet<string> = new Set([
   ...(
@@ -46,4 +46,12 @@ export function checkPort(text: string): void {
 
 function portNumber(text: string): number | undefined {
   return /^[0-9]+$/.test(text) && Number(text) < 65536 ? Number(text) : undefined
+}
+
+/** Nothing can be mounted over the root. Where the base image sets the directory, only a missing target is certain. */
+export function checkMountTarget(target: string, workdir: string | undefined): void {
+  if (!target.startsWith('/') && target !== '' && workdir === undefined) return
+  // An absolute target is not cleaned: `/x/..` passes.
+  const resolved = target.startsWith('/') ? target : rootedPath(`${workdir ?? ''}/${target}`)
+  if (resolved === '/') throw new SyntaxFault(`invalid mount target ${goQuote('/')}`)
 }

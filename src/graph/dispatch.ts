@@ -16,11 +16,13 @@ import type {
 import { expandWord, splitWords } from '../dockerfile/lexer.ts'
 import { parseMount, type Mount } from '../dockerfile/mount.ts'
 import type { Command } from './commands.ts'
-import { checkPort, checkSignal, checkVolume } from './config-rules.ts'
+import { checkMountTarget, checkPort, checkSignal, checkVolume } from './config-rules.ts'
 import { checkTransfer } from './copy-rules.ts'
 import type { Environment } from './environment.ts'
 import { isGitSource, isHttpSource } from './git-source.ts'
-import type { ContextRead, RemoteSource } from './stage-graph.ts'
+import type { ContextRead, RemoteSource, StageSource, StageStep, StepSource } from './stage-graph.ts'
+import type { State } from './state-list.ts'
+import { configWords, runWords, transferWords } from './steps.ts'
 
 export interface DispatchOptions {
   readonly stage: number
@@ -34,6 +36,7 @@ export interface DispatchOptions {
   readonly isBefore: (stage: number) => boolean
   /** Undefined where the base image decides. */
   readonly workdir: string | undefined
+  readonly sourceOf: (state: State) => StageSource
 }
 
 /** What a stage's instructions came to. */
@@ -42,6 +45,7 @@ export interface Dispatched {
   readonly reads: readonly ContextRead[]
   readonly remotes: readonly RemoteSource[]
   readonly undefinedVariables: readonly string[]
+  readonly steps: readonly StageStep[]
   readonly workdir: string | undefined
   readonly faults: readonly { readonly fault: SyntaxFault; readonly command: Command }[]
 }
@@ -58,17 +62,18 @@ export function dispatchStage(commands: readonly Command[], options: DispatchOpt
       faults.push({ fault: error, command })
     }
   }
-  const { contextPaths, reads, remotes, undefinedVariables, workdir } = dispatcher
+  const { contextPaths, steps, undefinedVariables, workdir } = dispatcher
   return {
-    ...{ contextPaths: [...contextPaths].sort(), reads, remotes, workdir, faults },
+    ...{ contextPaths: [...contextPaths].sort(), steps, workdir, faults },
+    reads: steps.flatMap((step) => step.reads),
+    remotes: steps.flatMap((step) => step.remotes),
     undefinedVariables: [...undefinedVariables],
   }
 }
 
 class Dispatcher {
   readonly contextPaths = new Set<string>()
-  readonly reads: ContextRead[] = []
-  readonly remotes: RemoteSource[] = []
+  readonly steps: StageStep[] = []
   readonly undefinedVariables = new Set<string>()
   workdir: string | undefined
   readonly #options: DispatchOptions
@@ -83,14 +88,25 @@ class Dispatcher {
   dispatch(command: Command): void {
     const { instruction } = command
     switch (instruction.keyword) {
-      case 'ARG':
-        this.#arg(instruction)
+      case 'ARG': {
+        const settings = this.#arg(instruction)
+        this.#add(command, {
+          effect: 'setting',
+          settings,
+          history: settings.map(([name, value]) => `${name}=${value ?? ''}`),
+        })
         return
+      }
       case 'ENV':
       case 'LABEL': {
         const pairs = instruction.pairs.map(({ name, value }) => [this.#expand(name), this.#expand(value)] as const)
-        if (instruction.keyword === 'LABEL') return
+        const history = pairs.map(([name, value]) => `${name}=${value}`)
+        if (instruction.keyword === 'LABEL') {
+          this.#add(command, { effect: 'config', history })
+          return
+        }
         for (const [name, value] of pairs) this.#options.environment.set(name, value)
+        this.#add(command, { effect: 'setting', settings: pairs, history })
         return
       }
       case 'COPY':
@@ -101,6 +117,7 @@ class Dispatcher {
         this.#run(instruction, command)
         return
       case 'ONBUILD':
+        this.#add(command, { effect: 'config', history: [instruction.trigger] })
         return
       case 'CMD':
       case 'ENTRYPOINT':
@@ -112,8 +129,14 @@ class Dispatcher {
       case 'USER':
       case 'VOLUME':
       case 'WORKDIR':
-        this.#other(instruction)
+        this.#other(instruction, command)
     }
+  }
+
+  #add({ instruction, isTrigger }: Command, step: Pick<StageStep, 'effect'> & Partial<StageStep>): void {
+    const { keyword, line, endLine, text } = instruction
+    const nothing = { settings: [], words: [], history: [], reads: [], remotes: [], sources: [] }
+    this.steps.push({ ...{ keyword, line, endLine, isTrigger, text }, ...nothing, ...step })
   }
 
   #expand(text: string): string {
@@ -127,26 +150,27 @@ class Dispatcher {
     for (const name of unmatched) if (!this.#declared.has(name)) this.undefinedVariables.add(name)
   }
 
-  #arg({ pairs }: ArgInstruction): void {
+  #arg({ pairs }: ArgInstruction): StageStep['settings'] {
     const { buildArgs, globalArgs, environment } = this.#options
-    for (const { name, value } of pairs) {
+    return pairs.map(({ name, value }) => {
       const given = buildArgs.get(name)
       const inherited = value === undefined ? globalArgs.get(name) : undefined
       // A default is not even looked at where the build argument is given.
       const result = given ?? (value === undefined ? inherited : this.#expand(value))
       if (result !== undefined) environment.set(name, result)
       else if (environment.get(name) === undefined) this.#declared.add(name)
-    }
+      return [name, result]
+    })
   }
 
   #transfer(instruction: CopyInstruction | AddInstruction, command: Command): void {
     const { keyword, line, exclude } = instruction
-    this.#expand(instruction.chown)
+    const chown = this.#expand(instruction.chown)
     const chmod = this.#expand(instruction.chmod)
     const checksum = keyword === 'ADD' ? this.#expand(instruction.checksum) : ''
     const sources = instruction.sources.map((source) => this.#expand(source))
-    this.#expand(instruction.destination)
-    for (const { expand, body } of instruction.heredocSources) if (expand) this.#expandBody(body)
+    const destination = this.#expand(instruction.destination)
+    const bodies = instruction.heredocSources.map(({ expand, body }) => (expand ? this.#expandBody(body) : body))
     const [from] = command.sources
     if (keyword === 'COPY' && typeof from === 'number' && !this.#isDispatched(from)) {
       const current = goQuote(this.#options.stageName)
@@ -154,50 +178,66 @@ class Dispatcher {
       throw new SyntaxFault(`cannot copy from stage ${wanted}, it needs to be defined before current stage ${current}`)
     }
     checkTransfer({ keyword, sources, chmod, checksum })
-    if (from !== undefined) return
-    const remote = (source: string): boolean => keyword === 'ADD' && (isHttpSource(source) || isGitSource(source))
-    for (const source of sources.filter(remote)) {
-      this.remotes.push({ line, source, checksum: checksum === '' ? undefined : checksum })
-    }
-    const paths = sources.filter((source) => !remote(source)).map(rootedPath)
+    const words = transferWords(instruction, { sources, destination, chown, chmod, checksum, bodies }, this.workdir)
+    const step = { effect: 'files', words, history: [...sources, destination] } as const
     const parents = keyword === 'COPY' && instruction.parents
-    if (paths.length > 0) this.reads.push({ line, via: keyword === 'COPY' ? 'copy' : 'add', paths, exclude, parents })
+    const via = keyword === 'COPY' ? 'copy' : 'add'
+    if (from !== undefined) {
+      const read = { line, via, paths: sources.map(rootedPath), exclude, parents } as const
+      this.#add(command, { ...step, sources: [{ source: this.#options.sourceOf(from), read }] })
+      return
+    }
+    const remote = (source: string): boolean => keyword === 'ADD' && (isHttpSource(source) || isGitSource(source))
+    const remotes: readonly RemoteSource[] = sources
+      .filter(remote)
+      .map((source) => ({ line, source, checksum: checksum === '' ? undefined : checksum }))
+    const paths = sources.filter((source) => !remote(source)).map(rootedPath)
+    const reads: readonly ContextRead[] = paths.length > 0 ? [{ line, via, paths, exclude, parents }] : []
+    this.#add(command, { ...step, reads, remotes })
     for (const source of sources) {
       if (keyword === 'COPY' || !/^https?:\/\//.test(source)) this.contextPaths.add(rootedPath(source))
     }
   }
 
   /** Bodies of heredocs are lexed with the backslash, and quotes are ordinary there. */
-  #expandBody(body: string): void {
+  #expandBody(body: string): string {
     const expansion = expandWord(body, this.#options.environment.get, { escape: '\\', ignoreQuotes: true })
     this.#note(expansion.unmatched)
+    return expansion.text
   }
 
-  #run({ mounts, line }: RunInstruction, command: Command): void {
-    const parsed = mounts.map(({ text }) => parseMount(text, (value) => this.#expand(value)))
-    for (const [index, mount] of parsed.entries()) this.#mount(mount, command.sources[index], line)
+  #run(instruction: RunInstruction, command: Command): void {
+    const mounts = instruction.mounts.map(({ text }) => parseMount(text, (value) => this.#expand(value)))
+    const reads: ContextRead[] = []
+    const sources: StepSource[] = []
+    for (const [index, mount] of mounts.entries()) {
+      const state = command.sources[index]
+      const isOfContext = this.#mount(mount, state)
+      const read = {
+        ...{ line: instruction.line, via: 'mount' as const, exclude: [], parents: false },
+        paths: [rootedPath(mount.source)],
+      }
+      if (isOfContext && mount.type === 'bind') reads.push(read)
+      // Without `from` only a stage called `scratch` is one; for a cache it is what an empty cache begins with.
+      const isFrom = mount.from !== '' || typeof state === 'number'
+      if (!isOfContext && state !== undefined && isFrom) sources.push({ source: this.#options.sourceOf(state), read })
+    }
+    const words = runWords(instruction, mounts)
+    this.#add(command, { effect: 'run', words, reads, sources })
   }
 
-  #mount({ type, from, source, target }: Mount, state: Command['sources'][number] | undefined, line: number): void {
+  /** Checks a mount; whether it is of the build context. */
+  #mount({ type, from, source, target }: Mount, state: State | undefined): boolean {
     const wanted = from === '' && type === 'cache' ? 'scratch' : from
     if (wanted !== '' && typeof state === 'number' && !this.#isDispatched(state)) {
       const names = `${goQuote(wanted)} to ${goQuote(target)}`
       throw new SyntaxFault(`cannot mount from stage ${names}, stage needs to be defined before current command`)
     }
-    if (type === 'secret' || type === 'ssh') return
-    this.#checkTarget(target)
-    if (wanted !== '') return
-    const path = rootedPath(source)
-    this.contextPaths.add(path)
-    if (type === 'bind') this.reads.push({ line, via: 'mount', paths: [path], exclude: [], parents: false })
-  }
-
-  /** Nothing can be mounted over the root. Where the base image sets the directory, only a missing target is certain. */
-  #checkTarget(target: string): void {
-    if (!target.startsWith('/') && target !== '' && this.workdir === undefined) return
-    // An absolute target is not cleaned: `/x/..` passes.
-    const resolved = target.startsWith('/') ? target : rootedPath(`${this.workdir ?? ''}/${target}`)
-    if (resolved === '/') throw new SyntaxFault(`invalid mount target ${goQuote('/')}`)
+    if (type === 'secret' || type === 'ssh') return false
+    checkMountTarget(target, this.workdir)
+    if (wanted !== '') return false
+    this.contextPaths.add(rootedPath(source))
+    return true
   }
 
   /** A stage is there for its own triggers, too. */
@@ -205,34 +245,51 @@ class Dispatcher {
     return stage === this.#options.stage || this.#options.isBefore(stage)
   }
 
-  #other(instruction: OtherInstruction): void {
-    switch (instruction.keyword) {
+  #other(instruction: OtherInstruction, command: Command): void {
+    const { args, keyword } = instruction
+    const config = (values: readonly string[]): void => {
+      this.#add(command, { effect: 'config', history: configWords(instruction, values) })
+    }
+    switch (keyword) {
       case 'WORKDIR': {
-        const path = this.#expand(instruction.args[0] ?? '')
+        const path = this.#expand(args[0] ?? '')
         if (path.startsWith('/')) this.workdir = rootedPath(path)
         else if (this.workdir !== undefined) this.workdir = rootedPath(`${this.workdir}/${path}`)
+        this.#add(command, { effect: 'files', words: [keyword, this.workdir ?? path], history: [path] })
         return
       }
-      case 'USER':
-        this.#expand(instruction.args[0] ?? '')
+      case 'USER': {
+        const user = this.#expand(args[0] ?? '')
+        this.#add(command, { effect: 'setting', settings: [['user', user]], history: [user] })
         return
-      case 'STOPSIGNAL':
-        checkSignal(this.#expand(instruction.args[0] ?? ''))
+      }
+      case 'SHELL':
+        this.#add(command, { effect: 'setting', settings: [['shell', JSON.stringify(args)]], history: args })
         return
-      case 'VOLUME':
-        instruction.args.map((arg) => this.#expand(arg)).forEach(checkVolume)
+      case 'STOPSIGNAL': {
+        const signal = this.#expand(args[0] ?? '')
+        checkSignal(signal)
+        config([signal])
         return
+      }
+      case 'VOLUME': {
+        const volumes = args.map((arg) => this.#expand(arg))
+        volumes.forEach(checkVolume)
+        config(volumes)
+        return
+      }
       case 'EXPOSE': {
         const { environment, escape } = this.#options
-        instruction.args.flatMap((arg) => splitWords(arg, environment.get, { escape })).forEach(checkPort)
+        const ports = args.flatMap((arg) => splitWords(arg, environment.get, { escape }))
+        ports.forEach(checkPort)
+        config(ports)
         return
       }
       case 'CMD':
       case 'ENTRYPOINT':
       case 'HEALTHCHECK':
       case 'MAINTAINER':
-      case 'SHELL':
-        return
+        config(args)
     }
   }
 }

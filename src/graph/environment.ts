@@ -17,9 +17,14 @@ export class Environment {
     this.#own = own
   }
 
-  /** Of a stage based on an image, or on nothing. */
-  static initial(): Environment {
-    return new Environment(undefined, new Map([['PATH', DEFAULT_PATH]]))
+  /** Of a stage based on an image whose configuration says this (`NAME=value`), or on nothing. */
+  static initial(env: readonly string[] = []): Environment {
+    const own = new Map([['PATH', DEFAULT_PATH]])
+    for (const pair of env) {
+      const equals = pair.indexOf('=')
+      own.set(equals === -1 ? pair : pair.slice(0, equals), equals === -1 ? '' : pair.slice(equals + 1))
+    }
+    return new Environment(undefined, own)
   }
 
   /** Of a stage based on the stage that ends with this one; nothing may be set here afterwards. */

@@ -38,11 +38,21 @@ export interface ResolveOptions {
   readonly contexts?: readonly string[] | ReadonlyMap<string, unknown> | Readonly<Record<string, unknown>> | undefined
   /** The ONBUILD triggers in an image's configuration; undefined where they are not known. */
   readonly onBuildOf?: ((image: string, platform: string) => readonly string[] | undefined) | undefined
+  /** What an image's configuration says beside; undefined where it is not known. */
+  readonly configOf?: ((image: string, platform: string) => BaseConfig | undefined) | undefined
   /**
    * The stages whose triggers are followed: those that these targets need (BuildKit: the target's). Default: `target`.
    * A name that is no stage's is passed over.
    */
   readonly triggersFor?: readonly string[] | 'all' | undefined
+}
+
+/** Of an image's configuration, what its stage begins with. */
+export interface BaseConfig {
+  /** `NAME=value` */
+  readonly env: readonly string[]
+  /** Empty where none is set. */
+  readonly workingDir: string
 }
 
 export interface Resolution {
@@ -125,6 +135,7 @@ export function resolveStageGraph(dockerfile: Dockerfile, options: ResolveOption
 
   const graph = assembleGraph(drafts, {
     ...{ dockerfile, sources, buildArgs, globalArgs: args.values, targetPlatform: platforms.targetPlatform },
+    configOf: (image, platform) => options.configOf?.(image, platform),
     stageNames: drafts.length + resolved.size === 1 ? [''] : drafts.map(displayName),
     fail: (fault, stage, { line, endLine, text }) => {
       fail(fault, { phase: 'dispatch', scope: 'reachable-only', range: { line, endLine }, stage }, text)

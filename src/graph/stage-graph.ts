@@ -2,6 +2,7 @@
  * What a stage graph is. The types only: `resolve.ts` makes one from a parsed Dockerfile, `reachability.ts` asks it
  * questions.
  */
+import type { Keyword } from '../dockerfile/instructions.ts'
 
 /** Where a stage, a `COPY --from` or a mount takes its files from. */
 export type StageSource =
@@ -45,6 +46,40 @@ export interface RemoteSource {
   readonly checksum: string | undefined
 }
 
+/**
+ * One instruction as it is carried out. Equal words, equal settings and equal inputs mean that BuildKit finds the result
+ * in its cache; `history` covers what the image's configuration says besides.
+ * Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dockerfile2llb/convert.go (dispatch)
+ */
+export interface StageStep {
+  readonly keyword: Keyword
+  /** 1-based physical lines; for a trigger, those of the FROM. */
+  readonly line: number
+  readonly endLine: number
+  /** It runs because the base triggers it. */
+  readonly isTrigger: boolean
+  /** As in the file, for people. */
+  readonly text: string
+  /** `setting`: shapes later RUNs (ARG, ENV, USER, SHELL); `config`: only the image's configuration. */
+  readonly effect: 'setting' | 'files' | 'run' | 'config'
+  /** What is set, by name; undefined where an ARG stays without value. Empty unless `setting`. */
+  readonly settings: readonly (readonly [name: string, value: string | undefined])[]
+  /** Of `files` and `run`: what is done, variables expanded and paths rooted where they can be. */
+  readonly words: readonly string[]
+  /** What the configuration and its history say of it, variables expanded. */
+  readonly history: readonly string[]
+  readonly reads: readonly ContextRead[]
+  readonly remotes: readonly RemoteSource[]
+  /** Where else it takes files from: `COPY --from`, mounts. */
+  readonly sources: readonly StepSource[]
+}
+
+/** A stage, image or context that a COPY or a mount takes files from, and what of it. */
+export interface StepSource {
+  readonly source: StageSource
+  readonly read: ContextRead
+}
+
 export interface Stage {
   readonly index: number
   /** Lower-cased; undefined where the stage has none. */
@@ -73,6 +108,8 @@ export interface Stage {
    * configuration sets them.
    */
   readonly undefinedVariables: readonly string[]
+  /** Triggers first, then in the order of the file; empty where a context replaces the stage. */
+  readonly steps: readonly StageStep[]
 }
 
 export interface StageGraph {
