@@ -26,7 +26,17 @@ export interface PlanStage {
   readonly fingerprint: string | null
 }
 
-export type ReasonKind = 'file' | 'instruction' | 'arg' | 'base-image' | 'platform' | 'requested' | 'no-record'
+export type ReasonKind =
+  | 'file'
+  | 'instruction'
+  | 'arg'
+  | 'base-image'
+  | 'platform'
+  | 'option'
+  | 'requested'
+  | 'no-record'
+  | 'unknown-input'
+  | 'image-gone'
 
 export interface PlanReason {
   readonly kind: ReasonKind

@@ -1,0 +1,195 @@
+/**
+ * Why a target is built: two prints walked side by side from the target's stage down, to the inputs that differ. A stage
+ * that differs only by what it takes from another one is passed through. Pure.
+ */
+import { compareLists, tellChanges, type FileList } from './file-lists.ts'
+import type { PlanReason } from './plan.ts'
+import type { PrintedSource, StagePrint, StepPrint } from './stage-print.ts'
+import type { PlatformPrint, TargetPrint } from './target-print.ts'
+
+/** A print, with what it needs to name files. */
+export interface ComparedPrint {
+  readonly print: Pick<TargetPrint, 'platforms' | 'fields'>
+  /** The files behind a source's digest; undefined where they are not known. */
+  readonly filesOf: (digest: string) => FileList | undefined
+}
+
+/** The reasons, the deepest stage first, each once; empty where nothing comparable differs. */
+export function reasonsOf(before: ComparedPrint, now: ComparedPrint): readonly PlanReason[] {
+  const reasons: PlanReason[] = []
+  const [old, current] = [before.print.platforms, now.print.platforms]
+  const [names, wanted] = [old, current].map((all) => all.map(({ platform }) => platform))
+  if (String(names) !== String(wanted)) {
+    reasons.push({ kind: 'platform', text: `platforms ${tell(names)} → ${tell(wanted)}` })
+  }
+  for (const platform of current) {
+    const counterpart = old.find((candidate) => candidate.platform === platform.platform)
+    if (counterpart !== undefined) reasons.push(...new Walk(counterpart, platform, before, now).reasons())
+  }
+  for (const { name, digest } of now.print.fields) {
+    const known = before.print.fields.find((field) => field.name === name)
+    if (known?.digest !== digest) reasons.push({ kind: 'option', text: `\`${name}\` changed` })
+  }
+  for (const { name } of before.print.fields) {
+    if (!now.print.fields.some((field) => field.name === name))
+      reasons.push({ kind: 'option', text: `\`${name}\` changed` })
+  }
+  return distinct(reasons)
+}
+
+function tell(names: readonly string[] | undefined): string {
+  return names === undefined || names.length === 0 ? 'none' : names.join(', ')
+}
+
+class Walk {
+  readonly #old: ReadonlyMap<number, StagePrint>
+  readonly #now: ReadonlyMap<number, StagePrint>
+  readonly #targets: readonly [StagePrint | undefined, StagePrint | undefined]
+  readonly #filesBefore: ComparedPrint['filesOf']
+  readonly #filesNow: ComparedPrint['filesOf']
+  readonly #seen = new Set<string>()
+  readonly #reasons: PlanReason[] = []
+
+  constructor(
+    before: PlatformPrint,
+    now: PlatformPrint,
+    { filesOf: filesBefore }: ComparedPrint,
+    { filesOf }: ComparedPrint,
+  ) {
+    this.#old = new Map(before.stages.map((stage) => [stage.index, stage]))
+    this.#now = new Map(now.stages.map((stage) => [stage.index, stage]))
+    this.#targets = [before.stages.at(-1), now.stages.at(-1)]
+    this.#filesBefore = filesBefore
+    this.#filesNow = filesOf
+  }
+
+  reasons(): readonly PlanReason[] {
+    this.#compare(...this.#targets, { config: true })
+    return this.#reasons
+  }
+
+  /** @param config whether the stage's configuration becomes the target's: it is the target, or beneath it */
+  #compare(
+    before: StagePrint | undefined,
+    now: StagePrint | undefined,
+    { config }: { readonly config: boolean },
+  ): void {
+    if (before === undefined || now === undefined) return
+    const key = `${before.index} ${now.index} ${String(config)}`
+    if (this.#seen.has(key)) return
+    this.#seen.add(key)
+    if (before.platform !== now.platform) {
+      this.#tell(now, {
+        kind: 'platform',
+        line: now.line,
+        text: `the platform ${before.platform} is ${now.platform} now`,
+      })
+    }
+    this.#sources(now, { line: now.line, config }, [before.base], [now.base])
+    const length = Math.max(before.steps.length, now.steps.length)
+    for (let index = 0; index < length; index++) {
+      const [old, current] = [before.steps[index], now.steps[index]]
+      if (old !== undefined && current !== undefined && this.#isSame(old, current, config)) {
+        this.#settings(now, old, current, config)
+        this.#sources(now, { line: current.line, config: false }, old.sources, current.sources)
+        continue
+      }
+      this.#instruction(now, old, current)
+      // What follows cannot be set side by side.
+      return
+    }
+  }
+
+  /** Whether the two do the same, whatever they are given. */
+  #isSame(old: StepPrint, now: StepPrint, config: boolean): boolean {
+    if (old.keyword !== now.keyword || (old.words === '') !== (now.words === '')) return false
+    // With equal words in the file, a variable is what differs, and that is told by its name.
+    if (old.written === now.written) return true
+    return old.words === now.words && (old.history === now.history || !config) && now.words !== ''
+  }
+
+  #settings(stage: StagePrint, old: StepPrint, now: StepPrint, config: boolean): void {
+    const settings = new Map(old.settings.map(({ name, value }) => [name, value]))
+    const changed = now.settings.filter(({ name, value }) => settings.get(name) !== value)
+    const gone = old.settings.filter(({ name }) => !now.settings.some((setting) => setting.name === name))
+    for (const { name, stage: index, line } of changed) {
+      this.#tell(this.#now.get(index) ?? stage, { kind: 'arg', line, text: settingText(name, 'changed') })
+    }
+    for (const { name } of gone) this.#tell(stage, { kind: 'arg', line: now.line, text: settingText(name, 'is gone') })
+    if (changed.length + gone.length > 0) return
+    const isConfig = config && old.history !== now.history
+    if (old.words === now.words && !isConfig) return
+    if (now.keyword === 'ARG' || now.keyword === 'ENV') {
+      const names = /^\S+\s+([^\s=]+)/.exec(now.text)?.[1] ?? now.text
+      this.#tell(stage, { kind: 'arg', line: now.line, text: settingText(`$${names}`, 'changed') })
+    } else this.#tell(stage, { kind: 'arg', line: now.line, text: `a variable in ${instructionText(now)} changed` })
+  }
+
+  #sources(
+    stage: StagePrint,
+    { line, config }: { readonly line: number; readonly config: boolean },
+    before: readonly PrintedSource[],
+    now: readonly PrintedSource[],
+  ): void {
+    for (const [index, current] of now.entries()) {
+      const old = before[index]
+      const isStage = old?.kind === 'stage' && current.kind === 'stage'
+      if (isStage) {
+        // A base hands on more than its files.
+        if (old.digest !== current.digest || config) {
+          this.#compare(this.#old.get(Number(old.name)), this.#now.get(Number(current.name)), { config })
+        }
+      } else if (old === undefined || old.kind !== current.kind || old.digest !== current.digest) {
+        this.#tell(stage, { line, ...this.#sourceReason(old, current) })
+      }
+    }
+  }
+
+  #sourceReason(old: PrintedSource | undefined, now: PrintedSource): Pick<PlanReason, 'kind' | 'text'> {
+    if (now.kind === 'image') {
+      if (old?.kind !== 'image') return { kind: 'base-image', text: `${now.name} is used now` }
+      const what = old.name === now.name ? now.name : `${old.name} → ${now.name}`
+      return { kind: 'base-image', text: `${what}: ${shortDigest(old.digest)} → ${shortDigest(now.digest)}` }
+    }
+    if (now.kind === 'stage' || now.kind === 'scratch')
+      return { kind: 'instruction', text: 'it takes files from elsewhere now' }
+    const lists = [this.#filesBefore(old?.digest ?? ''), this.#filesNow(now.digest ?? '')] as const
+    const told = lists[0] === undefined || lists[1] === undefined ? '' : tellChanges(compareLists(lists[0], lists[1]))
+    const place = now.name === '' ? '' : ` (context ${now.name})`
+    return { kind: 'file', text: told === '' ? `files that it reads changed${place}` : `${told}${place}` }
+  }
+
+  #instruction(stage: StagePrint, old: StepPrint | undefined, now: StepPrint | undefined): void {
+    const text =
+      now === undefined
+        ? `${instructionText(old)} is gone`
+        : old === undefined || old.keyword !== now.keyword
+          ? `${instructionText(now)} is new`
+          : `${instructionText(now)} changed`
+    this.#tell(stage, { kind: 'instruction', line: now?.line ?? stage.line, text })
+  }
+
+  #tell(stage: StagePrint, reason: Omit<PlanReason, 'stage'>): void {
+    this.#reasons.push({ stage: stage.index, ...reason })
+  }
+}
+
+function settingText(name: string, what: string): string {
+  if (name.startsWith('$')) return `argument ${name.slice(1)} ${what}`
+  return `${name.toUpperCase()} ${what}`
+}
+
+const LONGEST = 60
+
+function instructionText(step: StepPrint | undefined): string {
+  const text = (step?.text ?? '').replaceAll(/\s+/g, ' ')
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`
+}
+
+function shortDigest(digest: string | undefined): string {
+  return digest === undefined ? 'unknown' : digest.slice(0, digest.indexOf(':') + 13)
+}
+
+function distinct(reasons: readonly PlanReason[]): readonly PlanReason[] {
+  return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()]
+}

@@ -1,0 +1,88 @@
+/**
+ * The files behind a digest, kept with a record so that a reason can name the ones that differ. Only names and short
+ * digests; where there are too many, directories stand for what is in them.
+ */
+
+/** Path → short digest of type, mode and content. A path that ends in `/` stands for all that is below it. */
+export type FileList = ReadonlyMap<string, string>
+
+export interface ListedFile {
+  readonly path: string
+  readonly digest: string
+}
+
+/** As many names as a list keeps. */
+export const MOST_NAMES = 2_000
+
+/**
+ * A list of at most `MOST_NAMES` names.
+ * @param fold makes one digest of several
+ */
+export function listFiles(files: Iterable<ListedFile>, fold: (digests: readonly string[]) => string): FileList {
+  const all = new Map<string, string>()
+  for (const { path, digest } of files) all.set(path, digest)
+  if (all.size <= MOST_NAMES) return all
+  for (let depth = 4; depth > 0; depth--) {
+    const folded = foldAt(all, depth, fold)
+    if (folded.size <= MOST_NAMES) return folded
+  }
+  return new Map([['/', fold([...all].map(([path, digest]) => `${path} ${digest}`))]])
+}
+
+function foldAt(
+  files: ReadonlyMap<string, string>,
+  depth: number,
+  fold: (digests: readonly string[]) => string,
+): FileList {
+  const groups = new Map<string, string[]>()
+  const list = new Map<string, string>()
+  for (const [path, digest] of files) {
+    const parts = path.split('/')
+    if (parts.length <= depth) {
+      list.set(path, digest)
+      continue
+    }
+    const directory = `${parts.slice(0, depth).join('/')}/`
+    const group = groups.get(directory)
+    if (group === undefined) groups.set(directory, [`${path} ${digest}`])
+    else group.push(`${path} ${digest}`)
+  }
+  for (const [directory, digests] of groups) list.set(directory, fold(digests))
+  return list
+}
+
+export interface FileChanges {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  readonly changed: readonly string[]
+}
+
+/** What differs between two lists; directories of which only what is in them is added are left out. */
+export function compareLists(before: FileList, now: FileList): FileChanges {
+  const added = [...now.keys()].filter((path) => !before.has(path))
+  const removed = [...before.keys()].filter((path) => !now.has(path))
+  const changed = [...now]
+    .filter(([path, digest]) => before.has(path) && before.get(path) !== digest)
+    .map(([path]) => path)
+  return { added: leaves(added), removed: leaves(removed), changed }
+}
+
+/** A new directory is told by what is in it. */
+function leaves(paths: readonly string[]): readonly string[] {
+  const parents = new Set(paths.flatMap((path) => (path.includes('/') ? [path.slice(0, path.lastIndexOf('/'))] : [])))
+  return paths.filter((path) => !parents.has(path)).sort()
+}
+
+const MOST_TOLD = 3
+
+/** `a.go changed, b.go added and 12 more files`; empty where nothing differs. */
+export function tellChanges({ added, removed, changed }: FileChanges): string {
+  const all = [
+    ...changed.map((path) => `${path} changed`),
+    ...added.map((path) => `${path} added`),
+    ...removed.map((path) => `${path} removed`),
+  ]
+  const rest = all.length - MOST_TOLD
+  const told = all.slice(0, rest === 1 ? MOST_TOLD + 1 : MOST_TOLD)
+  return rest > 1 ? `${told.join(', ')} and ${rest} more files` : told.join(', ')
+}

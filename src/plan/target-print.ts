@@ -1,0 +1,117 @@
+/**
+ * Fingerprint of a target: its stage's for every platform, and what shapes the image beyond its layers. Names, tags and
+ * where the image goes are not in it, secrets and SSH neither.
+ */
+import { digestOf, type StagePrint } from './stage-print.ts'
+
+/** Data of a target's image that are in no layer. */
+export interface ImageOptions {
+  readonly labels: readonly { readonly key: string; readonly value: string }[]
+  /** `[LEVEL:]KEY=VALUE` */
+  readonly annotations: readonly string[]
+  readonly provenance: string | undefined
+  readonly sbom: string | undefined
+  readonly attests: readonly string[]
+  readonly compression: string
+  /** Lines of `outputs`. */
+  readonly outputs: readonly string[]
+  readonly buildArgs: Readonly<Record<string, string>>
+  readonly dockerfileText: string
+  /** Whether buildx adds a provenance attestation by itself. */
+  readonly defaultAttestations: boolean
+  /** Keys of labels and annotations that stay out (DESIGN §6): a re-tagged image keeps its old ones. */
+  readonly volatileLabels: readonly string[]
+}
+
+export interface TargetField {
+  /** The input's name, as reasons tell it. */
+  readonly name: string
+  readonly digest: string
+}
+
+export interface PlatformPrint {
+  readonly platform: string
+  /** In build order, the target's own stage last. */
+  readonly stages: readonly StagePrint[]
+}
+
+export interface TargetPrint {
+  readonly platforms: readonly PlatformPrint[]
+  readonly fields: readonly TargetField[]
+  /** Undefined where a stage has none. */
+  readonly fingerprint: string | undefined
+}
+
+export function printTarget(platforms: readonly PlatformPrint[], options: ImageOptions): TargetPrint {
+  const fields = imageFields(options)
+  const stages = platforms.map(({ platform, stages: all }) => [platform, all.at(-1)?.fingerprint] as const)
+  const known = stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== undefined)
+  return { platforms, fields, fingerprint: known ? digestOf([VERSION, stages, fields]) : undefined }
+}
+
+/** Raised when what is printed changes, so that no record of before is taken for an equal one. */
+const VERSION = 1
+
+function imageFields(options: ImageOptions): readonly TargetField[] {
+  const volatile = new Set(options.volatileLabels)
+  const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value])
+  const annotations = options.annotations.filter((line) => !volatile.has(annotationKey(line)))
+  const fields: (readonly [string, unknown])[] = [
+    // In the configuration.
+    ['labels', sortedLast(labels)],
+    // In the manifest or the index.
+    ['annotations', [...annotations].sort()],
+    // Attestations hang on the image.
+    ['provenance', [options.provenance ?? null, options.defaultAttestations]],
+    ['sbom', options.sbom ?? null],
+    ['attests', options.attests],
+    // The layers' bytes.
+    ['compression', options.compression],
+    ['outputs', options.outputs.map(shapeOf).filter((shape) => shape.length > 0)],
+    // BuildKit's own arguments: SOURCE_DATE_EPOCH, BUILDKIT_INLINE_CACHE, ….
+    [
+      'build-args',
+      Object.entries(options.buildArgs)
+        .filter(([name]) => isBuildkits(name))
+        .sort(),
+    ],
+  ]
+  if (isFullProvenance(options)) {
+    // It holds the whole Dockerfile and every argument, also those that nothing reads.
+    fields.push(['provenance: mode=max', [options.dockerfileText, Object.entries(options.buildArgs).sort()]])
+  }
+  return fields.map(([name, value]) => ({ name, digest: digestOf(value) }))
+}
+
+/** https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args */
+export function isBuildkits(name: string): boolean {
+  return name === 'SOURCE_DATE_EPOCH' || name.startsWith('BUILDKIT_')
+}
+
+/** Of two labels with one key the last counts. */
+function sortedLast(labels: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return [...new Map(labels.map((pair) => [pair[0], pair])).values()].sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
+}
+
+/** `manifest-descriptor[linux/amd64]:KEY=VALUE` → `KEY` */
+function annotationKey(line: string): string {
+  const key = line.split('=', 1)[0] ?? ''
+  return key.replace(/^(?:(?:manifest|index)(?:-descriptor)?(?:\[[^\]]*\])?,?)+:/, '')
+}
+
+/** Where an output goes does not shape the image. */
+const PLACES = /^"?(?:name|dest|push|push-by-digest|name-canonical|registry\.insecure|store|unpack|tar|context)=/
+
+function shapeOf(line: string): readonly string[] {
+  return line
+    .split(',')
+    .filter((field) => !PLACES.test(field))
+    .sort()
+}
+
+function isFullProvenance({ provenance, attests }: ImageOptions): boolean {
+  return (
+    /(^|,)mode=max(,|$)/.test(provenance ?? '') ||
+    attests.some((line) => /type=provenance/.test(line) && /mode=max/.test(line))
+  )
+}
