@@ -1,0 +1,239 @@
+/**
+ * What git knows of the files below a directory. Runs `git config` and nothing else: no filter, hook or monitor of the
+ * repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
+ * its index is believed, and that only where it agrees with lstat.
+ */
+import type { Stats } from 'node:fs'
+import { lstat, open, readFile, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { ProgramMissingError, runProcess } from '../process.ts'
+import { type ConversionTest, readAttributes, unknownAttributes } from './git-attributes.ts'
+import { GitIndex, type ObjectFormat } from './git-index.ts'
+
+/** Settings that say how bytes are stored, and where the index lies. */
+const SETTINGS = String.raw`^(core\.(autocrlf|attributesfile|worktree)|attr\.tree|extensions\.objectformat)$`
+
+/** Where git looks for attributes of the whole machine, by its usual prefixes. */
+const SYSTEM_ATTRIBUTES = ['/etc/gitattributes', '/usr/local/etc/gitattributes', '/opt/homebrew/etc/gitattributes']
+
+/** A directory's attributes: its own and those of the directories above it, each with where its paths begin. */
+export interface AttributeScope {
+  readonly tests: readonly { readonly directory: string; readonly test: ConversionTest }[]
+}
+
+/** One work tree and, once it has been read, its index. */
+export class GitRepository {
+  /** Absolute path of the work tree's root. */
+  readonly root: string
+  readonly format: ObjectFormat
+  readonly #readIndex: () => Promise<GitIndex | undefined>
+  readonly #common: readonly ConversionTest[]
+  readonly #scopes = new Map<string, Promise<AttributeScope>>()
+  #reading: Promise<GitIndex | undefined> | undefined
+  #index: GitIndex | undefined
+
+  private constructor(
+    root: string,
+    format: ObjectFormat,
+    known: { readonly readIndex: () => Promise<GitIndex | undefined>; readonly common: readonly ConversionTest[] },
+  ) {
+    this.root = root
+    this.format = format
+    this.#readIndex = known.readIndex
+    this.#common = known.common
+  }
+
+  /**
+   * The repository whose work tree's root is `root` (with a `.git` in it).
+   * @param within only files below this directory (absolute, in `root`) are wanted
+   * @returns undefined where nothing of it can be used, not even the format of its ids
+   */
+  static async open(root: string, within: string, env: NodeJS.ProcessEnv): Promise<GitRepository | undefined> {
+    const gitDir = await gitDirectory(root)
+    if (gitDir === undefined) return undefined
+    const settings = await readSettings(gitDir, env)
+    if (settings === undefined) return undefined
+    const format = (settings.get('extensions.objectformat') ?? 'sha1').toLowerCase()
+    if (format !== 'sha1' && format !== 'sha256') return undefined
+    const inside = relative(root, within).split(sep).join('/')
+    const prefix = inside === '' ? '' : `${inside}/`
+    const converts = !isFalse(settings.get('core.autocrlf')) || settings.has('attr.tree') || 'GIT_ATTR_SOURCE' in env
+    const elsewhere = settings.get('core.worktree')
+    const foreign = elsewhere !== undefined && resolve(gitDir, elsewhere) !== root
+    const readIndex = async (): Promise<GitIndex | undefined> =>
+      converts || foreign ? undefined : await indexOf(gitDir, { format, prefix })
+    const common = await commonAttributes(gitDir, { env, configured: settings.get('core.attributesfile') })
+    return new GitRepository(root, format, { readIndex, common })
+  }
+
+  /** Reads the index, once; before, no id is known. */
+  async readIndex(): Promise<void> {
+    this.#index = await (this.#reading ??= this.#readIndex())
+  }
+
+  /** A path of the work tree (absolute, without links), relative to its root. */
+  pathOf(absolute: string): string {
+    return absolute.slice(this.root.endsWith('/') ? this.root.length : this.root.length + 1)
+  }
+
+  /**
+   * As scopeOf, for a walk that comes from the directory above and has read the names in this one.
+   * @param present whether there is a `.gitattributes` among them
+   */
+  scopeBelow(above: AttributeScope, directory: string, present: boolean): AttributeScope | Promise<AttributeScope> {
+    const attributes = present || (this.#index?.attributeFiles.has(directory) ?? false)
+    return attributes ? this.scopeOf(directory) : above
+  }
+
+  /** The attributes that hold in a directory of the work tree (relative to its root). */
+  async scopeOf(directory: string): Promise<AttributeScope> {
+    const known = this.#scopes.get(directory)
+    if (known !== undefined) return await known
+    const scope = this.#makeScope(directory)
+    this.#scopes.set(directory, scope)
+    return await scope
+  }
+
+  /**
+   * The id of a file's bytes, where git knows it; undefined where they have to be read.
+   * @param path relative to the work tree's root
+   */
+  blobId(path: string, stats: Stats, scope: AttributeScope): string | undefined {
+    const id = this.#index?.blobId(path, stats)
+    if (id === undefined || scope.tests.length === 0) return id
+    const converted = scope.tests.some(({ directory, test }) => test(path.slice(directory.length)))
+    return converted ? undefined : id
+  }
+
+  async #makeScope(directory: string): Promise<AttributeScope> {
+    const above =
+      directory === ''
+        ? { tests: this.#common.map((test) => ({ directory: '', test })) }
+        : await this.scopeOf(parentOf(directory))
+    const own = await this.#ownAttributes(directory)
+    if (own.length === 0) return above
+    const start = directory === '' ? '' : `${directory}/`
+    return { tests: [...above.tests, ...own.map((test) => ({ directory: start, test }))] }
+  }
+
+  async #ownAttributes(directory: string): Promise<readonly ConversionTest[]> {
+    const tracked = this.#index?.attributeFiles.has(directory) ?? false
+    const path = directory === '' ? '.gitattributes' : `${directory}/.gitattributes`
+    const file = join(this.root, path)
+    try {
+      const stats = await lstat(file)
+      if (!stats.isFile()) return unknownAttributes()
+      // Changed since it was checked out, perhaps: the files may have been checked out by its old lines.
+      if (tracked && this.#index?.blobId(path, stats) === undefined) return unknownAttributes()
+      return readAttributes(await readFile(file, 'utf8'))
+    } catch {
+      return tracked ? unknownAttributes() : []
+    }
+  }
+}
+
+function parentOf(directory: string): string {
+  const slash = directory.lastIndexOf('/')
+  return slash < 0 ? '' : directory.slice(0, slash)
+}
+
+/** The repository's own directory: `.git`, or where the file `.git` of a worktree or submodule points. */
+async function gitDirectory(root: string): Promise<string | undefined> {
+  const path = join(root, '.git')
+  try {
+    if ((await stat(path)).isDirectory()) return path
+    const target = /^gitdir: (.+?)\r?\n*$/.exec(await readFile(path, 'utf8'))?.[1]
+    return target === undefined ? undefined : resolve(root, target)
+  } catch {
+    return undefined
+  }
+}
+
+/** Settings as git reads them here, the environment's included; undefined where git cannot be asked. */
+async function readSettings(gitDir: string, env: NodeJS.ProcessEnv): Promise<ReadonlyMap<string, string> | undefined> {
+  const args = [`--git-dir=${gitDir}`, 'config', '--null', '--get-regexp', SETTINGS]
+  try {
+    const { code, stdout } = await runProcess('git', args, { env, cwd: gitDir })
+    // 1: none of them is set.
+    if (code !== 0 && code !== 1) return undefined
+    const settings = new Map<string, string>()
+    for (const record of stdout.split('\0')) {
+      if (record === '') continue
+      const [name = '', ...value] = record.split('\n')
+      // A name without a value means true.
+      settings.set(name, value.length === 0 ? 'true' : value.join('\n'))
+    }
+    return settings
+  } catch (error) {
+    if (error instanceof ProgramMissingError) return undefined
+    throw error
+  }
+}
+
+function isFalse(value: string | undefined): boolean {
+  return value === undefined || /^(?:false|no|off|0|)$/i.test(value)
+}
+
+async function indexOf(
+  gitDir: string,
+  options: { readonly format: ObjectFormat; readonly prefix: string },
+): Promise<GitIndex | undefined> {
+  try {
+    await using file = await open(join(gitDir, 'index'))
+    const { mtimeMs } = await file.stat()
+    return GitIndex.parse(await file.readFile(), { ...options, writtenMs: mtimeMs })
+  } catch {
+    return undefined
+  }
+}
+
+/** Attributes that hold in all directories: the repository's, the user's and the machine's. */
+async function commonAttributes(
+  gitDir: string,
+  { env, configured }: { readonly env: NodeJS.ProcessEnv; readonly configured: string | undefined },
+): Promise<readonly ConversionTest[]> {
+  const home = env['HOME'] ?? homedir()
+  const xdg = env['XDG_CONFIG_HOME'] ?? join(home, '.config')
+  const personal =
+    configured === undefined ? join(xdg, 'git/attributes') : resolve(home, configured.replace(/^~\//, ''))
+  const common = await readFile(join(gitDir, 'commondir'), 'utf8').then(
+    (text) => resolve(gitDir, text.trim()),
+    () => gitDir,
+  )
+  const files = [...SYSTEM_ATTRIBUTES, personal, join(common, 'info/attributes')]
+  const texts = await Promise.all(files.map(async (file) => await readFile(file, 'utf8').catch(() => '')))
+  return texts.flatMap((text) => readAttributes(text))
+}
+
+/** The repositories that a context lies in or holds; each is opened once. */
+export class GitRepositories {
+  readonly #context: string
+  readonly #env: NodeJS.ProcessEnv
+  readonly #opened = new Map<string, Promise<GitRepository | undefined>>()
+
+  /** @param context the context's absolute path, without links */
+  constructor(context: string, env: NodeJS.ProcessEnv) {
+    this.#context = context
+    this.#env = env
+  }
+
+  /** The repository whose work tree's root this is; undefined where it cannot be used. */
+  async at(root: string): Promise<GitRepository | undefined> {
+    const known = this.#opened.get(root)
+    if (known !== undefined) return await known
+    const within = root === this.#context || root.startsWith(`${this.#context}/`) ? root : this.#context
+    const opened = GitRepository.open(root, within, this.#env)
+    this.#opened.set(root, opened)
+    return await opened
+  }
+
+  /** The repository that a directory (absolute, without links) lies in: the nearest with a `.git`. */
+  async around(directory: string): Promise<GitRepository | undefined> {
+    for (let at = directory; ; at = dirname(at)) {
+      const there = await lstat(join(at, '.git')).catch(() => undefined)
+      if (there !== undefined) return await this.at(at)
+      if (dirname(at) === at) return undefined
+    }
+  }
+}

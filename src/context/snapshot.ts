@@ -1,0 +1,180 @@
+/**
+ * The content that instructions read of a build context, as digests that are at least as sensitive as BuildKit's content
+ * keys and not more: names, types, modes, bytes and link targets count; times, owners, inodes, sizes of directories and
+ * the mode of the context's own directory do not. A digest does not cover the query itself: that is the instruction's text.
+ *
+ * Not seen: extended attributes, which Node cannot read (BuildKit's key has those of `user.` and `trusted.` and the
+ * capabilities).
+ */
+import { hash } from 'node:crypto'
+import { realpath } from 'node:fs/promises'
+import { ContentFiller } from './content-filler.ts'
+import type { ContextFileType } from './context-files.ts'
+import { type Found, joined } from './context-paths.ts'
+import { type ContextReadQuery, type Selected, type Selection, selectPath } from './context-selection.ts'
+import { ContextTree } from './context-tree.ts'
+import { GitRepositories } from './git-repository.ts'
+import type { IgnoreMatcher } from './ignore-matcher.ts'
+import type { DirectoryNode, LeafNode } from './tree-nodes.ts'
+
+/** One file, directory or link that an instruction reads. */
+export interface ReadEntry {
+  /** Relative to the context, with slashes, links on the way followed. */
+  readonly path: string
+  readonly type: ContextFileType
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number
+  /** The git blob id of a file's bytes; a link's target; '' for directories. */
+  readonly content: string
+}
+
+export interface ContextContent {
+  /** `sha256:…` over everything that was read. */
+  readonly digest: string
+  /** What was read, each path once, in a stable order. Made as it is iterated. */
+  readonly entries: Iterable<ReadEntry>
+}
+
+/** A context as it was when its files were looked at: each is looked at once, however many instructions read it. */
+export interface ContextSnapshot {
+  /**
+   * What an instruction reads. A path that leads nowhere is no error here: the build says it.
+   * @throws UserError for what cannot be read or keeps changing, and for a broken .dockerignore pattern
+   */
+  read(query: ContextReadQuery): Promise<ContextContent>
+}
+
+/**
+ * A snapshot of a context directory. Nothing is walked or read before it is asked for.
+ * @param options.env of this process: where git looks for its configuration
+ * @throws the system's error when there is no such directory
+ */
+export async function snapshotContext(options: {
+  readonly directory: string
+  readonly matcher: IgnoreMatcher
+  readonly env: NodeJS.ProcessEnv
+}): Promise<ContextSnapshot> {
+  const root = await realpath(options.directory)
+  return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(root, options.env)))
+}
+
+class Snapshot implements ContextSnapshot {
+  readonly #tree: ContextTree
+  readonly #filler: ContentFiller
+  readonly #results = new Map<string, ContextContent>()
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(tree: ContextTree) {
+    this.#tree = tree
+    this.#filler = new ContentFiller(tree)
+  }
+
+  async read(query: ContextReadQuery): Promise<ContextContent> {
+    // One after the other, so that no file is looked at twice.
+    const result = this.#last.then(async () => await this.#read(query))
+    this.#last = result.catch(() => undefined)
+    return await result
+  }
+
+  async #read(query: ContextReadQuery): Promise<ContextContent> {
+    const key = JSON.stringify([query.via === 'mount', query.paths, query.exclude, query.parents])
+    const known = this.#results.get(key)
+    if (known !== undefined) return known
+    const selections: Selection[] = []
+    for (const path of query.paths) selections.push(await selectPath(this.#tree, query, path))
+    const lines: string[] = []
+    for (const selection of selections) lines.push(await this.#lineOf(selection))
+    const digest = `sha256:${hash('sha256', lines.join(''))}`
+    const content: ContextContent = { digest, entries: { [Symbol.iterator]: () => entriesOf(selections) } }
+    this.#results.set(key, content)
+    return content
+  }
+
+  async #lineOf(selection: Selection): Promise<string> {
+    switch (selection.kind) {
+      case 'none':
+        return 'none\n'
+      case 'whole':
+        return `whole ${await this.#contentOf(selection.found)}\n`
+      case 'some': {
+        await this.#filler.fill(selection.files.map(({ found }) => found))
+        let text = ''
+        for (const file of selection.files) text += await this.#lineOfFile(file)
+        return `some ${hash('sha256', text)}\n`
+      }
+    }
+  }
+
+  async #lineOfFile({ name, found, target, replaced }: Selected): Promise<string> {
+    const { node } = found
+    if (node.type === 'directory') return `${headerOf(node)}\0${name}\0`
+    if (node.gone) return ''
+    if (node.type !== 'symlink') return `${textOf(node)}\0${name}\0`
+    const led = target === undefined ? 'none' : await this.#contentOf(target)
+    return `${replaced ? '' : `${textOf(node)}\0`}${led}\0${name}\0`
+  }
+
+  async #contentOf({ path, node }: Found): Promise<string> {
+    if (node.type === 'directory') return await this.#digestOf(node, path)
+    await this.#filler.fill([{ path, node }])
+    return node.gone ? 'none' : textOf(node)
+  }
+
+  /** A directory's digest: its mode, and the names and contents of all in it. */
+  async #digestOf(directory: DirectoryNode, path: string): Promise<string> {
+    if (directory.digest !== undefined) return directory.digest
+    await this.#filler.fill(below(directory, path))
+    let text = `${headerOf(directory)}\0`
+    for (const child of directory.children) {
+      if (child.type === 'directory')
+        text += `${await this.#digestOf(child, joined(path, child.name))}\0${child.name}\0`
+      else if (!child.gone) text += `${textOf(child)}\0${child.name}\0`
+    }
+    directory.digest = `directory ${hash('sha256', text)}`
+    return directory.digest
+  }
+}
+
+function* below(directory: DirectoryNode, path: string): Generator<Found, void, undefined> {
+  for (const node of directory.children) yield { path: joined(path, node.name), node }
+}
+
+/** A directory's own line. */
+function headerOf({ mode }: DirectoryNode): string {
+  return `header ${mode.toString(8)}`
+}
+
+/** The content of a leaf that is there. A link's own mode means nothing. */
+function textOf({ type, mode, content }: LeafNode): string {
+  return `${type} ${type === 'symlink' ? '' : mode.toString(8)} ${content ?? ''}`
+}
+
+function* entriesOf(selections: readonly Selection[]): Generator<ReadEntry, void, undefined> {
+  const seen = new Set<string>()
+  for (const selection of selections) {
+    switch (selection.kind) {
+      case 'none':
+        break
+      case 'whole':
+        yield* entriesAt(selection.found, { seen, deep: true })
+        break
+      case 'some':
+        for (const { found, target, replaced } of selection.files) {
+          if (!replaced) yield* entriesAt(found, { seen, deep: false })
+          if (target !== undefined) yield* entriesAt(target, { seen, deep: true })
+        }
+    }
+  }
+}
+
+function* entriesAt(
+  { path, node }: Found,
+  options: { readonly seen: Set<string>; readonly deep: boolean },
+): Generator<ReadEntry, void, undefined> {
+  if (path !== '' && !options.seen.has(path) && !(node.type !== 'directory' && node.gone)) {
+    options.seen.add(path)
+    yield { path, type: node.type, mode: node.mode, content: node.type === 'directory' ? '' : (node.content ?? '') }
+  }
+  if (node.type !== 'directory' || !options.deep) return
+  for (const found of below(node, path)) yield* entriesAt(found, options)
+}
