@@ -14,7 +14,15 @@ import {
   parseImageConfig,
   parseManifest,
 } from './manifest.ts'
-import { digestFault, formatFamiliar, type ImageReference, parseReference, tagNameOnly } from './reference.ts'
+import {
+  digestFault,
+  formatFamiliar,
+  formatReference,
+  type ImageReference,
+  parseReference,
+  tagNameOnly,
+  withDigest,
+} from './reference.ts'
 import { badAnswer, RegistryError, unreachable } from './registry-error.ts'
 import { type ApiRequest, RegistryTransport, type TransportOptions } from './registry-transport.ts'
 import { type FetchedManifest, type ResolvedImage, resolvePlatform } from './resolve-image.ts'
@@ -64,6 +72,29 @@ export class RegistryClient {
       (await this.#headDigest(reference, options)) ??
       (await this.#manifest(reference, options)).digest
     )
+  }
+
+  /**
+   * The digest of what a name stands for in its registry, asked also for a name with a digest; undefined when it is not there.
+   * @throws RegistryError for any other answer, InvalidReferenceError
+   */
+  async findDigest(image: string, options: Cancellable = {}): Promise<string | undefined> {
+    const reference = tagNameOnly(parseReference(image))
+    try {
+      return (await this.#headDigest(reference, options)) ?? (await this.#manifest(reference, options)).digest
+    } catch (error) {
+      if (error instanceof RegistryError && error.kind === 'not-found') return undefined
+      throw error
+    }
+  }
+
+  /**
+   * Whether the image's repository holds a manifest or an index, whatever its tags say.
+   * @throws RegistryError, InvalidReferenceError
+   */
+  async hasManifest(image: string, digest: string, options: Cancellable = {}): Promise<boolean> {
+    const { domain, path } = parseReference(image)
+    return (await this.findDigest(formatReference(withDigest({ domain, path }, digest)), options)) !== undefined
   }
 
   /**
