@@ -4,7 +4,7 @@
  * carries it out.
  */
 import type { Problem } from '../errors.ts'
-import { formatReference, type ImageReference, parseReference, tagNameOnly } from './reference.ts'
+import { formatReference, type ImageReference, parseReference, repositoryOf, tagNameOnly } from './reference.ts'
 import type { RegistryClient } from './registry-client.ts'
 import { RegistryError } from './registry-error.ts'
 
@@ -149,11 +149,6 @@ function byRepository(tags: readonly string[]): ReadonlyMap<string, readonly str
 
 function withoutDigest({ domain, path, tag }: ImageReference): ImageReference {
   return { domain, path, tag }
-}
-
-function repositoryOf(image: string): string {
-  const { domain, path } = parseReference(image)
-  return formatReference({ domain, path })
 }
 
 function sameRegistry(one: string, other: string): boolean {
