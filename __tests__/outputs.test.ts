@@ -25,7 +25,7 @@ function written(write: (runner: Runner) => void): Written {
 }
 
 const target = (name: string, status: PlanTarget['status']): PlanTarget => ({
-  ...{ name, status, stage: 0, stages: [0], tags: [], reasons: [] },
+  ...{ name, status, stage: 0, stages: [0], tags: [], reasons: [], fingerprint: null },
 })
 const plan = (...targets: readonly PlanTarget[]): Plan => ({
   ...{ version: 1, file: 'Dockerfile', platforms: ['linux/amd64'], stages: [], targets, shared: [] },

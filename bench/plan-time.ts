@@ -43,7 +43,8 @@ function planOnce(text: string): number {
     targets,
     tagsOf: () => [],
     pinOf: () => ({ digest: undefined, mapped: undefined }),
-    requested: undefined,
+    prints: new Map(),
+    decisionOf: () => ({ status: 'changed', reasons: [] }),
   })
   serializePlan(plan)
   return performance.now() - start

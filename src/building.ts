@@ -15,14 +15,17 @@ import { layoutOf } from './build/stage-layout.ts'
 import { buildRequest, ociMappings } from './build-request.ts'
 import { builtFrom, type Built } from './built.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
+import type { NewRecords } from './cache/layer-cache.ts'
 import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
+import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { DiskUsage } from './left-behind.ts'
 import { Loopback } from './loopback.ts'
 import { LayerCounter } from './measure/layer-counter.ts'
 import { Measuring } from './measuring.ts'
+import { newRecords } from './new-records.ts'
 import { userCache } from './open-layer-caching.ts'
 import type { Planned } from './planning.ts'
 import { STATE } from './post.ts'
@@ -44,15 +47,21 @@ export interface Engine {
  * @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached.
  */
 export async function openEngine(project: Project, env: NodeJS.ProcessEnv): Promise<Engine> {
-  const docker: Docker = { env: childEnvironment(env), cwd: project.workspace }
+  const docker = dockerOf(project, env)
   const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)])
   return { docker, facts, builders }
+}
+
+/** How docker is run: with the environment, but for the action's own inputs and state. */
+export function dockerOf(project: Project, env: NodeJS.ProcessEnv): Docker {
+  return { env: childEnvironment(env), cwd: project.workspace }
 }
 
 interface BuildingOptions {
   readonly engine: Engine
   /** Undefined where there is no layer cache in this run. */
   readonly caching: LayerCaching | undefined
+  readonly records: KnownRecords | undefined
   readonly inputs: Inputs
   readonly project: Project
   readonly planned: Planned
@@ -142,6 +151,9 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     buildOptions,
     outcome,
     notes: () => measuring.notes(measured),
+    newRecords: () =>
+      options.records?.withNew(newRecords({ ...options, outcome, measured, env, now: surroundings.now() })) ??
+      NO_RECORDS,
   })
   return builtFrom(outcome, {
     inputs,
@@ -167,13 +179,17 @@ interface SavingOptions extends BuildingOptions {
   readonly outcome: BuildOutcome
   /** Asked for when all that is built is built. */
   readonly notes: () => ImageNotes
+  readonly newRecords: () => NewRecords
 }
+
+const NO_RECORDS: NewRecords = { json: {}, areNew: false }
 
 /** Saves what the build gave to the layer cache, also a failed one. */
 async function saveCache({
   caching,
   outcome,
   notes,
+  newRecords: recordsOf,
   planned,
   surroundings,
   ...rest
@@ -187,7 +203,7 @@ async function saveCache({
   else if (outcome.kind === 'failed' && caching.writes) {
     exported = await rescue({ ...rest, outcome, caching, planned, log })
   }
-  await caching.finish(exported, { notes: notes(), told: outcome.warnings })
+  await caching.finish(exported, { notes: notes(), records: recordsOf(), told: outcome.warnings })
   return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
 }
 

@@ -11,7 +11,7 @@ import type { StageGraph } from './graph/stage-graph.ts'
 import type { ImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
-import { familiarName } from './images/reference.ts'
+import { familiarName, repositoryOf } from './images/reference.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import { RegistryError } from './images/registry-error.ts'
 import type { ResolvedImage } from './images/resolve-image.ts'
@@ -185,11 +185,6 @@ export class ImageCatalog {
     )
     return digests[0] ?? (await client.resolveDigest(source.ref, { signal }))
   }
-}
-
-/** A normalised reference without tag and digest. */
-function repositoryOf(image: string): string {
-  return image.replace(/@.*$/, '').replace(/:[^/:]+$/, '')
 }
 
 /** A mapping as text, as the plan shows it. */

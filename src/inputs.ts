@@ -84,6 +84,10 @@ export interface Inputs {
   readonly compression: Compression
   readonly cacheFrom: readonly string[]
   readonly cacheTo: readonly string[]
+  /** `auto`: not on tags and releases. */
+  readonly skipUnchanged: 'auto' | 'true' | 'false'
+  /** Keys of labels and annotations that make no target changed. */
+  readonly volatileLabels: readonly string[]
   readonly cache: CacheMode
   readonly cacheBackend: 'auto' | 'github' | 'directory'
   /** A directory of the cache's own; absolute. */
@@ -155,6 +159,8 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     compression: oneOf('compression', ['gzip', 'zstd', 'estargz', 'uncompressed']),
     cacheFrom: lines('cache-from'),
     cacheTo: lines('cache-to'),
+    skipUnchanged: oneOf('skip-unchanged', ['auto', 'true', 'false']),
+    volatileLabels: commas('volatile-labels'),
     cache: oneOf('cache', ['auto', 'read-write', 'read-only', 'off']),
     cacheBackend: oneOf('cache-backend', ['auto', 'github', 'directory']),
     cacheDir: text('cache-dir') === undefined ? undefined : resolve(raw('cache-dir')),
@@ -162,7 +168,6 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     cacheMaxSize: readBytes('cache-max-size', raw('cache-max-size'), problems),
     githubToken: text('github-token'),
   }
-  oneOf('skip-unchanged', ['auto', 'true', 'false'])
   oneOf('comment', ['size-changed', 'always', 'over-budget', 'never'])
   if (text('call') !== undefined) {
     problems.push({

@@ -11,17 +11,22 @@ import { brief, savingTrouble, writeHandover } from './cache-handover.ts'
 import type { CacheBackend } from './cache/cache-backend.ts'
 import { parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
-import { LayerCache, type LayerCacheOptions } from './cache/layer-cache.ts'
+import type { IndexPlace } from './cache/index-loader.ts'
+import { LayerCache, type LayerCacheOptions, type NewRecords } from './cache/layer-cache.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
 import { executeSave, type SaveReport } from './cache/saving.ts'
 import type { Upstream } from './cache/upstream.ts'
 import type { Problem } from './errors.ts'
+import { KnownRecords } from './known-records.ts'
 import { formatBytes } from './measure/format.ts'
 import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 
 export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'> {
   readonly choice: BackendChoice
   readonly env: NodeJS.ProcessEnv
+  readonly isPullRequest: boolean
+  /** Where a step that builds only this target leaves its index. */
+  readonly legPlaces: (target: string) => readonly IndexPlace[]
   /** Whether a post step follows, which can save what need not be saved now. */
   readonly hasPost: boolean
   readonly debug: (line: string) => void
@@ -53,6 +58,19 @@ export class LayerCaching {
 
   get cache(): LayerCache {
     return this.#cache
+  }
+
+  /** What earlier builds of these targets left, as far as this run may believe it. */
+  async records(names: readonly string[]): Promise<KnownRecords> {
+    const { isPullRequest, legPlaces } = this.#options
+    const found = await this.#cache.records()
+    const known = new KnownRecords(found, { isPullRequest })
+    // Where the legs of a matrix built, each left an index of its own.
+    const sources = found.filter(({ isExact }) => !isExact).map(({ source }) => source)
+    if (sources.length === 0 || names.length === 1) return known
+    const legs = names.flatMap(legPlaces).filter(({ source }) => sources.includes(source))
+    known.add(await this.#cache.recordsAt(legs), { isPullRequest })
+    return known
   }
 
   /** The request, with what BuildKit imports and exports through the layer registry. */
@@ -128,20 +146,27 @@ export class LayerCaching {
   /** Saves what is new, or leaves it to the post step. Never rejects. */
   async finish(
     names: readonly string[],
-    { notes, told }: { readonly notes: ImageNotes; readonly told: readonly Problem[] },
+    {
+      notes,
+      records,
+      told,
+    }: { readonly notes: ImageNotes; readonly records: NewRecords; readonly told: readonly Problem[] },
   ): Promise<void> {
     try {
-      await this.#finish(names, notes, isToldOf(told))
+      await this.#finish(names, { notes, records, isTold: isToldOf(told) })
     } catch (error) {
       this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`
     }
   }
 
-  async #finish(names: readonly string[], notes: ImageNotes, isTold: boolean): Promise<void> {
+  async #finish(
+    names: readonly string[],
+    { notes, records, isTold }: { readonly notes: ImageNotes; readonly records: NewRecords; readonly isTold: boolean },
+  ): Promise<void> {
     const { registry, upstream } = this.#place ?? {}
     if (registry === undefined || upstream === undefined) return
     const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
-    const saving = await this.#cache.finish(caches, { isBase: (digest) => upstream.has(digest), notes })
+    const saving = await this.#cache.finish(caches, { isBase: (digest) => upstream.has(digest), notes, records })
     if (saving.kind === 'unchanged') return
     const isLater = this.#options.hasPost && this.#options.choice.kind === 'github'
     this.#toSave = { bytes: saving.bytes, droppedBytes: saving.droppedBytes, isLater }

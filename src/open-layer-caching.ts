@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { BackendChoice } from './cache-backends.ts'
 import { serviceIsHere } from './cache-backends.ts'
 import { cacheScopes, indexKeys, mayWrite, packPrefix } from './cache/cache-keys.ts'
+import type { IndexPlace } from './cache/index-loader.ts'
 import type { Problem } from './errors.ts'
 import type { GithubEvent } from './github-event.ts'
 import type { Inputs } from './inputs.ts'
@@ -38,26 +39,27 @@ export function openLayerCaching(
   }
   const scopes = cacheScopes(env, { defaultBranch: event.defaultBranch })
   const own = scopes[0]
-  const writes = mayWrite({
-    mode: inputs.cache,
-    eventName: env['GITHUB_EVENT_NAME'],
-    ref: own?.ref ?? '',
-    isFork: event.isFork,
-    backend: kind,
-  })
+  const writes =
+    inputs.mode === 'build' &&
+    mayWrite({
+      mode: inputs.cache,
+      eventName: env['GITHUB_EVENT_NAME'],
+      ref: own?.ref ?? '',
+      isFork: event.isFork,
+      backend: kind,
+    })
   const root = join(env['RUNNER_TEMP'] ?? tmpdir(), `stage-build-cache-${randomBytes(8).toString('hex')}`)
   // Named before it is made: what is killed meanwhile can still be removed.
   runner.saveState(STATE.cache, root)
   mkdirSync(root, { mode: 0o700, recursive: true })
   const identity = { id: project.id, scope: inputs.cacheScope }
-  const places = scopes.map(({ source, ref }) => ({
-    source,
-    ref,
-    ...indexKeys({ ...identity, ref, targets, platforms }),
-  }))
+  const placesOf = (names: readonly string[]): readonly IndexPlace[] =>
+    scopes.map(({ source, ref }) => ({ source, ref, ...indexKeys({ ...identity, ref, targets: names, platforms }) }))
   const caching = new LayerCaching({
     choice: choiceOf(kind, { inputs, env, refs: scopes.map(({ ref }) => ref), mayWrite: writes }),
-    ...{ root, places, writes, now, env },
+    ...{ root, places: placesOf(targets), writes, now, env },
+    isPullRequest: env['GITHUB_BASE_REF'] !== undefined && env['GITHUB_BASE_REF'] !== '',
+    legPlaces: (target) => placesOf([target]),
     packPrefix: packPrefix(identity),
     commit: env['GITHUB_SHA'],
     maxBytes: inputs.cacheMaxSize,

@@ -9,13 +9,16 @@ import { missingSources } from './context/missing-sources.ts'
 import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
+import { decide, type Decision } from './deciding.ts'
 import { UserError, sentence, type Problem } from './errors.ts'
+import { fingerprintTargets, type Fingerprints } from './fingerprinting.ts'
 import { mergeGraphs } from './graph/merge.ts'
 import { errorsFor, stagesOfAll } from './graph/reachability.ts'
 import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
+import type { KnownRecords } from './known-records.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
@@ -29,6 +32,9 @@ export interface Planned {
   readonly targets: readonly RequestedTarget[]
   readonly tagsOf: ReadonlyMap<string, readonly string[]>
   readonly images: ImageCatalog
+  readonly fingerprints: Fingerprints
+  /** By target. */
+  readonly decisions: ReadonlyMap<string, Decision>
   readonly plan: Plan
   /** Undefined where there are too many targets for one and the step builds them itself. */
   readonly matrix: Matrix | undefined
@@ -36,6 +42,10 @@ export interface Planned {
 }
 
 export interface PlanningOptions extends CatalogOptions {
+  readonly env: NodeJS.ProcessEnv
+  readonly signal: AbortSignal
+  /** What earlier builds left, asked for after `onSound`; undefined where there is no cache to keep it in. */
+  readonly records: (targets: readonly RequestedTarget[]) => Promise<KnownRecords | undefined>
   /** The platform of the machine that builds, where `platforms` names none. */
   readonly hostPlatform: string
   /** Called when the Dockerfile and the inputs are found sound, before registries are asked. */
@@ -67,6 +77,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     ...(await missingFiles(project, draft, stageIndexes)).errors,
   ])
   options.onSound?.(chosen.targets, platforms)
+  const records = options.records(chosen.targets)
 
   const images = new ImageCatalog(inputs.externalImages, options)
   await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms)
@@ -84,6 +95,17 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const missing = await missingFiles(project, graph, stageIndexes)
   throwIfAny([...dockerfileProblems(second, graph, stageIndexes, file), ...missing.errors])
 
+  const { targets } = chosen
+  const variants = second.flatMap(({ graph: own }, index) => {
+    const platform = platforms[index % platforms.length] ?? ''
+    const target = dependsOnTarget ? targets[Math.floor(index / platforms.length)]?.name : undefined
+    return own === undefined ? [] : [{ platform, target, graph: own }]
+  })
+  const { env, client, signal } = options
+  const looked = { inputs, project, env, client, signal, targets }
+  const fingerprints = await fingerprintTargets({ ...looked, dockerfile, variants, images })
+  const decisions = await decide({ ...looked, tagsOf: tags.tagsOf, fingerprints, records: await records })
+
   const plan = makePlan({
     file,
     platforms,
@@ -91,7 +113,11 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     targets: chosen.targets,
     tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
     pinOf: (image) => images.pinOf(image),
-    requested: requestedReason(inputs),
+    prints: fingerprints.prints,
+    decisionOf: (target) => {
+      const decision = decisions.get(target.name)
+      return { status: decision?.status ?? 'changed', reasons: decision?.status === 'changed' ? decision.reasons : [] }
+    },
   })
   return {
     dockerfile,
@@ -100,6 +126,8 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     targets: chosen.targets,
     tagsOf: tags.tagsOf,
     images,
+    fingerprints,
+    decisions,
     plan,
     matrix: inputs.mode === 'plan' || fitsMatrix(plan) ? matrixOf(plan) : undefined,
     warnings: [...lintWarnings(second, file), ...missing.warnings, ...images.missedMappings()],
@@ -204,10 +232,4 @@ async function missingFiles(
     }
   }
   return { errors: distinct(errors), warnings: distinct(warnings) }
-}
-
-function requestedReason(inputs: Inputs): string | undefined {
-  if (inputs.noCache) return '`no-cache` is set'
-  if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(', ')})`
-  return undefined
 }

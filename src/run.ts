@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
-import { buildTargets, openEngine, type Engine } from './building.ts'
+import { buildTargets, dockerOf, openEngine, type Engine } from './building.ts'
 import type { Built } from './built.ts'
 import { checkPlatform } from './build/docker-facts.ts'
 import { UserError, type Problem } from './errors.ts'
@@ -12,10 +12,12 @@ import { DockerCredentials } from './images/docker-credentials.ts'
 import { RegistryClient } from './images/registry-client.ts'
 import { readEvent } from './github-event.ts'
 import { readInputs, type Inputs } from './inputs.ts'
+import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { openLayerCaching } from './open-layer-caching.ts'
 import { writeBuildOutputs, writePlanOutputs } from './outputs.ts'
 import { planBuild, type Planned } from './planning.ts'
+import type { Plan } from './plan/plan.ts'
 import { openProject, type Project } from './project.ts'
 import { renderPlanSummary } from './report/plan-summary.ts'
 import { sizesTable } from './report/sizes-table.ts'
@@ -23,6 +25,7 @@ import { renderSummary } from './report/summary.ts'
 import { sizeRows } from './report/summary-targets.ts'
 import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
+import { builtNothing, skipUnchanged, withSkipped } from './skipping.ts'
 import { summaryData } from './summarizing.ts'
 
 export interface Surroundings {
@@ -54,21 +57,28 @@ export async function run(surroundings: Surroundings): Promise<void> {
   // The engine is asked beside the registries, but not before the Dockerfile is found sound.
   let engine: Promise<Engine> | undefined
   let caching: LayerCaching | undefined
+  let records: KnownRecords | undefined
   const event = await readEvent(env)
   try {
     const planned = await planBuild(inputs, project, {
       client,
       ...hostOf(surroundings),
+      env,
       workspace: project.workspace,
       signal: surroundings.signal,
       onSound: (targets, platforms) => {
-        if (inputs.mode !== 'build') return
-        engine = openEngine(project, env)
-        engine.catch(() => undefined) // told when it is waited for; the plan may fail first
+        if (inputs.mode === 'build') {
+          engine = openEngine(project, env)
+          engine.catch(() => undefined) // told when it is waited for; the plan may fail first
+        }
         const question = { inputs, project, event, env, platforms, targets: targets.map(({ name }) => name) }
         const opened = openLayerCaching(question, surroundings)
         caching = opened.caching
         warnings.push(...opened.warnings)
+      },
+      records: async (targets) => {
+        records = await caching?.records(targets.map(({ name }) => name))
+        return records
       },
     })
     warn([...warnings, ...planned.warnings])
@@ -80,10 +90,24 @@ export async function run(surroundings: Surroundings): Promise<void> {
       await runner.appendSummary(renderPlanSummary(planned.plan, data))
       return
     }
-    const built = await buildTargets({
-      ...{ inputs, project, planned, client, surroundings, caching },
-      engine: await (engine ?? openEngine(project, env)),
+    const skipped = await skipUnchanged({
+      ...{ inputs, planned, client, signal: surroundings.signal },
+      docker: dockerOf(project, env),
+      log: (line) => {
+        runner.log(line)
+      },
     })
+    const toBuild = planned.targets.filter(({ name }) => !skipped.images.has(name))
+    const built = withSkipped(
+      toBuild.length === 0
+        ? await builtNothing(caching)
+        : await buildTargets({
+            ...{ inputs, project, client, surroundings, caching, records },
+            planned: { ...planned, targets: toBuild },
+            engine: await (engine ?? openEngine(project, env)),
+          }),
+      { skipped, planned },
+    )
     await report({ inputs, project, planned, built, surroundings, warn, durationMs: now() - started })
   } finally {
     client.close()
@@ -151,10 +175,13 @@ function logPlan(runner: Runner, { plan, graph }: Planned): void {
   )
   for (const target of plan.targets) {
     const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`)
-    runner.log(
-      `  ${target.name}: ${target.status} (${target.reasons.map((reason) => reason.text).join('; ')}); ${shortened(stages).join(' → ')}`,
-    )
+    runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(' → ')}`)
   }
+}
+
+/** Why a target is built. */
+function whyText({ reasons }: Plan['targets'][number]): string {
+  return reasons.length === 0 ? '' : ` (${shortened(reasons.map(({ text }) => text)).join('; ')})`
 }
 
 /** So many stages that nobody reads them on one line: the first ones and the last. */

@@ -58,7 +58,7 @@ async function run(rig: BackendRig, options: RunOptions = {}): Promise<Run> {
   cache.begin()
   const isBase = (blob: string): boolean => blob === BASE
   const finish: Run['finish'] = (targets, notes = NO_NOTES) =>
-    cache.finish(new Map(Object.entries(targets)), { isBase, notes })
+    cache.finish(new Map(Object.entries(targets)), { isBase, notes, records: { json: {}, areNew: false } })
   return {
     ...{ session, cache, finish },
     push: async (...contents) => {

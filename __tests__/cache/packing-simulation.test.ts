@@ -2,7 +2,13 @@
 import { describe, expect, test } from '@jest/globals'
 import { parseIndex, serializeIndex, type CacheIndex } from '../../src/cache/cache-index.ts'
 import { newPack, packPrefix } from '../../src/cache/cache-keys.ts'
-import { blobsOf, type TargetCache } from '../../src/cache/cache-manifest.ts'
+import {
+  blobsOf,
+  parseTargetCache,
+  pruneTargetCache,
+  renderTargetCache,
+  type TargetCache,
+} from '../../src/cache/cache-manifest.ts'
 import type { SavedPack } from '../../src/cache/early-saves.ts'
 import { planSave } from '../../src/cache/save-planning.ts'
 import { chainCache, digest } from '../support/target-caches.ts'
@@ -90,6 +96,7 @@ function run(
     isKeptElsewhere: (blob) => blob === BASE || elsewhere.has(blob),
     spool: new Set(received.map(([blob]) => blob)),
     notes: { unpacked: new Map(), layers: new Map() },
+    records: {},
   })
   const packs = Object.fromEntries(
     decision.newPacks.map(saved).map(({ key, path, createdAt, blobs }) => [key, { path, createdAt, blobs }]),
@@ -109,6 +116,15 @@ function sum(sizes: readonly number[]): number {
   return sizes.reduce((total, size) => total + size, 0)
 }
 
+/** A pull request: what it changes of main, and what it saved last. */
+interface Pull {
+  readonly started: number
+  readonly service: number
+  pushes: number
+  index: CacheIndex | undefined
+  caches: ReadonlyMap<string, TargetCache>
+}
+
 /** Lets the weeks pass; `look` sees every run. Returns the most bytes that live indexes referred to, in clean builds. */
 function weeks(
   project: Project,
@@ -117,32 +133,63 @@ function weeks(
 ): number {
   const random = numbers(seed)
   const pick = (count: number): number => Math.floor(random() * count)
-  const pulls = new Set<number>()
-  while (pulls.size < 10) pulls.add(pick(50))
+  const starts = new Set<number>()
+  while (starts.size < 10) starts.add(pick(50))
   let sources: Sources = { shared: 'shared', services: Array.from({ length: SERVICES }, (_, service) => `s${service}`) }
-  const change = (from: Sources, name: string): Sources => {
-    const changed = pick(SERVICES)
-    return { ...from, services: from.services.map((version, service) => (service === changed ? name : version)) }
-  }
+  const change = (from: Sources, changed: number, name: string): Sources => ({
+    ...from,
+    services: from.services.map((version, service) => (service === changed ? name : version)),
+  })
   let main: CacheIndex | undefined
-  const branches: CacheIndex[] = []
+  const pulls: Pull[] = []
   let most = 0
   for (let commit = 0; commit < 50; commit++) {
-    if (commit > 0)
-      sources = random() < 0.1 ? { ...sources, shared: `shared@${commit}` } : change(sources, `main@${commit}`)
-    const caches = build(project, sources)
-    const done = run(caches, { ref: 'refs/heads/main', own: main, others: [] })
-    main = done.index
-    look(done, caches, [])
-    if (pulls.has(commit)) {
-      const changed = build(project, change(sources, `pull@${commit}`))
-      const pull = run(changed, { ref: `refs/pull/${commit}/merge`, own: undefined, others: [main] })
-      look(pull, changed, [main])
-      branches.push(pull.index)
+    if (commit > 0) {
+      sources =
+        random() < 0.1 ? { ...sources, shared: `shared@${commit}` } : change(sources, pick(SERVICES), `main@${commit}`)
     }
-    most = Math.max(most, bytesOf([main, ...branches]) / sum([...wantedOf(caches).values()]))
+    const caches = build(project, sources)
+    const clean = sum([...wantedOf(caches).values()])
+    const done = run(caches, { ref: 'refs/heads/main', own: main, others: [] })
+    const base = done.index
+    main = base
+    look(done, caches, [])
+    const measure = (): void => {
+      most = Math.max(most, bytesOf([base, ...pulls.flatMap(({ index }) => index ?? [])]) / clean)
+      // Whatever became of main meanwhile, what an index names and nobody has is not offered.
+      for (const pull of pulls) if (pull.index !== undefined) expectOffers(pull.index, base)
+    }
+    measure()
+    if (starts.has(commit)) {
+      pulls.push({ started: commit, service: pick(SERVICES), pushes: 0, index: undefined, caches })
+    }
+    for (const pull of pulls) {
+      // The first push at once, two or three more later, on what main is then.
+      if (pull.pushes > 0 && (pull.pushes > 3 || random() > 0.3)) continue
+      const changed = build(project, change(sources, pull.service, `pull@${pull.started}/${pull.pushes++}`))
+      const pushed = run(changed, { ref: `refs/pull/${pull.started}/merge`, own: pull.index, others: [base] })
+      pull.index = pushed.index
+      look(pushed, changed, [base])
+      measure()
+    }
   }
   return most
+}
+
+/** BuildKit reads what is left of an index's caches; every layer in it is in a pack of its own branch or of the base. */
+function expectOffers(index: CacheIndex, base: CacheIndex): void {
+  const there = new Set([BASE, ...blobsIn(index), ...blobsIn(base)])
+  for (const cache of Object.values(index.targets)) {
+    const offer = pruneTargetCache(cache, (blob) => there.has(blob))
+    const { manifest, config } = renderTargetCache(offer)
+    const read = parseTargetCache(manifest, config)
+    if (read === undefined) throw new Error('BuildKit would not read it')
+    if ([...blobsOf(read).keys()].some((blob) => !there.has(blob))) throw new Error('an offer names what nobody has')
+  }
+}
+
+function blobsIn({ packs }: CacheIndex): readonly string[] {
+  return Object.values(packs).flatMap(({ blobs }) => Object.keys(blobs))
 }
 
 const PROJECTS: readonly (readonly [string, Project])[] = [

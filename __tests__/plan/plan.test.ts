@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import { UserError } from '../../src/errors.ts'
 import { matrixOf } from '../../src/plan/matrix.ts'
 import { makePlan, serializePlan, type Plan, type PlanRequest } from '../../src/plan/plan.ts'
+import type { StagePrint } from '../../src/plan/stage-print.ts'
+import type { PlatformPrint } from '../../src/plan/target-print.ts'
 import { chooseTargets } from '../../src/plan/targets.ts'
 import { graphOf } from '../support/graph-outline.ts'
 
@@ -26,7 +28,8 @@ function plan(text: string, targets: readonly string[] | 'all', more: Partial<Pl
     tagsOf: ({ name }) => [`r/${name}:1`],
     pinOf: (image) =>
       image.includes('golang') ? { digest: 'sha256:1', mapped: 'mirror/go' } : { digest: undefined, mapped: undefined },
-    requested: undefined,
+    prints: new Map(),
+    decisionOf: ({ stage }) => ({ status: 'changed', reasons: [{ kind: 'no-record', stage, text: 'no record' }] }),
     ...more,
   })
 }
@@ -79,14 +82,47 @@ describe('the plan', () => {
     expect(plan(FILE, ['prod']).shared).toEqual([])
   })
 
-  test('says why: no record, or what the user requested', () => {
-    const reasonOf = (more: Partial<PlanRequest>) => plan(FILE, ['prod'], more).targets[0]?.reasons
-    expect(reasonOf({})).toEqual([{ kind: 'no-record', stage: 1, text: 'no record of an earlier build' }])
-    expect(reasonOf({ requested: '`no-cache` is set' })).toEqual([
-      { kind: 'requested', stage: 1, text: '`no-cache` is set' },
+  test('says of each target whether it is built and why, and shares only what is built', () => {
+    const reason = { kind: 'file', stage: 0, line: 2, text: 'x changed' } as const
+    const decided = plan(FILE, ['debug', 'prod'], {
+      decisionOf: ({ name }) => (name === 'prod' ? { status: 'changed', reasons: [reason] } : UNCHANGED),
+    })
+    expect(decided.targets.map(({ name, status, reasons }) => ({ name, status, reasons }))).toEqual([
+      { name: 'debug', ...UNCHANGED },
+      { name: 'prod', status: 'changed', reasons: [reason] },
     ])
+    expect(decided.shared).toEqual([])
+  })
+
+  test('has fingerprints: of a stage over all platforms, none where one is not known', () => {
+    const printed = (platform: string, fingerprint: string | undefined): PlatformPrint => ({
+      platform,
+      stages: [{ ...STAGE, platform, fingerprint }],
+    })
+    const of = (...platforms: readonly PlatformPrint[]): string | null | undefined =>
+      plan(FILE, ['prod'], { prints: new Map([['prod', { platforms, fields: [], fingerprint: 'sha256:t' }]]) })
+        .stages[1]?.fingerprint
+    expect(of(printed('linux/amd64', 'sha256:a'))).toBe('sha256:a')
+    const both = of(printed('linux/amd64', 'sha256:a'), printed('linux/arm64', 'sha256:b'))
+    expect(both).toMatch(/^sha256:[0-9a-f]{64}$/)
+    expect(of(printed('linux/amd64', 'sha256:a'), printed('linux/arm64', undefined))).toBeNull()
   })
 })
+
+const UNCHANGED = { status: 'unchanged', reasons: [] } as const
+const STAGE: StagePrint = {
+  ...{
+    index: 1,
+    name: 'prod',
+    line: 5,
+    platform: '',
+    steps: [],
+    files: undefined,
+    fingerprint: undefined,
+    unknown: [],
+  },
+  base: { kind: 'scratch', name: 'scratch', digest: 'scratch' },
+}
 
 describe('the text of the plan', () => {
   test('is the whole of it, or its targets where GitHub would refuse it', () => {

@@ -74,7 +74,7 @@ export async function labStep({ service }: Lab, space: Workspace, options: LabSt
   const runnerTemp = await mkdtemp(join(tmpdir(), 'cache-lab-'))
   const step = {
     workspace: space.directory,
-    inputs: { 'external-images': standInLines(), ...options.inputs },
+    inputs: { 'skip-unchanged': 'false', 'external-images': standInLines(), ...options.inputs },
     env: { ...service.env(token), GITHUB_REF: token.ref, ...options.env },
     ...{ runnerTemp, onLog },
   }

@@ -150,6 +150,7 @@ export class FaultLab implements AsyncDisposable {
       workspace,
       ...{ signal, onLog, runnerTemp },
       inputs: {
+        'skip-unchanged': 'false',
         targets: TARGETS.join(','),
         'external-images': `alpine:3.22=${this.base.host}/library/alpine:3.22`,
         outputs: 'type=oci,tar=false,dest=out/{target}',

@@ -24,6 +24,8 @@ export interface IndexPlace {
 export interface LoadedIndex {
   readonly source: IndexSource
   readonly ref: string
+  /** It is of this very set of targets. */
+  readonly isExact: boolean
   readonly index: CacheIndex
 }
 
@@ -72,7 +74,10 @@ async function load(
   if (result.kind === 'miss') return { search: { source, ref, outcome: 'none' } }
   const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now)
   if ('fault' in parsed) return { search: { source, ref, outcome: 'unusable', reason: parsed.fault } }
-  return { search: { source, ref, outcome: 'found' }, loaded: { source, ref, index: parsed.index } }
+  return {
+    search: { source, ref, outcome: 'found' },
+    loaded: { source, ref, isExact: result.key.startsWith(prefix), index: parsed.index },
+  }
 }
 
 async function readIndex(path: string, now: number): Promise<ReturnType<typeof parseIndex>> {

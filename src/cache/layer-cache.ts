@@ -19,7 +19,14 @@ import {
 } from './cache-manifest.ts'
 import { EarlySaves } from './early-saves.ts'
 import { mergeNotes, readNotes, type ImageNotes } from './image-notes.ts'
-import { INDEX_PATH, indexFile, loadIndexes, type IndexPlace, type LoadedIndexes } from './index-loader.ts'
+import {
+  INDEX_PATH,
+  indexFile,
+  loadIndexes,
+  type IndexPlace,
+  type IndexSource,
+  type LoadedIndexes,
+} from './index-loader.ts'
 import { PackStore, type PackStats } from './pack-store.ts'
 import { PARTIAL, planSave } from './save-planning.ts'
 import { fillPack, type PackJob, type SavePlan } from './saving.ts'
@@ -45,6 +52,22 @@ export interface Offer {
   /** Milliseconds since the epoch. */
   readonly createdAt: number
   readonly rendered: RenderedCache
+}
+
+export interface FoundRecords {
+  readonly source: IndexSource
+  readonly ref: string
+  /** Of the index of this very set of targets. */
+  readonly isExact: boolean
+  /** Unchecked. */
+  readonly records: unknown
+}
+
+/** What the index remembers besides; unchecked here. */
+export interface NewRecords {
+  readonly json: Readonly<Record<string, unknown>>
+  /** Whether the index that was read does not say it already. */
+  readonly areNew: boolean
 }
 
 export type Saving =
@@ -115,6 +138,19 @@ export class LayerCache {
     return (await this.#indexes()).searches
   }
 
+  /** What earlier runs' indexes remember besides, own branch first. */
+  async records(): Promise<readonly FoundRecords[]> {
+    const { found } = await this.#indexes()
+    return found.map(({ index: { records }, ...place }) => ({ ...place, records }))
+  }
+
+  /** What the indexes in other places remember: those of the legs of a matrix. Never rejects. */
+  async recordsAt(places: readonly IndexPlace[]): Promise<readonly FoundRecords[]> {
+    const { backend, root, now } = this.#options
+    const { found } = await loadIndexes(places, { backend, root, now: now() })
+    return found.map(({ index: { records }, ...place }) => ({ ...place, records }))
+  }
+
   /** What earlier runs learned of layers. */
   async notes(): Promise<ImageNotes> {
     const { found } = await this.#indexes()
@@ -150,15 +186,20 @@ export class LayerCache {
    */
   async finish(
     caches: ReadonlyMap<string, TargetCache>,
-    options: { readonly isBase: (digest: string) => boolean; readonly notes: ImageNotes },
+    options: {
+      readonly isBase: (digest: string) => boolean
+      readonly notes: ImageNotes
+      readonly records: NewRecords
+    },
   ): Promise<Saving> {
-    if (!this.#options.writes || caches.size === 0) return { kind: 'unchanged' }
+    if (!this.#options.writes || (caches.size === 0 && !options.records.areNew)) return { kind: 'unchanged' }
     const { found, searches } = await this.#indexes()
     // Without the index that is there, all that it names would be saved again.
     if (searches.some(({ source, outcome }) => source === 'own' && outcome === 'failed')) return { kind: 'unchanged' }
     const own = found.find(({ source }) => source === 'own')?.index
     const early = await this.#early.done()
-    if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)) return { kind: 'unchanged' }
+    const isKnown = this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)
+    if (isKnown && !options.records.areNew) return { kind: 'unchanged' }
 
     const [place] = this.#options.places
     if (place === undefined) return { kind: 'unchanged' }
@@ -172,6 +213,7 @@ export class LayerCache {
       damaged: this.#packs.damaged,
       spool: new Set(this.#spool.blobs.keys()),
       notes: mergeNotes([await this.notes(), options.notes]),
+      records: options.records.json,
     })
     const packs = await Promise.all(
       decision.newPacks.map(async (blobs): Promise<PackJob> => {

@@ -28,6 +28,8 @@ export interface SaveQuestion {
   /** Digests of the blobs that this run received. */
   readonly spool: ReadonlySet<string>
   readonly notes: ImageNotes
+  /** What else the index remembers, as JSON. */
+  readonly records: Readonly<Record<string, unknown>>
   readonly maxBytes: number
 }
 
@@ -92,10 +94,13 @@ export function planSave(question: SaveQuestion): SaveDecision {
           .map(({ key, path, createdAt: since, blobs: content }) => [key, { path, createdAt: since, blobs: content }]),
       ),
       targets: Object.fromEntries([...targets].map(([name, cache]) => [name, { createdAt, ...cache }])),
-      records: writeNotes({
-        unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
-        layers: question.notes.layers,
-      }),
+      records: {
+        ...question.records,
+        ...writeNotes({
+          unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
+          layers: question.notes.layers,
+        }),
+      },
     },
   }
 }

@@ -182,3 +182,12 @@ function splitDomain(name: string): { readonly domain: string; readonly remainde
   const bareHubName = domain === DEFAULT_DOMAIN && !remainder.includes('/')
   return { domain, remainder: bareHubName ? OFFICIAL_PREFIX + remainder : remainder }
 }
+
+/**
+ * The repository that a name is in, in full: `docker.io/library/alpine`.
+ * @throws InvalidReferenceError
+ */
+export function repositoryOf(text: string): string {
+  const { domain, path } = parseReference(text)
+  return `${domain}/${path}`
+}

@@ -4,6 +4,8 @@
  */
 import { stagesOf, sharedStages } from '../graph/reachability.ts'
 import type { Stage, StageGraph, StageNeed, StageSource } from '../graph/stage-graph.ts'
+import { digestOf } from './stage-print.ts'
+import type { TargetPrint } from './target-print.ts'
 import type { RequestedTarget } from './targets.ts'
 
 export type PlanSource =
@@ -22,7 +24,7 @@ export interface PlanStage {
   readonly from: PlanSource
   /** Every edge once, the base among them. */
   readonly needs: readonly PlanNeed[]
-  /** Null until fingerprints exist, or where a result cannot be known beforehand. */
+  /** Null where no target needs it, or a result cannot be known beforehand. */
   readonly fingerprint: string | null
 }
 
@@ -52,7 +54,10 @@ export interface PlanTarget {
   readonly stages: readonly number[]
   readonly status: 'changed' | 'unchanged'
   readonly tags: readonly string[]
+  /** Why it is built; empty where it is not. */
   readonly reasons: readonly PlanReason[]
+  /** Of the whole image; null where it cannot be known beforehand. */
+  readonly fingerprint: string | null
 }
 
 export interface Plan {
@@ -80,39 +85,53 @@ export interface PlanRequest {
   /** Tags of a target. */
   readonly tagsOf: (target: RequestedTarget) => readonly string[]
   readonly pinOf: (image: string) => ImagePin
-  /** A reason why every target is to be built whatever a record says (`no-cache`). */
-  readonly requested: string | undefined
+  readonly decisionOf: (target: RequestedTarget) => Pick<PlanTarget, 'status' | 'reasons'>
+  readonly prints: ReadonlyMap<string, TargetPrint>
 }
 
-/** Makes the plan. Without records of earlier builds every target is `changed`. */
+/** Makes the plan. */
 export function makePlan(request: PlanRequest): Plan {
-  const { graph, targets } = request
+  const { graph, prints } = request
+  const fingerprints = stageFingerprints([...prints.values()])
+  const targets = request.targets.map((target): PlanTarget => {
+    const { status, reasons } = request.decisionOf(target)
+    return {
+      ...{ name: target.name, stage: target.stage, stages: stagesOf(graph, target.stage), status },
+      ...{ tags: request.tagsOf(target), reasons, fingerprint: prints.get(target.name)?.fingerprint ?? null },
+    }
+  })
+  const changed = targets.filter(({ status }) => status === 'changed').map(({ stage }) => stage)
   return {
     version: 1,
     file: request.file,
     platforms: request.platforms,
-    stages: graph.stages.map((stage) => planStage(stage, request.pinOf)),
-    targets: targets.map((target) => ({
-      name: target.name,
-      stage: target.stage,
-      stages: stagesOf(graph, target.stage),
-      status: 'changed',
-      tags: request.tagsOf(target),
-      reasons: [reasonOf(request, target)],
-    })),
-    shared: sharedStages(
-      graph,
-      targets.map((target) => target.stage),
-    ),
+    stages: graph.stages.map((stage) => planStage(stage, request.pinOf, fingerprints.get(stage.index))),
+    targets,
+    shared: sharedStages(graph, changed),
   }
 }
 
-function reasonOf(request: PlanRequest, target: RequestedTarget): PlanReason {
-  if (request.requested !== undefined) return { kind: 'requested', stage: target.stage, text: request.requested }
-  return { kind: 'no-record', stage: target.stage, text: 'no record of an earlier build' }
+/** By stage; over several platforms, one of all of them. */
+function stageFingerprints(prints: readonly TargetPrint[]): ReadonlyMap<number, string | undefined> {
+  const found = new Map<number, Map<string, string | undefined>>()
+  for (const { platforms } of prints) {
+    for (const { platform, stages } of platforms) {
+      for (const { index, fingerprint } of stages) {
+        const known = found.get(index) ?? new Map<string, string | undefined>()
+        found.set(index, known.set(platform, known.get(platform) ?? fingerprint))
+      }
+    }
+  }
+  return new Map(
+    [...found].map(([index, all]) => {
+      const [first] = all.values()
+      if (all.size <= 1) return [index, first]
+      return [index, [...all.values()].includes(undefined) ? undefined : digestOf([...all])]
+    }),
+  )
 }
 
-function planStage(stage: Stage, pinOf: PlanRequest['pinOf']): PlanStage {
+function planStage(stage: Stage, pinOf: PlanRequest['pinOf'], fingerprint: string | undefined): PlanStage {
   const from = planSource(stage.from, pinOf)
   const edges: PlanNeed[] = 'scratch' in from ? [] : [{ via: 'from', ...from }]
   for (const need of stage.needs) {
@@ -124,7 +143,14 @@ function planStage(stage: Stage, pinOf: PlanRequest['pinOf']): PlanStage {
     const key = JSON.stringify(edge)
     return seen.has(key) ? false : seen.add(key)
   })
-  return { index: stage.index, name: stage.name ?? null, line: stage.line, from, needs, fingerprint: null }
+  return {
+    index: stage.index,
+    name: stage.name ?? null,
+    line: stage.line,
+    from,
+    needs,
+    fingerprint: fingerprint ?? null,
+  }
 }
 
 function planSource(source: StageSource, pinOf: PlanRequest['pinOf']): PlanSource {

@@ -88,14 +88,27 @@ interface Ending {
   readonly config: string
 }
 
-/** Prints of the stages that a target needs, in build order. */
-export function printStages(graph: StageGraph, target: number, inputs: PrintInputs): readonly StagePrint[] {
-  const endings = new Map<number, Ending>()
-  for (const index of stagesOf(graph, target)) {
-    const stage = graph.stages[index]
-    if (stage !== undefined) endings.set(index, printStage(stage, endings, inputs))
+/** Prints the stages of one graph; a stage that several targets need is printed once. */
+export class StagePrinter {
+  readonly #graph: StageGraph
+  readonly #inputs: PrintInputs
+  readonly #endings = new Map<number, Ending>()
+
+  constructor(graph: StageGraph, inputs: PrintInputs) {
+    this.#graph = graph
+    this.#inputs = inputs
   }
-  return [...endings.values()].map(({ print }) => print)
+
+  /** Of the stages that a target needs, in build order. */
+  print(target: number): readonly StagePrint[] {
+    return stagesOf(this.#graph, target).flatMap((index) => {
+      const stage = this.#graph.stages[index]
+      if (stage === undefined) return []
+      const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputs)
+      this.#endings.set(index, ending)
+      return [ending.print]
+    })
+  }
 }
 
 function printStage(stage: Stage, endings: ReadonlyMap<number, Ending>, inputs: PrintInputs): Ending {

@@ -1,0 +1,76 @@
+/** The records of earlier builds that this run may believe, and the ones that it leaves. */
+import type { FoundRecords } from './cache/layer-cache.ts'
+import type { IndexSource } from './cache/index-loader.ts'
+import { readRecords, writeRecords, type TargetRecord } from './plan/record.ts'
+
+/** A record, and whose it is. */
+export interface Candidate {
+  readonly source: IndexSource
+  readonly ref: string
+  readonly record: TargetRecord
+}
+
+/** Under what the records stand in an index. */
+const KEY = 'built'
+
+export class KnownRecords {
+  readonly #candidates = new Map<string, Candidate[]>()
+  readonly #own: ReadonlyMap<string, TargetRecord>
+
+  /** @param found own branch first */
+  constructor(found: readonly FoundRecords[], { isPullRequest }: { readonly isPullRequest: boolean }) {
+    const own = found.find(({ source }) => source === 'own')
+    this.#own = own === undefined ? new Map() : recordsIn(own)
+    this.add(found, { isPullRequest })
+  }
+
+  /** Adds what further indexes say. */
+  add(found: readonly FoundRecords[], { isPullRequest }: { readonly isPullRequest: boolean }): void {
+    for (const place of found.filter(({ source }) => mayVouch(source, isPullRequest))) {
+      for (const [name, record] of recordsIn(place)) {
+        const known = this.#candidates.get(name) ?? []
+        this.#candidates.set(name, [...known, { source: place.source, ref: place.ref, record }])
+      }
+    }
+  }
+
+  /** Records of a target: own branch first, then the latest. */
+  of(target: string): readonly Candidate[] {
+    const rank = ({ source }: Candidate): number => ['own', 'base', 'default'].indexOf(source)
+    const later = (a: Candidate, b: Candidate): number => (a.record.createdAt < b.record.createdAt ? 1 : -1)
+    return [...(this.#candidates.get(target) ?? [])].sort((a, b) => rank(a) - rank(b) || later(a, b))
+  }
+
+  /** The branch's own records with new ones in their places, as JSON for its index; whether it says so already. */
+  withNew(records: ReadonlyMap<string, TargetRecord>): {
+    readonly json: Readonly<Record<string, unknown>>
+    readonly areNew: boolean
+  } {
+    const fresh = [...records].map(([name, record]) => [name, pushedBefore(this.#own.get(name), record)] as const)
+    const areNew = fresh.some(([name, record]) => !saysTheSame(this.#own.get(name), record))
+    return { json: { [KEY]: writeRecords(new Map([...this.#own, ...fresh])) }, areNew }
+  }
+}
+
+/**
+ * Of a pull request's run, records of the branch that it is to be merged into and its own count; of a branch's, its own
+ * and the default branch's: what others can write is no reason to skip anything.
+ */
+function mayVouch(source: IndexSource, isPullRequest: boolean): boolean {
+  return source !== 'default' || !isPullRequest
+}
+
+function recordsIn({ records }: FoundRecords): ReadonlyMap<string, TargetRecord> {
+  return typeof records === 'object' && records !== null && KEY in records ? readRecords(records[KEY]) : new Map()
+}
+
+/** A run that pushed nothing does not forget where an equal image was pushed to. */
+function pushedBefore(known: TargetRecord | undefined, record: TargetRecord): TargetRecord {
+  const isSame = known?.fingerprint === record.fingerprint && record.image.digest === undefined
+  return isSame && known.image.digest !== undefined ? { ...record, image: known.image } : record
+}
+
+function saysTheSame(known: TargetRecord | undefined, record: TargetRecord): boolean {
+  const { fingerprint, image } = record
+  return known?.fingerprint === fingerprint && JSON.stringify(known.image) === JSON.stringify(image)
+}

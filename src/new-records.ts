@@ -1,0 +1,62 @@
+/** What is remembered of the targets that were built, for runs to come. Pure. */
+import type { BuildOutcome } from './build/build.ts'
+import { repositoryOf } from './images/reference.ts'
+import type { Inputs } from './inputs.ts'
+import type { TargetSizes } from './measure/sizes.ts'
+import type { TargetRecord } from './plan/record.ts'
+import type { TargetPrint } from './plan/target-print.ts'
+import type { Planned } from './planning.ts'
+
+/** Records of the built targets that have a fingerprint. */
+export function newRecords(options: {
+  readonly outcome: BuildOutcome
+  readonly planned: Planned
+  readonly inputs: Inputs
+  readonly measured: { readonly sizes: ReadonlyMap<string, TargetSizes> }
+  readonly env: NodeJS.ProcessEnv
+  /** Milliseconds since the epoch. */
+  readonly now: number
+}): ReadonlyMap<string, TargetRecord> {
+  const { outcome, planned, inputs, measured, env, now } = options
+  if (outcome.kind !== 'built') return new Map()
+  const { fingerprints, tagsOf } = planned
+  const files = fingerprints.files()
+  const records = planned.targets.flatMap(({ name }): readonly (readonly [string, TargetRecord])[] => {
+    const print = fingerprints.prints.get(name)
+    const result = outcome.metadata.results.find(({ target }) => target === name)
+    if (print?.fingerprint === undefined || result === undefined) return []
+    const tags = inputs.push ? (tagsOf.get(name) ?? []) : []
+    const sizes = measured.sizes.get(name)
+    const image = {
+      digest: tags.length === 0 ? undefined : result.digest,
+      repositories: [...new Set(tags.map(repositoryOf))],
+      imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
+      sizes,
+    }
+    const read = new Set(readsOf(print))
+    return [
+      [
+        name,
+        {
+          createdAt: new Date(now).toISOString(),
+          commit: env['GITHUB_SHA'],
+          fingerprint: print.fingerprint,
+          print: { platforms: print.platforms, fields: print.fields },
+          files: new Map([...files].filter(([digest]) => read.has(digest))),
+          image,
+        },
+      ],
+    ]
+  })
+  return new Map(records)
+}
+
+function readsOf({ platforms }: TargetPrint): readonly string[] {
+  return platforms.flatMap(({ stages }) =>
+    stages.flatMap(({ base, steps }) =>
+      [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) =>
+        kind === 'context' && digest !== undefined ? [digest] : [],
+      ),
+    ),
+  )
+}
