@@ -55,7 +55,7 @@ export async function pushSmallImage(registry: TestRegistry, options: SmallImage
     digest: await upload(manifest),
     size: Buffer.byteLength(JSON.stringify(manifest)),
   })
-  const entries: { readonly digest: string }[] = []
+  const entries: (Document & { readonly digest: string })[] = []
   for (const platform of platforms) {
     const [os, architecture] = platform.split('/')
     const entry = { ...(await described(await image(platform, tar))), platform: { os, architecture } }
