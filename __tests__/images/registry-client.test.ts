@@ -154,6 +154,33 @@ describe('a healthy registry', () => {
     })
   })
 
+  test('a manifest is looked for by HEAD, also under its digest, and its absence is no error', async () => {
+    await using server = await startWireServer(serve)
+    const { client } = setUp()
+    const image = `${server.host}/org/app`
+    expect(await client.findDigest(image)).toBe(sha(INDEX))
+    expect(await client.findDigest(`${image}:none`)).toBeUndefined()
+    expect(await client.findDigest(`${image}@${sha('none')}`)).toBeUndefined()
+    expect(await client.hasManifest(`${image}:none`, sha(ARM_MANIFEST))).toBe(true)
+    expect(await client.hasManifest(image, sha('none'))).toBe(false)
+    expect(new Set(server.requests.map(({ method }) => method))).toEqual(new Set(['HEAD']))
+    await expect(client.hasManifest(image, 'sha256:short')).rejects.toThrow('invalid digest format')
+  })
+
+  test('the absence of a manifest is no error where HEAD is refused, and a refusal is no absence', async () => {
+    let status = 405
+    await using server = await startWireServer((request, response) => {
+      if (request.method === 'HEAD' || status !== 405) response.writeHead(status).end()
+      else serve(request, response)
+    })
+    const { client } = setUp()
+    const image = `${server.host}/org/app`
+    expect(await client.findDigest(`${image}:none`)).toBeUndefined()
+    expect(await client.hasManifest(image, sha(MANIFEST))).toBe(true)
+    status = 403
+    expect(await failure(client.hasManifest(image, sha(MANIFEST)))).toMatchObject({ kind: 'denied' })
+  })
+
   test('a config gives its triggers, layers and platform', async () => {
     await using server = await startWireServer(serve)
     expect(await setUp().client.fetchConfig(`${server.host}/org/app`, sha(CONFIG))).toMatchObject({
