@@ -53,8 +53,8 @@ export async function openEngine(project: Project, env: NodeJS.ProcessEnv): Prom
 }
 
 /** How docker is run: with the environment, but for the action's own inputs and state. */
-export function dockerOf(project: Project, env: NodeJS.ProcessEnv): Docker {
-  return { env: childEnvironment(env), cwd: project.workspace }
+export function dockerOf({ workspace }: Pick<Project, 'workspace'>, env: NodeJS.ProcessEnv): Docker {
+  return { env: childEnvironment(env), cwd: workspace }
 }
 
 interface BuildingOptions {

@@ -18,6 +18,8 @@ export interface Built {
   readonly measured: Measured
   /** Undefined where the run had no layer cache. */
   readonly cache: CacheFacts | undefined
+  /** Targets that were not built, since nothing changed; their images are among `images`. */
+  readonly unchanged: ReadonlySet<string>
   /** What stopped the build; empty when it did not fail. */
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
@@ -35,7 +37,7 @@ export function builtFrom(
   },
 ): Built {
   const { inputs, planned, measured, cache, warnings } = context
-  const base = { steps: outcome.steps, measured, cache, warnings }
+  const base = { steps: outcome.steps, measured, cache, warnings, unchanged: new Set<string>() }
   if (outcome.kind !== 'built') {
     return { ...base, images: [], metadata: {}, problems: scannerProblems(outcome, inputs) ?? outcome.problems }
   }

@@ -6,17 +6,14 @@ import { shown } from './input-lists.ts'
 
 /** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
 const NOT_IN_EFFECT: Readonly<Partial<Record<InputName, readonly string[]>>> = {
-  'skip-unchanged': ['', 'auto', 'false'],
   'size-budgets': [''],
   baseline: [''],
   comment: ['', 'size-changed', 'never'],
-  plan: [''],
 }
 
 /** What only a build uses; with `mode: plan` these do nothing. */
 const BUILD_ONLY: readonly InputName[] = [
-  'secrets', 'secret-envs', 'secret-files', 'ssh', 'outputs', 'provenance', 'sbom', 'attests', 'no-cache-filters',
-  'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'cache-from', 'cache-to',
+  'secrets', 'secret-envs', 'secret-files', 'ssh', 'allow', 'builder', 'cache-from', 'cache-to',
 ] // prettier-ignore
 
 /** Adds the problems between inputs to `problems`; returns the warnings. */
@@ -26,11 +23,11 @@ export function checkCombinations(
   problems: Problem[],
 ): readonly Problem[] {
   problems.push(...malformed(inputs))
-  if (inputs.mode === 'report') {
+  if (inputs.mode === 'report' && inputs.plan === undefined) {
     problems.push({
-      input: 'mode',
-      message: '`mode: report` is not available in this version.',
-      mend: 'Use `mode: build` or `mode: plan`; the job summary of each build has its sizes.',
+      input: 'plan',
+      message: '`mode: report` needs `plan`, and it is empty.',
+      mend: 'Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag.',
     })
   }
   if (/^(https?|git|ssh):\/\/|^git@|^\{\{/.test(inputs.context)) {

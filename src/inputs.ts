@@ -50,6 +50,8 @@ export interface ExternalImageInput {
 
 export interface Inputs {
   readonly mode: Mode
+  /** The `plan` output of an earlier job. */
+  readonly plan: string | undefined
   /** As given, relative to the workspace. */
   readonly context: string
   readonly file: string | undefined
@@ -121,6 +123,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
   const targets = readTargets(commas('targets'), text('target'), problems)
   const inputs: Inputs = {
     mode: oneOf('mode', ['build', 'plan', 'report']),
+    plan: text('plan'),
     context: text('context') ?? '.',
     file: text('file'),
     targets,

@@ -20,7 +20,7 @@ import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
-import { makePlan, type Plan } from './plan/plan.ts'
+import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
 import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
 import type { Project } from './project.ts'
@@ -35,6 +35,8 @@ export interface Planned {
   readonly fingerprints: Fingerprints
   /** By target. */
   readonly decisions: ReadonlyMap<string, Decision>
+  /** Digests of external images that the targets were built on last, by name. */
+  readonly before: ReadonlyMap<string, string>
   readonly plan: Plan
   /** Undefined where there are too many targets for one and the step builds them itself. */
   readonly matrix: Matrix | undefined
@@ -114,10 +116,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
     pinOf: (image) => images.pinOf(image),
     prints: fingerprints.prints,
-    decisionOf: (target) => {
-      const decision = decisions.get(target.name)
-      return { status: decision?.status ?? 'changed', reasons: decision?.status === 'changed' ? decision.reasons : [] }
-    },
+    decisionOf: (target) => planDecision(decisions.get(target.name)),
   })
   return {
     dockerfile,
@@ -128,6 +127,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     images,
     fingerprints,
     decisions,
+    before: imagesBefore(targets, await records),
     plan,
     matrix: inputs.mode === 'plan' || fitsMatrix(plan) ? matrixOf(plan) : undefined,
     warnings: [...lintWarnings(second, file), ...missing.warnings, ...images.missedMappings()],
@@ -232,4 +232,27 @@ async function missingFiles(
     }
   }
   return { errors: distinct(errors), warnings: distinct(warnings) }
+}
+
+/** What the latest records say of external images. */
+function imagesBefore(
+  targets: readonly RequestedTarget[],
+  records: KnownRecords | undefined,
+): ReadonlyMap<string, string> {
+  const prints = targets.flatMap(({ name }) => records?.of(name)[0]?.record.print.platforms ?? [])
+  const sources = prints.flatMap(({ stages }) =>
+    stages.flatMap(({ base, steps }) => [base, ...steps.flatMap((step) => step.sources)]),
+  )
+  return new Map(
+    sources.flatMap(({ kind, name, digest }) =>
+      kind === 'image' && digest !== undefined ? [[name, digest] as const] : [],
+    ),
+  )
+}
+
+/** A decision as the plan shows it. */
+function planDecision(decision: Decision | undefined): Pick<PlanTarget, 'status' | 'reasons' | 'image'> {
+  if (decision?.status !== 'unchanged') return { status: 'changed', reasons: decision?.reasons ?? [] }
+  const { digest, repositories } = decision.record.image
+  return { status: 'unchanged', reasons: [], ...(digest === undefined ? {} : { image: { digest, repositories } }) }
 }

@@ -25,6 +25,7 @@ import { renderSummary } from './report/summary.ts'
 import { sizeRows } from './report/summary-targets.ts'
 import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
+import { reportMatrix, throwProblems } from './reporting.ts'
 import { builtNothing, skipUnchanged, withSkipped } from './skipping.ts'
 import { summaryData } from './summarizing.ts'
 
@@ -49,6 +50,10 @@ export async function run(surroundings: Surroundings): Promise<void> {
   const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env)
   const warnings = [...inputWarnings]
   if (inputs.mode === 'build') refuseOtherPlatforms(surroundings.platform)
+  if (inputs.mode === 'report') {
+    await runReport(inputs, surroundings, warnings)
+    return
+  }
   const project = await openProject(inputs, env)
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })
@@ -112,6 +117,25 @@ export async function run(surroundings: Surroundings): Promise<void> {
   } finally {
     client.close()
     await caching?.[Symbol.asyncDispose]()
+  }
+}
+
+/** The last job of a matrix: it has no Dockerfile, and builds nothing. */
+async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: readonly Problem[]): Promise<void> {
+  const { runner, env, signal } = surroundings
+  const workspace = env['GITHUB_WORKSPACE'] ?? process.cwd()
+  const warn = (problems: readonly Problem[]): void => {
+    announce(runner, problems, { level: 'warning', workspace })
+  }
+  warn(warnings)
+  const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
+  try {
+    const done = await reportMatrix({ inputs, client, signal, docker: dockerOf({ workspace }, env) })
+    writeBuildOutputs(runner, done.images, {})
+    await appendSummary(runner, done.summary, warn)
+    throwProblems(done)
+  } finally {
+    client.close()
   }
 }
 

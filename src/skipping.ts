@@ -106,6 +106,7 @@ export function skippedText({ record, ref, retag: plan }: Unchanged, tags: reado
 export async function builtNothing(caching: LayerCaching | undefined): Promise<Built> {
   return {
     images: [],
+    unchanged: new Set(),
     metadata: {},
     steps: [],
     measured: { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] },
@@ -123,6 +124,7 @@ export function withSkipped(
   const images = new Map(built.images.map((image) => [image.target, image]))
   return {
     ...built,
+    unchanged: new Set(skipped.images.keys()),
     images: planned.plan.targets.flatMap(({ name }) => images.get(name) ?? skipped.images.get(name) ?? []),
     measured: { ...built.measured, sizes: new Map([...skipped.sizes, ...built.measured.sizes]) },
     metadata: {

@@ -3,6 +3,8 @@ import type { Step } from './build/progress.ts'
 import type { Built } from './built.ts'
 import type { Inputs } from './inputs.ts'
 import type { RequestedTarget } from './plan/targets.ts'
+import type { BuiltImage } from './outputs.ts'
+import { skippedText } from './skipping.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import {
@@ -11,6 +13,7 @@ import {
   type PlatformReport,
   type SummaryData,
   type TargetReport,
+  type TargetStatus,
   type TimelineEntry,
 } from './report/summary-data.ts'
 
@@ -33,7 +36,12 @@ export function summaryData({ inputs, project, planned, built, durationMs }: Sou
     durationMs,
     graph: planned.graph,
     sharedStages: planned.plan.shared,
-    externalImages: planned.images.entries().map(({ image, digest, mapped }) => ({ image, digest, mapped })),
+    externalImages: planned.images.entries().map(({ image, digest, mapped }) => ({
+      image,
+      digest,
+      mapped,
+      before: movedFrom(planned.before, image, digest),
+    })),
     timeline: built === undefined ? [] : timelineOf(built.steps, planned),
     cache: built?.cache,
     notes: [],
@@ -51,7 +59,7 @@ function targetReport(target: RequestedTarget, planned: Planned, built: Built | 
   return {
     name,
     stage,
-    status: image !== undefined ? 'built' : failed ? 'failed' : 'skipped',
+    status: statusOf(target, { image, failed, built }),
     tags: planned.tagsOf.get(name) ?? [],
     digest: image?.digest,
     platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned, built),
@@ -61,7 +69,37 @@ function targetReport(target: RequestedTarget, planned: Planned, built: Built | 
       cached: instructions.filter((step) => step.status === 'cached').length,
     },
     leftBehind: image === undefined ? [] : (built?.measured.leftBehind.get(name) ?? []),
+    ...whyOf(target, planned),
   }
+}
+
+function statusOf(
+  { name }: RequestedTarget,
+  found: { readonly image: BuiltImage | undefined; readonly failed: boolean; readonly built: Built | undefined },
+): TargetStatus {
+  if (found.built?.unchanged.has(name) === true) return 'unchanged'
+  if (found.image !== undefined) return 'built'
+  return found.failed ? 'failed' : 'skipped'
+}
+
+function whyOf(
+  { name }: RequestedTarget,
+  { decisions, graph, tagsOf }: Planned,
+): Pick<TargetReport, 'reasons' | 'since'> {
+  const decision = decisions.get(name)
+  if (decision === undefined) return { reasons: [], since: undefined }
+  if (decision.status === 'unchanged') return { reasons: [], since: skippedText(decision, tagsOf.get(name) ?? []) }
+  const reasons = decision.reasons.map(({ text, stage: index, line }) => {
+    const stage = index === undefined ? undefined : graph.stages[index]
+    return { text, line, stage: stage === undefined ? undefined : stageName(stage) }
+  })
+  return { reasons, since: undefined }
+}
+
+/** The digest of the last build, where another one is built on now. */
+function movedFrom(before: ReadonlyMap<string, string>, image: string, digest: string | undefined): string | undefined {
+  const known = before.get(image)
+  return digest === undefined || known === digest ? undefined : known
 }
 
 function unknownSizes(planned: Planned, built: Built | undefined): readonly PlatformReport[] {

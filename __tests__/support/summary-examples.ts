@@ -74,6 +74,8 @@ export function target(name: string, over: Partial<TargetReport> = {}): TargetRe
     durationMs: 1_200,
     steps: { run: 4, cached: 2 },
     leftBehind: [],
+    reasons: [],
+    since: undefined,
     ...over,
   }
 }

@@ -58,6 +58,8 @@ export interface PlanTarget {
   readonly reasons: readonly PlanReason[]
   /** Of the whole image; null where it cannot be known beforehand. */
   readonly fingerprint: string | null
+  /** Of an unchanged one that was pushed: where its image is. */
+  readonly image?: { readonly digest: string; readonly repositories: readonly string[] }
 }
 
 export interface Plan {
@@ -85,7 +87,7 @@ export interface PlanRequest {
   /** Tags of a target. */
   readonly tagsOf: (target: RequestedTarget) => readonly string[]
   readonly pinOf: (image: string) => ImagePin
-  readonly decisionOf: (target: RequestedTarget) => Pick<PlanTarget, 'status' | 'reasons'>
+  readonly decisionOf: (target: RequestedTarget) => Pick<PlanTarget, 'status' | 'reasons' | 'image'>
   readonly prints: ReadonlyMap<string, TargetPrint>
 }
 
@@ -94,10 +96,11 @@ export function makePlan(request: PlanRequest): Plan {
   const { graph, prints } = request
   const fingerprints = stageFingerprints([...prints.values()])
   const targets = request.targets.map((target): PlanTarget => {
-    const { status, reasons } = request.decisionOf(target)
+    const { image, ...decision } = request.decisionOf(target)
     return {
-      ...{ name: target.name, stage: target.stage, stages: stagesOf(graph, target.stage), status },
-      ...{ tags: request.tagsOf(target), reasons, fingerprint: prints.get(target.name)?.fingerprint ?? null },
+      ...{ name: target.name, stage: target.stage, stages: stagesOf(graph, target.stage), ...decision },
+      ...{ tags: request.tagsOf(target), fingerprint: prints.get(target.name)?.fingerprint ?? null },
+      ...(image === undefined ? {} : { image }),
     }
   })
   const changed = targets.filter(({ status }) => status === 'changed').map(({ stage }) => stage)

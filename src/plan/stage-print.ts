@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { ContextRead, Stage, StageGraph, StageSource, StageStep } from '../graph/stage-graph.ts'
+import { isGitSource } from '../graph/git-source.ts'
 import { stagesOf } from '../graph/reachability.ts'
 
 /** Something that a step or a stage takes from elsewhere. */
@@ -197,8 +198,10 @@ function printStep(
   const { index, chain, endings, inputs } = context
   const isVariable = keyword === 'ARG' || keyword === 'ENV'
   for (const [name, value] of step.settings) {
+    // An ARG without a value leaves what was set before.
+    if (value === undefined) continue
     const key = isVariable ? `$${name}` : name
-    chain.set({ name: key, value: digestOf([name, value ?? null]), stage: index, line })
+    chain.set({ name: key, value: digestOf([name, value]), stage: index, line })
   }
   const history = digestOf([keyword, step.words, step.history])
   const base = { keyword, line, endLine, text, written, history }
@@ -280,7 +283,8 @@ export function readsOf(
 
 /** With a checksum, and Git references by a whole commit, always the same is fetched. */
 function isPinned(source: string, checksum: string | undefined): boolean {
-  return checksum !== undefined || /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source)
+  if (checksum !== undefined) return true
+  return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source)
 }
 
 function unknownText({ kind, name }: PrintedSource): string {

@@ -1,11 +1,13 @@
 /** The job summary of `mode: plan`: which targets are to be built and why, their stages, the stage graph. */
 import type { Plan, PlanStage, PlanTarget } from '../plan/plan.ts'
-import { code, prose, table } from './markdown.ts'
+import { code, table } from './markdown.ts'
+import { whyCell } from './reasons-section.ts'
 import type { SummaryData } from './summary-data.ts'
 import { externalImages, notes, stageGraph } from './summary-sections.ts'
 import { count } from './words.ts'
 
 const MAX_ROWS = 300
+const NOTHING = { reasons: [], since: undefined }
 
 /** The summary as Markdown. `data` has the graph and the images; its sizes are not used. */
 export function renderPlanSummary(plan: Plan, data: SummaryData): string {
@@ -16,7 +18,7 @@ export function renderPlanSummary(plan: Plan, data: SummaryData): string {
     .map((target) => [
       code(target.name, 60),
       target.status,
-      target.reasons.map((reason) => prose(reason.text)).join('; '),
+      whyCell(data.targets.find(({ name }) => name === target.name) ?? NOTHING),
       stageList(plan, target),
     ])
   const columns = [{ title: 'Target' }, { title: 'Status' }, { title: 'Why' }, { title: 'Stages, in build order' }]

@@ -66,6 +66,17 @@ export interface TargetReport {
   readonly durationMs: number | undefined
   readonly steps: { readonly run: number; readonly cached: number } | undefined
   readonly leftBehind: readonly StageLeftBehind[]
+  /** Why it is built; empty where it is not. */
+  readonly reasons: readonly ReasonReport[]
+  /** Of an unchanged one: since which build; a clause. */
+  readonly since: string | undefined
+}
+
+export interface ReasonReport {
+  readonly text: string
+  /** The stage through which it came. */
+  readonly stage: string | undefined
+  readonly line: number | undefined
 }
 
 export interface ExternalImage {
@@ -75,6 +86,8 @@ export interface ExternalImage {
   readonly digest: string | undefined
   /** What `external-images` puts in its place. */
   readonly mapped: string | undefined
+  /** The digest that was built on last, where that was another. */
+  readonly before?: string | undefined
 }
 
 /** One step of the build. Times are milliseconds since the build's start. */

@@ -111,14 +111,17 @@ export function timeline(data: SummaryData): string | undefined {
 export function externalImages(data: SummaryData): string | undefined {
   if (data.externalImages.length === 0) return undefined
   const shown = data.externalImages.slice(0, 2 * MAX_ITEMS)
-  const rows = shown.map(({ image, mapped, digest }) => [
+  const rows = shown.map(({ image, mapped, digest, before }) => [
     code(image, 120) + (mapped === undefined ? '' : `<br>taken from ${code(mapped, 120)}`),
-    digest === undefined ? 'could not be resolved' : code(digest, 80),
+    (digest === undefined ? 'could not be resolved' : code(digest, 80)) +
+      (before === undefined ? '' : `<br>moved: was ${code(before, 80)}`),
   ])
   const more = data.externalImages.length - shown.length
   const body =
     table([{ title: 'Image' }, { title: 'Digest' }], rows) + (more === 0 ? '' : `\n\n${more} more are left out.`)
-  return details(count(data.externalImages.length, 'external image'), body)
+  const moved = data.externalImages.filter(({ before }) => before !== undefined).length
+  const title = count(data.externalImages.length, 'external image')
+  return details(moved === 0 ? title : `${title}, ${moved} moved`, body)
 }
 
 /** Every tag and digest in full, to copy. Undefined where there are none. */

@@ -1,5 +1,6 @@
 import { layerCache } from './cache-section.ts'
 import { code } from './markdown.ts'
+import { whyBuilt } from './reasons-section.ts'
 import { externalImages, failures, notes, stageGraph, tagsAndDigests, timeline } from './summary-sections.ts'
 import type { SummaryData } from './summary-data.ts'
 import { leftBehind, sideBySide, targetsTable, verdict } from './summary-targets.ts'
@@ -26,19 +27,20 @@ interface Section {
 /**
  * The summary as Markdown, ending in a line break. Its first line is the verdict. Where it would exceed `maxBytes`
  * (UTF-8), sections go in this order, and a sentence says which: timeline, stage graph, external images, tags and
- * digests, the layer cache, sizes side by side, what was left behind, warnings and notes; then the failures' last lines and all but the
- * first rows of the table are cut.
+ * digests, the layer cache, sizes side by side, what was left behind, warnings and notes; then all but the first reasons,
+ * the failures' last lines and all but the first rows of the table are cut.
  */
 export function renderSummary(data: SummaryData, maxBytes = MAX_SUMMARY_BYTES): string {
   let sections: readonly Section[] = [
     { name: 'verdict', markdown: verdict(data) },
     { name: 'identity', markdown: identity(data) },
-    { name: 'the last lines of failing steps', markdown: failures(data), drop: 8, shorter: () => failures(data, 0) },
-    { name: 'rows of the table', markdown: targetsTable(data), drop: 9, shorter: () => targetsTable(data, 10) },
-    { name: 'the sizes side by side', markdown: sideBySide(data), drop: 5 },
-    { name: 'what multi-stage left behind', markdown: leftBehind(data), drop: 6 },
-    { name: 'the layer cache', markdown: layerCache(data), drop: 4.5 },
-    { name: 'warnings and notes', markdown: notes(data), drop: 7 },
+    { name: 'the last lines of failing steps', markdown: failures(data), drop: 10, shorter: () => failures(data, 0) },
+    { name: 'rows of the table', markdown: targetsTable(data), drop: 11, shorter: () => targetsTable(data, 10) },
+    { name: 'the sizes side by side', markdown: sideBySide(data), drop: 6 },
+    { name: 'what multi-stage left behind', markdown: leftBehind(data), drop: 7 },
+    { name: 'why targets are built', markdown: whyBuilt(data), drop: 9, shorter: () => whyBuilt(data, 20) },
+    { name: 'the layer cache', markdown: layerCache(data), drop: 5 },
+    { name: 'warnings and notes', markdown: notes(data), drop: 8 },
     { name: 'the stage graph', markdown: stageGraph(data), drop: 2 },
     { name: 'the timeline', markdown: timeline(data), drop: 1 },
     { name: 'the external images', markdown: externalImages(data), drop: 3 },

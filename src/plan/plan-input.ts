@@ -1,0 +1,77 @@
+/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
+import { UserError } from '../errors.ts'
+import { digestFault, InvalidReferenceError, parseReference } from '../images/reference.ts'
+import type { PlanTarget } from './plan.ts'
+
+export type PlannedTarget = Pick<PlanTarget, 'name' | 'status' | 'tags' | 'image'>
+
+const MOST_TARGETS = 1_000
+
+/**
+ * The targets of a plan.
+ * @throws UserError where the text is no plan of this version
+ */
+export function readPlanInput(text: string): readonly PlannedTarget[] {
+  const json = parsed(text)
+  const version = field(json, 'version')
+  if (version !== 1) {
+    const newer = typeof version === 'number' && version > 1
+    throw broken(newer ? `it is of version ${version}, and this is version 1` : 'it is no plan', newer)
+  }
+  const targets = field(json, 'targets')
+  if (!Array.isArray(targets) || targets.length > MOST_TARGETS) throw broken('its targets cannot be read')
+  return targets.map(targetOf)
+}
+
+function targetOf(value: unknown): PlannedTarget {
+  const [name, status, tags, image] = ['name', 'status', 'tags', 'image'].map((key) => field(value, key))
+  if (typeof name !== 'string' || (status !== 'changed' && status !== 'unchanged'))
+    throw broken('a target cannot be read')
+  return { name, status, tags: references(tags), ...(image === undefined ? {} : { image: imageOf(image) }) }
+}
+
+function imageOf(value: unknown): NonNullable<PlannedTarget['image']> {
+  const digest = field(value, 'digest')
+  if (typeof digest !== 'string' || digestFault(digest) !== undefined)
+    throw broken('the digest of an image cannot be read')
+  return { digest, repositories: references(field(value, 'repositories')) }
+}
+
+function references(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw broken('the tags of a target cannot be read')
+  return (value as readonly unknown[]).map((item) => {
+    if (typeof item !== 'string') throw broken('a tag is no text')
+    try {
+      parseReference(item)
+      return item
+    } catch (error) {
+      if (error instanceof InvalidReferenceError)
+        throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`)
+      throw error
+    }
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw broken('it is no JSON')
+  }
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Readonly<Record<string, unknown>>)[key]
+    : undefined
+}
+
+function broken(what: string, isNewer = false): UserError {
+  return new UserError({
+    input: 'plan',
+    message: `\`plan\` cannot be used: ${what}.`,
+    mend: isNewer
+      ? 'Use the same version of stage-build in every job of the workflow.'
+      : 'Give the `plan` output of a stage-build step with `mode: plan`, as it is.',
+  })
+}

@@ -1,0 +1,91 @@
+/** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
+import { carryOut } from './build/imagetools.ts'
+import type { Docker } from './build/buildx.ts'
+import { UserError, type Problem } from './errors.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import { planRetag, type RetagPlan } from './images/retag.ts'
+import type { Inputs } from './inputs.ts'
+import type { BuiltImage } from './outputs.ts'
+import { readPlanInput, type PlannedTarget } from './plan/plan-input.ts'
+import { renderMatrixSummary, type MatrixRow } from './report/matrix-summary.ts'
+
+export interface MatrixReport {
+  /** Of the unchanged targets. */
+  readonly images: readonly BuiltImage[]
+  readonly summary: string
+  /** What could not be done; the step fails with it, after everything else is done. */
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * Re-tags where `push` is set.
+ * @throws UserError where `plan` cannot be used
+ */
+export async function reportMatrix(options: {
+  readonly inputs: Inputs
+  readonly client: RegistryClient
+  readonly docker: Docker
+  readonly signal: AbortSignal
+}): Promise<MatrixReport> {
+  const { inputs, client, docker, signal } = options
+  const targets = readPlanInput(inputs.plan ?? '')
+  const unchanged = targets.filter(({ status, tags }) => inputs.push && status === 'unchanged' && tags.length > 0)
+  const plans = await Promise.all(
+    unchanged.map(async (target) => ({ target, plan: await retagOf(target, { client, signal }) })),
+  )
+  const actions = plans.flatMap(({ plan }) => (plan.kind === 'possible' ? plan.actions : []))
+  const results = await carryOut(docker, actions, { client, signal })
+  const failed = new Map(actions.map((action, index) => [action, results[index]]))
+  const problemOf = ({ target, plan }: (typeof plans)[number]): Problem | undefined =>
+    plan.kind === 'possible'
+      ? plan.actions.map((action) => failed.get(action)).find((problem) => problem !== undefined)
+      : notRetagged(target, plan)
+  const problems = new Map(plans.flatMap((entry) => withProblem(entry.target.name, problemOf(entry))))
+  const rows = targets.map((target): MatrixRow => {
+    const plan = plans.find((entry) => entry.target === target)?.plan
+    const problem = problems.get(target.name)
+    const written = plan?.kind === 'possible' && plan.actions.length > 0
+    return { ...target, digest: target.image?.digest, problem, written: written && problem === undefined }
+  })
+  return {
+    images: unchanged
+      .filter(({ name }) => !problems.has(name))
+      .map(({ name, tags, image }) => ({
+        ...{ target: name, tags, digest: image?.digest, imageId: undefined, sizes: undefined },
+      })),
+    summary: renderMatrixSummary(rows, { pushes: inputs.push }),
+    problems: [...problems.values()],
+  }
+}
+
+function withProblem(name: string, problem: Problem | undefined): readonly (readonly [string, Problem])[] {
+  return problem === undefined ? [] : [[name, problem]]
+}
+
+async function retagOf(
+  { image, tags }: PlannedTarget,
+  options: { readonly client: RegistryClient; readonly signal: AbortSignal },
+): Promise<RetagPlan> {
+  if (image === undefined) return { kind: 'gone', missing: [] }
+  return await planRetag({ ...options, digest: image.digest, tags, repositories: image.repositories })
+}
+
+function notRetagged({ name }: PlannedTarget, plan: Exclude<RetagPlan, { kind: 'possible' }>): Problem {
+  if (plan.kind === 'unknown') {
+    const [first] = plan.problems
+    return {
+      ...first,
+      message: `\`${name}\` could not be re-tagged: ${first?.message ?? 'a registry did not answer.'}`,
+    }
+  }
+  const where = plan.missing.length === 0 ? 'in no registry' : `no longer in ${plan.missing.join(', ')}`
+  return {
+    message: `\`${name}\` is unchanged, but its image is ${where}.`,
+    mend: 'Run the workflow again: the plan will see that it is gone, and build it. Give the plan job `push` and `tags`, too.',
+  }
+}
+
+/** @throws UserError with all problems, if there are any */
+export function throwProblems({ problems }: MatrixReport): void {
+  if (problems.length > 0) throw new UserError(problems)
+}
