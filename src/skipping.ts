@@ -42,7 +42,7 @@ export async function skipUnchanged(options: {
   const failures = await retag(unchanged, options)
   const skipped = unchanged.filter(([name]) => !failures.has(name))
   for (const [name, decision] of skipped)
-    log(`  ${name} is not built: ${skippedText(decision, planned.tagsOf.get(name) ?? [])}`)
+    log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [])}`)
   const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, parseTargetSizes(record.image.sizes))))
   return {
     sizes,
@@ -92,14 +92,17 @@ async function retag(
   )
 }
 
-/** Why it need not be built, and what was done instead. */
-export function skippedText({ record, ref, retag: plan }: Unchanged, tags: readonly string[]): string {
+/** Since when nothing changed: a clause. */
+export function sinceText({ record, ref }: Unchanged): string {
   const commit = record.commit === undefined ? '' : ` at ${record.commit.slice(0, 7)}`
-  const since = `unchanged since the build of ${ref}${commit}`
-  if (plan === undefined) return since
-  const written = plan.actions.flatMap((action) => action.tags).length
-  if (written === 0) return `${since}; ${tags.length === 1 ? 'its tag is' : 'its tags are'} there already`
-  return `${since}; re-tagged ${record.image.digest?.slice(0, 19) ?? ''}`
+  return `nothing changed since the build of ${ref.replace(/^refs\/heads\//, '')}${commit}`
+}
+
+/** What was done instead of building. */
+function insteadText({ record, retag: plan }: Unchanged, tags: readonly string[]): string {
+  if (plan === undefined) return ''
+  if (plan.actions.length === 0) return `; ${tags.length === 1 ? 'its tag is' : 'its tags are'} there already`
+  return `; re-tagged ${record.image.digest?.slice(0, 19) ?? ''}`
 }
 
 /** What came of a run that built nothing. */

@@ -4,7 +4,7 @@ import type { Built } from './built.ts'
 import type { Inputs } from './inputs.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { BuiltImage } from './outputs.ts'
-import { skippedText } from './skipping.ts'
+import { sinceText } from './skipping.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import {
@@ -82,13 +82,10 @@ function statusOf(
   return found.failed ? 'failed' : 'skipped'
 }
 
-function whyOf(
-  { name }: RequestedTarget,
-  { decisions, graph, tagsOf }: Planned,
-): Pick<TargetReport, 'reasons' | 'since'> {
+function whyOf({ name }: RequestedTarget, { decisions, graph }: Planned): Pick<TargetReport, 'reasons' | 'since'> {
   const decision = decisions.get(name)
   if (decision === undefined) return { reasons: [], since: undefined }
-  if (decision.status === 'unchanged') return { reasons: [], since: skippedText(decision, tagsOf.get(name) ?? []) }
+  if (decision.status === 'unchanged') return { reasons: [], since: sinceText(decision) }
   const reasons = decision.reasons.map(({ text, stage: index, line }) => {
     const stage = index === undefined ? undefined : graph.stages[index]
     return { text, line, stage: stage === undefined ? undefined : stageName(stage) }

@@ -21,7 +21,7 @@ export function whyBuilt(data: SummaryData, maxRows = MAX_ROWS): string | undefi
 
 /** The reasons of one target, for a table's cell. */
 export function whyCell({ reasons, since }: Pick<TargetReport, 'reasons' | 'since'>): string {
-  if (reasons.length === 0) return since === undefined ? '' : `nothing: ${prose(since)}`
+  if (reasons.length === 0) return since === undefined ? '' : prose(since)
   const shown = reasons.slice(0, MAX_REASONS).map(reasonText)
   const more = reasons.length - shown.length
   return [...shown, ...(more === 0 ? [] : [`and ${count(more, 'more reason')}`])].join('<br>')
