@@ -26,7 +26,7 @@ interface Failure {
   readonly passing: boolean
 }
 
-const DEFAULT_CONCURRENCY = 4
+const DEFAULT_CONCURRENCY = 8
 /** Before the second and the third try, ms. */
 const BACKOFF = [500, 2_000]
 
