@@ -22,7 +22,7 @@ import type { Environment } from './environment.ts'
 import { isGitSource, isHttpSource } from './git-source.ts'
 import type { ContextRead, RemoteSource, StageSource, StageStep, StepSource } from './stage-graph.ts'
 import type { State } from './state-list.ts'
-import { configWords, runWords, transferWords } from './steps.ts'
+import { configWords, runWords, sourcePath, transferWords } from './steps.ts'
 
 export interface DispatchOptions {
   readonly stage: number
@@ -93,14 +93,14 @@ class Dispatcher {
         this.#add(command, {
           effect: 'setting',
           settings,
-          history: settings.map(([name, value]) => `${name}=${value ?? ''}`),
+          history: settings.map((pair) => JSON.stringify(pair)),
         })
         return
       }
       case 'ENV':
       case 'LABEL': {
         const pairs = instruction.pairs.map(({ name, value }) => [this.#expand(name), this.#expand(value)] as const)
-        const history = pairs.map(([name, value]) => `${name}=${value}`)
+        const history = pairs.map((pair) => JSON.stringify(pair))
         if (instruction.keyword === 'LABEL') {
           this.#add(command, { effect: 'config', history })
           return
@@ -183,7 +183,8 @@ class Dispatcher {
     const parents = keyword === 'COPY' && instruction.parents
     const via = keyword === 'COPY' ? 'copy' : 'add'
     if (from !== undefined) {
-      const read = { line, via, paths: sources.map(rootedPath), exclude, parents } as const
+      const paths = sources.map((source) => sourcePath(source, parents))
+      const read = { line, via, paths, exclude, parents } as const
       this.#add(command, { ...step, sources: [{ source: this.#options.sourceOf(from), read }] })
       return
     }
@@ -191,7 +192,7 @@ class Dispatcher {
     const remotes: readonly RemoteSource[] = sources
       .filter(remote)
       .map((source) => ({ line, source, checksum: checksum === '' ? undefined : checksum }))
-    const paths = sources.filter((source) => !remote(source)).map(rootedPath)
+    const paths = sources.filter((source) => !remote(source)).map((source) => sourcePath(source, parents))
     const reads: readonly ContextRead[] = paths.length > 0 ? [{ line, via, paths, exclude, parents }] : []
     this.#add(command, { ...step, reads, remotes })
     for (const source of sources) {
