@@ -36,8 +36,7 @@ export async function openColdEngine(): Promise<ColdEngine> {
     for (const [name, value] of await exported(stdout)) put(name, value)
     process.env['XDG_CACHE_HOME'] = folder
     const chill = async (): Promise<void> => {
-      await docker('buildx', 'prune', '--all', '--force')
-      await docker('image', 'prune', '--all', '--force')
+      await forgetAll()
       await rm(join(folder, 'stage-build'), { recursive: true, force: true })
     }
     await chill()
@@ -45,6 +44,19 @@ export async function openColdEngine(): Promise<ColdEngine> {
   } catch (error) {
     await dispose()
     throw error
+  }
+}
+
+/** @throws Error when the engine still has something after a while */
+async function forgetAll(): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    await docker('image', 'prune', '--all', '--force')
+    await docker('buildx', 'prune', '--all', '--force')
+    // What was cancelled holds on to its steps for a moment.
+    const left = await docker('buildx', 'du')
+    if (/^Total:\s+0B$/m.test(left)) return
+    if (attempt === 40) throw new Error(`the engine does not forget:\n${left}`)
+    await delay(250)
   }
 }
 
