@@ -1,4 +1,5 @@
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
+import { isDeepStrictEqual } from 'node:util'
 import type { FoundRecords } from './cache/layer-cache.ts'
 import type { IndexSource } from './cache/index-loader.ts'
 import { readRecords, writeRecords, type TargetRecord } from './plan/record.ts'
@@ -72,5 +73,10 @@ function pushedBefore(known: TargetRecord | undefined, record: TargetRecord): Ta
 
 function saysTheSame(known: TargetRecord | undefined, record: TargetRecord): boolean {
   const { fingerprint, image } = record
-  return known?.fingerprint === fingerprint && JSON.stringify(known.image) === JSON.stringify(image)
+  return known?.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image))
+}
+
+/** As it would be read from an index: what is undefined is not there. */
+function asRead(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
 }
