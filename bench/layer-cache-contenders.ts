@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runAction, type ActionResult } from '../__tests__/support/action.ts'
-import { cacheToken } from '../__tests__/support/github-cache-service.ts'
+import { cacheToken } from '../__tests__/support/cache-token.ts'
 import { runProcess } from '../src/process.ts'
 import { ResidentSampler, type Resident } from './layer-cache-resident.ts'
 import type { RigAddresses } from './rigs-main.ts'
@@ -136,7 +136,7 @@ function outputOf(target: string, repository: string, { pushed }: RigAddresses):
 }
 
 function tokenFor(ref: string): string {
-  return cacheToken({ ref, others: ref === DEFAULT_REF ? [] : [DEFAULT_REF] })
+  return cacheToken({ ref, defaultRef: DEFAULT_REF })
 }
 
 /** Cuts a log into lines with their time. */

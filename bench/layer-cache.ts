@@ -153,7 +153,7 @@ async function measureOne(project: BenchProject, where: Where, { rigs, engine, o
     ...time,
     ...{ contender, scenario, bytesUp: service.bytesUp, bytesDown: service.bytesDown, stored: service.stored },
     calls: Object.values(service.calls).reduce((sum, calls) => sum + calls, 0),
-    ...{ baseBytes: images.bytes, pushedBytes: pushed.bytesTaken },
+    ...{ baseBytes: images.bytesDown, pushedBytes: pushed.bytesUp },
   }
   tell(name, sample, JSON.stringify(service.calls))
   return sample
@@ -186,7 +186,7 @@ async function saveAndRestoreLarge({ rigs, engine, options }: Stand): Promise<re
     log.end()
     const { service, images } = await rigs.stats()
     const sample = { ...time, step, bytesUp: service.bytesUp, bytesDown: service.bytesDown }
-    tell(`large-${step}`, { ...sample, baseBytes: images.bytes }, JSON.stringify(service.calls))
+    tell(`large-${step}`, { ...sample, baseBytes: images.bytesDown }, JSON.stringify(service.calls))
     samples.push(sample)
     await project.write('note.txt', 'two\n')
   }

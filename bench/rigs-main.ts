@@ -3,11 +3,10 @@
  * bench's: GitHub's cache service, the registry of base images and the registry that is pushed to, all slow.
  * `node bench/rigs-main.ts REGISTRY` prints one line of JSON, the addresses, and ends when its input is closed.
  */
-import { rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { GithubCacheService, type ServiceStats } from '../__tests__/support/github-cache-service.ts'
+import { startCacheService, type CacheServiceStats } from '../__tests__/support/cache-service.ts'
 import { startRegistry } from '../__tests__/support/registry.ts'
-import { startSlowRegistry } from '../__tests__/support/slow-registry.ts'
+import { startThrottledProxy, type ThrottledProxyStats } from '../__tests__/support/throttled-registry.ts'
 
 export interface RigAddresses {
   /** `http://127.0.0.1:PORT/`: GET `stats`, POST `reset` (the counts), POST `clear` (the service's entries, too). */
@@ -20,9 +19,9 @@ export interface RigAddresses {
 }
 
 export interface RigStats {
-  readonly service: ServiceStats
-  readonly images: { readonly bytes: number; readonly requests: number }
-  readonly pushed: { readonly bytes: number; readonly bytesTaken: number; readonly requests: number }
+  readonly service: CacheServiceStats
+  readonly images: ThrottledProxyStats
+  readonly pushed: ThrottledProxyStats
 }
 
 const SERVICE_SPEED = { latencyMs: 60, bytesPerSecond: 120e6 }
@@ -31,31 +30,19 @@ const REGISTRY_SPEED = { latencyMs: 15, bytesPerSecond: 120e6 }
 if (import.meta.main) await serve(process.argv[2] ?? '')
 
 async function serve(registry: string): Promise<void> {
-  await using service = await GithubCacheService.start(SERVICE_SPEED)
+  await using service = await startCacheService(SERVICE_SPEED)
   await using target = await startRegistry()
-  await using images = await startSlowRegistry(registry, REGISTRY_SPEED)
-  await using pushed = await startSlowRegistry(target.host, REGISTRY_SPEED)
-  const reset = (): void => {
-    service.resetStats()
-    images.resetStats()
-    pushed.resetStats()
-  }
+  await using images = await startThrottledProxy({ target: registry, ...REGISTRY_SPEED })
+  await using pushed = await startThrottledProxy({ target: target.host, ...REGISTRY_SPEED })
   const act = async (path: string): Promise<void> => {
     if (path !== '/reset' && path !== '/clear') return
-    reset()
-    if (path === '/reset') return
-    const files = service.filesOf('')
-    service.evict(() => true)
-    await Promise.all(files.map((file) => rm(file, { force: true })))
+    for (const rig of [service, images, pushed]) rig.reset()
+    if (path === '/clear') await service.evictAll()
   }
   const control = createServer((request, response) => {
     request.resume()
     void act(request.url ?? '').then(() => {
-      const stats: RigStats = {
-        service: service.stats(),
-        images: { bytes: images.bytes(), requests: images.requests() },
-        pushed: { bytes: pushed.bytes(), bytesTaken: pushed.bytesTaken(), requests: pushed.requests() },
-      }
+      const stats: RigStats = { service: service.stats(), images: images.stats(), pushed: pushed.stats() }
       response.end(JSON.stringify(stats))
     })
   })

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { openGithubBackend } from '../../src/cache/github-backend.ts'
 import type { CacheBackend } from '../../src/cache/cache-backend.ts'
 import { cacheFolder, type CacheFolder } from '../support/cache-folder.ts'
-import { GithubCacheService, type TokenScopes } from '../support/github-cache-service.ts'
+import { startCacheService, type CacheService } from '../support/cache-service.ts'
+import type { TokenOptions } from '../support/cache-token.ts'
 import { archiveOf, startScriptedCacheService } from '../support/scripted-cache-service.ts'
 
 const clientPath = join(import.meta.dirname, '../../dist/cache-client.js')
@@ -43,14 +44,14 @@ async function session(env: NodeJS.ProcessEnv, depth = ''): Promise<Session> {
   }
 }
 
-async function save(service: GithubCacheService, scopes: TokenScopes, key: string): Promise<string> {
-  await using at = await session(service.env(scopes))
+async function save(service: CacheService, token: TokenOptions, key: string): Promise<string> {
+  await using at = await session(service.env(token))
   await at.folder.write('index', { 'index.json': key })
   return (await at.cache.save({ key, path: 'index', timeoutMs })).kind
 }
 
 test('what one run saves, large files too, another restores in a folder elsewhere', async () => {
-  await using service = await GithubCacheService.start()
+  await using service = await startCacheService()
   // More than one request can bring: 64 MiB blocks.
   const bytes = randomBytes(140 << 20)
   await using first = await session(service.env(MAIN))
@@ -68,7 +69,7 @@ test('what one run saves, large files too, another restores in a folder elsewher
 })
 
 test('many at once', async () => {
-  await using service = await GithubCacheService.start()
+  await using service = await startCacheService()
   await using at = await session(service.env(MAIN))
   const keys = Array.from({ length: 20 }, (_, i) => `pack-${i}`)
   for (const key of keys) await at.folder.write(`packs/${key}`, { 'data.bin': key.repeat(1000) })
@@ -85,8 +86,8 @@ test('many at once', async () => {
 })
 
 test('the newest of a prefix, own scope first; a key that is taken; a run that may only read', async () => {
-  await using service = await GithubCacheService.start()
-  const branch = { ref: 'refs/heads/topic', others: ['refs/heads/main'] }
+  await using service = await startCacheService()
+  const branch = { ref: 'refs/heads/topic', defaultRef: 'refs/heads/main' }
   expect(await save(service, MAIN, 'index-1')).toBe('saved')
   expect(await save(service, branch, 'index-2')).toBe('saved')
   expect(await save(service, MAIN, 'index-3')).toBe('saved')
