@@ -12,8 +12,10 @@ export function buildRequest(options: {
   readonly project: Project
   readonly planned: Planned
   readonly measure: Measure | undefined
+  /** The builder is on this machine, whose platform the plan is for. */
+  readonly isHere: boolean
 }): BuildRequest {
-  const { inputs, project, planned, measure } = options
+  const { inputs, project, planned, measure, isHere } = options
   return {
     contextDir: project.contextDir,
     dockerfile: project.dockerfilePath,
@@ -24,7 +26,8 @@ export function buildRequest(options: {
       tags: planned.tagsOf.get(target.name) ?? [],
       outputs: inputs.outputs.map((line) => line.replaceAll('{target}', target.name)),
     })),
-    platforms: inputs.platforms,
+    // Provenance tells what was asked for: the same whether the workflow names this machine's platform or not.
+    platforms: isHere ? planned.platforms : inputs.platforms,
     buildArgs: inputs.buildArgs,
     buildContexts: inputs.buildContexts,
     secrets: inputs.secrets,

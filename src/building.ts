@@ -104,7 +104,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   })
   const { local, warnings, unpinned } = await localImages(docker, planned, builder)
   const plain = withOci(
-    buildRequest({ inputs, project, planned, measure: measuring.destination() }),
+    buildRequest({ inputs, project, planned, measure: measuring.destination(), isHere: builder.loopback }),
     options,
     measuring,
   )

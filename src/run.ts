@@ -205,7 +205,7 @@ function logPlan(runner: Runner, { plan, graph }: Planned): void {
 
 /** Why a target is built. */
 function whyText({ reasons }: Plan['targets'][number]): string {
-  return reasons.length === 0 ? '' : ` (${shortened(reasons.map(({ text }) => text)).join('; ')})`
+  return reasons.length === 0 ? '' : ` (${shortened([...new Set(reasons.map(({ text }) => text))]).join('; ')})`
 }
 
 /** So many stages that nobody reads them on one line: the first ones and the last. */
