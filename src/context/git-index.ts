@@ -20,18 +20,25 @@ const RACY_MS = 20
 
 const HEADER_BYTES = 12
 const STAT_BYTES = 40
-const REGULAR_MODES = new Set([0o100644, 0o100755])
 const ASSUME_VALID = 0x8000
 const EXTENDED = 0x4000
 const STAGE = 0x3000
 const SKIP_OR_INTENDED = 0x6000
+const NAME_LENGTH = 0xfff
+const ATTRIBUTES = Buffer.from('.gitattributes')
+const SLASH = 0x2f
 
-interface EntryAt {
-  readonly start: number
-  /** Where the name starts. */
-  readonly name: number
-  /** Behind the entry's flags there is nothing that keeps its id from being used. */
-  readonly plain: boolean
+/** What is kept of an index. */
+interface Kept {
+  readonly bytes: Buffer
+  readonly format: ObjectFormat
+  /** mtime of the index's file. */
+  readonly writtenMs: number
+  /** Inode → where its entry starts. One of several hard links is enough: the others are read. */
+  readonly entries: ReadonlyMap<number, number>
+  /** Where an entry starts → its path, where the index shortens paths (version 4). */
+  readonly shortened: ReadonlyMap<number, string> | undefined
+  readonly attributeFiles: ReadonlySet<string>
 }
 
 /** The index of one work tree. Paths are relative to the work tree's root, with slashes. */
@@ -39,34 +46,21 @@ export class GitIndex {
   readonly format: ObjectFormat
   /** Directories with a tracked `.gitattributes`, whether it is checked out or not. */
   readonly attributeFiles: ReadonlySet<string>
-  readonly #bytes: Buffer
-  readonly #offsets: ReadonlyMap<string, number>
-  readonly #writtenMs: number
+  readonly #kept: Kept
 
-  private constructor(
-    bytes: Buffer,
-    options: {
-      readonly format: ObjectFormat
-      readonly offsets: ReadonlyMap<string, number>
-      readonly writtenMs: number
-    },
-    attributeFiles: ReadonlySet<string>,
-  ) {
-    this.format = options.format
-    this.attributeFiles = attributeFiles
-    this.#bytes = bytes
-    this.#offsets = options.offsets
-    this.#writtenMs = options.writtenMs
+  private constructor(kept: Kept) {
+    this.format = kept.format
+    this.attributeFiles = kept.attributeFiles
+    this.#kept = kept
   }
 
   /**
    * Reads an index; undefined for one that is damaged, split or of an unknown version.
    * @param options.writtenMs mtime of the index's file
-   * @param options.prefix only files below this directory (`''`, or with a slash at its end) are wanted
    */
   static parse(
     bytes: Buffer,
-    options: { readonly format: ObjectFormat; readonly writtenMs: number; readonly prefix: string },
+    options: { readonly format: ObjectFormat; readonly writtenMs: number },
   ): GitIndex | undefined {
     const idBytes = ID_BYTES[options.format]
     if (bytes.length < HEADER_BYTES + idBytes || bytes.toString('latin1', 0, 4) !== 'DIRC') return undefined
@@ -74,50 +68,56 @@ export class GitIndex {
     if (version < 2 || version > 4) return undefined
     const end = bytes.length - idBytes
     if (!isIntact(bytes, end, options.format)) return undefined
-    const offsets = new Map<string, number>()
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const entries = new Map<number, number>()
+    const shortened = version === 4 ? new Map<number, string>() : undefined
     const attributeFiles = new Set<string>()
     let at = HEADER_BYTES
     let previous: Buffer = Buffer.alloc(0)
     for (let count = bytes.readUInt32BE(8); count > 0; count--) {
-      const entry = entryAt(bytes, at, idBytes)
-      const nameStart = version === 4 ? skipVariable(bytes, entry.name) : entry.name
+      if (at + STAT_BYTES + idBytes + 4 > end) return undefined
+      const start = at
+      const entryName = nameAt(view, start, idBytes)
+      const nameStart = shortened === undefined ? entryName : skipVariable(bytes, entryName)
       const nameEnd = bytes.indexOf(0, nameStart)
       if (nameEnd < 0 || nameEnd >= end) return undefined
-      let name = bytes.subarray(nameStart, nameEnd)
-      if (version === 4) {
-        const kept = previous.length - readVariable(bytes, entry.name)
-        if (kept < 0) return undefined
-        name = Buffer.concat([previous.subarray(0, kept), name])
-        previous = name
-        at = nameEnd + 1
-      } else {
+      if (shortened === undefined) {
         at += (nameEnd - at + 8) & ~7
+        if (isAttributeFile(bytes, nameStart, nameEnd)) {
+          attributeFiles.add(directoryOf(bytes.toString('utf8', nameStart, nameEnd)))
+        }
+      } else {
+        const kept = previous.length - readVariable(bytes, entryName)
+        if (kept < 0) return undefined
+        previous = Buffer.concat([previous.subarray(0, kept), bytes.subarray(nameStart, nameEnd)])
+        at = nameEnd + 1
+        shortened.set(start, previous.toString('utf8'))
+        if (isAttributeFile(previous, 0, previous.length)) attributeFiles.add(directoryOf(previous.toString('utf8')))
       }
-      const path = name.toString('utf8')
-      const attributes = isAttributeFile(path)
-      if (attributes) attributeFiles.add(path.slice(0, -'/.gitattributes'.length))
-      if (entry.plain && (attributes || path.startsWith(options.prefix))) offsets.set(path, entry.start)
+      if (isPlain(view, start, idBytes)) entries.set(view.getUint32(start + 20), start)
     }
-    return hasRequiredExtension(bytes, at, end)
-      ? undefined
-      : new GitIndex(bytes, { ...options, offsets }, attributeFiles)
+    if (hasRequiredExtension(bytes, at, end)) return undefined
+    return new GitIndex({ ...options, bytes, entries, shortened, attributeFiles })
   }
 
   /** The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read. */
   blobId(path: string, stat: Stats): string | undefined {
-    const at = this.#offsets.get(path)
+    const { bytes, entries, format, shortened, writtenMs } = this.#kept
+    const at = entries.get(stat.ino >>> 0)
     if (at === undefined) return undefined
-    const bytes = this.#bytes
     const mtimeMs = milliseconds(bytes, at + 8)
     const same =
       bytes.readUInt32BE(at + 36) === stat.size &&
       mtimeMs === stat.mtimeMs &&
       milliseconds(bytes, at) === stat.ctimeMs &&
-      bytes.readUInt32BE(at + 20) === stat.ino >>> 0 &&
+      bytes.readUInt32BE(at + 16) === stat.dev >>> 0 &&
       bytes.readUInt32BE(at + 28) === stat.uid >>> 0 &&
       bytes.readUInt32BE(at + 32) === stat.gid >>> 0
-    if (!same || mtimeMs + RACY_MS >= this.#writtenMs) return undefined
-    return bytes.toString('hex', at + STAT_BYTES, at + STAT_BYTES + ID_BYTES[this.format])
+    if (!same || mtimeMs + RACY_MS >= writtenMs) return undefined
+    const idEnd = at + STAT_BYTES + ID_BYTES[format]
+    // A hard link of it may be filtered in another way.
+    if ((shortened?.get(at) ?? nameIn(bytes, idEnd)) !== path) return undefined
+    return bytes.toString('hex', at + STAT_BYTES, idEnd)
   }
 }
 
@@ -126,21 +126,36 @@ function milliseconds(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at) * 1000 + bytes.readUInt32BE(at + 4) / 1_000_000
 }
 
-function entryAt(bytes: Buffer, start: number, idBytes: number): EntryAt {
+function nameAt(view: DataView, start: number, idBytes: number): number {
   const flagsAt = start + STAT_BYTES + idBytes
-  const flags = bytes.readUInt16BE(flagsAt)
-  const extended = (flags & EXTENDED) === 0 ? 0 : bytes.readUInt16BE(flagsAt + 2)
-  const plain =
-    (flags & (ASSUME_VALID | STAGE)) === 0 &&
-    (extended & SKIP_OR_INTENDED) === 0 &&
-    REGULAR_MODES.has(bytes.readUInt32BE(start + 24))
-  return { start, name: flagsAt + ((flags & EXTENDED) === 0 ? 2 : 4), plain }
+  return flagsAt + ((view.getUint16(flagsAt) & EXTENDED) === 0 ? 2 : 4)
 }
 
-function isAttributeFile(path: string): boolean {
-  return (
-    path.endsWith('.gitattributes') && (path.length === '.gitattributes'.length || path.endsWith('/.gitattributes'))
-  )
+/** An entry's name, in an index that does not shorten names. */
+function nameIn(bytes: Buffer, idEnd: number): string {
+  const length = bytes.readUInt16BE(idEnd) & NAME_LENGTH
+  const name = idEnd + ((bytes.readUInt16BE(idEnd) & EXTENDED) === 0 ? 2 : 4)
+  return bytes.toString('utf8', name, length < NAME_LENGTH ? name + length : bytes.indexOf(0, name))
+}
+
+/** Whether an entry is of a file and has no flag that keeps its id from being used. */
+function isPlain(view: DataView, start: number, idBytes: number): boolean {
+  const flagsAt = start + STAT_BYTES + idBytes
+  const flags = view.getUint16(flagsAt)
+  const extended = (flags & EXTENDED) === 0 ? 0 : view.getUint16(flagsAt + 2)
+  if ((flags & (ASSUME_VALID | STAGE)) !== 0 || (extended & SKIP_OR_INTENDED) !== 0) return false
+  const mode = view.getUint32(start + 24)
+  return mode === 0o100644 || mode === 0o100755
+}
+
+function isAttributeFile(bytes: Buffer, start: number, end: number): boolean {
+  const at = end - ATTRIBUTES.length
+  if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || (at > start && bytes[at - 1] !== SLASH)) return false
+  return bytes.subarray(at, end).equals(ATTRIBUTES)
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
 /** The checksum at the end; it is all zeros where `index.skipHash` is set. */

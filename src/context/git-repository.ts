@@ -6,7 +6,7 @@
 import type { Stats } from 'node:fs'
 import { lstat, open, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { ProgramMissingError, runProcess } from '../process.ts'
 import { type ConversionTest, readAttributes, unknownAttributes } from './git-attributes.ts'
 import { GitIndex, type ObjectFormat } from './git-index.ts'
@@ -46,23 +46,20 @@ export class GitRepository {
 
   /**
    * The repository whose work tree's root is `root` (with a `.git` in it).
-   * @param within only files below this directory (absolute, in `root`) are wanted
    * @returns undefined where nothing of it can be used, not even the format of its ids
    */
-  static async open(root: string, within: string, env: NodeJS.ProcessEnv): Promise<GitRepository | undefined> {
+  static async open(root: string, env: NodeJS.ProcessEnv): Promise<GitRepository | undefined> {
     const gitDir = await gitDirectory(root)
     if (gitDir === undefined) return undefined
     const settings = await readSettings(gitDir, env)
     if (settings === undefined) return undefined
     const format = (settings.get('extensions.objectformat') ?? 'sha1').toLowerCase()
     if (format !== 'sha1' && format !== 'sha256') return undefined
-    const inside = relative(root, within).split(sep).join('/')
-    const prefix = inside === '' ? '' : `${inside}/`
     const converts = !isFalse(settings.get('core.autocrlf')) || settings.has('attr.tree') || 'GIT_ATTR_SOURCE' in env
     const elsewhere = settings.get('core.worktree')
     const foreign = elsewhere !== undefined && resolve(gitDir, elsewhere) !== root
     const readIndex = async (): Promise<GitIndex | undefined> =>
-      converts || foreign ? undefined : await indexOf(gitDir, { format, prefix })
+      converts || foreign ? undefined : await indexOf(gitDir, format)
     const common = await commonAttributes(gitDir, { env, configured: settings.get('core.attributesfile') })
     return new GitRepository(root, format, { readIndex, common })
   }
@@ -175,14 +172,11 @@ function isFalse(value: string | undefined): boolean {
   return value === undefined || /^(?:false|no|off|0|)$/i.test(value)
 }
 
-async function indexOf(
-  gitDir: string,
-  options: { readonly format: ObjectFormat; readonly prefix: string },
-): Promise<GitIndex | undefined> {
+async function indexOf(gitDir: string, format: ObjectFormat): Promise<GitIndex | undefined> {
   try {
     await using file = await open(join(gitDir, 'index'))
     const { mtimeMs } = await file.stat()
-    return GitIndex.parse(await file.readFile(), { ...options, writtenMs: mtimeMs })
+    return GitIndex.parse(await file.readFile(), { format, writtenMs: mtimeMs })
   } catch {
     return undefined
   }
@@ -208,13 +202,10 @@ async function commonAttributes(
 
 /** The repositories that a context lies in or holds; each is opened once. */
 export class GitRepositories {
-  readonly #context: string
   readonly #env: NodeJS.ProcessEnv
   readonly #opened = new Map<string, Promise<GitRepository | undefined>>()
 
-  /** @param context the context's absolute path, without links */
-  constructor(context: string, env: NodeJS.ProcessEnv) {
-    this.#context = context
+  constructor(env: NodeJS.ProcessEnv) {
     this.#env = env
   }
 
@@ -222,8 +213,7 @@ export class GitRepositories {
   async at(root: string): Promise<GitRepository | undefined> {
     const known = this.#opened.get(root)
     if (known !== undefined) return await known
-    const within = root === this.#context || root.startsWith(`${this.#context}/`) ? root : this.#context
-    const opened = GitRepository.open(root, within, this.#env)
+    const opened = GitRepository.open(root, this.#env)
     this.#opened.set(root, opened)
     return await opened
   }

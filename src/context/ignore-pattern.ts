@@ -36,7 +36,19 @@ export function compilePattern(pattern: string): PathTest {
   }
 }
 
+/**
+ * What means the same to Go and to JavaScript, and takes JavaScript no time that grows with a power of the path's length:
+ * names, blanks and a few wildcards. A hundred thousand paths are tried; RE2 in JavaScript is much slower at it.
+ */
+const ALIKE = /^\^(?:[\w \-/@~,:;!#%&='"<>`]|\\[.+()$]|\[\^\/\]\*?|\(\.\*\/\)\?|\.\*)*\$$/
+const MAX_STARS = 3
+
 function regexpTest(source: string): PathTest {
+  if (ALIKE.test(source) && (source.match(/\*/g)?.length ?? 0) <= MAX_STARS) {
+    // A dot of Go's stands for everything but a line feed.
+    const expression = new RegExp(source.replaceAll('.*', '[^\\n]*'), 'u')
+    return (path) => expression.test(path)
+  }
   try {
     const expression = RE2JS.compile(source)
     return (path) => expression.test(path)

@@ -55,7 +55,7 @@ export async function snapshotContext(options: {
   readonly env: NodeJS.ProcessEnv
 }): Promise<ContextSnapshot> {
   const root = await realpath(options.directory)
-  return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(root, options.env)))
+  return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(options.env)))
 }
 
 class Snapshot implements ContextSnapshot {
