@@ -117,6 +117,7 @@ const STAGE: StagePrint = {
     line: 5,
     platform: '',
     steps: [],
+    options: [],
     files: undefined,
     fingerprint: undefined,
     unknown: [],

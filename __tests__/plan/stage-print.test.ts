@@ -46,7 +46,7 @@ const ROWS: readonly Row[] = [
     now: 'FROM img AS b\nRUN b\nFROM img AS a\nRUN a\nFROM img\nCOPY --from=a / /\nCOPY --from=b / /b\n',
     image: false,
   },
-  { what: 'an undeclared argument', before: BASE, nowWith: { args: { UNKNOWN: '1' } }, image: false },
+  { what: 'an undeclared argument', before: BASE, with: { args: { OTHER: '1' } }, nowWith: { args: { UNKNOWN: '1' } }, image: false },
   { what: 'an unused global ARG', before: BASE, now: `ARG V=1\n${BASE}`, image: false },
   {
     what: 'the order of COPY flags',

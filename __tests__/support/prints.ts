@@ -26,6 +26,8 @@ export interface PrintCase {
 export const PLAIN: ImageOptions = {
   ...{ labels: [], annotations: [], provenance: undefined, sbom: undefined, attests: [], compression: 'gzip' },
   ...{ outputs: [], buildArgs: {}, dockerfileText: '', defaultAttestations: true, volatileLabels: [] },
+  ...{ file: undefined, buildContexts: [], externalImages: [], pull: false, network: undefined },
+  ...{ addHosts: [], shmSize: undefined, ulimit: [] },
 }
 
 export interface Printed {

@@ -26,15 +26,27 @@ export function reasonsOf(before: ComparedPrint, now: ComparedPrint): readonly P
     const counterpart = old.find((candidate) => candidate.platform === platform.platform)
     if (counterpart !== undefined) reasons.push(...new Walk(counterpart, platform, before, now).reasons())
   }
-  for (const { name, digest } of now.print.fields) {
-    const known = before.print.fields.find((field) => field.name === name)
-    if (known?.digest !== digest) reasons.push({ kind: 'option', text: `\`${name}\` changed` })
-  }
-  for (const { name } of before.print.fields) {
-    if (!now.print.fields.some((field) => field.name === name))
-      reasons.push({ kind: 'option', text: `\`${name}\` changed` })
-  }
+  const fields = differing(before.print.fields, now.print.fields, ({ digest }) => digest)
+  // What an attestation tells besides is mostly told already.
+  const isBeside = (field: string): boolean => field.startsWith('provenance (')
+  reasons.push(...fields.filter((field) => !isBeside(field)).map(optionReason))
+  if (reasons.length === 0) reasons.push(...fields.map(optionReason))
   return distinct(reasons)
+}
+
+function optionReason(name: string): PlanReason {
+  return { kind: 'option', text: `\`${name}\` changed` }
+}
+
+/** Names of what is in one list alone, or differs. */
+function differing<T extends { readonly name: string }>(
+  before: readonly T[],
+  now: readonly T[],
+  valueOf: (item: T) => string,
+): readonly string[] {
+  const [old, current] = [before, now].map((list) => new Map(list.map((item) => [item.name, valueOf(item)])))
+  const names = new Set([...now, ...before].map(({ name }) => name))
+  return [...names].filter((name) => old?.get(name) !== current?.get(name))
 }
 
 function tell(names: readonly string[] | undefined): string {
@@ -85,13 +97,18 @@ class Walk {
         text: `the platform ${before.platform} is ${now.platform} now`,
       })
     }
+    for (const name of differing(before.options, now.options, ({ value }) => value)) {
+      this.#reasons.push(optionReason(name))
+    }
     this.#sources(now, { line: now.line, config }, [before.base], [now.base])
-    const length = Math.max(before.steps.length, now.steps.length)
-    for (let index = 0; index < length; index++) {
-      const [old, current] = [before.steps[index], now.steps[index]]
+    // Of a stage that others only take files from, what shapes no file is passed over.
+    const [olds, steps] = [before, now].map((stage) => stage.steps.filter(({ words }) => config || words !== ''))
+    const variables = changedVariables(before, now)
+    for (let index = 0; index < Math.max(olds?.length ?? 0, steps?.length ?? 0); index++) {
+      const [old, current] = [olds?.[index], steps?.[index]]
       if (old !== undefined && current !== undefined && this.#isSame(old, current, config)) {
-        this.#settings(now, old, current, config)
-        this.#sources(now, { line: current.line, config: false }, old.sources, current.sources)
+        this.#settings(now, { old, current, config, variables })
+        this.#sources(now, { line: current.line, config: false, step: current }, old.sources, current.sources)
         continue
       }
       this.#instruction(now, old, current)
@@ -108,7 +125,20 @@ class Walk {
     return old.words === now.words && (old.history === now.history || !config) && now.words !== ''
   }
 
-  #settings(stage: StagePrint, old: StepPrint, now: StepPrint, config: boolean): void {
+  #settings(
+    stage: StagePrint,
+    {
+      old,
+      current: now,
+      config,
+      variables,
+    }: {
+      readonly old: StepPrint
+      readonly current: StepPrint
+      readonly config: boolean
+      readonly variables: ReadonlyMap<string, number>
+    },
+  ): void {
     const settings = new Map(old.settings.map(({ name, value }) => [name, value]))
     const changed = now.settings.filter(({ name, value }) => settings.get(name) !== value)
     const gone = old.settings.filter(({ name }) => !now.settings.some((setting) => setting.name === name))
@@ -119,15 +149,20 @@ class Walk {
     if (changed.length + gone.length > 0) return
     const isConfig = config && old.history !== now.history
     if (old.words === now.words && !isConfig) return
-    if (now.keyword === 'ARG' || now.keyword === 'ENV') {
-      const names = /^\S+\s+([^\s=]+)/.exec(now.text)?.[1] ?? now.text
-      this.#tell(stage, { kind: 'arg', line: now.line, text: settingText(`$${names}`, 'changed') })
-    } else this.#tell(stage, { kind: 'arg', line: now.line, text: `a variable in ${instructionText(now)} changed` })
+    const used = [...now.text.matchAll(/[$]\{?(\w+)/g)].flatMap(([, name = '']) => {
+      const line = variables.get(`$${name}`)
+      return line === undefined ? [] : [{ name, line }]
+    })
+    for (const { name, line } of used)
+      this.#tell(stage, { kind: 'arg', line, text: settingText(`$${name}`, 'changed') })
+    if (used.length > 0) return
+    const order = old.settings.length > 1 ? 'the order of variables' : 'a variable'
+    this.#tell(stage, { kind: 'arg', line: now.line, text: `${order} in ${instructionText(now)} changed` })
   }
 
   #sources(
     stage: StagePrint,
-    { line, config }: { readonly line: number; readonly config: boolean },
+    { line, config, step }: { readonly line: number; readonly config: boolean; readonly step?: StepPrint },
     before: readonly PrintedSource[],
     now: readonly PrintedSource[],
   ): void {
@@ -139,20 +174,27 @@ class Walk {
         if (old.digest !== current.digest || config) {
           this.#compare(this.#old.get(Number(old.name)), this.#now.get(Number(current.name)), { config })
         }
-      } else if (old === undefined || old.kind !== current.kind || old.digest !== current.digest) {
-        this.#tell(stage, { line, ...this.#sourceReason(old, current) })
+      } else if (!isSameSource(old, current)) {
+        this.#tell(stage, { line, ...this.#sourceReason(old, current, step) })
       }
     }
   }
 
-  #sourceReason(old: PrintedSource | undefined, now: PrintedSource): Pick<PlanReason, 'kind' | 'text'> {
+  #sourceReason(
+    old: PrintedSource | undefined,
+    now: PrintedSource,
+    step: StepPrint | undefined,
+  ): Pick<PlanReason, 'kind' | 'text'> {
+    if (step !== undefined && old?.kind !== now.kind)
+      return { kind: 'instruction', text: `${instructionText(step)} changed` }
     if (now.kind === 'image') {
       if (old?.kind !== 'image') return { kind: 'base-image', text: `${now.name} is used now` }
       const what = old.name === now.name ? now.name : `${old.name} → ${now.name}`
+      if (old.digest === now.digest) return { kind: 'base-image', text: `${what}, the same image` }
       return { kind: 'base-image', text: `${what}: ${shortDigest(old.digest)} → ${shortDigest(now.digest)}` }
     }
     if (now.kind === 'stage' || now.kind === 'scratch')
-      return { kind: 'instruction', text: 'it takes files from elsewhere now' }
+      return { kind: 'instruction', text: 'its base is another one now' }
     const lists = [this.#filesBefore(old?.digest ?? ''), this.#filesNow(now.digest ?? '')] as const
     const told = lists[0] === undefined || lists[1] === undefined ? '' : tellChanges(compareLists(lists[0], lists[1]))
     const place = now.name === '' ? '' : ` (context ${now.name})`
@@ -172,6 +214,19 @@ class Walk {
   #tell(stage: StagePrint, reason: Omit<PlanReason, 'stage'>): void {
     this.#reasons.push({ stage: stage.index, ...reason })
   }
+}
+
+/** Images of one digest may differ in name: a provenance attestation tells it. */
+function isSameSource(old: PrintedSource | undefined, now: PrintedSource): boolean {
+  if (old?.kind !== now.kind || old.digest !== now.digest) return false
+  return now.kind !== 'image' || old.name === now.name
+}
+
+/** Variables that a stage's instructions set otherwise than before, and the lines where. */
+function changedVariables(before: StagePrint, now: StagePrint): ReadonlyMap<string, number> {
+  const ofStage = ({ steps }: StagePrint) => steps.flatMap(({ words, settings }) => (words === '' ? settings : []))
+  const old = new Map(ofStage(before).map(({ name, value }) => [name, value]))
+  return new Map(ofStage(now).flatMap(({ name, value, line }) => (old.get(name) === value ? [] : [[name, line]])))
 }
 
 function settingText(name: string, what: string): string {

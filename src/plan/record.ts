@@ -2,7 +2,14 @@
  * Records: what is remembered of a target that was built. Kept with the cache index, which others may have written, so
  * they are read strictly: what is malformed, of another version or too large is no record. Pure.
  */
-import { digestOf, type PrintedSetting, type PrintedSource, type StagePrint, type StepPrint } from './stage-print.ts'
+import {
+  digestOf,
+  type PrintedOption,
+  type PrintedSetting,
+  type PrintedSource,
+  type StagePrint,
+  type StepPrint,
+} from './stage-print.ts'
 import type { FileList } from './file-lists.ts'
 import type { PlatformPrint, TargetField, TargetPrint } from './target-print.ts'
 
@@ -118,10 +125,14 @@ function stageOf(value: unknown): StagePrint | undefined {
   const [platform, files, fingerprint] = [field(value, 'platform'), field(value, 'files'), field(value, 'fingerprint')]
   const base = sourceOf(field(value, 'base'))
   const steps = all(field(value, 'steps'), stepOf, MOST_STEPS)
-  if (!isCount(index) || !isCount(line) || !isText(platform) || base === undefined || steps === undefined)
-    return undefined
+  const options = all(field(value, 'options'), (item): PrintedOption | undefined => {
+    const [key, digest] = [field(item, 'name'), field(item, 'value')]
+    return isText(key) && isText(digest) ? { name: key, value: digest } : undefined
+  })
+  if (!isCount(index) || !isCount(line) || !isText(platform) || base === undefined) return undefined
+  if (steps === undefined || options === undefined) return undefined
   return {
-    ...{ index, line, platform, base, steps, unknown: [] },
+    ...{ index, line, platform, base, steps, options, unknown: [] },
     name: isText(name) ? name : undefined,
     files: isText(files) ? files : undefined,
     fingerprint: isText(fingerprint) ? fingerprint : undefined,

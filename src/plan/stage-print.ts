@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { ContextRead, Stage, StageGraph, StageSource, StageStep } from '../graph/stage-graph.ts'
-import { isGitSource } from '../graph/git-source.ts'
 import { stagesOf } from '../graph/reachability.ts'
+import { unknownRemotes, unknownSources, type UnknownInput } from './unknown-inputs.ts'
 
 /** Something that a step or a stage takes from elsewhere. */
 export interface PrintedSource {
@@ -39,7 +39,10 @@ export interface StepPrint {
   readonly written: string
   /** Digest of what is done; empty where nothing is done to files. */
   readonly words: string
-  /** Settings that this step is the first to be shaped by: BuildKit's key of a RUN holds the environment. */
+  /**
+   * What ARG, ENV, USER and SHELL set; of others, the settings that they are the first to be shaped by: BuildKit's key of
+   * a RUN holds the environment.
+   */
   readonly settings: readonly PrintedSetting[]
   /** Contents of the build context, images, other stages. */
   readonly sources: readonly PrintedSource[]
@@ -54,6 +57,8 @@ export interface StagePrint {
   readonly platform: string
   readonly base: PrintedSource
   readonly steps: readonly StepPrint[]
+  /** Options of the build that are in its keys. */
+  readonly options: readonly PrintedOption[]
   /** Of the files in the stage's result, which is what others copy; undefined where it cannot be known. */
   readonly files: string | undefined
   /** Of the files, the settings and the configuration: all that the stage's image depends on. */
@@ -62,10 +67,10 @@ export interface StagePrint {
   readonly unknown: readonly UnknownInput[]
 }
 
-export interface UnknownInput {
-  readonly line: number
-  /** A clause that begins in small letters. */
-  readonly text: string
+export interface PrintedOption {
+  readonly name: string
+  /** Digest of the value. */
+  readonly value: string
 }
 
 /** What was looked up before. */
@@ -117,22 +122,16 @@ function printStage(stage: Stage, endings: ReadonlyMap<number, Ending>, inputs: 
   const unknown: UnknownInput[] = []
   const below = stage.from.kind === 'stage' ? endings.get(stage.from.stage) : undefined
   const base = sourceOf(stage.from, undefined, endings, inputs)
-  if (base.digest === undefined && base.kind !== 'stage') unknown.push({ line, text: unknownText(base) })
+  unknown.push(...unknownSources(line, [base]))
   const chain = new Chain(below?.pending)
   chain.add(['base', base.kind, base.digest ?? '', platform, inputs.options])
   if (base.digest === undefined) chain.lose()
   let config = digestOf([below?.config ?? base.digest ?? ''])
   const steps = stage.steps.map((step) => {
     const printed = printStep(step, { index, chain, endings, inputs })
-    for (const source of printed.sources) {
-      if (source.digest === undefined && source.kind !== 'stage')
-        unknown.push({ line: step.line, text: unknownText(source) })
-    }
-    for (const { source, checksum } of step.remotes) {
-      if (isPinned(source, checksum)) continue
-      chain.lose()
-      unknown.push({ line: step.line, text: `${source} has no checksum, so it may change unnoticed` })
-    }
+    const remotes = unknownRemotes(step)
+    unknown.push(...unknownSources(step.line, printed.sources), ...remotes)
+    if (remotes.length > 0) chain.lose()
     config = digestOf([config, printed.history])
     return printed
   })
@@ -142,7 +141,12 @@ function printStage(stage: Stage, endings: ReadonlyMap<number, Ending>, inputs: 
     files === undefined
       ? undefined
       : digestOf([files, [...pending.values()].map(({ name: key, value }) => [key, value]), config])
-  const print = { index, name, line, platform, base, steps, files, fingerprint, unknown }
+  const hasRun = stage.steps.some(({ effect }) => effect === 'run')
+  const options = [...inputs.options, ...(hasRun ? inputs.runOptions : [])].map(([key, value]) => ({
+    name: key,
+    value: digestOf(value),
+  }))
+  const print = { index, name, line, platform, base, steps, options, files, fingerprint, unknown }
   return { print, pending, config }
 }
 
@@ -196,16 +200,11 @@ function printStep(
   const text = step.text.length <= LONGEST_TEXT ? step.text : `${step.text.slice(0, LONGEST_TEXT)}…`
   const written = digestOf(step.text)
   const { index, chain, endings, inputs } = context
-  const isVariable = keyword === 'ARG' || keyword === 'ENV'
-  for (const [name, value] of step.settings) {
-    // An ARG without a value leaves what was set before.
-    if (value === undefined) continue
-    const key = isVariable ? `$${name}` : name
-    chain.set({ name: key, value: digestOf([name, value]), stage: index, line })
-  }
+  const set = settingsOf(step, index)
+  for (const setting of set) chain.set(setting)
   const history = digestOf([keyword, step.words, step.history])
   const base = { keyword, line, endLine, text, written, history }
-  if (effect === 'setting' || effect === 'config') return { ...base, words: '', settings: [], sources: [] }
+  if (effect === 'setting' || effect === 'config') return { ...base, words: '', settings: set, sources: [] }
   const reads = step.reads.map((read) => readOf(read, undefined, inputs))
   const sources = [...reads, ...step.sources.map(({ source, read }) => sourceOf(source, read, endings, inputs))]
   // A new directory belongs to the user.
@@ -220,6 +219,14 @@ function printStep(
   ])
   if (sources.some(({ digest }) => digest === undefined)) chain.lose()
   return { ...base, words, settings, sources }
+}
+
+/** An ARG without a value leaves what was set before. */
+function settingsOf({ keyword, line, settings }: StageStep, stage: number): readonly PrintedSetting[] {
+  const sign = keyword === 'ARG' || keyword === 'ENV' ? '$' : ''
+  return settings.flatMap(([name, value]) =>
+    value === undefined ? [] : [{ name: `${sign}${name}`, value: digestOf([name, value]), stage, line }],
+  )
 }
 
 function readOf(read: ContextRead, context: string | undefined, inputs: PrintInputs): PrintedSource {
@@ -279,19 +286,6 @@ export function readsOf(
     }
   }
   return [...found.values()]
-}
-
-/** With a checksum, and Git references by a whole commit, always the same is fetched. */
-function isPinned(source: string, checksum: string | undefined): boolean {
-  if (checksum !== undefined) return true
-  return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source)
-}
-
-function unknownText({ kind, name }: PrintedSource): string {
-  if (kind === 'image') return `the digest of ${name} is not known`
-  return name === ''
-    ? 'the files of the build context could not be read'
-    : `the content of the build context ${name} is not known beforehand`
 }
 
 /** `sha256:…` of a value as JSON. */
