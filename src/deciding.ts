@@ -6,6 +6,7 @@ import type { Problem } from './errors.ts'
 import type { Fingerprints } from './fingerprinting.ts'
 import { planRetag, type RetagPlan } from './images/retag.ts'
 import type { RegistryClient } from './images/registry-client.ts'
+import { sideBySide } from './images/side-by-side.ts'
 import type { Inputs } from './inputs.ts'
 import type { Candidate, KnownRecords } from './known-records.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
@@ -38,10 +39,17 @@ export interface DecidingOptions {
   readonly signal: AbortSignal
 }
 
+/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
+const CONCURRENCY = 16
+
 /** By target, in their order. */
 export async function decide(options: DecidingOptions): Promise<ReadonlyMap<string, Decision>> {
-  const decided = options.targets.map(async (target) => [target.name, await decideOne(target, options)] as const)
-  return new Map(await Promise.all(decided))
+  const decided = await sideBySide(
+    options.targets,
+    CONCURRENCY,
+    async (target) => [target.name, await decideOne(target, options)] as const,
+  )
+  return new Map(decided)
 }
 
 async function decideOne(target: RequestedTarget, options: DecidingOptions): Promise<Decision> {

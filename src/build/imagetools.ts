@@ -1,23 +1,25 @@
 /**
- * Writes tags of images that a registry already holds, with `docker buildx imagetools create`, which needs no engine and uses
- * docker's own logins. What is to be written is planned in `images/retag.ts`.
+ * Writes tags of images that a registry already holds, as `images/retag.ts` planned it: in the image's own repository by
+ * `retag-in-place.ts`, and in another one with `docker buildx imagetools create`, which needs no engine, uses docker's own
+ * logins, and copies or mounts what is missing there.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Problem } from '../errors.ts'
 import { repositoryOf } from '../images/reference.ts'
-import type { RegistryClient } from '../images/registry-client.ts'
 import { RegistryError } from '../images/registry-error.ts'
 import type { RetagAction } from '../images/retag.ts'
+import { sideBySide } from '../images/side-by-side.ts'
 import { runDocker, type Docker } from './buildx.ts'
 import { rawJsonReader } from './rawjson.ts'
-import { retagFailure } from './retag-failure.ts'
+import { retagFailure, wrongTag } from './retag-failure.ts'
+import { type InPlaceOptions, retagInPlace } from './retag-in-place.ts'
 
 export interface CarryOutOptions {
-  readonly client: Pick<RegistryClient, 'findDigest'>
+  readonly client: InPlaceOptions['client']
   /** Whose configuration of registries is used; undefined: the current one. */
   readonly builder?: string | undefined
   readonly signal?: AbortSignal | undefined
-  /** Calls at a time; each takes about 0.15 s of a processor. */
+  /** Actions at a time; a copy takes about 0.15 s of a processor. */
   readonly concurrency?: number | undefined
 }
 
@@ -49,17 +51,10 @@ export async function carryOut(
   actions: readonly RetagAction[],
   options: CarryOutOptions,
 ): Promise<readonly (Problem | undefined)[]> {
-  const problems = actions.map((): Problem | undefined => undefined)
-  const queue = actions.entries()
-  // The workers share one iterator, so each takes the next action that is left.
-  const worker = async (): Promise<void> => {
-    for (const [index, action] of queue) {
-      const failures = await writeAction(docker, action, options)
-      problems[index] = action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== undefined)
-    }
-  }
-  await Promise.all(Array.from({ length: options.concurrency ?? DEFAULT_CONCURRENCY }, worker))
-  return problems
+  return await sideBySide(actions, options.concurrency ?? DEFAULT_CONCURRENCY, async (action) => {
+    const failures = await writeAction(docker, action, options)
+    return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== undefined)
+  })
 }
 
 async function writeAction(
@@ -69,10 +64,14 @@ async function writeAction(
 ): Promise<ReadonlyMap<string, Problem>> {
   if (first === undefined) return new Map()
   const copy = `${repositoryOf(first)}@${digestOf(source)}`
-  if (copy === source || rest.length === 0) return await writeAgain(docker, { source, tags: [first, ...rest] }, options)
+  if (copy === source) return await retagInPlace({ source, tags: [first, ...rest] }, options)
   // Several tags at once would copy every blob once for each of them.
   const copied = await writeAgain(docker, { source, tags: [first] }, options)
-  const others = await writeAgain(docker, { source: copied.size === 0 ? copy : source, tags: rest }, options)
+  if (rest.length === 0) return copied
+  const others =
+    copied.size === 0
+      ? await retagInPlace({ source: copy, tags: rest }, options)
+      : await writeAgain(docker, { source, tags: rest }, options)
   return new Map([...copied, ...others])
 }
 
@@ -159,15 +158,8 @@ async function verified(
   try {
     const found = await client.findDigest(tag, { signal })
     if (found === digest) return undefined
-    const instead = found === undefined ? 'it is not there' : `it points to ${found}`
-    return {
-      // Registries in several places may be late to show what was written.
-      passing: true,
-      problem: {
-        message: `${tag} was written, but does not point to ${digest}: ${instead}.`,
-        mend: 'Look for another job that writes the same tag at the same time, and run this one again.',
-      },
-    }
+    // Registries in several places may be late to show what was written.
+    return { passing: true, problem: wrongTag(tag, { digest, found }) }
   } catch (error) {
     signal?.throwIfAborted()
     if (!(error instanceof RegistryError)) throw error

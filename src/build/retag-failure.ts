@@ -1,10 +1,10 @@
 /**
- * Why a tag could not be written, from buildx's words: text → kind, message and mend. Pure. Every pattern stands for a text that
+ * Why a tag could not be written, from a registry's answer to us or from buildx's words. Pure. Every pattern stands for a text that
  * was seen: buildx 0.29 prints the registry's status and, on the next line, the code and message of the API's first error.
  */
-import { type Problem, sentence } from '../errors.ts'
+import { errorCode, type Problem, sentence } from '../errors.ts'
 import { formatFamiliar, parseReference } from '../images/reference.ts'
-import { oneLine } from '../images/registry-error.ts'
+import { oneLine, type RegistryError, type RegistryErrorKind } from '../images/registry-error.ts'
 
 export interface RetagFailure {
   readonly problem: Problem
@@ -25,16 +25,56 @@ const NO_CONNECTION =
   /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|context deadline|HTTP response to HTTPS/i
 const BROKEN = /connection reset|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|server closed/i
 
+/** What came back instead of a written tag. */
+interface Refusal {
+  /** 0: no answer. */
+  readonly status: number
+  /** The registry's words, or those of what failed; one short line, or empty. */
+  readonly said: string
+  readonly cause: 'login' | 'connection' | 'broken-connection' | 'not-found' | 'other'
+}
+
 /**
  * @param tag the full reference that was to be written
  * @param error buildx's error for it
  */
 export function retagFailure(tag: string, error: string): RetagFailure {
+  const status = Number(/unexpected status[^\n]*: (\d{3}) [A-Z]/.exec(error)?.[1] ?? 0)
+  return failureOf(tag, { status, said: words(error), cause: causeOf(error, status) }, 'buildx failed.')
+}
+
+/**
+ * @param tag the full reference that was to be written
+ * @param error what came of our own requests for it, after all tries
+ */
+export function writeFailure(tag: string, error: RegistryError): Problem {
+  const { kind, status = 0, said = '' } = error
+  const causes: Partial<Record<RegistryErrorKind, Refusal['cause']>> = {
+    unauthorized: 'login',
+    denied: 'login',
+    unreachable: 'connection',
+    'not-found': 'not-found',
+  }
+  const reason = kind === 'unreachable' ? (errorCode(error.cause) ?? '') : said
+  return failureOf(tag, { status, said: reason, cause: causes[kind] ?? 'other' }, sentence(error.message)).problem
+}
+
+/** A tag that was written and stands for something else. */
+export function wrongTag(
+  tag: string,
+  { digest, found }: { readonly digest: string; readonly found: string | undefined },
+): Problem {
+  const instead = found === undefined ? 'it is not there' : `it points to ${found}`
+  return {
+    message: `${tag} was written, but does not point to ${digest}: ${instead}.`,
+    mend: 'Look for another job that writes the same tag at the same time, and run this one again.',
+  }
+}
+
+function failureOf(tag: string, { status, said, cause }: Refusal, otherwise: string): RetagFailure {
   const reference = parseReference(tag)
   const { domain, path } = reference
   const name = formatFamiliar(reference)
-  const status = Number(/unexpected status[^\n]*: (\d{3}) [A-Z]/.exec(error)?.[1] ?? 0)
-  const said = words(error)
   const fail = (why: string, mend: string, passing = false): RetagFailure => ({
     passing,
     problem: { message: `${name} was not re-tagged: ${why}${said === '' ? '' : ` It said: ${sentence(said)}`}`, mend },
@@ -45,22 +85,31 @@ export function retagFailure(tag: string, error: string): RetagFailure {
       `Use a tag that every commit has anew (\`\${{ github.sha }}\`), or let this tag be overwritten in the settings of ${path}.`,
     )
   }
-  if (status === 401 || status === 403 || (status === 0 && (NO_LOGIN.test(error) || NOT_ALLOWED.test(error)))) {
+  if (cause === 'login') {
     return fail(`${domain} does not let this job write it (not logged in, or no permission).`, loginMend(domain, path))
   }
   if (status === 429) {
     return fail(`${domain} refuses more requests for now.`, 'Run the job again later, or write fewer tags.', true)
   }
   if (status >= 500) return fail(`${domain} failed with status ${status}.`, 'Run the job again later.', true)
-  if (status === 0 && (NO_CONNECTION.test(error) || BROKEN.test(error))) {
+  if (cause === 'connection' || cause === 'broken-connection') {
     const mend = 'Check the name of the registry and the runner’s network.'
-    return fail(`${domain} could not be reached.`, mend, BROKEN.test(error))
+    return fail(`${domain} could not be reached.`, mend, cause === 'broken-connection')
   }
-  if (status === 404 || /: not found$/.test(error)) {
+  if (cause === 'not-found') {
     return fail('its image is no longer there.', 'Run the job again: what is not there is built.')
   }
-  const answered = status === 0 ? 'buildx failed.' : `${domain} answered with status ${status}.`
+  const answered = status === 0 ? otherwise : `${domain} answered with status ${status}.`
   return fail(answered, 'Check that the registry takes this kind of image and tag.')
+}
+
+function causeOf(error: string, status: number): Refusal['cause'] {
+  if (status === 401 || status === 403) return 'login'
+  if (status === 404 || (status === 0 && /: not found$/.test(error))) return 'not-found'
+  if (status !== 0) return 'other'
+  if (NO_LOGIN.test(error) || NOT_ALLOWED.test(error)) return 'login'
+  if (BROKEN.test(error)) return 'broken-connection'
+  return NO_CONNECTION.test(error) ? 'connection' : 'other'
 }
 
 function loginMend(domain: string, path: string): string {

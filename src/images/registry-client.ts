@@ -1,19 +1,19 @@
 /**
  * Reads images from registries: what a name stands for, manifests, configs, and blobs as streams. Everything that has a
- * digest is checked against it. Writes nothing.
+ * digest is checked against it. Writes nothing but further tags of what is there.
  */
 import { Readable } from 'node:stream'
 import { createHash } from 'node:crypto'
-import { BodyTooLargeError, type HttpAnswer, readBody } from './http-exchange.ts'
+import type { HttpAnswer } from './http-exchange.ts'
+import { digestOf, type ImageConfig, ManifestError, parseImageConfig } from './manifest.ts'
 import {
-  digestOf,
-  type ImageConfig,
-  ManifestError,
-  MAX_MANIFEST_BYTES,
-  MEDIA_TYPES,
-  parseImageConfig,
-  parseManifest,
-} from './manifest.ts'
+  manifestRequest,
+  type RawManifest,
+  readManifest,
+  readSmall,
+  toldDigest,
+  writeManifest,
+} from './manifest-writer.ts'
 import {
   digestFault,
   formatFamiliar,
@@ -25,7 +25,7 @@ import {
 } from './reference.ts'
 import { badAnswer, RegistryError, unreachable } from './registry-error.ts'
 import { type ApiRequest, RegistryTransport, type TransportOptions } from './registry-transport.ts'
-import { type FetchedManifest, type ResolvedImage, resolvePlatform } from './resolve-image.ts'
+import { type ResolvedImage, resolvePlatform } from './resolve-image.ts'
 
 export interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -46,7 +46,6 @@ export interface OpenBlob {
 
 /** Configs are JSON of some kilobytes. */
 const MAX_CONFIG_BYTES = 8 << 20
-const ACCEPT = Object.values(MEDIA_TYPES).join(', ')
 
 /** A client for all registries; `image` parameters are names as users write them. */
 export class RegistryClient {
@@ -115,8 +114,20 @@ export class RegistryClient {
    * The manifest or index that a name stands for.
    * @throws RegistryError, InvalidReferenceError
    */
-  async fetchManifest(image: string, options: Cancellable = {}): Promise<FetchedManifest> {
+  async fetchManifest(image: string, options: Cancellable = {}): Promise<RawManifest> {
     return await this.#manifest(tagNameOnly(parseReference(image)), options)
+  }
+
+  /**
+   * Puts a manifest under a tag of a repository that has its parts; the tag is asked for what it stands for then, unless the
+   * registry says it at once.
+   * @returns the digest that the tag stands for now; undefined when it is not there
+   * @throws RegistryError, InvalidReferenceError
+   */
+  async writeTag(tag: string, manifest: RawManifest, options: Cancellable = {}): Promise<string | undefined> {
+    const reference = tagNameOnly(parseReference(tag))
+    const told = await writeManifest(this.#transport, reference, { ...manifest, signal: options.signal })
+    return told ?? (await this.findDigest(tag, options))
   }
 
   /**
@@ -125,7 +136,7 @@ export class RegistryClient {
    */
   async fetchConfig(image: string, configDigest: string, options: Cancellable = {}): Promise<ImageConfig> {
     const request = blobRequest(image, { digest: configDigest, method: 'GET', signal: options.signal })
-    const bytes = await this.#small(request, await this.#transport.send(request), MAX_CONFIG_BYTES)
+    const bytes = await readSmall(await this.#transport.send(request), { request, limit: MAX_CONFIG_BYTES })
     if (digestOf(bytes, configDigest) !== configDigest)
       throw badAnswer(request.subject, 'the bytes are not those of its digest.')
     return guarded(request.subject, () => parseImageConfig(bytes))
@@ -188,51 +199,11 @@ export class RegistryClient {
     const request = { ...manifestRequest(reference, 'HEAD', signal), accept: [400, 405, 501] }
     const answer = await this.#transport.send(request)
     answer.body.resume()
-    const digest = answer.headers['docker-content-digest']
-    return answer.status === 200 && typeof digest === 'string' && digestFault(digest) === undefined ? digest : undefined
+    return answer.status === 200 ? toldDigest(answer) : undefined
   }
 
-  async #manifest(reference: ImageReference, { signal }: Cancellable): Promise<FetchedManifest> {
-    const request = manifestRequest(reference, 'GET', signal)
-    const answer = await this.#transport.send(request)
-    const bytes = await this.#small(request, answer, MAX_MANIFEST_BYTES)
-    const told = answer.headers['docker-content-digest']
-    const expected =
-      reference.digest ?? (typeof told === 'string' && digestFault(told) === undefined ? told : undefined)
-    const digest = digestOf(bytes, expected)
-    if (expected !== undefined && digest !== expected) {
-      throw badAnswer(request.subject, 'the manifest is not the one of its digest.')
-    }
-    const manifest = guarded(request.subject, () => parseManifest(bytes, answer.headers['content-type']))
-    return { digest, manifest }
-  }
-
-  async #small(request: ApiRequest, answer: HttpAnswer, limit: number): Promise<Buffer> {
-    try {
-      return await readBody(answer, limit)
-    } catch (error) {
-      request.signal?.throwIfAborted()
-      if (error instanceof BodyTooLargeError) throw badAnswer(request.subject, `${error.message}.`)
-      throw unreachable(request.subject, request.domain, error)
-    }
-  }
-}
-
-function manifestRequest(
-  reference: ImageReference,
-  method: 'GET' | 'HEAD',
-  signal: AbortSignal | undefined,
-): ApiRequest {
-  const { domain, path, tag, digest } = reference
-  const resource = `manifests/${digest ?? tag ?? 'latest'}`
-  return {
-    method,
-    domain,
-    repository: path,
-    resource,
-    subject: formatFamiliar(reference),
-    headers: { accept: ACCEPT },
-    signal,
+  async #manifest(reference: ImageReference, { signal }: Cancellable): Promise<RawManifest> {
+    return await readManifest(this.#transport, reference, signal)
   }
 }
 

@@ -17,6 +17,8 @@ export interface RegistryFault {
   readonly status?: number | undefined
   /** Seconds that the registry asked to wait. */
   readonly retryAfter?: number | undefined
+  /** What the registry said of it, as one short line. */
+  readonly said?: string | undefined
 }
 
 /** A registry (or an OCI layout) could not give what was asked for. */
@@ -25,6 +27,7 @@ export class RegistryError extends Error implements RegistryFault {
   readonly mend: string
   readonly status: number | undefined
   readonly retryAfter: number | undefined
+  readonly said: string | undefined
 
   constructor(fault: RegistryFault, options?: ErrorOptions) {
     super(fault.message, options)
@@ -33,6 +36,7 @@ export class RegistryError extends Error implements RegistryFault {
     this.mend = fault.mend
     this.status = fault.status
     this.retryAfter = fault.retryAfter
+    this.said = fault.said
   }
 }
 
@@ -51,19 +55,23 @@ export interface AnswerContext {
 
 /** The error for an answer that is no success. */
 export function answerError(answer: AnswerContext): RegistryError {
+  const said = answer.detail === undefined ? undefined : oneLine(answer.detail)
+  return new RegistryError({ ...faultOf(answer, said === undefined ? '' : ` It said: ${said}`), said })
+}
+
+function faultOf(answer: AnswerContext, said: string): RegistryFault {
   const { subject, domain, status, retryAfter } = answer
-  const said = answer.detail === undefined ? '' : ` It said: ${oneLine(answer.detail)}`
   const login = `docker/login-action${domain === 'docker.io' ? '' : ` (registry: ${domain})`}`
   if (status === 404) {
-    return new RegistryError({
+    return {
       kind: 'not-found',
       message: `${subject} was not found in ${domain}.${said}`,
       mend: 'Check the name and the tag.',
       status,
-    })
+    }
   }
   if (status === 401) {
-    return new RegistryError({
+    return {
       kind: 'unauthorized',
       message: answer.loggedIn
         ? `${domain} does not accept the login for ${subject}.${said}`
@@ -72,48 +80,52 @@ export function answerError(answer: AnswerContext): RegistryError {
         ? `Log in again with ${login}: the password or token may have expired, or may not read this repository.`
         : `Check the name; for a private image, log in first with ${login}.`,
       status,
-    })
+    }
   }
   if (status === 403) {
-    return new RegistryError({
+    return {
       kind: 'denied',
       message: `${domain} denies access to ${subject}.${said}`,
       mend: answer.loggedIn
         ? 'Give the account or token that is logged in the right to read this repository.'
         : `Log in first with ${login}.`,
       status,
-    })
+    }
   }
   if (status === 429) {
     const wait = retryAfter === undefined ? '' : `Try again in ${retryAfter} s. `
-    return new RegistryError({
+    return {
       kind: 'rate-limited',
       message: `${domain} refuses more requests for now (${subject}).${said}`,
       mend: `${wait}Log in with ${login} for a higher limit, or map the image to a mirror with external-images.`,
       status,
       retryAfter,
-    })
+    }
   }
   if (status >= 500) {
-    return new RegistryError({
+    return {
       kind: 'server',
       message: `${domain} failed with status ${status} for ${subject}.${said}`,
       mend: 'Try again later.',
       status,
       retryAfter,
-    })
+    }
   }
-  return badAnswer(subject, `${domain} answered with status ${status}.${said}`, status)
+  return badFault(subject, `${domain} answered with status ${status}.${said}`, status)
 }
 
 /** An answer that is no valid one. `why` is a sentence. */
 export function badAnswer(subject: string, why: string, status?: number): RegistryError {
-  return new RegistryError({
+  return new RegistryError(badFault(subject, why, status))
+}
+
+function badFault(subject: string, why: string, status: number | undefined): RegistryFault {
+  return {
     kind: 'bad-answer',
     message: `The registry's answer for ${subject} cannot be used: ${why}`,
     mend: 'Check that the address is that of a container registry, and that no proxy stands in between.',
     status,
-  })
+  }
 }
 
 /** No answer at all. */

@@ -20,7 +20,7 @@ export interface TransportOptions {
 }
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'PUT'
   /** The registry as in image names (`docker.io`). */
   readonly domain: string
   readonly repository: string
@@ -29,6 +29,8 @@ export interface ApiRequest {
   /** What is asked for, for messages. */
   readonly subject: string
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Small, since it is kept for a second try. */
+  readonly body?: Buffer | undefined
   readonly streamed?: boolean | undefined
   /** Statuses that are an answer besides 2xx. */
   readonly accept?: readonly number[] | undefined
@@ -67,7 +69,8 @@ export class RegistryTransport {
   }
 
   /**
-   * Sends a request, again after a passing failure (5xx, a broken connection, 429 with a short wait).
+   * Sends a request, again after a passing failure (5xx, a broken connection, 429 with a short wait). A PUT is sent again,
+   * too: here it always puts the same under the same name.
    * @throws RegistryError; the signal's reason when it is aborted
    */
   async send(request: ApiRequest): Promise<HttpAnswer> {
@@ -77,7 +80,7 @@ export class RegistryTransport {
       } catch (error) {
         request.signal?.throwIfAborted()
         const failure = error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error)
-        const wait = waitBeforeRetry(failure, attempt)
+        const wait = waitBeforeRetry(failure, attempt, request.method)
         if (wait === undefined) throw failure
         await (this.#options.sleep ?? sleep)(wait, request.signal)
       }
@@ -97,7 +100,7 @@ export class RegistryTransport {
 
   async #authorised(request: ApiRequest): Promise<HttpAnswer> {
     const { domain, repository, subject, signal } = request
-    const scope = `repository:${repository}:pull`
+    const scope = `repository:${repository}:${request.method === 'PUT' ? 'pull,push' : 'pull'}`
     const known = await this.#auth.known(domain, scope)
     const { answer: first, atHome } = await this.#redirected(request, known)
     // A login is only for the registry itself: a host that it redirected to may not ask for one.
@@ -126,8 +129,8 @@ export class RegistryTransport {
         ...request.headers,
         ...(authorization !== undefined && atHome ? { authorization } : {}),
       }
-      const { method, signal, streamed } = request
-      const answer = await this.#exchange.send({ method, url, headers, signal, streamed })
+      const { method, body, signal, streamed } = request
+      const answer = await this.#exchange.send({ method, url, headers, body, signal, streamed })
       if (![301, 302, 303, 307, 308].includes(answer.status)) return { answer, atHome }
       await discard(answer)
       if (hops === MAX_REDIRECTS) throw badAnswer(request.subject, `it redirects more than ${MAX_REDIRECTS} times.`)
@@ -167,13 +170,14 @@ function redirectTarget(request: ApiRequest, hop: { readonly from: URL; readonly
   return target
 }
 
-function waitBeforeRetry(failure: RegistryError, attempt: number): number | undefined {
+function waitBeforeRetry(failure: RegistryError, attempt: number, method: ApiRequest['method']): number | undefined {
   const backoff = BACKOFF[attempt]
   if (backoff === undefined) return undefined
   if (failure.kind === 'unreachable') return isPassing(failure.cause) ? backoff : undefined
   if (failure.kind !== 'server' && failure.kind !== 'rate-limited') return undefined
   const { retryAfter } = failure
-  if (retryAfter === undefined) return failure.kind === 'server' ? backoff : undefined
+  // A limit of pulls lasts for hours, one of writes for moments.
+  if (retryAfter === undefined) return failure.kind === 'server' || method === 'PUT' ? backoff : undefined
   return retryAfter <= LONGEST_WAIT ? Math.max(retryAfter * 1000, backoff) : undefined
 }
 

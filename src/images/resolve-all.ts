@@ -8,6 +8,7 @@ import { resolveOciLayout } from './oci-layout.ts'
 import type { RegistryClient } from './registry-client.ts'
 import { RegistryError, type RegistryErrorKind } from './registry-error.ts'
 import type { ResolvedImage } from './resolve-image.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export interface ImageRequest {
   /** As `parseImageSource` reads it. */
@@ -42,14 +43,8 @@ export async function resolveAll(
   options: ResolveAllOptions,
 ): Promise<readonly ImageOutcome[]> {
   const distinct = [...new Map(requests.map((request) => [`${request.platform} ${request.image}`, request])).values()]
-  const outcomes: ImageOutcome[] = []
-  const queue = distinct.entries()
-  // The workers share one iterator, so each takes the next request that is left.
-  const worker = async (): Promise<void> => {
-    for (const [index, { image, platform }] of queue) outcomes[index] = await resolveOne({ image, platform }, options)
-  }
-  await Promise.all(Array.from({ length: options.concurrency ?? DEFAULT_CONCURRENCY }, worker))
-  return outcomes
+  const limit = options.concurrency ?? DEFAULT_CONCURRENCY
+  return await sideBySide(distinct, limit, async (request) => await resolveOne(request, options))
 }
 
 async function resolveOne(request: ImageRequest, options: ResolveAllOptions): Promise<ImageOutcome> {
