@@ -16,8 +16,6 @@ export interface PrintedSource {
   readonly name: string
   /** Undefined where it cannot be known beforehand. */
   readonly digest: string | undefined
-  /** What is read of it, where it is a directory: the key of `ReadDigests`. */
-  readonly read?: string | undefined
 }
 
 export interface PrintedSetting {
@@ -230,12 +228,7 @@ function settingsOf({ keyword, line, settings }: StageStep, stage: number): read
 }
 
 function readOf(read: ContextRead, context: string | undefined, inputs: PrintInputs): PrintedSource {
-  return {
-    kind: 'context',
-    name: context ?? '',
-    digest: inputs.readDigest(read, context),
-    read: readKey(read, context),
-  }
+  return { kind: 'context', name: context ?? '', digest: inputs.readDigest(read, context) }
 }
 
 function sourceOf(
