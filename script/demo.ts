@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: the examples through the bundled action, as GitHub's runner would run it. Streams each step's log and
- * leaves its summary, outputs and log in `demo-output/`. Ends with a table of sizes; a step that fails makes it fail.
+ * leaves its summary, outputs and log in `demo-output/`. Then runs each step a second time, with the layer cache (a directory) of
+ * the first, and ends with a table of sizes and times; a step that fails makes it fail.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -17,6 +18,8 @@ interface Row {
   /** Bytes; undefined where the action does not know. */
   readonly transfer: number | undefined
   readonly unpacked: number | undefined
+  /** Seconds that the step took, the first and the second time. */
+  readonly seconds: readonly [number, number | undefined]
 }
 
 interface StepResult {
@@ -25,6 +28,7 @@ interface StepResult {
   readonly main: ActionResult
   readonly post: ActionResult
   readonly log: string
+  readonly seconds: number
 }
 
 async function demo(): Promise<boolean> {
@@ -42,8 +46,16 @@ async function demo(): Promise<boolean> {
     await writeResults(example, steps)
     results.push(...steps)
   }
+  process.stdout.write('\n=== Once more, with nothing changed\n')
+  const again: StepResult[] = []
+  for (const example of examples) {
+    for (const step of example.steps) again.push(await runExampleStep(example, step))
+  }
+  results.push(...again)
   const failed = results.filter(({ main, post }) => main.code !== 0 || post.code !== 0)
-  process.stdout.write(`\n${table(results.flatMap(rowsOf))}\n\n`)
+  process.stdout.write(
+    `\n${table(results.slice(0, again.length).flatMap((result, index) => rowsOf(result, again[index]?.seconds)))}\n\n`,
+  )
   process.stdout.write(`Summaries, outputs and logs: ${relative(process.cwd(), OUTPUT) || '.'}/<example>/\n`)
   for (const { example, dockerfile } of failed) process.stdout.write(`FAILED: ${example} (${dockerfile})\n`)
   return failed.length === 0
@@ -68,9 +80,11 @@ async function runExampleStep(example: Example, step: ExampleStep): Promise<Step
     rest = lines.pop() ?? ''
     lines.forEach(show)
   }
-  const { main, post } = await runStep({ inputs: step.with, workspace: REPOSITORY, onLog })
+  const started = performance.now()
+  const inputs = { ...step.with, 'cache-dir': join(OUTPUT, 'cache') }
+  const { main, post } = await runStep({ inputs, workspace: REPOSITORY, onLog })
   if (rest !== '') show(rest)
-  return { example: example.name, dockerfile, main, post, log }
+  return { example: example.name, dockerfile, main, post, log, seconds: (performance.now() - started) / 1_000 }
 }
 
 /** A line as GitHub's log viewer shows it: annotations in words, debug lines and other commands not at all. */
@@ -104,7 +118,7 @@ function readable(outputs: ActionResult['outputs']): Readonly<Record<string, unk
   )
 }
 
-function rowsOf({ example, dockerfile, main }: StepResult): readonly Row[] {
+function rowsOf({ example, dockerfile, main, seconds }: StepResult, again: number | undefined): readonly Row[] {
   const images = JSON.parse(main.outputs['images'] ?? '{}') as Readonly<
     Record<string, { readonly sizes: Readonly<Record<string, Readonly<Record<string, { total?: number | null }>>>> }>
   >
@@ -113,16 +127,20 @@ function rowsOf({ example, dockerfile, main }: StepResult): readonly Row[] {
       ...{ example, dockerfile: dockerfile.replace(/^examples\//, ''), target },
       transfer: transfer?.total ?? undefined,
       unpacked: unpacked?.total ?? undefined,
+      seconds: [seconds, again] as const,
     })),
   )
 }
 
 function table(rows: readonly Row[]): string {
   const cells = [
-    ['example', 'Dockerfile', 'target', 'transfer', 'unpacked'],
-    ...rows.map((row) => [row.example, row.dockerfile, row.target, megabytes(row.transfer), megabytes(row.unpacked)]),
+    ['example', 'Dockerfile', 'target', 'transfer', 'unpacked', 'step took', 'and again'],
+    ...rows.map((row) => [
+      ...[row.example, row.dockerfile, row.target, megabytes(row.transfer), megabytes(row.unpacked)],
+      ...row.seconds.map((seconds) => (seconds === undefined ? '' : `${seconds.toFixed(1)} s`)),
+    ]),
   ]
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)))
+  const widths = [0, 1, 2, 3, 4, 5, 6].map((column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)))
   const pad = (cell: string, column: number): string =>
     column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
   return cells.map((line) => line.map(pad).join('  ')).join('\n')
