@@ -29,7 +29,7 @@ export function buildRequest(options: {
     // Provenance tells what was asked for: the same whether the workflow names this machine's platform or not.
     platforms: isHere ? planned.platforms : inputs.platforms,
     buildArgs: inputs.buildArgs,
-    buildContexts: inputs.buildContexts,
+    buildContexts: inputs.buildContexts.map((context) => pinned(context, planned)),
     secrets: inputs.secrets,
     ssh: inputs.ssh,
     labels: inputs.labels,
@@ -53,6 +53,13 @@ export function buildRequest(options: {
     compression: inputs.compression,
     measure,
   }
+}
+
+/** A named context that is an image is the one that the plan found. */
+function pinned({ key, value }: Pair, { fingerprints }: Planned): Pair {
+  const digest = fingerprints.contexts.get(key)
+  const isOpen = value.startsWith('docker-image://') && !value.includes('@')
+  return { key, value: isOpen && digest !== undefined ? `${value}@${digest}` : value }
 }
 
 /** A layout that stands for an image whose name a stage bears, too. */

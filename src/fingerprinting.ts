@@ -44,6 +44,8 @@ export interface FingerprintingOptions {
 export interface Fingerprints {
   /** By target. */
   readonly prints: ReadonlyMap<string, TargetPrint>
+  /** Digests of named contexts that stand for images, as they were looked up, by name. */
+  readonly contexts: ReadonlyMap<string, string>
   /** The files behind the digests of what is read. */
   readonly files: () => ReadonlyMap<string, FileList>
 }
@@ -77,6 +79,7 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
   let files: ReadonlyMap<string, FileList> | undefined
   return {
     prints: new Map(prints),
+    contexts: contexts.digests,
     files: () => (files ??= new Map([...reads.values()].map(({ digest, entries }) => [digest, listOf(entries)]))),
   }
 }
