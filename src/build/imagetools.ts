@@ -28,7 +28,8 @@ interface Failure {
   readonly passing: boolean
 }
 
-const DEFAULT_CONCURRENCY = 8
+/** Actions at a time: of copies, and where nothing is copied. */
+const CONCURRENCY = { copying: 8, inPlace: 16 } as const
 /** Before the second and the third try, ms. */
 const BACKOFF = [500, 2_000]
 
@@ -51,7 +52,8 @@ export async function carryOut(
   actions: readonly RetagAction[],
   options: CarryOutOptions,
 ): Promise<readonly (Problem | undefined)[]> {
-  return await sideBySide(actions, options.concurrency ?? DEFAULT_CONCURRENCY, async (action) => {
+  const limit = CONCURRENCY[actions.every(isInPlace) ? 'inPlace' : 'copying']
+  return await sideBySide(actions, options.concurrency ?? limit, async (action) => {
     const failures = await writeAction(docker, action, options)
     return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== undefined)
   })
@@ -59,20 +61,28 @@ export async function carryOut(
 
 async function writeAction(
   docker: Docker,
-  { source, tags: [first, ...rest] }: RetagAction,
+  action: RetagAction,
   options: CarryOutOptions,
 ): Promise<ReadonlyMap<string, Problem>> {
+  if (isInPlace(action)) return await retagInPlace(action, options)
+  const {
+    source,
+    tags: [first, ...rest],
+  } = action
   if (first === undefined) return new Map()
-  const copy = `${repositoryOf(first)}@${digestOf(source)}`
-  if (copy === source) return await retagInPlace({ source, tags: [first, ...rest] }, options)
   // Several tags at once would copy every blob once for each of them.
   const copied = await writeAgain(docker, { source, tags: [first] }, options)
   if (rest.length === 0) return copied
+  const copy = `${repositoryOf(first)}@${digestOf(source)}`
   const others =
     copied.size === 0
       ? await retagInPlace({ source: copy, tags: rest }, options)
       : await writeAgain(docker, { source, tags: rest }, options)
   return new Map([...copied, ...others])
+}
+
+function isInPlace({ source, tags }: RetagAction): boolean {
+  return tags.every((tag) => source.startsWith(`${repositoryOf(tag)}@`))
 }
 
 /** Writes, and writes once more after a passing failure what is still not right. */
