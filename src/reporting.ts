@@ -4,6 +4,7 @@ import type { Docker } from './build/buildx.ts'
 import { UserError, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { planRetag, type RetagPlan } from './images/retag.ts'
+import { sideBySide } from './images/side-by-side.ts'
 import type { Inputs } from './inputs.ts'
 import type { BuiltImage } from './outputs.ts'
 import { readPlanInput, type PlannedTarget } from './plan/plan-input.ts'
@@ -16,6 +17,9 @@ export interface MatrixReport {
   /** What could not be done; the step fails with it, after everything else is done. */
   readonly problems: readonly Problem[]
 }
+
+/** Targets at a time, of which registries are asked. */
+const CONCURRENCY = 16
 
 /**
  * Re-tags where `push` is set.
@@ -30,9 +34,10 @@ export async function reportMatrix(options: {
   const { inputs, client, docker, signal } = options
   const targets = readPlanInput(inputs.plan ?? '')
   const unchanged = targets.filter(({ status, tags }) => inputs.push && status === 'unchanged' && tags.length > 0)
-  const plans = await Promise.all(
-    unchanged.map(async (target) => ({ target, plan: await retagOf(target, { client, signal }) })),
-  )
+  const plans = await sideBySide(unchanged, CONCURRENCY, async (target) => ({
+    target,
+    plan: await retagOf(target, { client, signal }),
+  }))
   const actions = plans.flatMap(({ plan }) => (plan.kind === 'possible' ? plan.actions : []))
   const results = await carryOut(docker, actions, { client, signal })
   const failed = new Map(actions.map((action, index) => [action, results[index]]))
