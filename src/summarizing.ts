@@ -64,12 +64,16 @@ function targetReport(target: RequestedTarget, planned: Planned, built: Built | 
     digest: image?.digest,
     platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned, built),
     durationMs: durationOf(steps),
-    steps: {
-      run: instructions.filter((step) => step.status === 'done').length,
-      cached: instructions.filter((step) => step.status === 'cached').length,
-    },
+    steps: built?.unchanged.has(name) === true ? undefined : countSteps(instructions),
     leftBehind: image === undefined ? [] : (built?.measured.leftBehind.get(name) ?? []),
     ...whyOf(target, planned),
+  }
+}
+
+function countSteps(instructions: readonly Step[]): TargetReport['steps'] {
+  return {
+    run: instructions.filter((step) => step.status === 'done').length,
+    cached: instructions.filter((step) => step.status === 'cached').length,
   }
 }
 

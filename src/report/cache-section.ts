@@ -12,17 +12,21 @@ const MAX_ROWS = 50
 export function layerCache(data: SummaryData): string | undefined {
   const { cache } = data
   if (cache === undefined || data.targets.length === 0) return undefined
-  const rows = data.targets.slice(0, MAX_ROWS).map((target) => {
+  // What was not built asked nothing of it.
+  const targets = data.targets.filter(({ status }) => status !== 'unchanged')
+  const rows = targets.slice(0, MAX_ROWS).map((target) => {
     const imports = cache.imports.get(target.name) ?? []
     const { steps } = target
     const cached = steps === undefined ? '–' : `${steps.cached} of ${steps.run + steps.cached}`
     return [code(target.name, 60), used(imports, cache), cached]
   })
-  const more = data.targets.length - rows.length
+  const more = targets.length - rows.length
+  const columns = [{ title: 'Target' }, { title: 'Cache used' }, { title: 'Steps from cache', align: 'right' }] as const
   return [
     '#### Layer cache',
-    table([{ title: 'Target' }, { title: 'Cache used' }, { title: 'Steps from cache', align: 'right' }], rows) +
-      (more === 0 ? '' : `\n\n${count(more, 'more target')} left out.`),
+    ...(rows.length === 0
+      ? []
+      : [table(columns, rows) + (more === 0 ? '' : `\n\n${count(more, 'more target')} left out.`)]),
     [...sentences(cache)].map((sentence) => `- ${sentence}`).join('\n'),
   ].join('\n\n')
 }
