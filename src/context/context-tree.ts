@@ -9,34 +9,26 @@ import { lstatSync, readdirSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorCode, UserError } from '../errors.ts'
-import type { AttributeScope, GitRepositories, GitRepository } from './git-repository.ts'
-import type { IgnoreMatcher, IgnoreState } from './ignore-matcher.ts'
-import { childOf, type DirectoryNode, type LeafNode, leafOf, type TreeNode } from './tree-nodes.ts'
+import { FIELDS, listDirectory, type Listing, numbersOf } from './directory-listing.ts'
+import type { GitRepositories, GitRepository } from './git-repository.ts'
+import type { IgnoreMatcher } from './ignore-matcher.ts'
+import {
+  childOf,
+  type DirectoryNode,
+  directoryOf,
+  isDirectory,
+  type LeafNode,
+  leafOf,
+  type TreeNode,
+} from './tree-nodes.ts'
+import { type Known, type Place, Walk } from './tree-walk.ts'
 
 const PAUSE_AFTER_MS = 10
 
 /** From this size on, a file that is read alone is worth the reading of git's index. */
 const ASK_GIT_BYTES = 4 << 20
 
-/** A directory on the way of a walk. */
-interface Place {
-  /** Relative to the context. */
-  readonly path: string
-  readonly name: string
-  readonly mode: number
-  readonly state: IgnoreState | undefined
-  /** Excluded itself; it is there only for what an exception includes in it. */
-  readonly excluded: boolean
-  readonly known: Known | undefined
-}
-
-/** What git knows of a directory. */
-interface Known {
-  readonly repository: GitRepository
-  /** The directory in the work tree. */
-  readonly directory: string
-  readonly scope: AttributeScope
-}
+const NOTHING: Listing = { names: [], numbers: new Float64Array() }
 
 export class ContextTree {
   /** The context's absolute path, without links. */
@@ -84,7 +76,7 @@ export class ContextTree {
 
   /** The names in a directory, sorted, ignored ones among them; none where it is no directory. */
   names(path: string): readonly string[] {
-    return this.#list(path, false)
+    return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? []
   }
 
   /** Lets everything else go on, once in a while. */
@@ -98,11 +90,12 @@ export class ContextTree {
   async #lonelyLeaf(path: string, stats: Stats): Promise<LeafNode> {
     const absolute = this.absolute(path)
     const repository = await this.#repositories.around(dirname(absolute))
-    const leaf = leafOf(nameOf(path), stats, repository?.format ?? 'sha1')
+    const numbers = numbersOf(stats)
+    const leaf = leafOf(nameOf(path), numbers, { at: 0, format: repository?.format ?? 'sha1' })
     if (repository === undefined || leaf.type !== 'file' || leaf.size < ASK_GIT_BYTES) return leaf
     await repository.readIndex()
-    const inTree = repository.pathOf(absolute)
-    leaf.content = repository.blobId(inTree, stats, await repository.scopeOf(repository.pathOf(dirname(absolute))))
+    const scope = await repository.scopeOf(repository.pathOf(dirname(absolute)))
+    leaf.content = repository.blobId(repository.pathOf(absolute), { numbers, at: 0, scope })
     return leaf
   }
 
@@ -130,14 +123,38 @@ export class ContextTree {
   async #load(path: string, stats: Stats): Promise<DirectoryNode | undefined> {
     const verdict = path === '' ? undefined : this.#matcher.excludes(path, true)
     if (verdict?.cut === true) return undefined
-    return await this.#walk({
-      path,
-      name: nameOf(path),
-      mode: path === '' ? 0 : stats.mode & 0o7777,
-      state: verdict?.state,
-      excluded: verdict?.excluded ?? false,
-      known: await this.#knownOf(path),
-    })
+    const mode = path === '' ? 0 : stats.mode & 0o7777
+    const excluded = verdict?.excluded ?? false
+    const node = directoryOf(nameOf(path), mode)
+    const walk = new Walk()
+    walk.add({ path, node, state: verdict?.state, excluded, known: await this.#knownOf(path) })
+    try {
+      await this.#walk(walk)
+    } finally {
+      await walk.end()
+    }
+    walk.prune(node)
+    return excluded && node.children.length === 0 ? undefined : node
+  }
+
+  async #walk(walk: Walk): Promise<void> {
+    for (;;) {
+      await this.pause()
+      walk.share((path) => this.absolute(path))
+      const answer = walk.helpers?.take()
+      if (answer !== undefined) {
+        for (const { path, listing } of answer) {
+          const place = walk.asked.get(path)
+          walk.asked.delete(path)
+          if (place !== undefined) await this.#visit(walk, place, listing ?? this.#listing(place))
+        }
+        continue
+      }
+      const place = walk.places.pop()
+      if (place !== undefined) await this.#visit(walk, place, this.#listing(place))
+      else if (walk.helpers?.isAwaited === true) walk.helpers.wait()
+      else return
+    }
   }
 
   async #knownOf(path: string): Promise<Known | undefined> {
@@ -147,42 +164,43 @@ export class ContextTree {
     return await knownIn(repository, repository.pathOf(absolute))
   }
 
-  async #walk(place: Place): Promise<DirectoryNode | undefined> {
-    await this.pause()
-    const names = this.#list(place.path, place.excluded)
+  async #visit(walk: Walk, place: Place, { names, numbers }: Listing): Promise<void> {
     const known = await this.#knownAmong(place, names)
-    const format = known?.repository.format ?? 'sha1'
-    const children: TreeNode[] = []
+    const { children } = place.node
     const start = place.path === '' ? '' : `${place.path}/`
     const gitStart = known === undefined || known.directory === '' ? '' : `${known.directory}/`
-    for (const name of names) {
+    const format = known?.repository.format ?? 'sha1'
+    for (let index = 0, at = 0; index < names.length; index++, at += FIELDS) {
+      const name = names[index] ?? ''
       const path = start + name
-      const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, true, place.state)
+      const mode = numbers[at] ?? 0
+      if (mode === 0) {
+        requireGone(path)
+        continue
+      }
+      const below = isDirectory(mode)
+      const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, below, place.state)
       if (verdict?.cut === true) continue
-      const stats = lstatOrGone(this.absolute(path), path)
-      if (stats === undefined) continue
-      if (stats.isDirectory()) {
-        const node = await this.#child(path, {
-          name,
-          mode: stats.mode & 0o7777,
-          state: verdict?.state,
-          excluded: verdict?.excluded ?? false,
-          known: known === undefined ? undefined : { ...known, directory: gitStart + name },
-        })
-        if (node !== undefined) children.push(node)
+      if (below) {
+        const before = this.#directories.get(path)
+        const node = before === undefined ? directoryOf(name, mode & 0o7777) : await before
+        if (node === undefined) continue
+        children.push(node)
+        const excluded = verdict?.excluded ?? false
+        const knownBelow = known === undefined ? undefined : { ...known, directory: gitStart + name }
+        if (before === undefined) walk.add({ path, node, state: verdict?.state, excluded, known: knownBelow })
       } else if (verdict?.excluded !== true) {
-        const leaf = this.#leaves.get(path) ?? leafOf(name, stats, format)
-        if (leaf.type === 'file') leaf.content ??= known?.repository.blobId(gitStart + name, stats, known.scope)
+        const leaf = this.#leaves.get(path) ?? leafOf(name, numbers, { at, format })
+        if (leaf.type === 'file' && known !== undefined) {
+          leaf.content ??= known.repository.blobId(gitStart + name, { numbers, at, scope: known.scope })
+        }
         children.push(leaf)
       }
     }
-    if (place.excluded && children.length === 0) return undefined
-    return { name: place.name, type: 'directory', mode: place.mode, children, digest: undefined }
   }
 
-  async #child(path: string, place: Omit<Place, 'path'>): Promise<DirectoryNode | undefined> {
-    const before = this.#directories.get(path)
-    return before === undefined ? await this.#walk({ path, ...place }) : await before
+  #listing(place: Place): Listing {
+    return this.#attempt(place.path, place.excluded, listDirectory) ?? NOTHING
   }
 
   /** What git knows of a directory whose names were read: it may be the root of another work tree. */
@@ -197,15 +215,16 @@ export class ContextTree {
     return { ...known, scope: scope instanceof Promise ? await scope : scope }
   }
 
-  #list(path: string, excluded: boolean): readonly string[] {
+  /** Lists a directory in one way or the other; undefined where it is gone, or unreadable and excluded. */
+  #attempt<T>(path: string, excluded: boolean, list: (absolute: string) => T): T | undefined {
     try {
-      return readdirSync(this.absolute(path)).sort()
+      return list(this.absolute(path))
     } catch (error) {
       const code = errorCode(error) ?? ''
       // A directory may go while we walk; the context itself must be there.
-      if (path !== '' && ['ENOENT', 'ENOTDIR'].includes(code)) return []
+      if (path !== '' && ['ENOENT', 'ENOTDIR'].includes(code)) return undefined
       if (code !== 'EACCES' || path === '') throw error
-      if (excluded) return []
+      if (excluded) return undefined
       throw new UserError(
         {
           message: `A directory of the build context cannot be read: ${path}.`,
@@ -224,13 +243,17 @@ async function knownIn(repository: GitRepository, directory: string): Promise<Kn
 
 function lstatOrGone(absolute: string, path: string): Stats | undefined {
   const stats = lstatSync(absolute, { throwIfNoEntry: false })
-  if (stats === undefined && path.includes('\uFFFD')) {
-    throw new UserError({
-      message: `The build context holds a file whose name is not valid UTF-8: ${JSON.stringify(path)}.`,
-      mend: 'Rename it, or exclude its directory in .dockerignore.',
-    })
-  }
+  if (stats === undefined) requireGone(path)
   return stats
+}
+
+/** @throws UserError where nothing is found because Node cannot say the name. */
+function requireGone(path: string): void {
+  if (!path.includes('\uFFFD')) return
+  throw new UserError({
+    message: `The build context holds a file whose name is not valid UTF-8: ${JSON.stringify(path)}.`,
+    mend: 'Rename it, or exclude its directory in .dockerignore.',
+  })
 }
 
 function nameOf(path: string): string {

@@ -5,7 +5,7 @@
  * https://git-scm.com/docs/index-format
  */
 import { createHash } from 'node:crypto'
-import type { Stats } from 'node:fs'
+import { Field } from './directory-listing.ts'
 
 export type ObjectFormat = 'sha1' | 'sha256'
 
@@ -100,24 +100,27 @@ export class GitIndex {
     return new GitIndex({ ...options, bytes, entries, shortened, attributeFiles })
   }
 
-  /** The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read. */
-  blobId(path: string, stat: Stats): string | undefined {
+  /**
+   * The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
+   * @param numbers what lstat says of it, from `at` on
+   */
+  blobId(path: string, numbers: Float64Array, at: number): string | undefined {
     const { bytes, entries, format, shortened, writtenMs } = this.#kept
-    const at = entries.get(stat.ino >>> 0)
-    if (at === undefined) return undefined
-    const mtimeMs = milliseconds(bytes, at + 8)
+    const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0)
+    if (entry === undefined) return undefined
+    const mtimeMs = milliseconds(bytes, entry + 8)
     const same =
-      bytes.readUInt32BE(at + 36) === stat.size &&
-      mtimeMs === stat.mtimeMs &&
-      milliseconds(bytes, at) === stat.ctimeMs &&
-      bytes.readUInt32BE(at + 16) === stat.dev >>> 0 &&
-      bytes.readUInt32BE(at + 28) === stat.uid >>> 0 &&
-      bytes.readUInt32BE(at + 32) === stat.gid >>> 0
+      bytes.readUInt32BE(entry + 36) === numbers[at + Field.size] &&
+      mtimeMs === numbers[at + Field.mtimeMs] &&
+      milliseconds(bytes, entry) === numbers[at + Field.ctimeMs] &&
+      bytes.readUInt32BE(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 &&
+      bytes.readUInt32BE(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 &&
+      bytes.readUInt32BE(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0
     if (!same || mtimeMs + RACY_MS >= writtenMs) return undefined
-    const idEnd = at + STAT_BYTES + ID_BYTES[format]
+    const idEnd = entry + STAT_BYTES + ID_BYTES[format]
     // A hard link of it may be filtered in another way.
-    if ((shortened?.get(at) ?? nameIn(bytes, idEnd)) !== path) return undefined
-    return bytes.toString('hex', at + STAT_BYTES, idEnd)
+    if ((shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return undefined
+    return bytes.toString('hex', entry + STAT_BYTES, idEnd)
   }
 }
 

@@ -3,11 +3,11 @@
  * repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
  * its index is believed, and that only where it agrees with lstat.
  */
-import type { Stats } from 'node:fs'
 import { lstat, open, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { ProgramMissingError, runProcess } from '../process.ts'
+import { numbersOf } from './directory-listing.ts'
 import { type ConversionTest, readAttributes, unknownAttributes } from './git-attributes.ts'
 import { GitIndex, type ObjectFormat } from './git-index.ts'
 
@@ -95,9 +95,11 @@ export class GitRepository {
   /**
    * The id of a file's bytes, where git knows it; undefined where they have to be read.
    * @param path relative to the work tree's root
+   * @param found what lstat says of it, and the attributes of its directory
    */
-  blobId(path: string, stats: Stats, scope: AttributeScope): string | undefined {
-    const id = this.#index?.blobId(path, stats)
+  blobId(path: string, found: { readonly numbers: Float64Array; readonly at: number; readonly scope: AttributeScope }) {
+    const { numbers, at, scope } = found
+    const id = this.#index?.blobId(path, numbers, at)
     if (id === undefined || scope.tests.length === 0) return id
     const converted = scope.tests.some(({ directory, test }) => test(path.slice(directory.length)))
     return converted ? undefined : id
@@ -122,7 +124,7 @@ export class GitRepository {
       const stats = await lstat(file)
       if (!stats.isFile()) return unknownAttributes()
       // Changed since it was checked out, perhaps: the files may have been checked out by its old lines.
-      if (tracked && this.#index?.blobId(path, stats) === undefined) return unknownAttributes()
+      if (tracked && this.#index?.blobId(path, numbersOf(stats), 0) === undefined) return unknownAttributes()
       return readAttributes(await readFile(file, 'utf8'))
     } catch {
       return tracked ? unknownAttributes() : []

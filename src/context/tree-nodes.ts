@@ -1,6 +1,7 @@
 /** The files of a context as they are held in memory: few and small objects, for there may be a million of them. */
-import type { Stats } from 'node:fs'
+import { constants } from 'node:fs'
 import type { ContextFileType } from './context-files.ts'
+import { Field } from './directory-listing.ts'
 import type { ObjectFormat } from './git-index.ts'
 
 /** A file, a link or something else that is no directory. */
@@ -25,24 +26,34 @@ export interface DirectoryNode {
   /** 0 for the context's root: BuildKit does not look at it. */
   readonly mode: number
   /** Sorted by name, by code unit. */
-  readonly children: readonly TreeNode[]
+  readonly children: TreeNode[]
   /** Over its mode and all that is in it; undefined until it is asked for. */
   digest: string | undefined
 }
 
 export type TreeNode = LeafNode | DirectoryNode
 
-/** A node of what lstat said; a directory is made with its content, later. */
-export function leafOf(name: string, stats: Stats, format: ObjectFormat): LeafNode {
-  const type = stats.isFile() ? 'file' : stats.isSymbolicLink() ? 'symlink' : 'other'
-  const content = type === 'other' ? specialContent(stats) : undefined
-  return { name, type, mode: stats.mode & 0o7777, size: stats.size, format, content, gone: false }
+/** A node of what lstat said; not for a directory, which is made with its content. */
+export function leafOf(name: string, numbers: Float64Array, options: { at: number; format: ObjectFormat }): LeafNode {
+  const { at, format } = options
+  const mode = numbers[at] ?? 0
+  const kind = mode & constants.S_IFMT
+  const type = kind === constants.S_IFREG ? 'file' : kind === constants.S_IFLNK ? 'symlink' : 'other'
+  // What a device, pipe or socket is: the bits of its kind, and of a device which one.
+  const device = kind === constants.S_IFBLK || kind === constants.S_IFCHR
+  const special = `${kind.toString(8)}${device ? ` ${numbers[at + Field.rdev] ?? 0}` : ''}`
+  const content = type === 'other' ? special : undefined
+  return { name, type, mode: mode & 0o7777, size: numbers[at + Field.size] ?? 0, format, content, gone: false }
 }
 
-/** What a device, pipe or socket is: the bits of its kind, and of a device which one. */
-function specialContent(stats: Stats): string {
-  const device = stats.isBlockDevice() || stats.isCharacterDevice() ? ` ${stats.rdev}` : ''
-  return `${(stats.mode & 0o170000).toString(8)}${device}`
+/** A directory without anything in it yet. */
+export function directoryOf(name: string, mode: number): DirectoryNode {
+  return { name, type: 'directory', mode, children: [], digest: undefined }
+}
+
+/** Whether lstat said that it is a directory. */
+export function isDirectory(mode: number): boolean {
+  return (mode & constants.S_IFMT) === constants.S_IFDIR
 }
 
 /** The child of that name. */
