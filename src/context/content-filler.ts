@@ -2,7 +2,7 @@
 import { ContentReader, SMALL_FILE_BYTES } from './content-id.ts'
 import { type Found, readLink } from './context-paths.ts'
 import type { ContextTree } from './context-tree.ts'
-import type { LeafNode } from './tree-nodes.ts'
+import { isUnread, type LeafNode } from './tree-nodes.ts'
 
 /** How many large files are read at once. */
 const LARGE_AT_ONCE = 4
@@ -27,7 +27,7 @@ export class ContentFiller {
   async fill(found: Iterable<Found>): Promise<void> {
     const large: Large[] = []
     for (const { path, node } of found) {
-      if (node.type === 'directory' || node.content !== undefined || node.gone) continue
+      if (!isUnread(node)) continue
       await this.#tree.pause()
       if (node.type === 'file') this.#fillSmall(path, node, large)
       else this.#take(node, readLink(this.#tree, path))

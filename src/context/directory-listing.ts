@@ -71,8 +71,16 @@ function help(): void {
       for (let index = 0; index < names.length; index++) {
         const stats = lstatSync(`${path}/${names[index] ?? ''}`, { throwIfNoEntry: false })
         if (stats === undefined) continue
-        const { mode, size, mtimeMs, ctimeMs, ino, dev, uid, gid, rdev } = stats
-        numbers.set([mode, size, mtimeMs, ctimeMs, ino, dev, uid, gid, rdev], index * fields)
+        const at = index * fields
+        numbers[at] = stats.mode
+        numbers[at + 1] = stats.size
+        numbers[at + 2] = stats.mtimeMs
+        numbers[at + 3] = stats.ctimeMs
+        numbers[at + 4] = stats.ino
+        numbers[at + 5] = stats.dev
+        numbers[at + 6] = stats.uid
+        numbers[at + 7] = stats.gid
+        numbers[at + 8] = stats.rdev
       }
       return { names, numbers }
     } catch {

@@ -102,9 +102,10 @@ export class GitIndex {
 
   /**
    * The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
+   * @param path undefined where it does not matter under which path git saw it
    * @param numbers what lstat says of it, from `at` on
    */
-  blobId(path: string, numbers: Float64Array, at: number): string | undefined {
+  blobId(path: string | undefined, numbers: Float64Array, at: number): string | undefined {
     const { bytes, entries, format, shortened, writtenMs } = this.#kept
     const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0)
     if (entry === undefined) return undefined
@@ -118,8 +119,7 @@ export class GitIndex {
       bytes.readUInt32BE(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0
     if (!same || mtimeMs + RACY_MS >= writtenMs) return undefined
     const idEnd = entry + STAT_BYTES + ID_BYTES[format]
-    // A hard link of it may be filtered in another way.
-    if ((shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return undefined
+    if (path !== undefined && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return undefined
     return bytes.toString('hex', entry + STAT_BYTES, idEnd)
   }
 }

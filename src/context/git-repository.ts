@@ -97,9 +97,14 @@ export class GitRepository {
    * @param path relative to the work tree's root
    * @param found what lstat says of it, and the attributes of its directory
    */
-  blobId(path: string, found: { readonly numbers: Float64Array; readonly at: number; readonly scope: AttributeScope }) {
+  blobId(
+    path: string,
+    found: { readonly numbers: Float64Array; readonly at: number; readonly scope: AttributeScope },
+  ): string | undefined {
     const { numbers, at, scope } = found
-    const id = this.#index?.blobId(path, numbers, at)
+    // A hard link or a file of a directory that was renamed may be filtered in another way than the index's path.
+    const anyPath = this.#common.length === 0 && this.#index?.attributeFiles.size === 0
+    const id = this.#index?.blobId(anyPath ? undefined : path, numbers, at)
     if (id === undefined || scope.tests.length === 0) return id
     const converted = scope.tests.some(({ directory, test }) => test(path.slice(directory.length)))
     return converted ? undefined : id

@@ -15,7 +15,7 @@ import { type ContextReadQuery, type Selected, type Selection, selectPath } from
 import { ContextTree } from './context-tree.ts'
 import { GitRepositories } from './git-repository.ts'
 import type { IgnoreMatcher } from './ignore-matcher.ts'
-import type { DirectoryNode, LeafNode } from './tree-nodes.ts'
+import { type DirectoryNode, isUnread, type LeafNode, type TreeNode } from './tree-nodes.ts'
 
 /** One file, directory or link that an instruction reads. */
 export interface ReadEntry {
@@ -123,7 +123,9 @@ class Snapshot implements ContextSnapshot {
   /** A directory's digest: its mode, and the names and contents of all in it. */
   async #digestOf(directory: DirectoryNode, path: string): Promise<string> {
     if (directory.digest !== undefined) return directory.digest
-    await this.#filler.fill(below(directory, path))
+    const unread = directory.children.filter(isUnread)
+    if (unread.length > 0) await this.#filler.fill(unread.map((node) => ({ path: joined(path, node.name), node })))
+    await this.#tree.pause()
     let text = `${headerOf(directory)}\0`
     for (const child of directory.children) {
       if (child.type === 'directory')
@@ -133,10 +135,6 @@ class Snapshot implements ContextSnapshot {
     directory.digest = `directory ${hash('sha256', text)}`
     return directory.digest
   }
-}
-
-function* below(directory: DirectoryNode, path: string): Generator<Found, void, undefined> {
-  for (const node of directory.children) yield { path: joined(path, node.name), node }
 }
 
 /** A directory's own line. */
@@ -150,31 +148,49 @@ function textOf({ type, mode, content }: LeafNode): string {
 }
 
 function* entriesOf(selections: readonly Selection[]): Generator<ReadEntry, void, undefined> {
-  const seen = new Set<string>()
+  // One path alone leads nowhere twice.
+  const seen = selections.length === 1 && selections[0]?.kind === 'whole' ? undefined : new Set<string>()
   for (const selection of selections) {
     switch (selection.kind) {
       case 'none':
         break
       case 'whole':
-        yield* entriesAt(selection.found, { seen, deep: true })
+        yield* entriesBelow(selection.found, seen)
         break
       case 'some':
         for (const { found, target, replaced } of selection.files) {
-          if (!replaced) yield* entriesAt(found, { seen, deep: false })
-          if (target !== undefined) yield* entriesAt(target, { seen, deep: true })
+          if (!replaced && isNew(found, seen)) yield entryOf(found)
+          if (target !== undefined) yield* entriesBelow(target, seen)
         }
     }
   }
 }
 
-function* entriesAt(
-  { path, node }: Found,
-  options: { readonly seen: Set<string>; readonly deep: boolean },
-): Generator<ReadEntry, void, undefined> {
-  if (path !== '' && !options.seen.has(path) && !(node.type !== 'directory' && node.gone)) {
-    options.seen.add(path)
-    yield { path, type: node.type, mode: node.mode, content: node.type === 'directory' ? '' : (node.content ?? '') }
+/** A thing and, of a directory, all that is in it: each before what it holds, by name. */
+function* entriesBelow(found: Found, seen: Set<string> | undefined): Generator<ReadEntry, void, undefined> {
+  if (isNew(found, seen)) yield entryOf(found)
+  if (found.node.type !== 'directory') return
+  const open: { readonly children: readonly TreeNode[]; readonly path: string; next: number }[] = []
+  open.push({ children: found.node.children, path: found.path, next: 0 })
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const node = top.children[top.next++]
+    if (node === undefined) {
+      open.pop()
+      continue
+    }
+    const below = { path: joined(top.path, node.name), node }
+    if (isNew(below, seen)) yield entryOf(below)
+    if (node.type === 'directory') open.push({ children: node.children, path: below.path, next: 0 })
   }
-  if (node.type !== 'directory' || !options.deep) return
-  for (const found of below(node, path)) yield* entriesAt(found, options)
+}
+
+/** Whether it is there, has a name, and was not told of before. */
+function isNew({ path, node }: Found, seen: Set<string> | undefined): boolean {
+  if (path === '' || (node.type !== 'directory' && node.gone) || seen?.has(path) === true) return false
+  seen?.add(path)
+  return true
+}
+
+function entryOf({ path, node }: Found): ReadEntry {
+  return { path, type: node.type, mode: node.mode, content: node.type === 'directory' ? '' : (node.content ?? '') }
 }

@@ -46,6 +46,11 @@ export function leafOf(name: string, numbers: Float64Array, options: { at: numbe
   return { name, type, mode: mode & 0o7777, size: numbers[at + Field.size] ?? 0, format, content, gone: false }
 }
 
+/** Whether its content is still to be asked for. */
+export function isUnread(node: TreeNode): node is LeafNode {
+  return node.type !== 'directory' && node.content === undefined && !node.gone
+}
+
 /** A directory without anything in it yet. */
 export function directoryOf(name: string, mode: number): DirectoryNode {
   return { name, type: 'directory', mode, children: [], digest: undefined }
