@@ -21,7 +21,7 @@ import {
 import { openColdEngine, type ColdEngine } from '../support/cold-engine.ts'
 import { runProcess } from '../../src/process.ts'
 import { docker, rigRegistry, workspace, type Workspace } from '../support/engine.ts'
-import { contentOf } from '../support/fault-lab.ts'
+import { contentOf } from '../support/image-content.ts'
 import { published, type Published } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { standInLines } from '../support/step.ts'

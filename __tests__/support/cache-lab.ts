@@ -3,10 +3,11 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runProcess } from '../../src/process.ts'
-import { runAction, type ActionResult } from './action.ts'
+import { runAction, type ActionOptions, type ActionResult } from './action.ts'
 import type { CacheEntry } from './cache-entries.ts'
 import { startCacheService, type CacheService, type CacheServiceStats } from './cache-service.ts'
-import { cacheToken, type TokenOptions } from './cache-token.ts'
+import { download } from './entry-transfer.ts'
+import type { TokenOptions } from './cache-token.ts'
 import type { ColdEngine } from './cold-engine.ts'
 import type { Workspace } from './engine.ts'
 import { standInLines } from './step.ts'
@@ -25,6 +26,8 @@ export interface LabStep {
   readonly warm?: boolean
   readonly signal?: AbortSignal
   readonly onLog?: (text: string) => void
+  /** RUNNER_TEMP, which stays; default: a new folder, which goes. */
+  readonly runnerTemp?: string
   /** Called with RUNNER_TEMP before the post step. */
   readonly between?: (runnerTemp: string) => Promise<void>
 }
@@ -67,21 +70,15 @@ export async function labRun(lab: Lab, space: Workspace, options: LabStep = {}):
 }
 
 /** The same beside others: nothing is forgotten or set to zero before. */
-export async function labStep({ service }: Lab, space: Workspace, options: LabStep = {}): Promise<LabRun> {
-  const { token = MAIN, signal, onLog } = options
+export async function labStep(lab: Lab, space: Workspace, options: LabStep = {}): Promise<LabRun> {
   // A layout that is there already would get a second image.
   await rm(space.path('out'), { recursive: true, force: true })
-  const runnerTemp = await mkdtemp(join(tmpdir(), 'cache-lab-'))
-  const step = {
-    workspace: space.directory,
-    inputs: { 'skip-unchanged': 'false', 'external-images': standInLines(), ...options.inputs },
-    env: { ...service.env(token), GITHUB_REF: token.ref, ...options.env },
-    ...{ runnerTemp, onLog },
-  }
-  const main = await runAction({ ...step, signal })
+  const runnerTemp = options.runnerTemp ?? (await mkdtemp(join(tmpdir(), 'cache-lab-')))
+  const step = actionOptions(lab, space, { ...options, runnerTemp })
+  const main = await runAction({ ...step, signal: options.signal })
   await options.between?.(runnerTemp)
   const post = await runAction({ ...step, state: main.state })
-  await rm(runnerTemp, { recursive: true, force: true })
+  if (options.runnerTemp === undefined) await rm(runnerTemp, { recursive: true, force: true })
   if (main.stderr + post.stderr !== '') throw new Error(`on stderr: ${main.stderr}${post.stderr}`)
   if (post.code !== 0 || post.leftovers.length > 0) {
     throw new Error(`the post step: ${String(post.code)}, ${post.leftovers.join(' ')}\n${post.stdout}`)
@@ -98,7 +95,18 @@ export async function labStep({ service }: Lab, space: Workspace, options: LabSt
         text,
       ]),
     ),
-    stats: service.stats(),
+    stats: lab.service.stats(),
+  }
+}
+
+/** What a step is started with. */
+export function actionOptions({ service }: Lab, space: Workspace, options: LabStep): ActionOptions {
+  const { token = MAIN, runnerTemp, onLog } = options
+  return {
+    workspace: space.directory,
+    inputs: { 'skip-unchanged': 'false', 'external-images': standInLines(), ...options.inputs },
+    env: { ...service.env(token), GITHUB_REF: token.ref, ...options.env },
+    ...{ runnerTemp, onLog },
   }
 }
 
@@ -173,18 +181,11 @@ export async function liveBlobs(service: CacheService): Promise<readonly string[
   return Object.values(packs).flatMap(({ blobs }) => Object.keys(blobs))
 }
 
-async function unpack({ url }: CacheService, { key, version, scope }: CacheEntry): Promise<Unpacked> {
-  const method = `${url}twirp/github.actions.results.api.v1.CacheService/GetCacheEntryDownloadURL`
-  const asked = await fetch(method, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${cacheToken({ ref: scope })}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ key, version, restore_keys: [] }),
-  })
-  const { signed_download_url: link } = (await asked.json()) as { readonly signed_download_url: string }
+export async function unpack(service: CacheService, entry: CacheEntry): Promise<Unpacked> {
   const folder = await mkdtemp(join(tmpdir(), 'cache-lab-'))
   try {
     const archive = join(folder, 'archive')
-    await writeFile(archive, Buffer.from(await (await fetch(link)).arrayBuffer()))
+    await writeFile(archive, await download(service, entry))
     const files = join(folder, 'files')
     const { code, stderr } = await runProcess('sh', ['-c', 'mkdir "$1" && tar -xf "$0" -C "$1"', archive, files], {
       env: process.env,

@@ -30,13 +30,10 @@ export async function openColdEngine(): Promise<ColdEngine> {
     await new Promise((resolve) => lock.close(resolve))
   }
   try {
-    const script = join(REPOSITORY, 'script/engine')
-    const { code, stdout, stderr } = await runProcess(script, ['start', '--fresh'], { env: process.env })
-    if (code !== 0) throw new Error(`the second engine does not start: ${stderr}`)
-    for (const [name, value] of await exported(stdout)) put(name, value)
+    for (const [name, value] of await exported(await script('start'))) put(name, value)
     process.env['XDG_CACHE_HOME'] = folder
     const chill = async (): Promise<void> => {
-      await forgetAll()
+      if (!(await forgetsAll())) await renew()
       await rm(join(folder, 'stage-build'), { recursive: true, force: true })
     }
     await chill()
@@ -47,17 +44,30 @@ export async function openColdEngine(): Promise<ColdEngine> {
   }
 }
 
-/** @throws Error when the engine still has something after a while */
-async function forgetAll(): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
+/** Whether the engine has nothing any more, after a while. */
+async function forgetsAll(): Promise<boolean> {
+  for (let attempt = 0; attempt < 20; attempt++) {
     await docker('image', 'prune', '--all', '--force')
     await docker('buildx', 'prune', '--all', '--force')
     // What was cancelled holds on to its steps for a moment.
-    const left = await docker('buildx', 'du')
-    if (/^Total:\s+0B$/m.test(left)) return
-    if (attempt === 40) throw new Error(`the engine does not forget:\n${left}`)
+    if (/^Total:\s+0B$/m.test(await docker('buildx', 'du'))) return true
     await delay(250)
   }
+  return false
+}
+
+/** Of some builds whose client was killed BuildKit keeps the steps in use for as long as it runs. */
+async function renew(): Promise<void> {
+  await script('stop')
+  await script('start')
+}
+
+/** @returns what it prints. @throws Error when it fails */
+async function script(command: 'start' | 'stop'): Promise<string> {
+  const path = join(REPOSITORY, 'script/engine')
+  const { code, stdout, stderr } = await runProcess(path, [command, '--fresh'], { env: process.env })
+  if (code !== 0) throw new Error(`script/engine ${command} --fresh: ${stderr}`)
+  return stdout
 }
 
 function put(name: string, value: string | undefined): void {

@@ -1,18 +1,22 @@
 /**
- * Builds under faults: a small project whose image has the same content whenever and however it is built, the action
- * with the layer cache in GitHub's service (or in a directory), and a check that what came out is that image. Shared by
- * the engine tests and by the random schedule (`script/soak.ts`).
+ * Builds under faults: a small project whose images have the same content whenever and however they are built, the action
+ * with its layer cache in GitHub's service or in a directory, and a check that what came out is those images.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createGunzip } from 'node:zlib'
+import { setTimeout as delay } from 'node:timers/promises'
 import { runProcess } from '../../src/process.ts'
-import { runAction, runStep, type ActionResult } from './action.ts'
-import { GithubCacheService, type TokenScopes } from './github-cache-service.ts'
-import { startSlowRegistry, type SlowRegistry } from './slow-registry.ts'
+import { runAction, type ActionResult } from './action.ts'
+import { actionOptions, LAYOUTS, labStep, type Lab, type LabRun, type LabStep } from './cache-lab.ts'
+import { startCacheService, type CacheService } from './cache-service.ts'
+import type { ColdEngine } from './cold-engine.ts'
+import { rigRegistry, workspace, type Workspace } from './engine.ts'
+import { contentOf, contentOfLoaded, contentOfPushed } from './image-content.ts'
+import { startRegistry, type TestRegistry } from './registry.ts'
+import { killStep, type Victims } from './step-processes.ts'
+import { startThrottledProxy, type ThrottledProxy } from './throttled-registry.ts'
 
 /** What of the project differs from build to build. */
 export interface Variant {
@@ -21,36 +25,45 @@ export interface Variant {
   readonly config: number
 }
 
-export interface LabRun {
-  readonly main: ActionResult
-  readonly post: ActionResult
-  /** Target → what its image holds; empty where the build failed. */
-  readonly images: Readonly<Record<string, string>>
-  /** Messages of all warnings, of both steps. */
-  readonly warnings: readonly string[]
+/** Where images go: `layout` is a directory, which needs no engine afterwards. */
+export type Form = 'layout' | 'push' | 'load'
+
+/** How a build is made to fail. */
+export interface Trial {
+  /** What the step is given besides. */
+  readonly step?: LabStep
+  /** Bytes of the disk that RUNNER_TEMP is on (as root). */
+  readonly disk?: number
+  /** At the same time: a run for each target, or two that do the same. */
+  readonly together?: 'legs' | 'twins'
+  /** Ends the processes once the log so far says so; then the next run must be right. */
+  readonly kill?: { readonly victims: Victims; readonly when: (log: string) => boolean }
+  /** Checked afterwards. @returns what is wrong */
+  readonly check?: () => Promise<readonly string[]>
 }
 
-export interface LabOptions {
-  readonly scopes?: TokenScopes
-  readonly inputs?: Readonly<Record<string, string>>
-  readonly env?: Readonly<Record<string, string | undefined>>
-  readonly signal?: AbortSignal
-  readonly onLog?: (text: string) => void
-  readonly runnerTemp?: string
-  readonly workspace?: string
+export interface Verdict {
+  /** What is wrong; empty where all is as it should be. */
+  readonly wrong: readonly string[]
+  readonly warnings: readonly string[]
+  /** The end of the logs. */
+  readonly log: string
 }
 
 const TARGETS = ['prod', 'debug'] as const
+const IMAGE = 'alpine:3.22'
 
-const DOCKERFILE = `FROM alpine:3.22 AS deps
+const DOCKERFILE = `FROM ${IMAGE} AS deps
 WORKDIR /deps
 COPY deps.txt .
 RUN i=0; while [ $i -lt 3000 ]; do echo "$i $(cat deps.txt)"; i=$((i+1)); done > big.txt
 FROM deps AS build
+COPY bulk* /bulk/
 COPY src /src
 RUN cat /src/a.txt big.txt > /out.txt && head -c 400000 /dev/zero > /zero
-FROM alpine:3.22 AS prod
+FROM ${IMAGE} AS prod
 COPY --from=build /out.txt /zero /app/
+COPY --from=build /bulk /bulk
 RUN md5sum /app/out.txt > /app/sum
 ENV CONFIG=@CONFIG@
 FROM build AS debug
@@ -58,173 +71,210 @@ RUN echo debug > /debug
 CMD ["cat", "/out.txt"]
 `
 
-export class FaultLab implements AsyncDisposable {
-  readonly service: GithubCacheService
-  readonly base: SlowRegistry
-  readonly #folder: string
-  readonly #references = new Map<string, LabRun['images']>()
+/** Half a megabyte that cannot be compressed, for each `deps`: a small disk is full of it. */
+const BULK = [randomBytes(300_000).toString('base64'), randomBytes(300_000).toString('base64')]
 
-  private constructor(service: GithubCacheService, base: SlowRegistry, folder: string) {
-    this.service = service
-    this.base = base
-    this.#folder = folder
+export class FaultLab implements Lab, AsyncDisposable {
+  readonly engine: ColdEngine
+  readonly service: CacheService
+  /** The registry of the base image. */
+  readonly base: ThrottledProxy
+  /** The cache of those builds that have it in a directory. */
+  readonly directory: string
+  readonly #target: TestRegistry
+  readonly #folder: string
+  readonly #references = new Map<string, Readonly<Record<string, string>>>()
+
+  private constructor(parts: {
+    readonly engine: ColdEngine
+    readonly service: CacheService
+    readonly base: ThrottledProxy
+    readonly target: TestRegistry
+    readonly folder: string
+  }) {
+    this.engine = parts.engine
+    this.service = parts.service
+    this.base = parts.base
+    this.#target = parts.target
+    this.#folder = parts.folder
+    this.directory = join(parts.folder, 'cache')
   }
 
-  /** @param registry `127.0.0.1:PORT` of the rig's registry */
-  static async open(registry: string): Promise<FaultLab> {
-    const free = { latencyMs: 0, bytesPerSecond: 0 }
-    const service = await GithubCacheService.start()
-    service.uploadsPerMinute = 100_000
-    return new FaultLab(service, await startSlowRegistry(registry, free), await mkdtemp(join(tmpdir(), 'fault-lab-')))
+  static async open(engine: ColdEngine): Promise<FaultLab> {
+    const [service, base, target] = await Promise.all([
+      startCacheService(),
+      startThrottledProxy({ target: rigRegistry() }),
+      startRegistry(),
+    ])
+    return new FaultLab({ engine, service, base, target, folder: await mkdtemp(join(tmpdir(), 'fault-lab-')) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.service[Symbol.asyncDispose]()
     await this.base[Symbol.asyncDispose]()
+    await this.#target.stop()
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  /** Makes the engine forget all that it built and pulled: a fresh runner. */
-  async chill(): Promise<void> {
-    for (const args of [
-      ['buildx', 'prune', '-af'],
-      ['image', 'prune', '-af'],
-    ]) {
-      const { code, stderr } = await runProcess('docker', args)
-      if (code !== 0) throw new Error(stderr)
+  /** Builds a variant under a fault, and looks at what came of it. `heal` ends the fault. */
+  async build(
+    variant: Variant,
+    { trial, form, isWarm, heal }: {
+      readonly trial: Trial
+      readonly form: Form
+      readonly isWarm: boolean
+      readonly heal: () => Promise<void>
+    }, // prettier-ignore
+  ): Promise<Verdict> {
+    if (!isWarm) await this.engine.chill()
+    const legs = trial.together === 'legs' ? TARGETS.map((name) => [name]) : trial.together === 'twins' ? [TARGETS, TARGETS] : [TARGETS] // prettier-ignore
+    const names = trial.kill === undefined ? legs : []
+    const verdicts = [
+      ...(await Promise.all(names.map(async (leg) => await this.#judge(variant, leg, { trial, form })))),
+    ]
+    if (trial.kill !== undefined) {
+      const log = await this.#killed(variant, trial, trial.kill)
+      await heal()
+      await this.engine.chill()
+      const { wrong, warnings, log: next } = await this.#judge(variant, TARGETS, { trial: {}, form })
+      verdicts.push({ wrong, warnings, log: `${log}\n--- the next run\n${next}` })
+    }
+    await heal()
+    return {
+      wrong: [...verdicts.flatMap(({ wrong }) => wrong), ...((await trial.check?.()) ?? [])],
+      warnings: verdicts.flatMap(({ warnings }) => warnings),
+      log: verdicts.map(({ log }) => log).join('\n--- beside it\n'),
     }
   }
 
-  /** A directory of its own with the project's files. */
-  async project({ deps, source, config }: Variant): Promise<string> {
-    const workspace = await mkdtemp(join(this.#folder, 'project-'))
-    await mkdir(join(workspace, 'src'))
-    await writeFile(join(workspace, 'Dockerfile'), DOCKERFILE.replace('@CONFIG@', String(config)))
-    await writeFile(join(workspace, 'deps.txt'), `dependencies ${deps}\n`)
-    await writeFile(join(workspace, 'src', 'a.txt'), `source ${source}\n`)
-    return workspace
-  }
-
-  /** Runs main and post step on a variant of the project. */
-  async run(variant: Variant, options: LabOptions = {}): Promise<LabRun> {
-    const workspace = options.workspace ?? (await this.project(variant))
-    const { main, post } = await runStep(this.#options(workspace, options))
-    return await this.#read(workspace, main, post)
-  }
-
-  /** As `run`, but only the main step; for what ends in between. */
-  async runMain(variant: Variant, options: LabOptions = {}): Promise<ActionResult> {
-    return await runAction(this.#options(await this.project(variant), options))
-  }
-
   /** What the images of a variant hold when nothing is cached. */
-  async reference(variant: Variant): Promise<LabRun['images']> {
+  async reference(variant: Variant): Promise<Readonly<Record<string, string>>> {
     const key = JSON.stringify(variant)
     const known = this.#references.get(key)
     if (known !== undefined) return known
-    const { main, images } = await this.run(variant, { inputs: { cache: 'off', 'no-cache': 'true' } })
-    if (main.code !== 0) throw new Error(`the reference cannot be built:\n${main.stdout}`)
+    await using space = await project(variant)
+    const run = await labStep(
+      this,
+      space,
+      this.#step('layout', TARGETS, { inputs: { cache: 'off', 'no-cache': 'true' } }),
+    )
+    if (run.main.code !== 0) throw new Error(`the reference cannot be built:\n${run.log}`)
+    const images = await this.#images('layout', TARGETS, space)
     this.#references.set(key, images)
     return images
   }
 
-  /** What is wrong with a run that should have succeeded; empty where nothing is. */
-  async faultsOf(run: LabRun, variant: Variant, mostWarnings = 1): Promise<readonly string[]> {
+  async #judge(
+    variant: Variant,
+    names: readonly string[],
+    { trial, form }: { readonly trial: Trial; readonly form: Form },
+  ): Promise<Verdict> {
     const expected = await this.reference(variant)
-    const left = run.post.leftovers
-    return [
-      ...(run.main.code === 0 ? [] : [`main ended with ${String(run.main.code)}`]),
-      ...(run.post.code === 0 ? [] : [`post ended with ${String(run.post.code)}`]),
-      ...(run.main.stderr + run.post.stderr === '' ? [] : [`on stderr: ${run.main.stderr}${run.post.stderr}`]),
-      ...(run.warnings.length <= mostWarnings ? [] : [`${run.warnings.length} warnings: ${run.warnings.join(' | ')}`]),
-      ...(left.length === 0 ? [] : [`left behind: ${left.join(', ')}`]),
-      ...TARGETS.filter((name) => run.images[name] !== expected[name]).map(
-        (name) => `${name} differs:\n${String(run.images[name])}\nshould be\n${String(expected[name])}`,
-      ),
-    ]
-  }
-
-  #options(workspace: string, options: LabOptions): Parameters<typeof runStep>[0] {
-    const { scopes = { ref: 'refs/heads/main' }, signal, onLog, runnerTemp } = options
+    await using space = await project(variant)
+    await using disk = await smallDisk(this.#folder, trial.disk)
+    const given = disk === undefined ? trial.step : { ...trial.step, runnerTemp: disk.directory }
+    let run: LabRun
+    try {
+      run = await labStep(this, space, this.#step(form, names, given))
+    } catch (error) {
+      return { wrong: [String(error)], warnings: [], log: '' }
+    }
+    const { main, warnings, log } = run
+    if (main.code !== 0) return { wrong: [`main ended with ${String(main.code)}`], warnings, log: tail(log) }
+    const images = await this.#images(form, names, space)
+    const differing = names.filter((name) => images[name] !== expected[name])
     return {
-      workspace,
-      ...{ signal, onLog, runnerTemp },
-      inputs: {
-        'skip-unchanged': 'false',
-        targets: TARGETS.join(','),
-        'external-images': `alpine:3.22=${this.base.host}/library/alpine:3.22`,
-        outputs: 'type=oci,tar=false,dest=out/{target}',
-        provenance: 'false',
-        ...options.inputs,
-      },
-      env: { ...this.service.env(scopes), GITHUB_REF: scopes.ref, ...options.env },
+      wrong: [
+        ...(warnings.length <= 1 ? [] : [`${warnings.length} warnings`]),
+        ...differing.map((name) => `${name} is\n${String(images[name])}\nand should be\n${String(expected[name])}`),
+      ],
+      warnings,
+      log: tail(log),
     }
   }
 
-  async #read(workspace: string, main: ActionResult, post: ActionResult): Promise<LabRun> {
-    const images: Record<string, string> = {}
-    if (main.code === 0) {
-      for (const name of TARGETS) images[name] = await contentOf(join(workspace, 'out', name))
+  /** Runs the steps as far as they come. @returns their log */
+  async #killed(variant: Variant, { step }: Trial, { victims, when }: NonNullable<Trial['kill']>): Promise<string> {
+    await using space = await project(variant)
+    const runnerTemp = await mkdtemp(join(this.#folder, 'killed-'))
+    let log = ''
+    const onLog = (text: string): void => {
+      log += text
     }
-    const warnings = [...main.annotations, ...post.annotations]
-      .filter(({ level }) => level === 'warning')
-      .map(({ message }) => message)
-    return { main, post, images, warnings }
-  }
-}
-
-interface Descriptor {
-  readonly digest: string
-}
-
-/** An OCI layout's image as text that hangs on its content alone: layers' entries and bytes, and the configuration. */
-export async function contentOf(layout: string): Promise<string> {
-  const blob = (digest: string): string => join(layout, 'blobs', ...digest.split(':'))
-  const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'))
-  const index = (await json(join(layout, 'index.json'))) as { readonly manifests: readonly Descriptor[] }
-  const [root] = index.manifests
-  if (root === undefined) throw new Error(`${layout} holds ${(await readdir(layout)).join(', ')}`)
-  const manifest = (await json(blob(root.digest))) as {
-    readonly config: Descriptor
-    readonly layers: readonly Descriptor[]
-  }
-  const config = (await json(blob(manifest.config.digest))) as {
-    readonly config: unknown
-    readonly history: readonly { readonly created_by?: string }[]
-  }
-  const layers = await Promise.all(manifest.layers.map(async ({ digest }) => await layerContent(blob(digest))))
-  const steps = config.history.map((entry) => entry.created_by ?? '')
-  return [JSON.stringify(config.config), ...steps, ...layers].join('\n')
-}
-
-async function layerContent(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  const { names, bytes } = await readTar(createReadStream(path).pipe(createGunzip()))
-  for (const chunk of bytes) hash.update(chunk)
-  return `${names.join(' ')} ${hash.digest('hex').slice(0, 16)}`
-}
-
-/** Names, modes and sizes of a small tar's entries, and the bytes of its files. */
-async function readTar(
-  stream: AsyncIterable<Buffer>,
-): Promise<{ readonly names: readonly string[]; readonly bytes: readonly Buffer[] }> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  const tar = Buffer.concat(chunks)
-  const names: string[] = []
-  const bytes: Buffer[] = []
-  for (let at = 0; at + 512 <= tar.length;) {
-    const field = (from: number, to: number): string => tar.toString('latin1', at + from, at + to).replace(/\0.*$/s, '')
-    const name = field(0, 100)
-    if (name === '') break
-    const size = parseInt(field(124, 136), 8) || 0
-    const type = field(156, 157)
-    // Extended headers hold times, which differ.
-    if (type !== 'x') {
-      names.push(`${name}:${field(100, 107)}:${type}:${size}:${field(157, 257)}`)
-      bytes.push(tar.subarray(at + 512, at + 512 + size))
+    const options = actionOptions(this, space, { ...this.#step('layout', TARGETS, step), runnerTemp, onLog })
+    let killed = 0
+    const watched = async (running: Promise<ActionResult>): Promise<ActionResult> => {
+      let isOver = false
+      const over = running.finally(() => {
+        isOver = true
+      })
+      const watch = async (): Promise<void> => {
+        while (!isOver && killed === 0) {
+          if (when(log)) killed += await killStep(runnerTemp, victims)
+          await delay(10)
+        }
+      }
+      const [result] = await Promise.all([over, watch()])
+      return result
     }
-    at += 512 + Math.ceil(size / 512) * 512
+    const main = await watched(runAction(options))
+    // No post step on a machine that is gone.
+    if (victims !== 'all' || killed === 0) await watched(runAction({ ...options, state: main.state }))
+    // A runner ends what a job leaves behind.
+    await killStep(runnerTemp, 'all')
+    await rm(runnerTemp, { recursive: true, force: true })
+    return `${tail(log)}\n--- killed: ${killed}`
   }
-  return { names, bytes }
+
+  #step(form: Form, names: readonly string[], given: LabStep = {}): LabStep {
+    const tags = `${form === 'push' ? `${this.#target.host}/soak` : 'soak'}/{target}:latest`
+    const forms: Readonly<Record<Form, Readonly<Record<string, string>>>> = {
+      layout: LAYOUTS,
+      push: { tags, push: 'true', provenance: 'mode=max' },
+      load: { tags, load: 'true', provenance: 'false' },
+    }
+    const inputs = { targets: names.join(','), 'external-images': `${IMAGE}=${this.base.host}/library/${IMAGE}` }
+    return { ...given, inputs: { ...inputs, ...forms[form], ...given.inputs } }
+  }
+
+  async #images(form: Form, names: readonly string[], space: Workspace): Promise<Readonly<Record<string, string>>> {
+    const read = {
+      layout: async (name: string) => await contentOf(space.path('out', name)),
+      push: async (name: string) => await contentOfPushed(`${this.#target.host}/soak/${name}:latest`),
+      load: async (name: string) => await contentOfLoaded(`soak/${name}:latest`),
+    }[form]
+    return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)] as const)))
+  }
+}
+
+async function project({ deps, source, config }: Variant): Promise<Workspace> {
+  return await workspace({
+    Dockerfile: DOCKERFILE.replace('@CONFIG@', String(config)),
+    'deps.txt': `dependencies ${deps}\n`,
+    [`bulk${deps}`]: BULK[deps] ?? '',
+    'src/a.txt': `source ${source}\n`,
+  })
+}
+
+/** A disk of this many bytes; undefined without. @throws when it cannot be mounted */
+async function smallDisk(
+  folder: string,
+  bytes: number | undefined,
+): Promise<(AsyncDisposable & { readonly directory: string }) | undefined> {
+  if (bytes === undefined) return undefined
+  const directory = join(folder, `disk-${randomBytes(4).toString('hex')}`)
+  await mkdir(directory)
+  const { code, stderr } = await runProcess('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', directory])
+  if (code !== 0) throw new Error(`no small disk: ${stderr}`)
+  return {
+    directory,
+    [Symbol.asyncDispose]: async () => {
+      await runProcess('umount', [directory])
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function tail(log: string): string {
+  return log.split('\n').slice(-60).join('\n')
 }

@@ -5,7 +5,7 @@ export interface RawEntry {
   /** One character; a regular file without. */
   readonly type?: string
   readonly linkPath?: string
-  readonly body?: string
+  readonly body?: string | Buffer
   /** What the size field holds instead of the body's length. */
   readonly size?: string | Buffer
   /** Write the body although `size` is given. */
@@ -15,7 +15,7 @@ export interface RawEntry {
 /** The entries as ustar; with the two closing blocks unless told otherwise. */
 export function rawTar(entries: readonly RawEntry[], options: { readonly close?: boolean } = {}): Buffer {
   const blocks = entries.flatMap((entry) => {
-    const body = Buffer.from(entry.body ?? '')
+    const body = typeof entry.body === 'object' ? entry.body : Buffer.from(entry.body ?? '')
     return [header(entry, body.length), body, Buffer.alloc((512 - (body.length % 512)) % 512)]
   })
   return Buffer.concat([...blocks, Buffer.alloc(options.close === false ? 0 : 1024)])

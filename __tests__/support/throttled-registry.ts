@@ -11,8 +11,11 @@ import { parseArgs } from 'node:util'
 import { breakOff, damage, FaultBook, type Fault, type FaultEffect, type FaultRule } from './cache-faults.ts'
 import { Throttle } from './throttle.ts'
 
-/** `upload`: all that writes; `other`: the API's root, tags. */
-export type RegistryOperation = 'blob' | 'manifest' | 'upload' | 'other'
+/**
+ * `probe`: HEAD of a blob. Where it fails, the layer registry fetches the base image's blobs itself; where it does not, it
+ * sends BuildKit here. `upload`: all that writes; `other`: the API's root, tags.
+ */
+export type RegistryOperation = 'blob' | 'probe' | 'manifest' | 'upload' | 'other'
 
 export interface ThrottledProxyOptions {
   /** `HOST:PORT` of a registry that speaks plain HTTP. */
@@ -45,7 +48,7 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
   const { target, bytesPerSecond = 0, latencyMs = 0 } = options
   const [up, down] = [new Throttle(bytesPerSecond), new Throttle(bytesPerSecond)]
   const faults = new FaultBook<RegistryOperation>()
-  let requests = { blob: 0, manifest: 0, upload: 0, other: 0 }
+  let requests = noRequests()
   let bytes = { up: 0, down: 0 }
   const count = (direction: 'up' | 'down'): Transform =>
     new Transform({
@@ -103,7 +106,7 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
     host: `127.0.0.1:${address.port}`,
     stats: () => ({ requests: { ...requests }, bytesUp: bytes.up, bytesDown: bytes.down }),
     reset: () => {
-      requests = { blob: 0, manifest: 0, upload: 0, other: 0 }
+      requests = noRequests()
       bytes = { up: 0, down: 0 }
     },
     fail: (rule) => faults.add(rule),
@@ -133,10 +136,15 @@ if (import.meta.main) {
   console.log(JSON.stringify({ host }))
 }
 
+function noRequests(): Record<RegistryOperation, number> {
+  return { blob: 0, probe: 0, manifest: 0, upload: 0, other: 0 }
+}
+
 function operationOf({ method, url }: IncomingMessage): RegistryOperation {
   if (method !== 'GET' && method !== 'HEAD') return 'upload'
   const [, kind] = /\/(blobs|manifests)\/[^/]+$/.exec(new URL(url ?? '/', 'http://registry').pathname) ?? []
-  return kind === 'blobs' ? 'blob' : kind === 'manifests' ? 'manifest' : 'other'
+  if (kind === 'blobs') return method === 'HEAD' ? 'probe' : 'blob'
+  return kind === 'manifests' ? 'manifest' : 'other'
 }
 
 function statusOf(effect: FaultEffect): number | undefined {
