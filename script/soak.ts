@@ -17,8 +17,9 @@ const counts = [...result.builds].map(([name, count]) => `${name}: ${count}`)
 console.log(`${result.right} right, ${result.wrong} wrong; ${counts.join(', ')}`)
 if (result.wrong > 0) process.exitCode = 1
 
-function tell({ number, name, seconds, wrong, warnings, log }: Told): void {
+function tell({ number, name, seconds, wrong, warnings, log, killed }: Told): void {
   const state = wrong.length === 0 ? 'ok' : 'WRONG'
-  console.log([`${number} ${name} ${state} ${seconds.toFixed(1)} s`, ...warnings].join('\n    '))
+  const how = killed === 0 ? '' : ` (${killed} killed)`
+  console.log([`${number} ${name}${how} ${state} ${seconds.toFixed(1)} s`, ...warnings].join('\n    '))
   if (wrong.length > 0) console.log([...wrong, log].join('\n'))
 }

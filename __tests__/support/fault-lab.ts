@@ -32,8 +32,8 @@ export type Form = 'layout' | 'push' | 'load'
 export interface Trial {
   /** What the step is given besides. */
   readonly step?: LabStep
-  /** Bytes of the disk that RUNNER_TEMP is on (as root). */
-  readonly disk?: number
+  /** Bytes of the disk that RUNNER_TEMP is on. */
+  readonly disk?: number | undefined
   /** At the same time: a run for each target, or two that do the same. */
   readonly together?: 'legs' | 'twins'
   /** Ends the processes once the log so far says so; then the next run must be right. */
@@ -48,6 +48,8 @@ export interface Verdict {
   readonly warnings: readonly string[]
   /** The end of the logs. */
   readonly log: string
+  /** Processes that were killed. */
+  readonly killed: number
 }
 
 const TARGETS = ['prod', 'debug'] as const
@@ -126,24 +128,28 @@ export class FaultLab implements Lab, AsyncDisposable {
       readonly heal: () => Promise<void>
     }, // prettier-ignore
   ): Promise<Verdict> {
+    const { kill, ...rest } = trial
     if (!isWarm) await this.engine.chill()
     const legs = trial.together === 'legs' ? TARGETS.map((name) => [name]) : trial.together === 'twins' ? [TARGETS, TARGETS] : [TARGETS] // prettier-ignore
-    const names = trial.kill === undefined ? legs : []
+    const names = kill === undefined ? legs : []
+    let killed = 0
     const verdicts = [
       ...(await Promise.all(names.map(async (leg) => await this.#judge(variant, leg, { trial, form })))),
     ]
-    if (trial.kill !== undefined) {
-      const log = await this.#killed(variant, trial, trial.kill)
+    if (kill !== undefined) {
+      const ended = await this.#killed(variant, trial, kill)
+      killed = ended.killed
       await heal()
       await this.engine.chill()
-      const { wrong, warnings, log: next } = await this.#judge(variant, TARGETS, { trial: {}, form })
-      verdicts.push({ wrong, warnings, log: `${log}\n--- the next run\n${next}` })
+      const next = await this.#judge(variant, TARGETS, { trial: rest, form })
+      verdicts.push({ ...next, log: `${ended.log}\n--- the next run\n${next.log}` })
     }
     await heal()
     return {
       wrong: [...verdicts.flatMap(({ wrong }) => wrong), ...((await trial.check?.()) ?? [])],
       warnings: verdicts.flatMap(({ warnings }) => warnings),
       log: verdicts.map(({ log }) => log).join('\n--- beside it\n'),
+      killed,
     }
   }
 
@@ -168,7 +174,7 @@ export class FaultLab implements Lab, AsyncDisposable {
     variant: Variant,
     names: readonly string[],
     { trial, form }: { readonly trial: Trial; readonly form: Form },
-  ): Promise<Verdict> {
+  ): Promise<Omit<Verdict, 'killed'>> {
     const expected = await this.reference(variant)
     await using space = await project(variant)
     await using disk = await smallDisk(this.#folder, trial.disk)
@@ -193,8 +199,12 @@ export class FaultLab implements Lab, AsyncDisposable {
     }
   }
 
-  /** Runs the steps as far as they come. @returns their log */
-  async #killed(variant: Variant, { step }: Trial, { victims, when }: NonNullable<Trial['kill']>): Promise<string> {
+  /** Runs the steps as far as they come. */
+  async #killed(
+    variant: Variant,
+    { step }: Trial,
+    { victims, when }: NonNullable<Trial['kill']>,
+  ): Promise<{ readonly log: string; readonly killed: number }> {
     await using space = await project(variant)
     const runnerTemp = await mkdtemp(join(this.#folder, 'killed-'))
     let log = ''
@@ -223,7 +233,7 @@ export class FaultLab implements Lab, AsyncDisposable {
     // A runner ends what a job leaves behind.
     await killStep(runnerTemp, 'all')
     await rm(runnerTemp, { recursive: true, force: true })
-    return `${tail(log)}\n--- killed: ${killed}`
+    return { log: tail(log), killed }
   }
 
   #step(form: Form, names: readonly string[], given: LabStep = {}): LabStep {

@@ -41,7 +41,12 @@ export const FAULTS: readonly Fault[] = [
   ...directoryFaults(),
   { name: 'two legs at once', on: 'any', begin: () => ({ together: 'legs' }) },
   { name: 'two runs that do the same at once', on: 'any', begin: () => ({ together: 'twins' }) },
-  ...(isRoot ? diskFaults() : []),
+  {
+    name: 'small disk',
+    on: 'any',
+    // Only root can mount one.
+    begin: (_, lots) => ({ disk: isRoot ? 100_000 + lots.below(2_000_000) : undefined }),
+  },
   { name: 'another branch', on: 'any', begin: () => onRef('refs/heads/feature') },
   { name: 'pull request', on: 'any', begin: () => onRef('refs/pull/7/merge') },
   { name: 'no cached content', on: 'any', begin: () => ({ step: { inputs: { 'no-cache': 'true' } } }) },
@@ -192,12 +197,6 @@ function directoryFaults(): readonly Fault[] {
     }),
     damaged('file that is gone', async (path) => { await rm(path) }), // prettier-ignore
     damaged('file cut short', async (path) => { await truncate(path, 10) }), // prettier-ignore
-  ]
-}
-
-function diskFaults(): readonly Fault[] {
-  return [
-    { name: 'small disk for RUNNER_TEMP', on: 'any', begin: (_, lots) => ({ disk: 100_000 + lots.below(2_000_000) }) },
   ]
 }
 

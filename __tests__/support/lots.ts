@@ -5,6 +5,8 @@ export class Lots {
 
   constructor(seed: number) {
     this.#state = seed
+    // Seeds that lie side by side begin alike.
+    for (let i = 0; i < 8; i++) this.below(2)
   }
 
   /** A whole number from 0. */
