@@ -23,7 +23,6 @@ import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { DiskUsage } from './left-behind.ts'
 import { Loopback } from './loopback.ts'
-import { LayerCounter } from './measure/layer-counter.ts'
 import { Measuring } from './measuring.ts'
 import { newRecords } from './new-records.ts'
 import { userCache } from './open-layer-caching.ts'
@@ -98,7 +97,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     ...{ planned, client, debug, signal },
     workspace: project.workspace,
     registry: loopback?.registry,
-    counter: loopback?.counter ?? new LayerCounter(),
+    unpackedOf: async (digest) => await loopback?.unpackedOf(digest),
     memory: join(userCache(env), 'base-layers.json'),
     known: notes?.unpacked ?? new Map(),
   })
@@ -109,7 +108,9 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     measuring,
   )
   const request =
-    caching === undefined || loopback === undefined ? plain : await caching.withReferences(plain, loopback)
+    caching === undefined || loopback === undefined
+      ? plain
+      : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name))
   if (fetchesImages(inputs)) void caching?.cache.prefetch([...(notes?.layers.values() ?? [])].flat())
   const usage = new DiskUsage(docker, { builder: builder.name, planned })
   const log = progressLog({
@@ -129,8 +130,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       ...log,
       onStep: (step) => {
         log.onStep?.(step)
-        // What the builder keeps is known when images begin to be exported; asking then costs no time of its own.
-        if (step.kind === 'export' && step.status === 'running') usage.expect()
+        if (step.kind === 'export' && step.status === 'running') usage.expect(step.targets)
       },
     },
     tempRoot,
@@ -141,7 +141,9 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   const layersOf = (name: string): readonly string[] => measuring.layersOf(name)
   const late = outcome.kind === 'built' ? (caching?.unexported(outcome, layersOf) ?? []) : []
   const exporting = caching === undefined ? undefined : exportCaches(late, { docker, request, buildOptions, caching })
-  const measured = await measuring.finish(outcome, usage)
+  const sizes = await measuring.sizes(outcome)
+  // What the builder keeps on its disk is of no use to the cache, and takes a while to be told.
+  const measuredLater = measuring.finish(outcome, { sizes, usage })
   await exporting
   const cache = await saveCache({
     ...options,
@@ -150,11 +152,13 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     request,
     buildOptions,
     outcome,
-    notes: () => measuring.notes(measured),
+    notes: () => measuring.notes(sizes),
     newRecords: () =>
-      options.records?.withNew(newRecords({ ...options, outcome, measured, env, now: surroundings.now() })) ??
-      NO_RECORDS,
+      options.records?.withNew(
+        newRecords({ ...options, outcome, measured: { sizes }, env, now: surroundings.now() }),
+      ) ?? NO_RECORDS,
   })
+  const measured = await measuredLater
   return builtFrom(outcome, {
     inputs,
     planned,
@@ -205,6 +209,12 @@ async function saveCache({
   }
   await caching.finish(exported, { notes: notes(), records: recordsOf(), told: outcome.warnings })
   return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
+}
+
+/** Whether a target surely has something new: not only no record, or an input that cannot be known beforehand. */
+function isChanged({ plan }: Planned, name: string): boolean {
+  const kinds = plan.targets.find((target) => target.name === name)?.reasons.map(({ kind }) => kind) ?? []
+  return kinds.some((kind) => ['file', 'instruction', 'arg', 'base-image', 'platform', 'option'].includes(kind))
 }
 
 /** Outputs that need every layer of the images on this machine. */

@@ -46,6 +46,13 @@ export function savingTrouble({ why, reason }: SaveReport['failures'][number]): 
   return `new layers could not be saved (${brief(reason)})`
 }
 
+/** What was saved, for the log; undefined where nothing was. */
+export function savedLine({ entries, bytes }: SaveReport, ms: number): string | undefined {
+  return entries === 0
+    ? undefined
+    : `Layer cache: saved ${formatBytes(bytes)} of new layers in ${(ms / 1_000).toFixed(1)} s.`
+}
+
 /** A reason in one line; the toolkit adds advice to it that is of no use here. */
 export function brief(reason: string): string {
   const line = reason
@@ -81,10 +88,8 @@ async function save(
     const [failure] = report.failures
     if (failure !== undefined && isTold) runner.log(`Layer cache: ${savingTrouble(failure)}.`)
     else if (failure !== undefined) warn(runner, savingTrouble(failure), workspaceOf(env))
-    if (report.entries > 0) {
-      const seconds = ((performance.now() - started) / 1_000).toFixed(1)
-      runner.log(`Layer cache: saved ${formatBytes(report.bytes)} of new layers in ${seconds} s.`)
-    }
+    const line = savedLine(report, performance.now() - started)
+    if (line !== undefined) runner.log(line)
   } finally {
     await backend.close()
   }

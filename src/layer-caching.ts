@@ -7,17 +7,18 @@ import { rm } from 'node:fs/promises'
 import { CACHE_PROBLEMS, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { openBackend, type BackendChoice } from './cache-backends.ts'
-import { brief, savingTrouble, writeHandover } from './cache-handover.ts'
+import { brief, savedLine, savingTrouble, writeHandover } from './cache-handover.ts'
 import type { CacheBackend } from './cache/cache-backend.ts'
 import { parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { IndexPlace } from './cache/index-loader.ts'
 import { LayerCache, type LayerCacheOptions, type NewRecords } from './cache/layer-cache.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
-import { executeSave, type SaveReport } from './cache/saving.ts'
+import { executeSave, type SavePlan, type SaveReport } from './cache/saving.ts'
 import type { Upstream } from './cache/upstream.ts'
 import type { Problem } from './errors.ts'
 import { KnownRecords } from './known-records.ts'
+import { CACHE } from './loopback.ts'
 import { formatBytes } from './measure/format.ts'
 import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 
@@ -30,10 +31,17 @@ export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'> 
   /** Whether a post step follows, which can save what need not be saved now. */
   readonly hasPost: boolean
   readonly debug: (line: string) => void
+  readonly log: (line: string) => void
 }
 
-/** The repository of the layer registry that cache manifests are in; each has a tag of its own. */
-const REPOSITORY = 'cache'
+/** The repository that cache manifests are in; each has a tag of its own. */
+const REPOSITORY = CACHE
+
+/**
+ * What is larger is left to the post step, so that the job's next step need not wait for it. For less, starting the cache
+ * client a second time would take longer than saving does.
+ */
+const SAVED_AT_ONCE_BYTES = 32 << 20
 
 /** https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker/httpreadseeker.go and what BuildKit puts before it */
 const FETCH_FAILED =
@@ -73,10 +81,14 @@ export class LayerCaching {
     return known
   }
 
-  /** The request, with what BuildKit imports and exports through the layer registry. */
+  /**
+   * The request, with what BuildKit imports and exports through the layer registry.
+   * @param isChanged whether a target surely has something new
+   */
   async withReferences(
     request: BuildRequest,
     place: { readonly registry: LayerRegistry; readonly upstream: Upstream },
+    isChanged: (name: string) => boolean,
   ): Promise<BuildRequest> {
     this.#place = place
     const { registry, upstream } = place
@@ -93,7 +105,7 @@ export class LayerCaching {
         )
         const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`))
         // Most of what a cached target would export is here already, and to prepare it takes BuildKit seconds.
-        const later = from.length > 0
+        const later = from.length > 0 && !isChanged(target.name)
         return { ...target, cacheFrom: from, cacheTo: later ? [] : this.exportTo(target.name) }
       }),
     )
@@ -168,12 +180,18 @@ export class LayerCaching {
     const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
     const saving = await this.#cache.finish(caches, { isBase: (digest) => upstream.has(digest), notes, records })
     if (saving.kind === 'unchanged') return
-    const isLater = this.#options.hasPost && this.#options.choice.kind === 'github'
+    const canWait = this.#options.hasPost && this.#options.choice.kind === 'github'
+    const isLater = canWait && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES
     this.#toSave = { bytes: saving.bytes, droppedBytes: saving.droppedBytes, isLater }
     if (isLater) {
       const told = isTold || (await this.#troubleText()) !== undefined
       await writeHandover(this.#options.root, { choice: this.#options.choice, plan: saving.plan, isTold: told })
-    } else this.#report = await executeSave(saving.plan, { backend: this.#backend, root: this.#options.root })
+      return
+    }
+    const started = performance.now()
+    this.#report = await executeSave(saving.plan, { backend: this.#backend, root: this.#options.root })
+    const line = savedLine(this.#report, performance.now() - started)
+    if (line !== undefined) this.#options.log(line)
   }
 
   /** What the summary tells. */
@@ -250,6 +268,12 @@ export class LayerCaching {
 /** Whether the build told of trouble with the cache: one warning is enough. */
 function isToldOf(problems: readonly Problem[]): boolean {
   return problems.some((problem) => CACHE_PROBLEMS.includes(problem))
+}
+
+/** What is sent to the backend, and what must be fetched before that. */
+function bytesToMove({ packs }: SavePlan): number {
+  const blobs = packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs))
+  return blobs.reduce((sum, size) => sum + size, 0)
 }
 
 /** Names are any text; tags are not. */

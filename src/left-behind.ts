@@ -46,6 +46,8 @@ export class DiskUsage {
   readonly #docker: Docker
   readonly #builder: string | undefined
   readonly #needed: boolean
+  /** Targets whose images are not yet being exported. */
+  readonly #missing: Set<string>
   #early: Promise<readonly DiskRecord[]> | undefined
 
   constructor(docker: Docker, options: { readonly builder: string | undefined; readonly planned: Planned }) {
@@ -53,16 +55,20 @@ export class DiskUsage {
     this.#docker = docker
     this.#builder = options.builder
     this.#needed = targets.some((target) => stagesBehind(graph, target.stage).length > 0)
+    this.#missing = new Set(targets.map(({ name }) => name))
   }
 
-  /** Begins to ask, if nobody did. */
-  expect(): void {
-    this.#early ??= this.#ask()
+  /**
+   * The images of these targets begin to be exported. When that holds for all targets it is known what the builder keeps;
+   * to ask for it then costs no time of its own.
+   */
+  expect(targets: readonly string[]): void {
+    for (const name of targets) this.#missing.delete(name)
+    if (this.#missing.size === 0) this.#early ??= this.#ask()
   }
 
   async records(): Promise<readonly DiskRecord[]> {
-    this.expect()
-    return (await this.#early) ?? []
+    return await (this.#early ??= this.#ask())
   }
 
   async askAgain(): Promise<readonly DiskRecord[]> {

@@ -16,15 +16,27 @@ export interface LoopbackOptions {
   readonly signal: AbortSignal
 }
 
+/** The name of the layer registry's repository that BuildKit exports its cache to. */
+export const CACHE = 'cache'
+
 export class Loopback {
   readonly registry: LayerRegistry
   readonly upstream: Upstream
   readonly counter: LayerCounter
+  readonly #cached: readonly BlobSource[]
 
-  private constructor(registry: LayerRegistry, upstream: Upstream, counter: LayerCounter) {
+  private constructor(
+    registry: LayerRegistry,
+    {
+      upstream,
+      counter,
+      cached,
+    }: { readonly upstream: Upstream; readonly counter: LayerCounter; readonly cached: readonly BlobSource[] },
+  ) {
     this.registry = registry
     this.upstream = upstream
     this.counter = counter
+    this.#cached = cached
   }
 
   static async start({ planned, client, cache, debug, signal }: LoopbackOptions): Promise<Loopback> {
@@ -42,11 +54,24 @@ export class Loopback {
     }
     const counter = new LayerCounter()
     const registry = await LayerRegistry.start({
-      openSinks: () => [counter.openSink(), ...(cache?.openSinks() ?? [])],
+      // Most of what only the cache gets is in no image, and reading it takes as long as compressing it did.
+      openSinks: (name) => [...(name === CACHE ? [] : [counter.openSink()]), ...(cache?.openSinks() ?? [])],
       sources: [...(cache?.sources ?? []), upstream],
       debug,
     })
-    return new Loopback(registry, upstream, counter)
+    return new Loopback(registry, { upstream, counter, cached: cache?.sources ?? [] })
+  }
+
+  /** File bytes of a layer that was received, or that the cache has; undefined where nobody can tell. Never rejects. */
+  async unpackedOf(digest: string): Promise<number | undefined> {
+    const content = await this.counter.count(digest, async () => {
+      for (const source of this.#cached) {
+        const found = await source.open(digest)
+        if (found !== undefined && 'open' in found) return await found.open(undefined)
+      }
+      return undefined
+    })
+    return content?.unpacked
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

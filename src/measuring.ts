@@ -17,7 +17,6 @@ import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from
 import type { RegistryClient } from './images/registry-client.ts'
 import { leftBehind, type DiskUsage } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
-import type { LayerCounter } from './measure/layer-counter.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
 import { measureImage, type TargetSizes } from './measure/sizes.ts'
 import type { RequestedTarget } from './plan/targets.ts'
@@ -38,8 +37,8 @@ export interface MeasuringOptions {
   readonly workspace: string
   /** Receives a copy of every image; undefined where the builder does not reach this machine's loopback. */
   readonly registry: LayerRegistry | undefined
-  /** Counts what the registry receives. */
-  readonly counter: LayerCounter
+  /** File bytes of a layer that the registry received or the cache has. Never rejects. */
+  readonly unpackedOf: (digest: string) => Promise<number | undefined>
   /** The file that remembers base layers. */
   readonly memory: string
   /** Unpacked bytes of layers that earlier runs counted, by digest. */
@@ -52,7 +51,6 @@ export interface MeasuringOptions {
 export class Measuring {
   readonly #options: MeasuringOptions
   readonly #registry: LayerRegistry | undefined
-  readonly #counter: LayerCounter
   readonly #memory: LayerMemory
   readonly #baseLayers: BaseLayers
   readonly #abort = new AbortController()
@@ -61,7 +59,6 @@ export class Measuring {
   private constructor(options: MeasuringOptions, memory: LayerMemory) {
     this.#options = options
     this.#registry = options.registry
-    this.#counter = options.counter
     this.#memory = memory
     const signal = AbortSignal.any([options.signal, this.#abort.signal])
     this.#baseLayers = new BaseLayers({ memory, signal })
@@ -123,28 +120,32 @@ export class Measuring {
     return this.#layoutRules
   }
 
-  /** Reads the sizes after the build. Never rejects. */
-  async finish(outcome: BuildOutcome, usage: DiskUsage): Promise<Measured> {
+  /** Reads the sizes of the targets after the build. Never rejects. */
+  async sizes(outcome: BuildOutcome): Promise<ReadonlyMap<string, TargetSizes>> {
+    const { targets } = this.#options.planned
+    if (outcome.kind !== 'built') return new Map()
+    const sizes = await Promise.all(targets.map((target, index) => this.#measure(target, index, outcome)))
+    const known = (size: TargetSizes | undefined, name: string): readonly (readonly [string, TargetSizes])[] =>
+      size === undefined ? [] : [[name, size]]
+    return new Map(targets.flatMap(({ name }, index) => known(sizes[index], name)))
+  }
+
+  /** What else is worth telling beside the sizes. Never rejects. */
+  async finish(
+    outcome: BuildOutcome,
+    { sizes, usage }: { readonly sizes: ReadonlyMap<string, TargetSizes>; readonly usage: DiskUsage },
+  ): Promise<Measured> {
     const { planned } = this.#options
-    if (outcome.kind !== 'built') {
-      return { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] }
-    }
-    const sizes = await Promise.all(
-      planned.targets.map(async (target, index) => await this.#measure(target, index, outcome)),
-    )
+    if (outcome.kind !== 'built') return { sizes, leftBehind: new Map(), unknownReason: undefined, warnings: [] }
     const behind = await leftBehind(usage, {
       ...{ planned, steps: outcome.steps },
       imageSize: (image) => this.#imageSize(image),
     })
-    const known = planned.targets.flatMap((target, index) => {
-      const size = sizes[index]
-      return size === undefined ? [] : [[target.name, size] as const]
-    })
     const unknownReason =
-      known.length === planned.targets.length
+      sizes.size === planned.targets.length
         ? undefined
         : 'This builder cannot reach the layer registry on this machine, and the image was not pushed.'
-    return { sizes: new Map(known), leftBehind: behind, unknownReason, warnings: [] }
+    return { sizes, leftBehind: behind, unknownReason, warnings: [] }
   }
 
   /** Digests of the layers of a target's image, of all platforms, as it was received. */
@@ -163,13 +164,13 @@ export class Measuring {
   }
 
   /** What is worth knowing of these layers in a later run that does not see them. */
-  notes({ sizes }: Measured): ImageNotes {
+  notes(sizes: ReadonlyMap<string, TargetSizes>): ImageNotes {
     const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)] as const)
     const unpacked = images.flatMap(([, layers]) =>
       layers.flatMap((layer) => (layer.unpacked === undefined ? [] : [[layer.digest, layer.unpacked] as const])),
     )
     return {
-      unpacked: new Map([...this.#counter.unpacked(), ...unpacked]),
+      unpacked: new Map(unpacked),
       layers: new Map(
         images.map(([name, layers]) => [name, layers.filter(({ own }) => own).map(({ digest }) => digest)]),
       ),
@@ -192,7 +193,9 @@ export class Measuring {
         ...source,
         baseDiffIds,
         unpackedOf: async ({ digest }) =>
-          this.#counter.get(digest)?.unpacked ?? this.#options.known.get(digest) ?? (await this.#countKept(digest)),
+          this.#options.known.get(digest) ??
+          (await this.#countKept(digest)) ??
+          (await this.#options.unpackedOf(digest)),
       })
     } catch (error) {
       this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)

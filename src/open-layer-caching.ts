@@ -67,6 +67,9 @@ export function openLayerCaching(
     debug: (line) => {
       runner.debug(line)
     },
+    log: (line) => {
+      runner.log(line)
+    },
   })
   caching.cache.begin()
   return { caching, warnings: [] }

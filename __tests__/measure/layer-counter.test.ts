@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { LayerCounter } from '../../src/measure/layer-counter.ts'
 import { rawTar } from '../support/raw-tar.ts'
@@ -46,4 +47,23 @@ test('what is aborted counts as nothing', async () => {
   sink.abort()
   await new Promise((resolve) => setTimeout(resolve, 20))
   expect(counter.get(DIGEST)).toBeUndefined()
+})
+
+test('a layer that did not pass is read once, however often it is asked for', async () => {
+  const counter = new LayerCounter()
+  let opened = 0
+  const open = async (): Promise<Readable> => {
+    opened++
+    return await Promise.resolve(Readable.from([gzipSync(rawTar([{ path: 'a', body: 'hello' }]))]))
+  }
+  const counts = await Promise.all([counter.count(DIGEST, open), counter.count(DIGEST, open)])
+  expect(counts.map((content) => content?.unpacked)).toEqual([5, 5])
+  expect(opened).toBe(1)
+})
+
+test('what cannot be read counts as nothing', async () => {
+  const counter = new LayerCounter()
+  expect(await counter.count('sha256:gone', () => Promise.resolve(undefined))).toBeUndefined()
+  expect(await counter.count('sha256:noise', () => Promise.resolve(Readable.from([Buffer.from('{}')])))).toBeUndefined()
+  expect(await counter.count('sha256:fails', () => Promise.reject(new Error('no such file')))).toBeUndefined()
 })

@@ -31,12 +31,12 @@ export type FinishedUpload =
 const MAX_UPLOADS = 1_000
 
 export class BlobUploads {
-  readonly #openSinks: () => readonly BlobSink[]
+  readonly #openSinks: (repository: string) => readonly BlobSink[]
   readonly #onSinkError: (error: unknown) => void
   readonly #uploads = new Map<string, Upload>()
 
   /** @param openSinks Sinks for one blob; each sees all of its bytes, and one that fails does not disturb the others. */
-  constructor(openSinks: () => readonly BlobSink[], onSinkError: (error: unknown) => void) {
+  constructor(openSinks: (repository: string) => readonly BlobSink[], onSinkError: (error: unknown) => void) {
     this.#openSinks = openSinks
     this.#onSinkError = onSinkError
   }
@@ -53,7 +53,7 @@ export class BlobUploads {
     this.#uploads.set(id, {
       repository,
       hash: createHash('sha256'),
-      sinks: new Set(this.#openSinks()),
+      sinks: new Set(this.#openSinks(repository)),
       size: 0,
       busy: false,
     })

@@ -23,8 +23,8 @@ import { documentSink } from './document-sink.ts'
 import { ExpectedUploads } from './expected-uploads.ts'
 
 export interface LayerRegistryOptions {
-  /** Opens the sinks for a blob that is pushed. */
-  readonly openSinks: () => readonly BlobSink[]
+  /** Opens the sinks for a blob that is pushed to the repository of a name. */
+  readonly openSinks: (name: string) => readonly BlobSink[]
   /** Where blobs are found, in this order. */
   readonly sources: readonly BlobSource[]
   /** One line per request, without the secret. */
@@ -60,7 +60,7 @@ export class LayerRegistry {
     this.#debug = options.debug ?? (() => undefined)
     this.#sources = options.sources
     this.#uploads = new BlobUploads(
-      () => [documentSink(this.#documents), ...options.openSinks()],
+      (repository) => [documentSink(this.#documents), ...options.openSinks(repository.slice(secret.length + 1))],
       (error) => {
         this.#debug(`a blob could not be taken in: ${error instanceof Error ? error.message : String(error)}`)
       },

@@ -1,20 +1,28 @@
 /** Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps only figures. */
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { once } from 'node:events'
 import type { BlobSink } from '../cache/blob-uploads.ts'
 import { readLayer, type LayerContent } from './layer-reader.ts'
 
 export class LayerCounter {
   readonly #layers = new Map<string, LayerContent>()
+  readonly #counts = new Map<string, Promise<LayerContent | undefined>>()
 
   /** What was counted of a blob; undefined where it was not pushed or is no readable layer. */
   get(digest: string): LayerContent | undefined {
     return this.#layers.get(digest)
   }
 
-  /** Digest → file bytes of every layer that was counted. */
-  unpacked(): ReadonlyMap<string, number> {
-    return new Map([...this.#layers].map(([digest, { unpacked }]) => [digest, unpacked]))
+  /** Counts a blob that did not pass by, once; undefined where it is no readable layer. Never rejects. */
+  async count(digest: string, open: () => Promise<Readable | undefined>): Promise<LayerContent | undefined> {
+    const known = this.#layers.get(digest)
+    if (known !== undefined) return known
+    let count = this.#counts.get(digest)
+    if (count === undefined) {
+      count = open().then((stream) => (stream === undefined ? undefined : readLayer(stream)))
+      this.#counts.set(digest, count)
+    }
+    return await count.catch(() => undefined)
   }
 
   openSink(): BlobSink {
