@@ -190,7 +190,9 @@ export class ContextTree {
         const knownBelow = known === undefined ? undefined : { ...known, directory: gitStart + name }
         if (before === undefined) walk.add({ path, node, state: verdict?.state, excluded, known: knownBelow })
       } else if (verdict?.excluded !== true) {
-        const leaf = this.#leaves.get(path) ?? leafOf(name, numbers, { at, format })
+        // Seldom any, and a look-up of every path takes its time.
+        const before = this.#leaves.size === 0 ? undefined : this.#leaves.get(path)
+        const leaf = before ?? leafOf(name, numbers, { at, format })
         if (leaf.type === 'file' && known !== undefined) {
           leaf.content ??= known.repository.blobId(gitStart + name, { numbers, at, scope: known.scope })
         }

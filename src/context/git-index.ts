@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Field } from './directory-listing.ts'
+import { NumberTable } from './number-table.ts'
 
 export type ObjectFormat = 'sha1' | 'sha256'
 
@@ -35,7 +36,7 @@ interface Kept {
   /** mtime of the index's file. */
   readonly writtenMs: number
   /** Inode → where its entry starts. One of several hard links is enough: the others are read. */
-  readonly entries: ReadonlyMap<number, number>
+  readonly entries: NumberTable
   /** Where an entry starts → its path, where the index shortens paths (version 4). */
   readonly shortened: ReadonlyMap<number, string> | undefined
   readonly attributeFiles: ReadonlySet<string>
@@ -69,12 +70,15 @@ export class GitIndex {
     const end = bytes.length - idBytes
     if (!isIntact(bytes, end, options.format)) return undefined
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    const entries = new Map<number, number>()
+    const count = bytes.readUInt32BE(8)
+    // An entry takes at least so many bytes.
+    if (count * (STAT_BYTES + idBytes) > end) return undefined
+    const entries = new NumberTable(count)
     const shortened = version === 4 ? new Map<number, string>() : undefined
     const attributeFiles = new Set<string>()
     let at = HEADER_BYTES
     let previous: Buffer = Buffer.alloc(0)
-    for (let count = bytes.readUInt32BE(8); count > 0; count--) {
+    for (let index = 0; index < count; index++) {
       if (at + STAT_BYTES + idBytes + 4 > end) return undefined
       const start = at
       const entryName = nameAt(view, start, idBytes)

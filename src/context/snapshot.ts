@@ -139,12 +139,12 @@ class Snapshot implements ContextSnapshot {
 
 /** A directory's own line. */
 function headerOf({ mode }: DirectoryNode): string {
-  return `header ${mode.toString(8)}`
+  return `header ${mode}`
 }
 
 /** The content of a leaf that is there. A link's own mode means nothing. */
 function textOf({ type, mode, content }: LeafNode): string {
-  return `${type} ${type === 'symlink' ? '' : mode.toString(8)} ${content ?? ''}`
+  return `${type} ${type === 'symlink' ? '' : mode} ${content ?? ''}`
 }
 
 function* entriesOf(selections: readonly Selection[]): Generator<ReadEntry, void, undefined> {
