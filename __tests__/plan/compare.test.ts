@@ -93,6 +93,8 @@ const ROWS: readonly [what: string, change: Case, expected: readonly PlanReason[
     },
     [{ kind: 'file', stage: 0, line: 3, text: 'x changed' }],
   ],
+  ['a heredoc', { before: 'FROM img\nRUN <<E\na\nE\n', now: 'FROM img\nRUN <<E\nb\nE\n' }, [{ kind: 'instruction', stage: 0, line: 2, text: 'RUN <<E changed' }]],
+  ['a variable in a heredoc', { before: 'FROM img AS a\nARG V\nCOPY <<E /x\n$V\nE\nFROM img\nCOPY --from=a / /\n', with: { args: { V: '1' } }, nowWith: { args: { V: '2' } } }, [{ kind: 'arg', stage: 0, line: 2, text: 'argument V changed' }]],
   ['a moved stage', { before: 'FROM img AS a\nRUN a\nFROM img\nCOPY --from=a / /\n', now: 'FROM other AS o\nFROM img AS a\nRUN b\nFROM img\nCOPY --from=a / /\n' }, [{ kind: 'instruction', stage: 1, line: 3, text: 'RUN b changed' }]],
   ['several at once', { before: 'FROM img\nARG V\nCOPY a /\nRUN x\n', with: { args: { V: '1' }, files: { '/a': '1' }, images: { [IMG]: OLD } }, nowWith: { args: { V: '2' }, files: { '/a': '2' }, images: { [IMG]: NEW } } }, [
     { kind: 'base-image', stage: 0, line: 1, text: `${IMG}: sha256:${'0'.repeat(12)} → sha256:${'f'.repeat(12)}` },

@@ -45,7 +45,6 @@ const DIFFERENT: readonly Row[] = [
   ['that there are arguments at all', {}, { buildArgs: { UNKNOWN: '1' } }],
   ['that there are labels at all', { volatileLabels }, { labels: [created('1')], volatileLabels }],
   ['the name of the Dockerfile', {}, { file: 'docker/Dockerfile.ci' }],
-  ['pull', {}, { pull: true }],
   ['network', {}, { network: 'none' }],
   ['names of hosts', {}, { addHosts: ['a=1.2.3.4'] }],
   ['a named context', {}, { buildContexts: [{ key: 'c', value: 'dir' }] }],

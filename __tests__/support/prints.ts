@@ -26,7 +26,7 @@ export interface PrintCase {
 export const PLAIN: ImageOptions = {
   ...{ labels: [], annotations: [], provenance: undefined, sbom: undefined, attests: [], compression: 'gzip' },
   ...{ outputs: [], buildArgs: {}, dockerfileText: '', defaultAttestations: true, volatileLabels: [] },
-  ...{ file: undefined, buildContexts: [], externalImages: [], pull: false, network: undefined },
+  ...{ file: undefined, buildContexts: [], externalImages: [], network: undefined },
   ...{ addHosts: [], shmSize: undefined, ulimit: [] },
 }
 

@@ -26,6 +26,7 @@ const common = (nonce: string): Variant['files'] => ({
 })
 
 const inputs = (more: Record<string, readonly string[]> = {}): Variant['inputs'] => ({
+  provenance: ['mode=min'],
   'build-args': ['VERSION=1', 'OTHER=1'],
   labels: ['org.example.a=1', 'org.opencontainers.image.revision=abc'],
   'volatile-labels': ['org.opencontainers.image.revision'],
@@ -164,11 +165,11 @@ RUN --mount=from=data,source=data,target=/d cat /d/a.txt > /a
 COPY --from=library /lib.txt /lib.txt
 COPY --link conf /conf
 USER 1000:1000
-WORKDIR home
+WORKDIR work
 RUN cat /data/* > /tmp/all && cp /tmp/all .
 
 FROM scratch AS final
-COPY --from=build /home /home
+COPY --from=build /work /work
 COPY --from=base:1 /etc/passwd /etc/
 COPY --from=data data/b.txt /b
 COPY . /everything

@@ -275,7 +275,7 @@ export const INPUT_MUTATIONS: readonly Mutation[] = [
     setLine(draft, 'annotations', random.pick(['index:org.example.note', 'manifest:org.example.kind', 'org.example.x']) ?? '', random.word()),
   ),
   mutation('annotation: order', (draft) => onLines(draft, 'annotations', (lines) => lines.reverse())),
-  choose('provenance', 'provenance', ['', 'mode=min', 'mode=max', 'false']),
+  choose('provenance', 'provenance', ['mode=min', 'mode=max', 'false']),
   choose('compression', 'compression', ['gzip', 'zstd', 'uncompressed']),
   choose('network', 'network', ['', 'none']),
   choose('names of hosts', 'add-hosts', ['', 'a.invalid:127.0.0.1', 'a.invalid:127.0.0.2', 'b.invalid:127.0.0.1']),

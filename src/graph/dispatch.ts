@@ -135,8 +135,9 @@ class Dispatcher {
 
   #add({ instruction, isTrigger }: Command, step: Pick<StageStep, 'effect'> & Partial<StageStep>): void {
     const { keyword, line, endLine, text } = instruction
+    const bodies = instruction.heredocs.map(({ body }) => body)
     const nothing = { settings: [], words: [], history: [], reads: [], remotes: [], sources: [] }
-    this.steps.push({ ...{ keyword, line, endLine, isTrigger, text }, ...nothing, ...step })
+    this.steps.push({ ...{ keyword, line, endLine, isTrigger, text, bodies }, ...nothing, ...step })
   }
 
   #expand(text: string): string {

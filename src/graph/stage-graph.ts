@@ -60,6 +60,8 @@ export interface StageStep {
   readonly isTrigger: boolean
   /** As in the file, for people. */
   readonly text: string
+  /** Bodies of its heredocs, as in the file. */
+  readonly bodies: readonly string[]
   /** `setting`: shapes later RUNs (ARG, ENV, USER, SHELL); `config`: only the image's configuration. */
   readonly effect: 'setting' | 'files' | 'run' | 'config'
   /** What is set, by name; undefined where an ARG stays without value. Empty unless `setting`. */

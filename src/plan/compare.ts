@@ -149,12 +149,9 @@ class Walk {
     if (changed.length + gone.length > 0) return
     const isConfig = config && old.history !== now.history
     if (old.words === now.words && !isConfig) return
-    const used = [...now.text.matchAll(/[$]\{?(\w+)/g)].flatMap(([, name = '']) => {
-      const line = variables.get(`$${name}`)
-      return line === undefined ? [] : [{ name, line }]
-    })
-    for (const { name, line } of used)
-      this.#tell(stage, { kind: 'arg', line, text: settingText(`$${name}`, 'changed') })
+    const names = [...now.text.matchAll(/[$]\{?(\w+)/g)].map(([, name = '']) => `$${name}`)
+    const used = [...variables].filter(([name]) => names.includes(name) || now.text.includes('<<'))
+    for (const [name, line] of used) this.#tell(stage, { kind: 'arg', line, text: settingText(name, 'changed') })
     if (used.length > 0) return
     const order = old.settings.length > 1 ? 'the order of variables' : 'a variable'
     this.#tell(stage, { kind: 'arg', line: now.line, text: `${order} in ${instructionText(now)} changed` })

@@ -196,7 +196,7 @@ function printStep(
 ): StepPrint {
   const { keyword, line, endLine, effect } = step
   const text = step.text.length <= LONGEST_TEXT ? step.text : `${step.text.slice(0, LONGEST_TEXT)}…`
-  const written = digestOf(step.text)
+  const written = digestOf([step.text, step.bodies])
   const { index, chain, endings, inputs } = context
   const set = settingsOf(step, index)
   for (const setting of set) chain.set(setting)

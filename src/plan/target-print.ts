@@ -25,7 +25,6 @@ export interface ImageOptions {
   readonly file: string | undefined
   readonly buildContexts: readonly { readonly key: string; readonly value: string }[]
   readonly externalImages: readonly { readonly name: string; readonly source: unknown }[]
-  readonly pull: boolean
   readonly network: string | undefined
   readonly addHosts: readonly string[]
   readonly shmSize: string | undefined
@@ -100,13 +99,13 @@ function provenanceFields(platforms: readonly PlatformPrint[], options: ImageOpt
   if (isOff && !attests.some((line) => line.includes('type=provenance'))) return []
   const images = new Set(platforms.flatMap(({ stages }) => stages.flatMap(imagesOf)))
   const contexts = buildContexts.map(({ key, value }) => [key, /^[a-z][a-z0-9+.-]*:/.test(value) ? value : ''])
-  const { file, pull, network, addHosts, shmSize, ulimit } = options
+  const { file, network, addHosts, shmSize, ulimit } = options
   const fields: Field[] = [
     ['provenance (names of images)', [[...images].sort(), externalImages.filter(({ name }) => images.has(name))]],
     [
       'provenance (how the build is asked for)',
       [
-        ...[file?.replace(/.*\//s, '') ?? null, pull, network ?? null, addHosts, shmSize ?? null, ulimit],
+        ...[file?.replace(/.*\//s, '') ?? null, network ?? null, addHosts, shmSize ?? null, ulimit],
         contexts.sort(([a = ''], [b = '']) => compareTexts(a, b)),
         // Names and values are left out of it, and it says whether something was.
         labels.length > 0 || Object.keys(buildArgs).length > 0,
