@@ -4,7 +4,7 @@ import { openColdEngine } from '../support/cold-engine.ts'
 import { FaultLab } from '../support/fault-lab.ts'
 import { runSchedule } from '../support/fault-schedule.ts'
 
-const SEED = 7
+const SEED = 27
 const BUILDS = 8
 
 test('whatever fails, the images are right, with at most one warning', async () => {

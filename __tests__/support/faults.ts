@@ -124,24 +124,33 @@ function service(name: string, rule: (lots: Lots) => Parameters<FaultLab['servic
 
 /** Of the base image's registry. */
 function registryFaults(): readonly Fault[] {
-  const effects: readonly FaultEffect[] = [
+  const passing: readonly FaultEffect[] = [
     { kind: 'status', status: 429 },
     { kind: 'status', status: 500 },
     { kind: 'reset' },
     { kind: 'truncate' },
-    { kind: 'flip' },
   ]
-  const failing = (name: string, isProxied: boolean): Fault => ({
-    name,
+  const proxied: Fault = {
+    name: 'base layers that fail when fetched for BuildKit',
     on: 'any',
     begin: ({ base }, lots) => {
       // Where this does not work, BuildKit is not sent there.
-      if (isProxied) base.fail({ operation: 'probe', effect: { kind: 'status', status: 405 } })
-      base.fail({ operation: 'blob', effect: lots.pick(effects), times: 1 + lots.below(3) })
+      base.fail({ operation: 'probe', effect: { kind: 'status', status: 405 } })
+      const effect = lots.pick([...passing, { kind: 'flip' }] as const)
+      base.fail({ operation: 'blob', key: ' stage-build', effect, times: 1 + lots.below(3) })
       return {}
     },
-  })
-  return [failing('base layers that fail when fetched for BuildKit', true), failing('base layers that fail', false)]
+  }
+  const direct: Fault = {
+    name: 'base layers that fail',
+    on: 'any',
+    begin: ({ base }, lots) => {
+      // A wrong bit ends a build without the cache, too.
+      base.fail({ operation: 'blob', effect: lots.pick(passing), times: 1 + lots.below(3) })
+      return {}
+    },
+  }
+  return [proxied, direct]
 }
 
 function killings(): readonly Fault[] {

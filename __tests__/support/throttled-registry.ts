@@ -38,7 +38,7 @@ export interface ThrottledProxy extends AsyncDisposable {
   readonly host: string
   stats(): ThrottledProxyStats
   reset(): void
-  /** `key` of the rule is matched with the path, which ends in the digest of a blob. */
+  /** `key` of the rule is matched with the path, which ends in the digest of a blob, a blank, and the client's name. */
   fail(rule: FaultRule<RegistryOperation>): Fault
   heal(): void
 }
@@ -62,7 +62,7 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
     const operation = operationOf(incoming)
     requests[operation]++
     if (latencyMs > 0) await delay(latencyMs)
-    const rule = faults.next(operation, incoming.url ?? '')
+    const rule = faults.next(operation, `${incoming.url ?? ''} ${incoming.headers['user-agent'] ?? ''}`)
     const effect = rule?.effect
     if (rule?.late !== true && (await breakOff(effect, response))) return
     const status = effect === undefined ? undefined : statusOf(effect)
