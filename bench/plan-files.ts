@@ -56,7 +56,7 @@ export async function measurePlanFiles(files: number, rounds: number): Promise<P
   }
 }
 
-async function makeRepository(directory: string, files: number): Promise<void> {
+export async function makeRepository(directory: string, files: number): Promise<void> {
   const made = new Set<string>()
   for (let index = 0; index < files; index++) {
     const unit = Math.floor(index / 20)

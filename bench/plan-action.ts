@@ -1,0 +1,198 @@
+/**
+ * `mode: plan` as users run it, the bundled action in a process of its own: its time beside `git status` of a large context, its
+ * memory, and how both grow with files, stages and targets. The cache is a directory with the record of an earlier build,
+ * where there is one.
+ */
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { runAction, runStep, type ActionResult } from '../__tests__/support/action.ts'
+import { runProcess } from '../src/process.ts'
+import { makeRepository } from './plan-files.ts'
+
+export interface PlanRun {
+  /** Seconds, main step and post step; medians. */
+  readonly seconds: number
+  /** Megabytes at their highest: the action's own process, and all that it starts, at one moment. */
+  readonly main: number
+  readonly together: number
+}
+
+export interface FilesPlan extends PlanRun {
+  readonly files: number
+  /** Of `git status`, seconds; the median of the same rounds. */
+  readonly status: number
+  /** A file is different from the record's. */
+  readonly changed: PlanRun
+}
+
+export interface Growth {
+  readonly of: 'files' | 'stages' | 'targets'
+  readonly points: readonly (PlanRun & { readonly count: number })[]
+  /** Of a power law through the last two points, what an empty one costs taken off: 1 is linear. */
+  readonly exponent: number
+}
+
+/** `COPY . .` of so many files, 5 % of them unknown to git, with the record of a build of the same. */
+export async function measureFilesPlan(files: number, rounds: number): Promise<FilesPlan> {
+  const directory = await mkdtemp(join(tmpdir(), 'stage-build-plan-'))
+  const cache = await mkdtemp(join(tmpdir(), 'stage-build-plan-cache-'))
+  try {
+    await writeFile(join(directory, 'Dockerfile'), 'FROM scratch\nCOPY . .\n')
+    await makeRepository(directory, files)
+    const inputs = { 'cache-dir': cache }
+    const built = await runStep({ inputs, workspace: directory })
+    if (built.main.code !== 0) throw new Error(`no record:\n${built.main.stdout}`)
+    const file = join(directory, 'packages/package-0/src/module-0/file-1.ts')
+    const original = await readFile(file)
+    const runs: { status: number; same: PlanRun; changed: PlanRun }[] = []
+    for (let round = 0; round <= rounds; round++) {
+      const status = await gitStatus(directory)
+      const same = await planOnce(directory, inputs, 'unchanged')
+      await writeFile(file, `${String(original)}// ${round}\n`)
+      const changed = await planOnce(directory, inputs, 'file-1.ts')
+      await writeFile(file, original)
+      // The first round warms the page cache for all.
+      if (round > 0) runs.push({ status, same, changed })
+    }
+    return {
+      files,
+      status: median(runs.map(({ status }) => status)),
+      ...summary(runs.map(({ same }) => same)),
+      changed: summary(runs.map(({ changed }) => changed)),
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+    await rm(cache, { recursive: true, force: true })
+  }
+}
+
+/** A chain of so many stages, one target. */
+export async function measureStagesPlan(stages: number, rounds: number): Promise<PlanRun> {
+  const lines = Array.from({ length: stages }, (_, index) => [
+    index === 0 ? 'FROM scratch AS s0' : `FROM s${index - 1} AS s${index}`,
+    `ARG STEP=${index}`,
+    index === 0 ? 'COPY a.txt /a' : `COPY --from=s${Math.max(0, index - 2)} /a /h${index}`,
+    'RUN --mount=type=cache,target=/c echo "$STEP"',
+  ])
+  return await measureDockerfile(lines.flat(), `s${stages - 1}`, rounds)
+}
+
+/** So many targets, each with a file of its own, on one stage that all need. */
+export async function measureTargetsPlan(targets: number, rounds: number): Promise<PlanRun> {
+  const names = Array.from({ length: targets }, (_, index) => `t${index}`)
+  const lines = names.map((name) => [`FROM base AS ${name}`, `COPY a.txt /${name}`, `RUN echo ${name}`])
+  return await measureDockerfile(['FROM scratch AS base', 'COPY a.txt /a', ...lines.flat()], names.join(','), rounds)
+}
+
+async function measureDockerfile(lines: readonly string[], targets: string, rounds: number): Promise<PlanRun> {
+  const directory = await mkdtemp(join(tmpdir(), 'stage-build-plan-'))
+  try {
+    await writeFile(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`)
+    await writeFile(join(directory, 'a.txt'), 'a\n')
+    const runs: PlanRun[] = []
+    for (let round = 0; round < rounds; round++) runs.push(await planOnce(directory, { targets }, 'no record'))
+    return summary(runs)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+export function growthOf(of: Growth['of'], points: Growth['points']): Growth {
+  const [first, before, last] = [points[0], points.at(-2), points.at(-1)]
+  if (first === undefined || before === undefined || last === undefined) return { of, points, exponent: NaN }
+  // The first point is almost nothing but the start of the process.
+  const own = (point: PlanRun): number => Math.max(point.seconds - first.seconds, 0.001)
+  const exponent = Math.log(own(last) / own(before)) / Math.log(last.count / before.count)
+  return { of, points, exponent }
+}
+
+async function planOnce(directory: string, inputs: Readonly<Record<string, string>>, said: string): Promise<PlanRun> {
+  const temp = await mkdtemp(join(tmpdir(), 'stage-build-plan-temp-'))
+  const options = { inputs: { mode: 'plan', ...inputs }, workspace: directory, runnerTemp: temp }
+  const sampler = new Memory()
+  try {
+    const started = performance.now()
+    const main = await runAction(options)
+    const post = await runAction({ ...options, state: main.state })
+    const seconds = (performance.now() - started) / 1_000
+    for (const step of [main, post]) check(step)
+    if (!main.stdout.includes(said)) throw new Error(`${said} is not said:\n${main.stdout}`)
+    return { seconds, ...(await sampler.end()) }
+  } finally {
+    await sampler.end()
+    await rm(temp, { recursive: true, force: true })
+  }
+}
+
+function check({ code, stdout, stderr }: ActionResult): void {
+  if (code !== 0) throw new Error(`the plan failed:\n${stdout}${stderr}`)
+}
+
+async function gitStatus(directory: string): Promise<number> {
+  const started = performance.now()
+  const { code, stderr } = await runProcess('git', ['status', '--porcelain=v2', '-z'], { cwd: directory })
+  if (code !== 0) throw new Error(stderr)
+  return (performance.now() - started) / 1_000
+}
+
+/** Reads /proc (Linux) until it is ended: the largest sets of resident pages of what this process starts. */
+class Memory {
+  #running = true
+  #main = 0
+  #together = 0
+  readonly #done = this.#watch()
+
+  /** Megabytes. */
+  async end(): Promise<Omit<PlanRun, 'seconds'>> {
+    this.#running = false
+    await this.#done
+    return { main: this.#main / 1e6, together: this.#together / 1e6 }
+  }
+
+  async #watch(): Promise<void> {
+    while (this.#running) {
+      const sizes: number[] = []
+      await this.#visit(String(process.pid), undefined, sizes)
+      this.#together = Math.max(this.#together, sizes.reduce((sum, size) => sum + size, 0)) // prettier-ignore
+      await delay(5)
+    }
+  }
+
+  async #visit(pid: string, parent: string | undefined, sizes: number[]): Promise<void> {
+    const command = await read(`/proc/${pid}/cmdline`)
+    if (parent !== undefined && command !== parent) {
+      const status = await read(`/proc/${pid}/status`)
+      sizes.push(kib(status, 'VmRSS'))
+      if (command.includes('dist/index.js')) this.#main = Math.max(this.#main, kib(status, 'VmHWM'))
+    }
+    // Between fork and exec a child looks like its parent, and shares its pages.
+    for (const thread of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+      const children = await read(`/proc/${pid}/task/${thread}/children`)
+      for (const child of children.split(' ').filter((id) => id !== '')) await this.#visit(child, command, sizes)
+    }
+  }
+}
+
+function kib(status: string, field: string): number {
+  const [, value = '0'] = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status) ?? []
+  return Number(value) * 1_024
+}
+
+/** A process may end while it is looked at. */
+async function read(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch(() => '')
+}
+
+function summary(runs: readonly PlanRun[]): PlanRun {
+  return {
+    seconds: median(runs.map(({ seconds }) => seconds)),
+    main: Math.max(...runs.map(({ main }) => main)),
+    together: Math.max(...runs.map(({ together }) => together)),
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+}
