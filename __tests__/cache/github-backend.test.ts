@@ -161,7 +161,7 @@ describe('archives that cannot be used are failures, and leave nothing', () => {
     ['a file in the path', archiveOf([{ path: 'packs/p', body: 'x' }])],
   ])('%s', async (_, archive) => {
     await using at = await rig(holding(archive))
-    expect(await at.cache.restore(entry)).toMatchObject({ kind: 'failed' })
+    expect(await at.cache.restore(entry)).toMatchObject({ kind: 'failed', isSpoilt: true })
     // It is the entry's fault, not the service's.
     expect(await at.cache.restore(entry)).toMatchObject({ kind: 'failed' })
     expect(await at.cache.lookUp(entry)).toEqual({ kind: 'hit', key: entry.key })

@@ -22,8 +22,8 @@ export type RestoreResult =
   /** Its files lie in `path` now; `key` is the key that was found. */
   | { readonly kind: 'hit'; readonly key: string }
   | { readonly kind: 'miss' }
-  /** The backend could not answer, or what it gave could not be unpacked. */
-  | { readonly kind: 'failed'; readonly reason: string }
+  /** The backend could not answer. Or it did, and what it has is no entry (`isSpoilt`): nor will it be the next time. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly isSpoilt?: true }
 
 export type SaveResult =
   | { readonly kind: 'saved' }

@@ -33,7 +33,7 @@ async function restore({ key, path, prefixes }: ClientRequest, log: CallLog): Pr
     await entryFiles(unpacked)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { kind: 'failed', why: 'entry', reason: `what the cache service gave is no cache entry: ${reason}` }
+    return { kind: 'failed', why: 'entry', reason: `it is no cache entry: ${reason}` }
   }
   await moveInto(unpacked, path)
   return { kind: 'hit', key: found }

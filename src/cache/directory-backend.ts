@@ -134,7 +134,9 @@ class DirectoryBackend implements CacheBackend {
       }
       return { kind: 'miss' }
     } catch (error) {
-      return { kind: 'failed', reason: this.#failure(error).reason }
+      // The file system's own errors have a code.
+      const isSpoilt = errorCode(error) === undefined
+      return { kind: 'failed', reason: this.#failure(error).reason, ...(isSpoilt && { isSpoilt }) }
     }
   }
 

@@ -111,7 +111,7 @@ class GithubBackend implements CacheBackend {
     prefixes: readonly string[] = [],
   ): Promise<ClientOutcome> {
     const fault = placeFault(place, prefixes) ?? this.#fault()
-    if (fault !== undefined) return { kind: 'failed', why: 'entry', reason: fault }
+    if (fault !== undefined) return service(fault)
     const pause = this.#breaker.pause
     if (pause !== undefined) return { kind: 'failed', why: 'service', reason: pause }
     let outcome: ClientOutcome
@@ -139,7 +139,7 @@ class GithubBackend implements CacheBackend {
     if (client.isDying) return service('the cache client was ended')
     return await new Promise<ClientOutcome>((resolve) => {
       const timer = setTimeout(() => {
-        const outcome = service(`no answer within ${timeoutMs / 1000} s`)
+        const outcome = service(`no answer within ${Math.round(timeoutMs / 100) / 10} s`)
         this.#breaker.failed(outcome.reason, true)
         client.waiting.delete(request.id)
         resolve(outcome)
@@ -234,5 +234,7 @@ function service(reason: string): Failure {
 
 function restoreResult(outcome: ClientOutcome): RestoreResult {
   if (outcome.kind === 'saved') return { kind: 'failed', reason: UNEXPECTED }
-  return outcome.kind === 'failed' ? { kind: 'failed', reason: outcome.reason } : outcome
+  if (outcome.kind !== 'failed') return outcome
+  const { why, reason } = outcome
+  return { kind: 'failed', reason, ...(why === 'entry' && { isSpoilt: true }) }
 }

@@ -59,8 +59,11 @@ export function saveFailure(log: CallLog): ClientOutcome {
 export function failure(cause: unknown, log: CallLog): Failure {
   // Azure's errors take their text from the answer, which may have none.
   const reason = plain(cause instanceof Error ? cause.message : String(cause)) || 'the cache service gave no reason'
-  return { kind: 'failed', why: classify(reason, log), reason }
+  return { kind: 'failed', why: classify(reason, log), reason: reason.replace(TAR_FAILED, 'tar ended with $1') }
 }
+
+/** With the path of our own `tar`, twice. */
+const TAR_FAILED = /^"[^"]*tar" failed with error: The process '[^']*' failed with (exit code \d+)$/
 
 function classify(reason: string, log: CallLog): Failure['why'] {
   if (/cache (?:write|read) denied:/.test(reason)) return 'denied'

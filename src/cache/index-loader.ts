@@ -70,7 +70,11 @@ async function load(
 ): Promise<{ readonly search: IndexSearch; readonly loaded?: LoadedIndex }> {
   const request = { key: prefix, prefixes: [prefix, anyLeg], path: INDEX_PATH, timeoutMs: PATIENCE_MS }
   const result = await backend.restore(request)
-  if (result.kind === 'failed') return { search: { source, ref, outcome: 'failed', reason: result.reason } }
+  if (result.kind === 'failed') {
+    // One that is spoilt would be found again and again: it must not keep the next from being saved.
+    const outcome = result.isSpoilt === true ? 'unusable' : 'failed'
+    return { search: { source, ref, outcome, reason: result.reason } }
+  }
   if (result.kind === 'miss') return { search: { source, ref, outcome: 'none' } }
   const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now)
   if ('fault' in parsed) return { search: { source, ref, outcome: 'unusable', reason: parsed.fault } }

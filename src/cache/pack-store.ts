@@ -50,7 +50,7 @@ export class PackStore implements BlobSource {
   readonly #restores = new Map<string, Promise<RestoreResult>>()
   readonly #lookUps = new Map<string, Promise<RestoreResult>>()
   readonly #checks = new Map<string, Promise<boolean>>()
-  readonly #lost = new Map<string, 'gone' | 'failed'>()
+  readonly #lost = new Map<string, 'gone' | 'spoilt' | 'failed'>()
   readonly #missed = new Set<string>()
   readonly #damaged = new Set<string>()
   #bytesFetched = 0
@@ -81,9 +81,9 @@ export class PackStore implements BlobSource {
     return this.#damaged
   }
 
-  /** Whether the backend has the pack no more. One that it only could not give may be there the next time. */
+  /** Whether the pack is there no more, or spoilt. One that only could not be fetched may be there the next time. */
   isGone(key: string): boolean {
-    return this.#lost.get(key) === 'gone'
+    return ['gone', 'spoilt'].includes(this.#lost.get(key) ?? '')
   }
 
   stats(): PackStats {
@@ -92,7 +92,7 @@ export class PackStore implements BlobSource {
       fetched: this.#fetched,
       bytesFetched: this.#bytesFetched,
       gone: lost.filter((why) => why === 'gone').length,
-      failed: lost.filter((why) => why === 'failed').length,
+      failed: lost.filter((why) => why !== 'gone').length,
       damaged: this.#damaged.size,
     }
   }
@@ -164,8 +164,10 @@ export class PackStore implements BlobSource {
   }
 
   #noted(pack: Pack, result: RestoreResult): boolean {
-    if (result.kind !== 'hit') this.#lost.set(pack.key, result.kind === 'miss' ? 'gone' : 'failed')
-    return result.kind === 'hit'
+    if (result.kind === 'hit') return true
+    const isSpoilt = result.kind === 'failed' && result.isSpoilt === true
+    this.#lost.set(pack.key, result.kind === 'miss' ? 'gone' : isSpoilt ? 'spoilt' : 'failed')
+    return false
   }
 
   async #checked(pack: Pack, digest: string): Promise<boolean> {
