@@ -64,4 +64,23 @@ describe('a list of files', () => {
     expect(wide('x')).toEqual(wide('x'))
     expect(tellChanges(compareLists(wide('x'), wide('y')))).toBe('/ changed')
   })
+
+  test('say of the repository itself only what to do about it', () => {
+    const before = new Map([
+      ['.git/index', '1'],
+      ['.git/HEAD', '1'],
+      ['a', '1'],
+    ])
+    const now = new Map([
+      ['.git/index', '2'],
+      ['.git/FETCH_HEAD', '1'],
+      ['a', '2'],
+    ])
+    expect(tellChanges(compareLists(before, now))).toBe(
+      'a changed, .git changed (exclude it with a line `.git` in .dockerignore)',
+    )
+    expect(tellChanges(compareLists(new Map([['.gitignore', '1']]), new Map([['.gitignore', '2']])))).toBe(
+      '.gitignore changed',
+    )
+  })
 })

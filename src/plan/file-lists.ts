@@ -75,13 +75,18 @@ function leaves(paths: readonly string[]): readonly string[] {
 
 const MOST_TOLD = 3
 
+/** The repository itself, where `COPY . .` takes it along: it differs with every checkout. */
+const GIT = /^(?:.*\/)?\.git(?:\/|$)/
+
 /** `a.go changed, b.go added and 12 more files`; empty where nothing differs. */
 export function tellChanges({ added, removed, changed }: FileChanges): string {
-  const all = [
-    ...changed.map((path) => `${path} changed`),
-    ...added.map((path) => `${path} added`),
-    ...removed.map((path) => `${path} removed`),
+  const every = [
+    ...changed.map((path) => ({ path, what: 'changed' })),
+    ...added.map((path) => ({ path, what: 'added' })),
+    ...removed.map((path) => ({ path, what: 'removed' })),
   ]
+  const all = every.filter(({ path }) => !GIT.test(path)).map(({ path, what }) => `${path} ${what}`)
+  if (all.length < every.length) all.push('.git changed (exclude it with a line `.git` in .dockerignore)')
   const rest = all.length - MOST_TOLD
   const told = all.slice(0, rest === 1 ? MOST_TOLD + 1 : MOST_TOLD)
   return rest > 1 ? `${told.join(', ')} and ${rest} more files` : told.join(', ')
