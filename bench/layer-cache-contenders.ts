@@ -22,6 +22,8 @@ export interface BuildOrder {
   readonly rigs: RigAddresses
   /** Called with each line of the log and the milliseconds since the start. */
   readonly onLine: (ms: number, line: string) => void
+  /** Whether the action logs all that it does, which takes time. */
+  readonly debug: boolean
 }
 
 export interface BuildTime {
@@ -49,7 +51,8 @@ export async function runContender(contender: Contender, order: BuildOrder): Pro
 
 type Times = Omit<BuildTime, 'resident'>
 
-async function action(temp: string, { directory, targets, ref, repository, rigs, onLine }: BuildOrder): Promise<Times> {
+async function action(temp: string, order: BuildOrder): Promise<Times> {
+  const { directory, targets, ref, repository, rigs, onLine, debug } = order
   const runnerTemp = join(temp, 'runner')
   await mkdir(runnerTemp)
   const event = join(temp, 'event.json')
@@ -59,7 +62,7 @@ async function action(temp: string, { directory, targets, ref, repository, rigs,
     workspace: directory,
     runnerTemp,
     env: {
-      ...{ GITHUB_EVENT_PATH: event, GITHUB_REF: ref, RUNNER_DEBUG: '1' },
+      ...{ GITHUB_EVENT_PATH: event, GITHUB_REF: ref, RUNNER_DEBUG: debug ? '1' : undefined },
       // A fresh runner remembers nothing of base images.
       XDG_CACHE_HOME: join(temp, 'user-cache'),
       ACTIONS_CACHE_SERVICE_V2: 'true',

@@ -82,6 +82,7 @@ export class LayerCacheTable {
         ]),
         `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · ` +
           `Docker ${machine.docker} · buildx ${machine.buildx} · Node.js ${machine.node} · ${this.#repetitions()}`,
+        ...(machine.note === undefined ? [] : [machine.note]),
         '## The bars',
         table(
           ['', 'Measured', 'Bar', ''],

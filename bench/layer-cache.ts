@@ -145,6 +145,7 @@ async function measureOne(project: BenchProject, where: Where, { rigs, engine, o
     ...{ directory: project.directory, targets: where.targets, ref: where.ref, repository: where.repository },
     rigs: rigs.addresses,
     onLine: log.line,
+    debug: options.logs !== undefined,
   })
   log.end()
   const { service, images, pushed } = await rigs.stats()
@@ -182,6 +183,7 @@ async function saveAndRestoreLarge({ rigs, engine, options }: Stand): Promise<re
       ...{ directory: project.directory, targets: ['large'], ref: MAIN, repository: undefined },
       rigs: rigs.addresses,
       onLine: log.line,
+      debug: options.logs !== undefined,
     })
     log.end()
     const { service, images } = await rigs.stats()

@@ -11,6 +11,8 @@ export interface Machine {
   readonly docker: string
   readonly buildx: string
   readonly node: string
+  /** What else there is to say: `BENCH_NOTE`. */
+  readonly note: string | undefined
 }
 
 export async function describeMachine(): Promise<Machine> {
@@ -24,5 +26,6 @@ export async function describeMachine(): Promise<Machine> {
     docker: await docker('version', '--format={{.Server.Version}}'),
     buildx: buildx.split(' ')[1] ?? buildx,
     node: process.version,
+    note: process.env['BENCH_NOTE'],
   }
 }

@@ -12,15 +12,12 @@ import { entryFiles, isAskedFor, moveInto } from './entry-files.ts'
 import { CallLog, failure, hideSignatures, missOrFailure, saveFailure } from './github-outcome.ts'
 import type { ClientAnswer, ClientOutcome, ClientRequest } from './github-protocol.ts'
 import { UNPACKED } from './github-tar.ts'
+import { YoungGarbage } from './young-garbage.ts'
 
 /** Parts of 4 MiB that are fetched at once and kept in memory. */
 const DOWNLOADS = 4
 
-const SWEEP_MS = 20
-
-let active = 0
-let sweeper: NodeJS.Timeout | undefined
-
+const garbage = new YoungGarbage()
 const calls = new AsyncLocalStorage<CallLog>()
 
 async function restore({ key, path, prefixes }: ClientRequest, log: CallLog): Promise<ClientOutcome> {
@@ -55,22 +52,11 @@ function archiveFolder({ archive }: CallLog): string {
   return dirname(archive)
 }
 
-/**
- * Collects young garbage while calls run: V8 does not see the 64 KiB buffers that streams go through as its own, and
- * lets 30 MB of them lie.
- */
-function sweep(change: 1 | -1): void {
-  active += change
-  clearInterval(sweeper)
-  if (active > 0) sweeper = setInterval(() => globalThis.gc?.({ type: 'minor' }), SWEEP_MS)
-}
-
 async function answer(request: ClientRequest): Promise<void> {
   const log = new CallLog()
-  sweep(1)
   const outcome = await calls.run(log, async () => {
     try {
-      return await { restore, lookUp, save }[request.op](request, log)
+      return await garbage.during(() => ({ restore, lookUp, save })[request.op](request, log))
     } catch (error) {
       return failure(error, log)
     } finally {
@@ -80,7 +66,6 @@ async function answer(request: ClientRequest): Promise<void> {
       }
     }
   })
-  sweep(-1)
   process.send?.({ id: request.id, outcome } satisfies ClientAnswer)
 }
 

@@ -42,7 +42,7 @@ interface Client {
 const HOME = '.cache-client'
 const PAUSE_MS = 60_000
 /** The toolkit's heap is small; what it transfers lies outside of it, and is swept by the client itself. */
-const NODE_FLAGS = ['--expose-gc', '--max-semi-space-size=1', '--max-old-space-size=64']
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64', '--v8-pool-size=1']
 
 /** What the toolkit reads, and what finds and trusts the service. The user's secrets are not among it. */
 const PASSED_ON = [

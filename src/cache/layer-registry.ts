@@ -17,6 +17,7 @@ import { LayoutFolder } from './layout-folder.ts'
 import { isDigest, readRoute, type RegistryRoute } from './registry-route.ts'
 import type { BlobSource } from './blob-source.ts'
 import type { ByteRange } from './byte-range.ts'
+import { YoungGarbage } from './young-garbage.ts'
 import { answer, answerBlobHead, answerError, readBounded, sendBlob } from './registry-answer.ts'
 import { UploadEndpoint } from './upload-endpoint.ts'
 import { documentSink } from './document-sink.ts'
@@ -50,6 +51,7 @@ export class LayerRegistry {
   readonly #refused = new Set<string>()
   readonly #expected = new ExpectedUploads()
   readonly #layouts = new Map<string, LayoutFolder>()
+  readonly #garbage = new YoungGarbage()
 
   private constructor(server: Server, secret: string, options: LayerRegistryOptions) {
     const address = server.address()
@@ -147,7 +149,7 @@ export class LayerRegistry {
     try {
       const route = readRoute(url, this.#secret)
       if (route === undefined) answerError(response, 404, 'NAME_UNKNOWN')
-      else await this.#dispatch(route, request, response)
+      else await this.#garbage.during(() => this.#dispatch(route, request, response))
     } catch (error) {
       const isGone = request.destroyed && !request.complete
       if (!isGone) this.#debug(this.#hidden(`${method} failed: ${String(error)}`))
