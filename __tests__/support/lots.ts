@@ -1,22 +1,10 @@
-/** Lots that a seed decides: a linear congruential generator (https://en.wikipedia.org/wiki/Linear_congruential_generator). */
+/** Lots that a seed decides. */
+import { Random } from './random.ts'
 
-export class Lots {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed
-    // Seeds that lie side by side begin alike.
-    for (let i = 0; i < 8; i++) this.below(2)
-  }
-
-  /** A whole number from 0. */
-  below(limit: number): number {
-    this.#state = (this.#state * 1_664_525 + 1_013_904_223) % 2 ** 32
-    return Math.floor((this.#state / 2 ** 32) * limit)
-  }
-
-  pick<T>(items: readonly [T, ...T[]] | readonly T[]): T {
-    const item = items[this.below(items.length)]
+export class Lots extends Random {
+  /** @throws Error where there is nothing to pick from */
+  override pick<T>(items: readonly T[]): T {
+    const item = super.pick(items)
     if (item === undefined) throw new Error('nothing to pick from')
     return item
   }
