@@ -26,7 +26,7 @@ export class LayerCounter {
   }
 
   openSink(): BlobSink {
-    const stream = new PassThrough({ highWaterMark: 1 << 20 })
+    const stream = new PassThrough({ highWaterMark: 1 << 18 })
     // A blob that is no layer (a config, an attestation, a broken tar) is still a blob: it is only not counted.
     const counted = readLayer(stream).catch(() => undefined)
     let reading = true

@@ -49,8 +49,11 @@ export interface ReadLayerOptions {
 
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512
-/** Large pieces, and a few of them ahead, so that decompression (a thread of its own) and hashing overlap. */
-const DECOMPRESSOR = { chunkSize: 256 * 1024, readableHighWaterMark: 1024 * 1024 }
+/**
+ * Large pieces, and one or two of them ahead, so that decompression (a thread of its own) and hashing overlap. Several
+ * layers are read at once, and more ahead of each takes 25 MB more.
+ */
+const DECOMPRESSOR = { chunkSize: 128 * 1024, readableHighWaterMark: 256 * 1024 }
 
 /**
  * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
