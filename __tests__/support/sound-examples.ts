@@ -148,6 +148,7 @@ STOPSIGNAL SIGTERM
       base: 0,
       files: {
         ...common(nonce),
+        '.dockerignore': file('# ignored\ntmp\n**/*.log\n.git\nDockerfile*\nnotes.txt\n'),
         'other/data/a.txt': file(`a ${nonce}\n`),
         'other/data/b.txt': file('b\n'),
         'other/unread.txt': file('unread\n'),

@@ -4,6 +4,10 @@ import type { Soundness, Wrong } from './sound-run.ts'
 
 /** Kinds that may change the fingerprint though the engine's result is the same, and why that is accepted. */
 export const ACCEPTED: ReadonlyMap<string, string> = new Map([
+  [
+    'compression',
+    'layers that this engine has compressed already stay as they are; an engine without them makes others',
+  ],
   ['directory: mode', 'an engine that knows the directory does not see that its mode alone changed; a fresh one does'],
 ])
 
