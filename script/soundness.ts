@@ -1,6 +1,7 @@
 /**
- * `node script/soundness.ts [MUTATIONS] [SEED]`: mutates example projects at random and asks the engine whether what the
- * fingerprint calls unchanged is unchanged. Prints a table by kind of mutation; a wrong equality is an error.
+ * `node script/soundness.ts [MUTATIONS] [SEED] [KINDS]`: mutates example projects at random and asks the engine whether
+ * what the fingerprint calls unchanged is unchanged. Prints a table by kind of mutation; a wrong equality is an error.
+ * KINDS is an expression that chooses mutations by name; VERBOSE=1 tells each of them.
  */
 import { SoundLab } from '../__tests__/support/sound-lab.ts'
 import { runSoundness } from '../__tests__/support/sound-run.ts'
@@ -8,6 +9,7 @@ import { soundnessTable, wrongText } from '../__tests__/support/sound-table.ts'
 
 const mutations = Number(process.argv[2] ?? 500)
 const seed = Number(process.argv[3] ?? Date.now() % 100_000)
+const only = process.argv[4] === undefined ? undefined : new RegExp(process.argv[4])
 const verbose = process.env['VERBOSE'] === '1'
 
 console.log(`${mutations} mutations, seed ${seed}`)
@@ -16,6 +18,7 @@ const started = performance.now()
 const found = await runSoundness(lab, {
   mutations,
   seed,
+  only,
   onTrial: ({ number, example, kind, differences, changed, reasons }) => {
     if (verbose) {
       console.log(`${number} ${example}: ${kind}: ${changed ? 'changed' : 'same'}`, differences, reasons)

@@ -49,6 +49,8 @@ export interface Soundness {
 export interface SoundnessOptions {
   readonly mutations: number
   readonly seed: number
+  /** Only kinds of mutations whose names match. */
+  readonly only?: RegExp | undefined
   readonly onTrial?: (trial: Trial) => void
   readonly onRefused?: (kind: string, message: string) => void
 }
@@ -69,6 +71,7 @@ const POOLS: readonly (readonly [weight: number, pool: readonly Mutation[]])[] =
 
 export async function runSoundness(lab: SoundLab, options: SoundnessOptions): Promise<Soundness> {
   const random = new Random(options.seed)
+  const pools = poolsOf(options.only)
   const trials: Trial[] = []
   const refused = new Map<string, number>()
   const wrong: Wrong[] = []
@@ -81,7 +84,7 @@ export async function runSoundness(lab: SoundLab, options: SoundnessOptions): Pr
     await lab.begin(variant)
     let before = await lab.build(variant, example.target)
     for (let step = 0; step < WALK && trials.length < options.mutations; step++) {
-      const drawn = draw(variant, random)
+      const drawn = draw(variant, random, pools)
       const outcome = await tried(lab, example, drawn)
       if (typeof outcome === 'string') {
         refused.set(drawn.kind, (refused.get(drawn.kind) ?? 0) + 1)
@@ -110,10 +113,18 @@ interface Drawn {
   readonly after: ((lab: SoundLab) => Promise<void>) | undefined
 }
 
-function draw(variant: Variant, random: Random): Drawn {
+type Pools = typeof POOLS
+
+function poolsOf(only: RegExp | undefined): Pools {
+  if (only === undefined) return POOLS
+  const pools = POOLS.map(([weight, pool]) => [weight, pool.filter(({ kind }) => only.test(kind))] as const)
+  return pools.filter(([, pool]) => pool.length > 0)
+}
+
+function draw(variant: Variant, random: Random, pools: Pools): Drawn {
   for (;;) {
-    let at = random.below(POOLS.reduce((sum, [weight]) => sum + weight, 0))
-    const pool = POOLS.find(([weight]) => (at -= weight) < 0)?.[1] ?? []
+    let at = random.below(pools.reduce((sum, [weight]) => sum + weight, 0))
+    const pool = pools.find(([weight]) => (at -= weight) < 0)?.[1] ?? []
     const mutation = random.pick(pool)
     const draft = structuredClone(variant)
     const change = mutation?.change(draft, random) ?? false
