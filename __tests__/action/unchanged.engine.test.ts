@@ -13,9 +13,9 @@ beforeAll(async () => {
   ;[registry, other] = await Promise.all([startRegistry(), startRegistry()])
 })
 afterAll(async () => {
-  for (const { host, stop } of [registry, other]) {
-    await forgetImages(host)
-    await stop()
+  for (const one of [registry, other]) {
+    await forgetImages(one.host)
+    await one.stop()
   }
 })
 
