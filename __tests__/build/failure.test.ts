@@ -69,6 +69,9 @@ describe('problems of a failed build', () => {
     const own =
       'ERROR: failed to solve: failed to push 127.0.0.1:4000/s/a: dial tcp 127.0.0.1:4000: connect: connection refused'
     expect(onlyPushesFailed({ steps: [], text: [own] }, '127.0.0.1:4000')).toBe(true)
+    const read = 'ERROR: failed to do request: Head "http://127.0.0.1:4000/v2/s/cache/manifests/t": connection refused'
+    expect(onlyPushesFailed({ steps: [], text: [read, own] }, '127.0.0.1:4000')).toBe(true)
+    expect(onlyPushesFailed({ steps: [], text: [read] }, '127.0.0.1:4000')).toBe(false)
     expect(onlyPushesFailed({ steps: [], text: [own.replaceAll('4000', '40001')] }, '127.0.0.1:4000')).toBe(false)
     expect(onlyPushesFailed({ steps: [], text: [own, 'ERROR: failed to solve: x'] }, '127.0.0.1:4000')).toBe(false)
     expect(onlyPushesFailed({ steps: [], text: [] }, '127.0.0.1:4000')).toBe(false)

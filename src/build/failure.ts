@@ -58,13 +58,15 @@ export function failureProblems(facts: FailureFacts): readonly Problem[] {
 }
 
 /**
- * Whether nothing failed but the pushes to this registry: then the build can be run again without them.
+ * Whether nothing failed but the pushes to this registry, and what else is asked of it (the import of a cache, which is
+ * told as a failed step though it fails no build): then the build can be run again without them.
  * @param host `127.0.0.1:PORT`
  */
 export function onlyPushesFailed(facts: Pick<FailureFacts, 'steps' | 'text'>, host: string): boolean {
   const errors = facts.steps.filter((step) => step.status === 'failed').map((step) => step.error ?? '')
   const all = errors.length > 0 ? errors : facts.text.filter((line) => line.startsWith('ERROR: '))
-  return all.length > 0 && all.every((error) => error.includes(`failed to push ${host}/`))
+  const isPush = all.some((error) => error.includes(`failed to push ${host}/`))
+  return isPush && all.every((error) => error.includes(`${host}/`))
 }
 
 function stepProblem(step: Step, facts: FailureFacts, excerpt: SourceLines | undefined): Problem {
