@@ -20,7 +20,8 @@ export const UNCHANGED_SCENARIOS = {
 } as const
 
 export type UnchangedScenario = keyof typeof UNCHANGED_SCENARIOS
-export type UnchangedContender = 'stage-build' | 'gha'
+/** `gha-light` pushes without keeping the image in the engine (`store=false`), as a builder of docker/setup-buildx-action. */
+export type UnchangedContender = 'stage-build' | 'gha' | 'gha-light'
 
 export interface UnchangedSample {
   readonly scenario: UnchangedScenario
@@ -86,17 +87,18 @@ async function story(
   await stand.rigs.clear()
   await using project = await BenchProject.make(stand.rigs.addresses.images)
   const repository = `bench-${randomBytes(4).toString('hex')}`
-  const contenders = ['gha', 'stage-build'] as const
+  const contenders = ['gha', 'gha-light', 'stage-build'] as const
   for (const contender of contenders) {
     await stand.engine.empty()
     const where = { stand, project, repository: `${repository}-${contender}`, tag: 'seed' }
-    if (contender === 'gha') await bake(where, SERVICES)
+    if (contender !== 'stage-build') await bake(where, contender, SERVICES)
     else if (isMatrix) for (const target of SERVICES) await step(where, pushing(where, [target]))
     else await step(where, pushing(where, SERVICES))
     tell(`${contender}, seeded`, JSON.stringify((await stand.rigs.stats()).service.calls))
   }
   for (let round = 0; round < repetitions; round++) {
-    const turn = round % 2 === 0 ? contenders : contenders.toReversed()
+    // Another one begins each time, so that nobody has the warm machine.
+    const turn = contenders.map((_, index) => contenders[(index + round) % contenders.length] ?? 'gha')
     if (isMatrix) await project.changeService('svc1', round + 2)
     for (const scenario of scenarios) {
       for (const contender of turn) {
@@ -127,18 +129,18 @@ async function measureOne(
   let legs = 0
   if (scenario !== 'one-of-ten') {
     await timed('build', async () => {
-      if (contender === 'gha') {
-        await bake(where, SERVICES)
+      if (contender !== 'stage-build') {
+        await bake(where, contender, SERVICES)
         return
       }
       const { outputs, stdout } = await step(where, pushing(where, SERVICES))
       if (outputs['any-changed'] !== 'false') throw new Error(`not skipped:\n${stdout}`)
     })
-  } else if (contender === 'gha') {
+  } else if (contender !== 'stage-build') {
     for (const target of SERVICES) {
       await engine.empty()
       await timed(target, async () => {
-        await bake(where, [target])
+        await bake(where, contender, [target])
       })
       legs++
     }
@@ -207,17 +209,18 @@ async function step({ stand, project }: Try, inputs: Readonly<Record<string, str
   }
 }
 
-/**
- * What users have: every target with a cache of its own, and pushed. Not kept in the engine (`store=false`): the engine's own
- * builder would fetch and unpack every layer to keep it, which a builder of docker/setup-buildx-action does not. stage-build gets
- * no such ease in what it builds.
- */
-async function bake({ stand, project, repository, tag }: Try, targets: readonly string[]): Promise<void> {
+/** What users have: every target with a cache of its own, and `push`, on the same builder. */
+async function bake(
+  { stand, project, repository, tag }: Try,
+  contender: Exclude<UnchangedContender, 'stage-build'>,
+  targets: readonly string[],
+): Promise<void> {
   const { service, pushed } = stand.rigs.addresses
   const token = cacheToken({ ref: REF, defaultRef: REF })
   const definitions = targets.map((target) => {
-    const cache = `type=gha,version=2,scope=${target},url_v2=${service},token=${token}`
-    const output = `type=image,push=true,store=false,name=${pushed}/${repository}/${target}:${tag}`
+    const cache = `type=gha,version=2,scope=${contender}-${target},url_v2=${service},token=${token}`
+    const store = contender === 'gha-light' ? ',store=false' : ''
+    const output = `type=image,push=true${store},name=${pushed}/${repository}/${target}:${tag}`
     const caches = { 'cache-from': [cache], 'cache-to': [`${cache},mode=max`] }
     return [target, { context: project.directory, target, output: [output], ...caches }] as const
   })
