@@ -84,6 +84,20 @@ function smallDownloads() {
   }
 }
 
+/**
+ * `@actions/core` brings an HTTP client (undici) for ID tokens, which we never ask for: two fifths of the bundle, and 40 ms
+ * of every start. https://github.com/actions/toolkit/blob/main/packages/core/src/oidc-utils.ts
+ */
+function withoutIdTokens() {
+  return {
+    name: 'without-id-tokens',
+    load(id) {
+      if (!id.endsWith('/@actions/core/lib/oidc-utils.js')) return undefined
+      return "export class OidcClient { static getIDToken() { throw new Error('ID tokens are not in this bundle') } }"
+    },
+  }
+}
+
 function bundle(input, file, { isFirst = false, isLast = false, plugins = [] }) {
   return {
     cwd: import.meta.dirname,
@@ -106,7 +120,7 @@ function bundle(input, file, { isFirst = false, isLast = false, plugins = [] }) 
 }
 
 export default [
-  bundle('src/index.ts', 'index.js', { isFirst: true }),
+  bundle('src/index.ts', 'index.js', { isFirst: true, plugins: [withoutIdTokens()] }),
   // A program of its own, so that the Azure SDK is loaded where it is used and nowhere else.
   bundle('src/cache/cache-client.ts', 'cache-client.js', { isLast: true, plugins: [smallDownloads()] }),
 ]

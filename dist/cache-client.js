@@ -34,6 +34,8 @@ import { Buffer as Buffer$1 } from "buffer";
 import fs$1 from "node:fs";
 import { lstat as lstat$1, mkdir as mkdir$1, readdir as readdir$1, rename as rename$1, rm as rm$1 } from "node:fs/promises";
 import { dirname as dirname$1, join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 // \0rolldown/runtime.js
 var __create = Object.create;
@@ -60714,9 +60716,11 @@ function failure(cause, log) {
 	return {
 		kind: "failed",
 		why: classify(reason, log),
-		reason
+		reason: reason.replace(TAR_FAILED, "tar ended with $1")
 	};
 }
+/** With the path of our own `tar`, twice. */
+const TAR_FAILED = /^"[^"]*tar" failed with error: The process '[^']*' failed with (exit code \d+)$/;
 function classify(reason, log) {
 	if (/cache (?:write|read) denied:/.test(reason)) return "denied";
 	if (/\(429\)|Rate limited|insufficient usage|storage quota/.test(reason)) return "limited";
@@ -60739,6 +60743,51 @@ function hideSignatures(text) {
 /** The folder, beside the archive, that it is unpacked into. */
 const UNPACKED = "unpacked";
 
+// src/cache/young-garbage.ts
+/**
+* Collects young garbage while streams run. V8 does not see the 64 KiB buffers that they go through as its own, and lets
+* tens of megabytes of them lie.
+*/
+const LOOK_EVERY_MS = 5;
+/** Bytes outside of the heap that may be garbage. */
+const MUCH = 8 << 20;
+/** Counts what is being streamed. */
+var YoungGarbage = class {
+	#active = 0;
+	#timer;
+	/** Collects until the work is through, however it ends. */
+	async during(work) {
+		if (this.#active++ === 0) this.#timer = sweep();
+		try {
+			return await work();
+		} finally {
+			if (--this.#active === 0) clearInterval(this.#timer);
+		}
+	}
+};
+function sweep() {
+	let least = outside();
+	return setInterval(() => {
+		const now = outside();
+		least = Math.min(least, now);
+		if (now - least > MUCH) collect();
+	}, LOOK_EVERY_MS).unref();
+}
+function outside() {
+	return process.memoryUsage().arrayBuffers;
+}
+let collector;
+function collect() {
+	collector ??= findCollector();
+	collector({ type: "minor" });
+}
+/** An action is started without flags; a context that is made after a flag was set has what it adds. */
+function findCollector() {
+	setFlagsFromString("--expose-gc");
+	const found = runInNewContext("gc");
+	return typeof found === "function" ? found : () => void 0;
+}
+
 // src/cache/cache-client.ts
 /**
 * A program of its own, `dist/cache-client.js`: runs the calls of `@actions/cache` that the action asks for. Apart from
@@ -60748,9 +60797,7 @@ const UNPACKED = "unpacked";
 */
 /** Parts of 4 MiB that are fetched at once and kept in memory. */
 const DOWNLOADS = 4;
-const SWEEP_MS = 20;
-let active = 0;
-let sweeper;
+const garbage = new YoungGarbage();
 const calls = new AsyncLocalStorage();
 async function restore({ key, path, prefixes }, log) {
 	const found = await restoreCache([path], key, [...prefixes], { downloadConcurrency: DOWNLOADS });
@@ -60763,7 +60810,7 @@ async function restore({ key, path, prefixes }, log) {
 		return {
 			kind: "failed",
 			why: "entry",
-			reason: `what the cache service gave is no cache entry: ${error instanceof Error ? error.message : String(error)}`
+			reason: `it is no cache entry: ${error instanceof Error ? error.message : String(error)}`
 		};
 	}
 	await moveInto(unpacked, path);
@@ -60788,25 +60835,15 @@ function archiveFolder({ archive }) {
 	if (archive === void 0) throw new Error("the toolkit does not say where the archive is");
 	return dirname$1(archive);
 }
-/**
-* Collects young garbage while calls run: V8 does not see the 64 KiB buffers that streams go through as its own, and
-* lets 30 MB of them lie.
-*/
-function sweep(change) {
-	active += change;
-	clearInterval(sweeper);
-	if (active > 0) sweeper = setInterval(() => globalThis.gc?.({ type: "minor" }), SWEEP_MS);
-}
 async function answer(request) {
 	const log = new CallLog();
-	sweep(1);
 	const outcome = await calls.run(log, async () => {
 		try {
-			return await {
+			return await garbage.during(() => ({
 				restore,
 				lookUp,
 				save
-			}[request.op](request, log);
+			})[request.op](request, log));
 		} catch (error) {
 			return failure(error, log);
 		} finally {
@@ -60816,7 +60853,6 @@ async function answer(request) {
 			}).catch(() => void 0);
 		}
 	});
-	sweep(-1);
 	process.send?.({
 		id: request.id,
 		outcome

@@ -151,8 +151,9 @@ export class LayerCaching {
   isBroken(errors: readonly string[]): boolean {
     const { registry, upstream } = this.#place ?? {}
     if ((registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0) return true
-    // How a fetch elsewhere went only BuildKit knows.
-    return (upstream?.redirected.size ?? 0) > 0 && errors.some((error) => FETCH_FAILED.test(error))
+    // How a fetch elsewhere went only BuildKit knows: from a base image's registry, or from the layer registry of another
+    // step at the same engine, which began an equal build before, and may be gone.
+    return errors.some((error) => FETCH_FAILED.test(error) && !error.includes('failed to push'))
   }
 
   /** Saves what is new, or leaves it to the post step. Never rejects. */
