@@ -29,6 +29,8 @@ export class EarlySaves {
   readonly #waiting = new Map<string, number>()
   readonly #saves: Promise<SavedPack | undefined>[] = []
   #bytes = 0
+  /** One after another: each is sent in many parts at once already, which take their memory. */
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: EarlySavesOptions) {
     this.#options = options
@@ -63,7 +65,9 @@ export class EarlySaves {
     } catch {
       return undefined
     }
-    const result = await backend.save({ key, path, timeoutMs: savingTimeout(bytes) })
+    const saved = this.#last.then(() => backend.save({ key, path, timeoutMs: savingTimeout(bytes) }))
+    this.#last = saved.catch(() => undefined)
+    const result = await saved
     return result.kind === 'saved' ? { key, path, blobs, createdAt: new Date(now()).toISOString() } : undefined
   }
 }
