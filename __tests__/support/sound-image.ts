@@ -53,6 +53,8 @@ const VOLATILE = new Set([
   ...['created', 'buildInvocationID', 'buildStartedOn', 'buildFinishedOn', 'subject', 'invocationId'],
   ...['vcs:revision', 'vcs:source', 'vcs:localdir:context', 'vcs:localdir:dockerfile'],
   ...['https://mobyproject.org/buildkit@v1#vcs', 'vcs', 'startedOn', 'finishedOn', 'org.opencontainers.image.created'],
+  // Names of operations in one build: a context's has a number of its own in each.
+  'digestMapping',
   // Labels that the example calls volatile.
   ...['org.opencontainers.image.revision', 'label:org.opencontainers.image.revision'],
 ])

@@ -158,7 +158,7 @@ export const DISK_MUTATIONS: readonly Mutation[] = [
     await lab.git('commit', '-q', '--allow-empty', '-m', 'more')
   }),
   mutation('git: everything forgotten', () => async (lab) => {
-    await lab.git('rm', '-r', '-q', '--cached', '.')
+    await lab.git('rm', '-r', '-q', '-f', '--cached', '--ignore-unmatch', '.')
   }),
   mutation('git: a file assumed unchanged', (draft, random) => async (lab) => {
     await lab.git('add', '-A')
