@@ -148,11 +148,13 @@ STOPSIGNAL SIGTERM
       base: 0,
       files: {
         ...common(nonce),
-        '.dockerignore': file('# ignored\ntmp\n**/*.log\n.git\nDockerfile*\nnotes.txt\n'),
+        '.dockerignore': file('# ignored\ntmp\n**/*.log\n.git\nDockerfile*\nnotes.txt\nother\nlibrary\n'),
         'other/data/a.txt': file(`a ${nonce}\n`),
         'other/data/b.txt': file('b\n'),
         'other/unread.txt': file('unread\n'),
         'other/skip.log': file('skip\n'),
+        // Of no consequence: it is no Dockerfile's there.
+        'other/Dockerfile.dockerignore': file('data/a.txt\n'),
         'other/.dockerignore': file('*.log\n'),
         'library/lib.txt': file('lib\n'),
       },
