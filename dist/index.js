@@ -7385,6 +7385,8 @@ var EarlySaves = class {
 	#waiting = /* @__PURE__ */ new Map();
 	#saves = [];
 	#bytes = 0;
+	/** One after another: each is sent in many parts at once already, which take their memory. */
+	#last = Promise.resolve();
 	constructor(options) {
 		this.#options = options;
 	}
@@ -7415,11 +7417,13 @@ var EarlySaves = class {
 		} catch {
 			return;
 		}
-		return (await backend.save({
+		const saved = this.#last.then(() => backend.save({
 			key,
 			path,
 			timeoutMs: savingTimeout(bytes)
-		})).kind === "saved" ? {
+		}));
+		this.#last = saved.catch(() => void 0);
+		return (await saved).kind === "saved" ? {
 			key,
 			path,
 			blobs,
@@ -27392,6 +27396,8 @@ const NO_LOGIN = /no basic auth|authorization failed|failed to authorize|unautho
 const NOT_ALLOWED = /denied|forbidden|permission/i;
 const NO_CONNECTION = /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|context deadline|HTTP response to HTTPS/i;
 const BROKEN = /connection reset|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|server closed/i;
+/** Buildx puts a manifest while the parts of it are still on their way; the registry's own words for it. */
+const UNFINISHED = /blob unknown to registry|MANIFEST_BLOB_UNKNOWN/i;
 /**
 * @param tag the full reference that was to be written
 * @param error buildx's error for it
@@ -27442,6 +27448,7 @@ function failureOf(tag, { status, said, cause }, otherwise) {
 	if (IMMUTABLE.test(said) || status === 409 || status === 412) return fail(`the tag is there with another image, and ${domain} does not let it be overwritten.`, `Use a tag that every commit has anew (\`\${{ github.sha }}\`), or let this tag be overwritten in the settings of ${path}.`);
 	if (cause === "login") return fail(`${domain} does not let this job write it (not logged in, or no permission).`, loginMend(domain, path));
 	if (status === 429) return fail(`${domain} refuses more requests for now.`, "Run the job again later, or write fewer tags.", true);
+	if (UNFINISHED.test(said)) return fail(`${domain} does not have all that it was just sent.`, "Run the job again.", true);
 	if (status >= 500) return fail(`${domain} failed with status ${status}.`, "Run the job again later.", true);
 	if (cause === "connection" || cause === "broken-connection") return fail(`${domain} could not be reached.`, "Check the name of the registry and the runner’s network.", cause === "broken-connection");
 	if (cause === "not-found") return fail("its image is no longer there.", "Run the job again: what is not there is built.");

@@ -114,7 +114,7 @@ export function actionOptions({ service }: Lab, space: Workspace, options: LabSt
 export async function labBuild(lab: Lab, space: Workspace, options: LabStep = {}): Promise<LabRun> {
   const run = await labRun(lab, space, options)
   if (run.main.code !== 0) throw new Error(`the step failed:\n${run.log}`)
-  if (run.warnings.length > 0) throw new Error(`it warns: ${run.warnings.join('\n')}`)
+  if (run.warnings.length > 0) throw new Error(`it warns: ${run.warnings.join('\n')}\n${run.main.stdout.slice(-9_000)}`)
   return run
 }
 

@@ -25,6 +25,9 @@ const NO_CONNECTION =
   /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|context deadline|HTTP response to HTTPS/i
 const BROKEN = /connection reset|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|server closed/i
 
+/** Buildx puts a manifest while the parts of it are still on their way; the registry's own words for it. */
+const UNFINISHED = /blob unknown to registry|MANIFEST_BLOB_UNKNOWN/i
+
 /** What came back instead of a written tag. */
 interface Refusal {
   /** 0: no answer. */
@@ -90,6 +93,9 @@ function failureOf(tag: string, { status, said, cause }: Refusal, otherwise: str
   }
   if (status === 429) {
     return fail(`${domain} refuses more requests for now.`, 'Run the job again later, or write fewer tags.', true)
+  }
+  if (UNFINISHED.test(said)) {
+    return fail(`${domain} does not have all that it was just sent.`, 'Run the job again.', true)
   }
   if (status >= 500) return fail(`${domain} failed with status ${status}.`, 'Run the job again later.', true)
   if (cause === 'connection' || cause === 'broken-connection') {
