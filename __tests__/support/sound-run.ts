@@ -85,6 +85,7 @@ export async function runSoundness(lab: SoundLab, options: SoundnessOptions): Pr
     let before = await lab.build(variant, example.target)
     for (let step = 0; step < WALK && trials.length < options.mutations; step++) {
       const drawn = draw(variant, random, pools)
+      if (drawn === undefined) break
       const outcome = await tried(lab, example, drawn)
       if (typeof outcome === 'string') {
         refused.set(drawn.kind, (refused.get(drawn.kind) ?? 0) + 1)
@@ -121,8 +122,9 @@ function poolsOf(only: RegExp | undefined): Pools {
   return pools.filter(([, pool]) => pool.length > 0)
 }
 
-function draw(variant: Variant, random: Random, pools: Pools): Drawn {
-  for (;;) {
+/** Undefined where nothing fits the variant. */
+function draw(variant: Variant, random: Random, pools: Pools): Drawn | undefined {
+  for (let attempt = 0; attempt < 500; attempt++) {
     let at = random.below(pools.reduce((sum, [weight]) => sum + weight, 0))
     const pool = pools.find(([weight]) => (at -= weight) < 0)?.[1] ?? []
     const mutation = random.pick(pool)
@@ -132,6 +134,7 @@ function draw(variant: Variant, random: Random, pools: Pools): Drawn {
       return { kind: mutation.kind, draft, after: change === true ? undefined : change }
     }
   }
+  return undefined
 }
 
 /** The outcome, or why there is none. */
