@@ -19665,10 +19665,17 @@ function relativePattern(path) {
 async function ignoreFileFor(dockerfilePath, contextDir) {
 	const own = `${dockerfilePath}.dockerignore`;
 	const ownText = await readWithin(own, join(dockerfilePath, ".."));
-	if (ownText !== void 0) return {
+	return ownText === void 0 ? await ignoreFileOf(contextDir) : {
 		name: own,
 		patterns: readIgnoreFile(ownText, own)
 	};
+}
+/**
+* The ignore file of a named context: never one that is called after a Dockerfile.
+* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
+* @throws UserError see readIgnoreFile
+*/
+async function ignoreFileOf(contextDir) {
 	const common = join(contextDir, ".dockerignore");
 	const text = await readWithin(common, contextDir);
 	return {
@@ -24241,7 +24248,11 @@ function provenanceFields(platforms, options) {
 		labels.length > 0 || Object.keys(buildArgs).length > 0
 	]]];
 	if (!isFullProvenance(options)) return fields;
-	return [...fields, ["provenance (the whole Dockerfile)", [options.dockerfileText, sortedArgs(options)]]];
+	return [...fields, ["provenance (the whole Dockerfile)", [
+		options.dockerfileText,
+		sortedArgs(options),
+		options.ignorePatterns
+	]]];
 }
 function imagesOf({ base, steps }) {
 	return [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, name }) => kind === "image" ? name : []);
@@ -24307,6 +24318,7 @@ async function fingerprintTargets(options) {
 		const print = printTarget(platforms, {
 			...inputs,
 			dockerfileText: project.dockerfileText,
+			ignorePatterns: contexts.ignorePatterns,
 			defaultAttestations: !/^(?:1|t|true)$/i.test(env["BUILDX_NO_DEFAULT_ATTESTATIONS"] ?? "")
 		});
 		return [name, unknownFrontend ? {
@@ -24334,6 +24346,7 @@ var Contexts = class {
 	digests = /* @__PURE__ */ new Map();
 	#options;
 	#snapshots = /* @__PURE__ */ new Map();
+	#patterns = /* @__PURE__ */ new Map();
 	constructor(options) {
 		this.#options = options;
 	}
@@ -24358,13 +24371,18 @@ var Contexts = class {
 		const value = this.#valueOf(context);
 		return value === "" || isAddress$1(value) ? void 0 : resolve$1(project.workspace, value);
 	}
+	/** What the ignore files of the contexts that are read say, by context. */
+	get ignorePatterns() {
+		return [...this.#patterns].sort(([a], [b]) => a < b ? -1 : 1);
+	}
 	async #snapshot(directory, context) {
-		const known = this.#snapshots.get(directory);
+		const key = `${context ?? ""} ${directory}`;
+		const known = this.#snapshots.get(key);
 		if (known !== void 0) return await known;
 		const { project, env } = this.#options;
 		const open = async () => {
-			const dockerfile = context === void 0 ? project.dockerfilePath : resolve$1(directory, "Dockerfile");
-			const ignore = await ignoreFileFor(dockerfile, directory);
+			const ignore = await (context === void 0 ? ignoreFileFor(project.dockerfilePath, directory) : ignoreFileOf(directory));
+			this.#patterns.set(context ?? "", ignore.patterns.map(({ pattern }) => pattern));
 			const matcher = new IgnoreMatcher({
 				...ignore,
 				name: relative(project.workspace, ignore.name)
@@ -24376,7 +24394,7 @@ var Contexts = class {
 			});
 		};
 		const opened = open();
-		this.#snapshots.set(directory, opened);
+		this.#snapshots.set(key, opened);
 		return await opened;
 	}
 	async #resolve(context, platform = "linux/amd64") {

@@ -3,7 +3,7 @@
  * of it. Asks registries and git, never an engine.
  */
 import { relative, resolve } from 'node:path'
-import { ignoreFileFor } from './context/ignore-file.ts'
+import { ignoreFileFor, ignoreFileOf } from './context/ignore-file.ts'
 import { IgnoreMatcher } from './context/ignore-matcher.ts'
 import { snapshotContext, type ContextSnapshot, type ReadEntry } from './context/snapshot.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
@@ -72,6 +72,7 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
     const print = printTarget(platforms, {
       ...inputs,
       dockerfileText: project.dockerfileText,
+      ignorePatterns: contexts.ignorePatterns,
       defaultAttestations: !/^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? ''),
     })
     return [name, unknownFrontend ? { ...print, fingerprint: undefined } : print] as const
@@ -103,6 +104,7 @@ class Contexts {
   readonly digests = new Map<string, string>()
   readonly #options: FingerprintingOptions
   readonly #snapshots = new Map<string, Promise<ContextSnapshot>>()
+  readonly #patterns = new Map<string, readonly string[]>()
 
   constructor(options: FingerprintingOptions) {
     this.#options = options
@@ -134,19 +136,30 @@ class Contexts {
     return value === '' || isAddress(value) ? undefined : resolve(project.workspace, value)
   }
 
+  /** What the ignore files of the contexts that are read say, by context. */
+  get ignorePatterns(): readonly (readonly [context: string, patterns: readonly string[]])[] {
+    return [...this.#patterns].sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+
   async #snapshot(directory: string, context: string | undefined): Promise<ContextSnapshot> {
-    const known = this.#snapshots.get(directory)
+    // Of one directory, the build context and a named one may have different ignore files.
+    const key = `${context ?? ''} ${directory}`
+    const known = this.#snapshots.get(key)
     if (known !== undefined) return await known
     const { project, env } = this.#options
     const open = async (): Promise<ContextSnapshot> => {
-      // A named context has an ignore file of its own.
-      const dockerfile = context === undefined ? project.dockerfilePath : resolve(directory, 'Dockerfile')
-      const ignore = await ignoreFileFor(dockerfile, directory)
+      const ignore = await (context === undefined
+        ? ignoreFileFor(project.dockerfilePath, directory)
+        : ignoreFileOf(directory))
+      this.#patterns.set(
+        context ?? '',
+        ignore.patterns.map(({ pattern }) => pattern),
+      )
       const matcher = new IgnoreMatcher({ ...ignore, name: relative(project.workspace, ignore.name) })
       return await snapshotContext({ directory, matcher, env })
     }
     const opened = open()
-    this.#snapshots.set(directory, opened)
+    this.#snapshots.set(key, opened)
     return await opened
   }
 

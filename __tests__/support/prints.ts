@@ -25,7 +25,14 @@ export interface PrintCase {
 
 export const PLAIN: ImageOptions = {
   ...{ labels: [], annotations: [], provenance: undefined, sbom: undefined, attests: [], compression: 'gzip' },
-  ...{ outputs: [], buildArgs: {}, dockerfileText: '', defaultAttestations: true, volatileLabels: [] },
+  ...{
+    outputs: [],
+    buildArgs: {},
+    dockerfileText: '',
+    ignorePatterns: [],
+    defaultAttestations: true,
+    volatileLabels: [],
+  },
   ...{ file: undefined, buildContexts: [], externalImages: [], network: undefined },
   ...{ addHosts: [], shmSize: undefined, ulimit: [] },
 }

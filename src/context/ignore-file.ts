@@ -69,7 +69,15 @@ function relativePattern(path: string): string {
 export async function ignoreFileFor(dockerfilePath: string, contextDir: string): Promise<IgnoreFile> {
   const own = `${dockerfilePath}.dockerignore`
   const ownText = await readWithin(own, join(dockerfilePath, '..'))
-  if (ownText !== undefined) return { name: own, patterns: readIgnoreFile(ownText, own) }
+  return ownText === undefined ? await ignoreFileOf(contextDir) : { name: own, patterns: readIgnoreFile(ownText, own) }
+}
+
+/**
+ * The ignore file of a named context: never one that is called after a Dockerfile.
+ * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
+ * @throws UserError see readIgnoreFile
+ */
+export async function ignoreFileOf(contextDir: string): Promise<IgnoreFile> {
   const common = join(contextDir, '.dockerignore')
   const text = await readWithin(common, contextDir)
   return { name: common, patterns: text === undefined ? [] : readIgnoreFile(text, common) }

@@ -17,6 +17,8 @@ export interface ImageOptions {
   readonly outputs: readonly string[]
   readonly buildArgs: Readonly<Record<string, string>>
   readonly dockerfileText: string
+  /** Of each context that is read, the patterns of its ignore file. */
+  readonly ignorePatterns: readonly (readonly [context: string, patterns: readonly string[]])[]
   /** Whether buildx adds a provenance attestation by itself. */
   readonly defaultAttestations: boolean
   /** Keys of labels and annotations that stay out (DESIGN §6): a re-tagged image keeps its old ones. */
@@ -113,8 +115,11 @@ function provenanceFields(platforms: readonly PlatformPrint[], options: ImageOpt
     ],
   ]
   if (!isFullProvenance(options)) return fields
-  // It holds the whole Dockerfile and every argument, also those that nothing reads.
-  return [...fields, ['provenance (the whole Dockerfile)', [options.dockerfileText, sortedArgs(options)]]]
+  // It holds the whole Dockerfile and every argument, also those that nothing reads, and how contexts are sent.
+  return [
+    ...fields,
+    ['provenance (the whole Dockerfile)', [options.dockerfileText, sortedArgs(options), options.ignorePatterns]],
+  ]
 }
 
 function imagesOf({ base, steps }: StagePrint): readonly string[] {
