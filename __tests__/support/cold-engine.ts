@@ -22,6 +22,8 @@ const VARIABLES = ['DOCKER_HOST', 'DOCKER_CONFIG', 'PATH', 'XDG_CACHE_HOME'] as 
 /** Starts the engine, once nobody else uses it; it runs on afterwards. @throws Error when it does not start. */
 export async function openColdEngine(): Promise<ColdEngine> {
   const before = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name]]))
+  // The engine's own files lie where this process began to look for them.
+  const outside = { ...process.env }
   const lock = await takeLock()
   const folder = await mkdtemp(join(tmpdir(), 'cold-engine-'))
   const dispose = async (): Promise<void> => {
@@ -30,10 +32,10 @@ export async function openColdEngine(): Promise<ColdEngine> {
     await new Promise((resolve) => lock.close(resolve))
   }
   try {
-    for (const [name, value] of await exported(await script('start'))) put(name, value)
+    for (const [name, value] of await exported(await script('start', outside))) put(name, value)
     process.env['XDG_CACHE_HOME'] = folder
     const chill = async (): Promise<void> => {
-      if (!(await forgetsAll())) await renew()
+      if (!(await forgetsAll())) await renew(outside)
       await rm(join(folder, 'stage-build'), { recursive: true, force: true })
     }
     await chill()
@@ -57,15 +59,15 @@ async function forgetsAll(): Promise<boolean> {
 }
 
 /** Of some builds whose client was killed BuildKit keeps the steps in use for as long as it runs. */
-async function renew(): Promise<void> {
-  await script('stop')
-  await script('start')
+async function renew(env: NodeJS.ProcessEnv): Promise<void> {
+  await script('stop', env)
+  await script('start', env)
 }
 
 /** @returns what it prints. @throws Error when it fails */
-async function script(command: 'start' | 'stop'): Promise<string> {
+async function script(command: 'start' | 'stop', env: NodeJS.ProcessEnv): Promise<string> {
   const path = join(REPOSITORY, 'script/engine')
-  const { code, stdout, stderr } = await runProcess(path, [command, '--fresh'], { env: process.env })
+  const { code, stdout, stderr } = await runProcess(path, [command, '--fresh'], { env })
   if (code !== 0) throw new Error(`script/engine ${command} --fresh: ${stderr}`)
   return stdout
 }
