@@ -28,8 +28,11 @@ export async function openColdEngine(): Promise<ColdEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'cold-engine-'))
   const dispose = async (): Promise<void> => {
     for (const name of VARIABLES) put(name, before[name])
-    await rm(folder, { recursive: true, force: true })
-    await new Promise((resolve) => lock.close(resolve))
+    try {
+      await rm(folder, { recursive: true, force: true })
+    } finally {
+      await new Promise((resolve) => lock.close(resolve))
+    }
   }
   try {
     for (const [name, value] of await exported(await script('start', outside))) put(name, value)
