@@ -5,6 +5,9 @@
  */
 import type { Descriptor, ImageConfig, IndexEntry, Manifest } from '../images/manifest.ts'
 import { formatPlatform } from '../images/platform.ts'
+import type { PackageSize } from './comparison.ts'
+import type { FileTree } from './file-tree.ts'
+import type { LayerCompression } from './layer-reader.ts'
 
 /** Bytes; undefined means unknown, never 0. */
 export interface SizeSplit {
@@ -25,6 +28,20 @@ export interface LayerSize {
   readonly own: boolean
   /** The instruction that made it, as the image's history tells; untrusted. */
   readonly createdBy: string
+  /** How the blob is compressed, by its media type. */
+  readonly compression?: LayerCompression | undefined
+  /** Where the instruction stands that made it, for own layers. */
+  readonly source?: LayerSource | undefined
+}
+
+/** An instruction of a Dockerfile. */
+export interface LayerSource {
+  /** POSIX, from the repository's root. */
+  readonly file: string
+  /** 1-based. */
+  readonly line: number
+  /** As written, on one line. */
+  readonly text: string
 }
 
 export interface PlatformSizes {
@@ -36,6 +53,13 @@ export interface PlatformSizes {
   readonly transfer: SizeSplit
   readonly unpacked: SizeSplit
   readonly layers: readonly LayerSize[]
+  /** The external image beneath. */
+  readonly base?: { readonly image: string; readonly digest: string | undefined } | undefined
+  /** What the own layers hold; undefined where a layer could not be read. */
+  readonly files?: FileTree | undefined
+  readonly packages?: readonly PackageSize[] | undefined
+  /** Bytes of the merged root file system; undefined where a layer's files are not known. */
+  readonly merged?: number | undefined
   /** One sentence: why a size is unknown. */
   readonly unknownReason: string | undefined
 }
