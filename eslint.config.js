@@ -13,11 +13,13 @@ const rooms = {
   cache: ['images'],
   build: ['dockerfile', 'graph', 'images', 'plan', 'cache'],
   measure: ['images', 'cache'],
+  handover: ['measure'],
   report: ['graph', 'plan', 'build', 'measure'],
 }
 
 /** The one file that may import each outside thing. */
 const adapters = {
+  '@actions/artifact': 'src/handover/artifact-client.ts',
   '@actions/cache': 'src/cache/cache-client.ts',
   '@actions/core': 'src/runner.ts',
   'node:child_process': 'src/process.ts',
