@@ -1,0 +1,113 @@
+import type { BudgetVerdict, Change, SizeReport, SizeRowComparison } from '../measure/comparison.ts'
+import { formatBytes, formatDelta } from '../measure/format.ts'
+import type { SizeMetric } from './summary-data.ts'
+import { formatChange } from './words.ts'
+
+/** Questions about the rows of a size report that several of its parts ask: order, what counts, what differs by how much. */
+
+/** Differences below are none: time stamps and compressors alone make as much. */
+export const NOISE_BYTES = 10_000
+export const NOISE_SHARE = 0.000_5
+
+/** Bytes more than before; undefined where either is not known. */
+export function difference({ now, before }: Change): number | undefined {
+  return now === undefined || before === undefined ? undefined : now - before
+}
+
+/** `+38.4 MB (+25.9 %)`; undefined where it is not known. */
+export function differenceText(change: Change): string | undefined {
+  const bytes = difference(change)
+  if (bytes === undefined) return undefined
+  const percent = formatChange(change.before ?? 0, change.now ?? 0)
+  return bytes === 0 || percent === undefined ? formatDelta(bytes) : `${formatDelta(bytes)} (${percent})`
+}
+
+function isNoise(change: Change): boolean {
+  return Math.abs(difference(change) ?? 0) < Math.max(NOISE_BYTES, NOISE_SHARE * (change.before ?? 0))
+}
+
+/** The metric that tells of this row's change: transfer, unless it can't be compared or only the files changed. */
+export function headlineMetric(row: SizeRowComparison): SizeMetric {
+  const { transfer, unpacked, notComparable } = row
+  if (difference(unpacked) === undefined) return 'transfer'
+  const tells = notComparable.length === 0 && difference(transfer) !== undefined
+  return tells && (!isNoise(transfer) || isNoise(unpacked)) ? 'transfer' : 'unpacked'
+}
+
+/** The change in {@link headlineMetric}, in bytes; 0 where it is not known. */
+export function headlineBytes(row: SizeRowComparison): number {
+  return row.status === 'compared' ? (difference(row[headlineMetric(row)]) ?? 0) : 0
+}
+
+const VERDICTS = ['over', 'waived', 'over-before', 'held', 'skipped'] as const
+
+/** A row's budgets, the most pressing first. */
+export function budgetsOf(row: SizeRowComparison): readonly BudgetVerdict[] {
+  return row.budgets.toSorted((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || used(b) - used(a))
+}
+
+function used({ limit, actual }: BudgetVerdict): number {
+  return limit === undefined || actual === undefined ? 0 : actual / Math.max(1, limit)
+}
+
+/** What the most pressing budget says; undefined without one. */
+export function worst(row: SizeRowComparison): BudgetVerdict['verdict'] | undefined {
+  return budgetsOf(row)[0]?.verdict
+}
+
+/** A row that nobody need look at. */
+export function isQuiet(row: SizeRowComparison): boolean {
+  return row.status === 'compared' && row.unchanged && !['over', 'waived', 'over-before'].includes(worst(row) ?? '')
+}
+
+/** Failed first, then over budget, grown, shrunk, new, removed, the rest; within each the largest change first. */
+export function inOrder(rows: readonly SizeRowComparison[]): readonly SizeRowComparison[] {
+  return rows.toSorted((a, b) => rank(a) - rank(b) || Math.abs(headlineBytes(b)) - Math.abs(headlineBytes(a)))
+}
+
+function rank(row: SizeRowComparison): number {
+  if (row.status === 'failed') return 0
+  const budget = ['over', 'waived', 'over-before'].indexOf(worst(row) ?? '')
+  if (budget >= 0) return 1 + budget
+  switch (row.status) {
+    case 'compared':
+      return row.unchanged ? 9 : headlineBytes(row) >= 0 ? 4 : 5
+    case 'added':
+      return 6
+    case 'removed':
+      return 7
+    case 'no-baseline':
+      return 8
+  }
+}
+
+/** Rows of the same target, whatever the platform; in the order of their first. */
+export function byTarget(rows: readonly SizeRowComparison[]): readonly (readonly SizeRowComparison[])[] {
+  return [...Map.groupBy(rows, (row) => JSON.stringify([row.id, row.target])).values()]
+}
+
+/** Whether targets have to be told apart by the id of what they were built from. */
+export function severalIds(report: SizeReport): boolean {
+  return new Set(report.rows.map((row) => row.id)).size > 1
+}
+
+/** The platform of all rows; undefined where they differ. */
+export function onlyPlatform(report: SizeReport): string | undefined {
+  const platforms = new Set(report.rows.map((row) => row.platform))
+  return platforms.size === 1 ? [...platforms][0] : undefined
+}
+
+/** Nothing to compare with, for the whole report. */
+export function hasBaseline(report: SizeReport): boolean {
+  return report.baseline.source !== 'none'
+}
+
+/** `187 MB`, or `unknown`. */
+export function sizeText(bytes: number | undefined): string {
+  return bytes === undefined ? 'unknown' : formatBytes(bytes)
+}
+
+/** A number stays with its unit, however narrow its column. */
+export function unbroken(text: string): string {
+  return text.replace(/([\d.]) (?=[a-zA-Z%])/g, '$1&nbsp;').replaceAll('<', '&lt;')
+}
