@@ -48,7 +48,7 @@ function sentence({ row, budget }: Budget, report: SizeReport, context: SizeRepo
     case 'over-before':
       return `⚠️ ${said} It was over before and did not get worse, so this is only a warning.`
     case 'waived':
-      return `⚠️ ${said} The label ${code(context.budgetLabel ?? 'of this pull request')} allows it.`
+      return `⚠️ ${said} The label ${code(context.budgetLabel ?? 'of this pull request')} accepts it.`
     case 'over':
     case 'held':
     case 'skipped':

@@ -3,7 +3,6 @@ import { code, prose } from './markdown.ts'
 import { rowName } from './size-report-budgets.ts'
 import { type SizeReportContext, commitLink, pageLink } from './size-report-context.ts'
 import { NOISE_BYTES, NOISE_SHARE, onlyPlatform } from './size-report-rows.ts'
-import { formatBytes } from '../measure/format.ts'
 import { count, list } from './words.ts'
 
 /**
@@ -124,7 +123,7 @@ export function footnote(report: SizeReport, context: SizeReportContext): string
     ...(compressions.length === 0 ? [] : [list(compressions)]),
     ...(baseline.source === 'none'
       ? []
-      : [`less than ${formatBytes(NOISE_BYTES)} or ${100 * NOISE_SHARE} % is no change`]),
+      : [`less than ${NOISE_BYTES / 1_000} kB or ${100 * NOISE_SHARE} % is no change`]),
   ]
   const meaning = 'Transfer: the layers as a registry keeps them. Unpacked: the files in them.'
   return `<sub>${parts.join(' · ')}${parts.length === 0 ? '' : '<br>'}${meaning}</sub>`

@@ -45,7 +45,9 @@ export function whyBlocks(report: SizeReport, context: SizeReportContext, option
     return open.has(row) ? block.replace(/^<details>/, '<details open>') : block
   })
   const more = blocks.length - shown.length
-  return more === 0 || shown.length === 0 ? shown : [...shown, `Why ${more} more changed is left out.`]
+  return more === 0 || shown.length === 0
+    ? shown
+    : [...shown, `<sub>Why ${more} more targets changed is left out.</sub>`]
 }
 
 function question(row: SizeRowComparison): string {

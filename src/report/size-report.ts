@@ -69,6 +69,7 @@ const DROPS: readonly { readonly name: string; readonly drop: Partial<Scope> }[]
   { name: 'all but five paths each', drop: { paths: 5 } },
   { name: 'all but five layers each', drop: { layers: 5 } },
   { name: 'unchanged targets', drop: { unchanged: false } },
+  { name: 'why more than twenty targets changed', drop: { whys: 20 } },
   { name: 'why more than ten targets changed', drop: { whys: 10 } },
   { name: 'why more than three targets changed', drop: { whys: 3 } },
   { name: 'everything but the table', drop: { whys: 0, folded: 0, compact: true, sentences: 5 } },
@@ -157,6 +158,9 @@ function told(report: SizeReport, context: SizeReportContext, drops: typeof DROP
   return drops
     .filter(({ drop }) => drop.graph === undefined || context.graphChanged !== undefined)
     .filter(({ drop }) => drop.unchanged === undefined || report.rows.some(isQuiet))
+    .filter(
+      ({ drop }, i) => drop.whys === undefined || drops.slice(i + 1).every((later) => later.drop.whys === undefined),
+    )
     .map(({ name }) => name)
 }
 
