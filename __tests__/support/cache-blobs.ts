@@ -1,5 +1,5 @@
 /**
- * The part of the cache service's stand-in that is Azure's blob storage: Put Blob, Put Block, Put Block List, HEAD and
+ * The part of the stand-ins of GitHub's cache and artifact services that is Azure's blob storage: Put Blob, Put Block, Put Block List, HEAD and
  * ranged GET at signed addresses. https://learn.microsoft.com/rest/api/storageservices/put-block-list
  */
 import { createHmac, randomUUID } from 'node:crypto'
@@ -9,15 +9,28 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { Readable, Transform, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { BlobPart, CacheEntries } from './cache-entries.ts'
+import type { BlobPart } from './cache-entries.ts'
 import { breakOff, damage, type FaultEffect } from './cache-faults.ts'
 import type { Throttle } from './throttle.ts'
 
 /** What an address may be used for, as in Azure's `sp`. */
 export type Permission = 'r' | 'w'
 
+/** What has the blobs, by number. */
+export interface BlobStore {
+  byId(id: number): { readonly key: string; readonly isFinal: boolean; readonly parts: readonly BlobPart[] } | undefined
+  use(id: number): void
+  put(id: number, part: BlobPart): Promise<void>
+  putBlock(id: number, block: string, part: BlobPart): Promise<void>
+  commit(id: number, blocks: readonly string[]): Promise<boolean>
+}
+
 export interface BlobRig {
-  readonly entries: CacheEntries
+  readonly entries: BlobStore
+  /** First part of the path of addresses. Default `actions-cache`. */
+  readonly container?: string
+  /** Of a blob that is read, over `application/octet-stream`. */
+  readonly headersOf?: (id: number) => Readonly<Record<string, string>>
   readonly folder: string
   /** Of addresses: `http://127.0.0.1:PORT`. */
   readonly origin: string
@@ -27,7 +40,7 @@ export interface BlobRig {
   readonly count: (direction: 'up' | 'down', bytes: number) => void
 }
 
-const PATH = /^\/actions-cache\/(\d+)$/
+const PATH = /^\/([a-z-]+)\/(\d+)$/
 /** Longer than any list of the 50,000 blocks that Azure allows. */
 const MAX_LIST = 16 << 20
 
@@ -38,21 +51,25 @@ export class Blobs {
     this.#rig = rig
   }
 
+  get #container(): string {
+    return this.#rig.container ?? 'actions-cache'
+  }
+
   /** An address with a signature, good for an hour. */
   link(id: number, permission: Permission): string {
     const expiry = new Date(Date.now() + 3_600_000).toISOString()
     const query = new URLSearchParams({ se: expiry, sp: permission, sr: 'b', sv: '2025-05-05' })
     query.set('sig', this.#sign(id, permission, expiry))
-    return `${this.#rig.origin}/actions-cache/${id}?${query.toString()}`
+    return `${this.#rig.origin}/${this.#container}/${id}?${query.toString()}`
   }
 
   /** The key of the entry that an address names, for the rules of failure. */
   keyOf(url: URL): string {
-    return this.#rig.entries.byId(idOf(url))?.key ?? ''
+    return this.#rig.entries.byId(this.#idOf(url))?.key ?? ''
   }
 
   async serve(url: URL, request: IncomingMessage, response: ServerResponse, effect?: FaultEffect): Promise<void> {
-    const id = idOf(url)
+    const id = this.#idOf(url)
     const permission: Permission = request.method === 'PUT' ? 'w' : 'r'
     const entry = this.#rig.entries.byId(id)
     const refusal = this.#isSigned(url, id, permission) ? undefined : ([403, 'AuthenticationFailed'] as const)
@@ -134,6 +151,7 @@ export class Blobs {
       'content-type': 'application/octet-stream',
       'content-length': end - start + 1,
       'x-ms-blob-type': 'BlockBlob',
+      ...this.#rig.headersOf?.(id),
       ...(first === undefined ? {} : { 'content-range': `bytes ${start}-${end}/${total}` }),
     }
     entries.use(id)
@@ -147,6 +165,11 @@ export class Blobs {
     const count = counter((bytes) => { this.#rig.count('down', bytes) }) // prettier-ignore
     const stages = [down.limit(), ...(damaging === undefined ? [] : [damaging]), count]
     await pipeline([Readable.from(read(parts, start, end)), ...stages, response])
+  }
+
+  #idOf(url: URL): number {
+    const [, container, id] = PATH.exec(url.pathname) ?? []
+    return container === this.#container ? Number(id) : 0
   }
 
   #sign(id: number, permission: Permission, expiry: string): string {
@@ -173,10 +196,6 @@ export function refuse(
   const length = Buffer.byteLength(body)
   const own = { 'x-ms-error-code': code, 'content-type': 'application/xml', 'content-length': length }
   response.writeHead(status, { ...azureHeaders(0), ...own, ...headers }).end(body)
-}
-
-function idOf(url: URL): number {
-  return Number(PATH.exec(url.pathname)?.[1] ?? 0)
 }
 
 /** BuildKit's client breaks without the request's id. */

@@ -9,14 +9,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Blobs, refuse } from './cache-blobs.ts'
 import { CacheEntries, type CacheEntry } from './cache-entries.ts'
-import { breakOff, damage, FaultBook, type Fault, type FaultEffect, type FaultRule } from './cache-faults.ts'
+import { breakOff, FaultBook, type Fault, type FaultEffect, type FaultRule } from './cache-faults.ts'
 import { cacheToken, scopesOf, type CacheScope, type TokenOptions } from './cache-token.ts'
 import { Throttle } from './throttle.ts'
+import { failureOf, listen, ok, readJson, retryAfter, sendAnswer, text, twirpError, type Answer } from './twirp.ts'
 
 export const OPERATIONS = ['create', 'finalize', 'lookup', 'put', 'head', 'get'] as const
 export type CacheOperation = (typeof OPERATIONS)[number]
@@ -75,12 +74,6 @@ interface Call {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-interface Answer {
-  readonly status: number
-  readonly body: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
-
 const METHODS: Readonly<Record<string, CacheOperation>> = {
   CreateCacheEntry: 'create',
   FinalizeCacheEntryUpload: 'finalize',
@@ -88,7 +81,6 @@ const METHODS: Readonly<Record<string, CacheOperation>> = {
 }
 const TWIRP = '/twirp/github.actions.results.api.v1.CacheService/'
 const AZURE_ORIGIN = 'http://stg.blob.core.windows.net'
-const MAX_BODY = 1 << 20
 
 /** Starts it on a free port; its files are in a temporary folder, which goes with it. */
 export async function startCacheService(options: CacheServiceOptions = {}): Promise<CacheService> {
@@ -212,7 +204,7 @@ class Service implements CacheService {
     const body = await readJson(request)
     const operation = METHODS[method]
     if (operation === undefined || request.method !== 'POST') {
-      await send(response, twirpError(404, 'bad_route', `no handler for ${method}`))
+      await sendAnswer(response, twirpError(404, 'bad_route', `no handler for ${method}`))
       return
     }
     this.#calls[operation]++
@@ -222,12 +214,12 @@ class Service implements CacheService {
     const effect = await this.#begin(rule, response)
     if (effect === 'broken') return
     const failure = failureOf(rule)
-    if (scopes === undefined) await send(response, twirpError(401, 'unauthenticated', 'the token is not valid'))
-    else if (failure !== undefined && rule?.late !== true) await send(response, failure)
+    if (scopes === undefined) await sendAnswer(response, twirpError(401, 'unauthenticated', 'the token is not valid'))
+    else if (failure !== undefined && rule?.late !== true) await sendAnswer(response, failure)
     else {
       const answer = operation === 'create' && effect?.kind === 'readOnly' ? denied('write') : this.#answer(operation, call) // prettier-ignore
       if (await breakOff(effect, response)) return
-      await send(response, failure ?? answer, effect)
+      await sendAnswer(response, failure ?? answer, effect)
     }
   }
 
@@ -303,39 +295,8 @@ class Service implements CacheService {
   }
 }
 
-async function listen(server: Server, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
 function noCalls(): Record<CacheOperation, number> {
   return { create: 0, finalize: 0, lookup: 0, put: 0, head: 0, get: 0 }
-}
-
-/** Sends JSON, or what the effect leaves of it. */
-async function send(response: ServerResponse, { status, body, headers }: Answer, effect?: FaultEffect): Promise<void> {
-  const bytes = Buffer.from(JSON.stringify(body))
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length, ...headers })
-  const damaging = damage(effect, bytes.length)
-  if (damaging === undefined) response.end(bytes)
-  else await pipeline(Readable.from([bytes]), damaging, response)
-}
-
-function ok(body: unknown): Answer {
-  return { status: 200, body }
-}
-
-/** https://twitchtv.github.io/twirp/docs/errors.html */
-function twirpError(status: number, code: string, msg: string, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, body: { code, msg }, headers }
 }
 
 /**
@@ -346,33 +307,4 @@ function denied(access: 'read' | 'write'): Answer {
   const message = `cache ${access} denied: the token has no ${access === 'read' ? 'readable' : 'writable'} scope`
   if (access === 'read') return twirpError(403, 'permission_denied', message)
   return ok({ ok: false, signed_upload_url: '', message })
-}
-
-/** What a rule answers in place of the service; undefined where it does something else. */
-function failureOf(rule: FaultRule<CacheOperation> | undefined): Answer | undefined {
-  const effect = rule?.effect
-  if (effect?.kind === 'forbidden') return twirpError(403, 'permission_denied', 'cache access denied: on demand')
-  if (effect?.kind !== 'status') return undefined
-  const code = effect.status === 429 ? 'resource_exhausted' : effect.status === 503 ? 'unavailable' : 'internal'
-  return twirpError(effect.status, code, `status ${effect.status} on demand`, retryAfter(effect.retryAfter))
-}
-
-function retryAfter(seconds: number | undefined): Readonly<Record<string, string>> {
-  return seconds === undefined ? {} : { 'retry-after': String(seconds) }
-}
-
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BODY) throw new Error('the request is too long')
-    chunks.push(chunk)
-  }
-  const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}')
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

@@ -1,0 +1,37 @@
+/** Why a call of `@actions/artifact` failed, in words for people. It tells the cause in the text of errors only. */
+import type { HandoverAnswer, HandoverFault } from './handover-protocol.ts'
+
+const MAX_REASON = 300
+
+/** What was thrown, as an answer. */
+export function failure(error: unknown): Extract<HandoverAnswer, { kind: 'failed' }> {
+  const reason = plainReason(error)
+  return { kind: 'failed', why: classify(reason, statusOf(error)), reason }
+}
+
+/** One line without signatures of addresses. */
+export function plainReason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  const line = hideSignatures(text).replaceAll(/\s+/g, ' ').trim()
+  const short = line.replace(/^Failed to \w+: (?:Received non-retryable error: )?(?:Failed request: )?/, '')
+  const bounded = short.length > MAX_REASON ? `${short.slice(0, MAX_REASON)}…` : short
+  // Azure's errors take their text from the answer, which may have none.
+  return bounded === '' ? 'the artifact service gave no reason' : bounded
+}
+
+/** The toolkit has the runner mask them by a workflow command, which never gets to the runner from the child. */
+export function hideSignatures(text: string): string {
+  return text.replaceAll(/\bsig=[^&"'\s\\]+/g, 'sig=***').replaceAll(/^::add-mask::.*$/gm, '')
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status: unknown = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
+  return typeof status === 'number' ? status : undefined
+}
+
+function classify(reason: string, status: number | undefined): HandoverFault {
+  if (/\(409\)/.test(reason)) return 'exists'
+  if (status === 429 || /\(429\)|storage quota|rate limit/i.test(reason)) return 'limited'
+  if (status === 401 || status === 403 || status === 404 || /\(40[134]\)|GHES/.test(reason)) return 'denied'
+  return 'service'
+}
