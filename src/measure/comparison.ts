@@ -49,7 +49,10 @@ export interface SizeRowComparison {
   readonly inherited: { readonly transfer: Change; readonly unpacked: Change }
   /** Bytes that a later layer overwrites or removes: layers − merged root file system. */
   readonly waste: Change
-  /** Sentences: why figures stand side by side without being comparable (compression, platform). Such a transfer is not gated. */
+  /**
+   * Sentences: why figures stand side by side without being comparable (compression, platform). No relative budget is held
+   * against such a transfer; an absolute one needs no baseline.
+   */
   readonly notComparable: readonly string[]
   /** |Δ| is under the noise floor in transfer and unpacked. */
   readonly unchanged: boolean
@@ -110,10 +113,11 @@ export interface BudgetVerdict {
   readonly actual: number | undefined
   /**
    * `over-before`: the baseline was over already and it did not get worse: a warning. `waived`: over, and a label allows
-   * it. `skipped`: no baseline for a relative one, or not comparable.
+   * it. `skipped`: the size is not known, or there is no baseline for a relative one, or none that it can be compared with.
    */
   readonly verdict: 'held' | 'over' | 'over-before' | 'waived' | 'skipped'
-  /** 1-based line of the target's FROM, for the annotation. */
+  /** The Dockerfile (POSIX, from the repository's root) and the 1-based line of the target's FROM, for the annotation. */
+  readonly file?: string | undefined
   readonly line?: number | undefined
 }
 
