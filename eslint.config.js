@@ -13,6 +13,7 @@ const rooms = {
   cache: ['images'],
   build: ['dockerfile', 'graph', 'images', 'plan', 'cache'],
   measure: ['images', 'cache'],
+  github: [],
   handover: ['measure'],
   report: ['graph', 'plan', 'build', 'measure'],
 }
@@ -22,6 +23,7 @@ const adapters = {
   '@actions/artifact': 'src/handover/artifact-client.ts',
   '@actions/cache': 'src/cache/cache-client.ts',
   '@actions/core': 'src/runner.ts',
+  '@actions/github': 'src/github/rest-client.ts',
   'node:child_process': 'src/process.ts',
 }
 
