@@ -20,8 +20,11 @@ import { renderSizeReport } from '../src/report/size-report.ts'
 const directory = process.argv[2] ?? 'docs'
 const pictures = {
   'over-budget': [overBudget],
-  baselines: [noChange, noBaseline, olderBaseline, fromRegistry],
-  states: [notComparable, failedAndPartial, comingsAndGoings],
+  'no-change': [noChange, noBaseline],
+  'older-baseline': [olderBaseline, fromRegistry],
+  'not-comparable': [notComparable],
+  partial: [failedAndPartial],
+  'new-and-gone': [comingsAndGoings],
 }
 /** About what a comment on github.com has, with the padding of the page. */
 const WIDTH = 880

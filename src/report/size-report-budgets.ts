@@ -16,10 +16,10 @@ interface Budget {
 export function budgetSentences(report: SizeReport, context: SizeReportContext, maxLines: number): string | undefined {
   const all = inOrder(report.rows).flatMap((row) => budgetsOf(row).map((budget): Budget => ({ row, budget })))
   const broken = all.filter(({ budget }) => ['over', 'waived', 'over-before'].includes(budget.verdict))
-  const lines = broken.slice(0, maxLines).map((item) => `- ${sentence(item, report, context)}`)
-  if (broken.length > maxLines) lines.push(`- ${broken.length - maxLines} more.`)
+  const lines = broken.slice(0, maxLines).map((item) => sentence(item, report, context))
+  if (broken.length > maxLines) lines.push(`${broken.length - maxLines} more.`)
   const paragraphs = [
-    ...(lines.length === 0 ? [] : [lines.join('\n')]),
+    ...(lines.length === 0 ? [] : [lines.length === 1 ? lines.join('') : lines.map((line) => `- ${line}`).join('\n')]),
     ...(broken.some(({ budget }) => budget.verdict === 'over') && context.budgetLabel !== undefined
       ? [
           `To accept the increase, put the label ${code(context.budgetLabel)} on the pull request and run the job again.`,
@@ -39,11 +39,13 @@ export function rowName(row: SizeRowComparison, report: SizeReport): string {
 function sentence({ row, budget }: Budget, report: SizeReport, context: SizeReportContext): string {
   const { limit, actual, metric } = budget
   const unit = metric === 'transfer' ? 'to transfer' : 'unpacked'
-  const figures =
+  const size = (bytes: number): string => unbroken(formatBytes(bytes))
+  const text = code(budget.budget, 80)
+  const said = `${rowName(row, report)}: ${
     limit === undefined || actual === undefined
-      ? `over ${code(budget.budget, 80)}`
-      : `${formatBytes(actual)} ${unit}, ${formatBytes(actual - limit)} over the ${formatBytes(limit)} that ${code(budget.budget, 80)} allows`
-  const said = `${rowName(row, report)}: ${unbroken(figures)}.`
+      ? `over what ${text} allows.`
+      : `${size(actual)} ${unit}, ${size(actual - limit)} over the ${size(limit)} that ${text} allows.`
+  }`
   switch (budget.verdict) {
     case 'over-before':
       return `⚠️ ${said} It was over before and did not get worse, so this is only a warning.`

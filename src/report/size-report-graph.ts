@@ -4,7 +4,7 @@ import { flowchart } from './flowchart.ts'
 import { code, details } from './markdown.ts'
 import { mermaidBlock } from './mermaid-text.ts'
 import type { StageGraphChange } from './size-report-context.ts'
-import { difference } from './size-report-rows.ts'
+import { deltaOf } from '../measure/noise.ts'
 import { count, list } from './words.ts'
 
 /** The stage graph in a size report, with what it weighs; folded away, and only there when it changed. */
@@ -48,7 +48,7 @@ function captions(report: SizeReport, { targets }: StageGraphChange): ReadonlyMa
       const rows = report.rows.filter((row) => row.target === name)
       const size = rows[0]?.transfer.now
       if (rows.length !== 1 || size === undefined) return []
-      const bytes = difference(rows[0]?.transfer ?? { now: undefined, before: undefined })
+      const bytes = deltaOf(rows[0]?.transfer ?? { now: undefined, before: undefined })
       const more = bytes === undefined || bytes === 0 || rows[0]?.unchanged === true ? '' : `, ${formatDelta(bytes)}`
       return [[stage, `${formatBytes(size)}${more}`] as const]
     }),

@@ -2,7 +2,7 @@ import type { BaselineFacts, SizeReport, SizeRowComparison } from '../measure/co
 import { code, prose } from './markdown.ts'
 import { rowName } from './size-report-budgets.ts'
 import { type SizeReportContext, commitLink, pageLink } from './size-report-context.ts'
-import { NOISE_BYTES, NOISE_SHARE, onlyPlatform } from './size-report-rows.ts'
+import { onlyPlatform } from './size-report-rows.ts'
 import { count, list } from './words.ts'
 
 /**
@@ -102,6 +102,9 @@ function baselineNotes(baseline: BaselineFacts, context: SizeReportContext): rea
   }
 }
 
+/** In words what `noiseFloor` of `measure/noise.ts` is. */
+const NOISE = 'less than 10 kB or 0.05 % is no change'
+
 /** What was compared with what, and how figures are meant; one small line. */
 export function footnote(report: SizeReport, context: SizeReportContext): string {
   const { baseline } = report
@@ -118,12 +121,10 @@ export function footnote(report: SizeReport, context: SizeReportContext): string
   const head = commitLink(context, context.headCommit)
   const parts = [
     ...comparedWith(baseline, context),
-    ...(head === undefined ? [] : [`head ${head}`]),
+    ...(head === undefined ? [] : [baseline.source === 'none' ? `Measured at ${head}` : `head ${head}`]),
     ...(platform === undefined ? [] : [code(platform, 32)]),
     ...(compressions.length === 0 ? [] : [list(compressions)]),
-    ...(baseline.source === 'none'
-      ? []
-      : [`less than ${NOISE_BYTES / 1_000} kB or ${100 * NOISE_SHARE} % is no change`]),
+    ...(baseline.source === 'none' ? [] : [NOISE]),
   ]
   const meaning = 'Transfer: the layers as a registry keeps them. Unpacked: the files in them.'
   return `<sub>${parts.join(' · ')}${parts.length === 0 ? '' : '<br>'}${meaning}</sub>`

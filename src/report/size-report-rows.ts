@@ -1,42 +1,30 @@
 import type { BudgetVerdict, Change, SizeReport, SizeRowComparison } from '../measure/comparison.ts'
 import { formatBytes, formatDelta } from '../measure/format.ts'
+import { deltaOf, isNoise } from '../measure/noise.ts'
 import type { SizeMetric } from './summary-data.ts'
 import { formatChange } from './words.ts'
 
 /** Questions about the rows of a size report that several of its parts ask: order, what counts, what differs by how much. */
 
-/** Differences below are none: time stamps and compressors alone make as much. */
-export const NOISE_BYTES = 10_000
-export const NOISE_SHARE = 0.000_5
-
-/** Bytes more than before; undefined where either is not known. */
-export function difference({ now, before }: Change): number | undefined {
-  return now === undefined || before === undefined ? undefined : now - before
-}
-
 /** `+38.4 MB (+25.9 %)`; undefined where it is not known. */
 export function differenceText(change: Change): string | undefined {
-  const bytes = difference(change)
+  const bytes = deltaOf(change)
   if (bytes === undefined) return undefined
   const percent = formatChange(change.before ?? 0, change.now ?? 0)
   return bytes === 0 || percent === undefined ? formatDelta(bytes) : `${formatDelta(bytes)} (${percent})`
 }
 
-function isNoise(change: Change): boolean {
-  return Math.abs(difference(change) ?? 0) < Math.max(NOISE_BYTES, NOISE_SHARE * (change.before ?? 0))
-}
-
 /** The metric that tells of this row's change: transfer, unless it can't be compared or only the files changed. */
 export function headlineMetric(row: SizeRowComparison): SizeMetric {
   const { transfer, unpacked, notComparable } = row
-  if (difference(unpacked) === undefined) return 'transfer'
-  const tells = notComparable.length === 0 && difference(transfer) !== undefined
-  return tells && (!isNoise(transfer) || isNoise(unpacked)) ? 'transfer' : 'unpacked'
+  if (deltaOf(unpacked) === undefined) return 'transfer'
+  const tells = notComparable.length === 0 && deltaOf(transfer) !== undefined
+  return tells && (isNoise(transfer) !== true || isNoise(unpacked) === true) ? 'transfer' : 'unpacked'
 }
 
 /** The change in {@link headlineMetric}, in bytes; 0 where it is not known. */
 export function headlineBytes(row: SizeRowComparison): number {
-  return row.status === 'compared' ? (difference(row[headlineMetric(row)]) ?? 0) : 0
+  return row.status === 'compared' ? (deltaOf(row[headlineMetric(row)]) ?? 0) : 0
 }
 
 const VERDICTS = ['over', 'waived', 'over-before', 'held', 'skipped'] as const

@@ -1,5 +1,6 @@
 import type { BudgetVerdict, Change, SizeReport, SizeRowComparison } from '../measure/comparison.ts'
-import { formatBytes } from '../measure/format.ts'
+import { formatBytes, formatDelta } from '../measure/format.ts'
+import { deltaOf } from '../measure/noise.ts'
 import { type Column, code, table } from './markdown.ts'
 import {
   budgetsOf,
@@ -144,9 +145,12 @@ function changeCell(row: SizeRowComparison | undefined, metric: Metric): string 
     case 'no-baseline':
       return metric === 'transfer' ? 'no baseline' : NONE
     case 'compared': {
-      const text = differenceText(row[metric])
-      if (text === undefined) return NONE
-      return metric === headlineMetric(row) && !row.unchanged ? `**${unbroken(text)}**` : unbroken(text)
+      const bytes = deltaOf(row[metric])
+      if (bytes === undefined) return NONE
+      // Once in a row is enough percentage, and all that there is room for.
+      if (metric !== headlineMetric(row)) return unbroken(formatDelta(bytes))
+      const text = unbroken(differenceText(row[metric]) ?? '')
+      return row.unchanged ? text : `**${text}**`
     }
   }
 }

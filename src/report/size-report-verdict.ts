@@ -11,6 +11,7 @@ import {
   isQuiet,
   severalIds,
   sizeText,
+  unbroken,
   worst,
 } from './size-report-rows.ts'
 import { logText } from './sizes-table.ts'
@@ -27,21 +28,28 @@ const MAX_NAMED = 3
  * @param title the identity's `id`, named where it is not empty
  */
 export function verdictLine(report: SizeReport, title = ''): string {
-  return verdict(report, title, (name) => `\`${logText(visible(name, 60)).replaceAll('`', "'")}\``)
+  return verdict(report, title, {
+    name: (name) => `\`${logText(visible(name, 60)).replaceAll('`', "'")}\``,
+    figure: (text) => text,
+  })
 }
 
 /** The verdict as Markdown, on one line, without the heading's `#`. */
 export function verdictMarkdown(report: SizeReport, title: string): string {
-  return verdict(report, title, (name) => code(name, 60)).replaceAll('<0.1', '&lt;0.1')
+  return verdict(report, title, { name: (name) => code(name, 60), figure: unbroken })
 }
 
-type Name = (text: string) => string
+/** How names and figures are written. */
+interface Style {
+  readonly name: (text: string) => string
+  readonly figure: (text: string) => string
+}
 
-function verdict(report: SizeReport, title: string, name: Name): string {
+function verdict(report: SizeReport, title: string, style: Style): string {
   const groups = byTarget(inOrder(report.rows))
   const head = heads(report, groups)
-  const tail = tails(report, groups, name)
-  const start = `Image sizes${title === '' ? '' : ` of ${name(title)}`}`
+  const tail = tails(report, groups, style)
+  const start = `Image sizes${title === '' ? '' : ` of ${style.name(title)}`}`
   const said = [...(head === '' ? [] : [head]), ...tail]
   return `${start}: ${said.length === 0 ? 'nothing was measured' : said.join(' · ')}`
 }
@@ -78,12 +86,14 @@ function general(report: SizeReport, groups: readonly Group[], all: number): rea
   return all === 1 ? [] : [`${changed} of ${count(Math.max(all, groups.length), 'target')} changed`]
 }
 
-function tails(report: SizeReport, groups: readonly Group[], name: Name): readonly string[] {
+function tails(report: SizeReport, groups: readonly Group[], style: Style): readonly string[] {
   const ids = severalIds(report)
   const loud = groups.filter((rows) => rows.some((row) => !isQuiet(row)))
   const named = (loud.length === 0 ? groups : loud).flatMap((rows) => {
     const row = inOrder(rows)[0]
-    return row === undefined ? [] : [`${name(row.target)}${ids ? ` of ${name(row.id)}` : ''} ${tail(row)}`]
+    return row === undefined
+      ? []
+      : [`${style.name(row.target)}${ids ? ` of ${style.name(row.id)}` : ''} ${style.figure(tail(row))}`]
   })
   return named.length <= MAX_NAMED + 1 ? named : [...named.slice(0, MAX_NAMED), `${named.length - MAX_NAMED} more`]
 }

@@ -8,6 +8,7 @@ import type {
   SizeRowComparison,
 } from '../measure/comparison.ts'
 import { formatBytes, formatDelta } from '../measure/format.ts'
+import { deltaOf } from '../measure/noise.ts'
 import { code, details, htmlCode, table } from './markdown.ts'
 import { rowName } from './size-report-budgets.ts'
 import { type SizeReportContext, lineLink } from './size-report-context.ts'
@@ -51,18 +52,18 @@ export function whyBlocks(report: SizeReport, context: SizeReportContext, option
 }
 
 function question(row: SizeRowComparison): string {
-  const bytes = difference(row[headlineMetric(row)]) ?? 0
+  const bytes = deltaOf(row[headlineMetric(row)]) ?? 0
   return `Why did ${htmlCode(row.target, 60)} ${bytes > 0 ? 'grow' : bytes < 0 ? 'shrink' : 'change'}?`
 }
 
 /** The change, and how much of it came with the base image. */
 function answer(row: SizeRowComparison): string {
   const metric = headlineMetric(row)
-  const total = difference(row[metric])
+  const total = deltaOf(row[metric])
   if (total === undefined) return ''
   const unit = metric === 'unpacked' ? ' unpacked' : ''
-  const own = difference(row.own[metric])
-  const inherited = difference(row.inherited[metric])
+  const own = deltaOf(row.own[metric])
+  const inherited = deltaOf(row.inherited[metric])
   const split =
     own === undefined || inherited === undefined || (inherited === 0 && row.base === undefined)
       ? ''
@@ -108,9 +109,9 @@ function layers(changes: readonly LayerChange[], context: SizeReportContext, max
   const columns = [
     { title: 'Transfer', align: 'right' },
     { title: 'Unpacked', align: 'right' },
-    { title: 'Layer' },
+    { title: 'Instruction' },
   ] as const
-  return [table(columns, shown), ...more(changes.length - shown.length, 'smaller layer')]
+  return ['**Layers**', table(columns, shown), ...more(changes.length - shown.length, 'smaller layer')]
 }
 
 const MARKS = { added: 'new', removed: 'gone' } as const
@@ -118,8 +119,7 @@ const MARKS = { added: 'new', removed: 'gone' } as const
 function layerDelta(layer: LayerChange, metric: 'transfer' | 'unpacked'): string {
   const { now, before } = layer[metric]
   // Of a layer that was not there nothing is known, and that is 0 bytes.
-  const bytes =
-    layer.kind === 'added' ? now : layer.kind === 'removed' ? before && -before : difference({ now, before })
+  const bytes = layer.kind === 'added' ? now : layer.kind === 'removed' ? before && -before : deltaOf({ now, before })
   return bytes === undefined ? '–' : unbroken(formatDelta(bytes))
 }
 
@@ -138,12 +138,8 @@ function paths(changes: readonly PathChange[], max: number): readonly string[] {
       `${code(path, 120)}${before === 0 ? ' <sub>new</sub>' : now === 0 ? ' <sub>gone</sub>' : ''}`,
       now === 0 ? '–' : unbroken(formatBytes(now)),
     ])
-  const columns = [
-    { title: 'Unpacked', align: 'right' },
-    { title: 'Directory or file' },
-    { title: 'Now', align: 'right' },
-  ] as const
-  return [table(columns, shown), ...more(changes.length - shown.length, 'path')]
+  const columns = [{ title: 'Unpacked', align: 'right' }, { title: 'Path' }, { title: 'Now', align: 'right' }] as const
+  return ['**Directories and files**', table(columns, shown), ...more(changes.length - shown.length, 'path')]
 }
 
 function packages(changes: readonly PackageChange[]): readonly string[] {
@@ -173,7 +169,7 @@ function base({ base: changed, inherited }: SizeRowComparison): readonly string[
 }
 
 function inheritedText(figure: Change, unit: string): readonly string[] {
-  const bytes = difference(figure)
+  const bytes = deltaOf(figure)
   return bytes === undefined ? [] : [`${unbroken(formatDelta(bytes))} ${unit}`]
 }
 
@@ -192,7 +188,7 @@ function images({ image, imageBefore, digest, digestBefore }: BaseChange): strin
 
 function waste({ now, before }: Change): readonly string[] {
   if (now === undefined || now === 0) return []
-  const bytes = difference({ now, before })
+  const bytes = deltaOf({ now, before })
   const more = bytes === undefined || bytes === 0 ? '' : ` (${formatDelta(bytes)})`
   return [`**Waste:** ${unbroken(`${formatBytes(now)}${more}`)} that a later layer overwrites or deletes`]
 }
