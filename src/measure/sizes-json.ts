@@ -22,6 +22,11 @@ export function parsePlatforms(value: unknown): readonly PlatformSizes[] | undef
   return all(value, platformOf, MOST_PLATFORMS)
 }
 
+/** As data that `JSON.stringify` writes and `parsePlatforms` reads. */
+export function platformToJson(sizes: PlatformSizes): Readonly<Record<string, unknown>> {
+  return { ...sizes, files: undefined }
+}
+
 /** Three sizes, each of which may be unknown; undefined for what is no object. */
 export function parseSplit(value: unknown): SizeSplit | undefined {
   if (typeof value !== 'object' || value === null) return undefined
