@@ -339,3 +339,44 @@ export const SIZE_REPORT_EXAMPLES = {
   comingsAndGoings,
   fromRegistry,
 } as const
+
+/** Every text of a report and its context is `name`, as far as it comes from others. Its shape does not hang on `name`. */
+export function saying(name: string): readonly [SizeReport, SizeReportContext] {
+  const layers = (['added', 'removed', 'changed'] as const).map((kind) => ({
+    ...layer(name, 7, change(3, 2), change(6, 4), kind),
+    file: `src/${name}`,
+  }))
+  const common = {
+    ...{ id: name, platform: name, layers, notComparable: [name], failure: name },
+    ...{ transfer: change(3, 2), unpacked: change(6, 4), waste: change(1, 0.5) },
+    own: { transfer: change(2, 1), unpacked: change(4, 3) },
+    inherited: { transfer: change(1, 1), unpacked: change(2, 1) },
+    paths: [path(name, 2, 1), path(name, 0, 1), path(name, 1, 0)],
+    packages: (['apk', 'dpkg', 'npm'] as const).map((manager) => ({
+      ...{ manager, name, version: `${name}2`, versionBefore: `${name}1`, now: 2 * MB, before: MB },
+    })),
+    base: { image: name, imageBefore: `${name}0`, digest: name, digestBefore: name },
+    current: measured('gzip', name),
+    budgets: (['over', 'waived', 'over-before', 'held', 'skipped'] as const).map((verdict) => ({
+      ...{ budget: name, metric: 'transfer' as const, limit: 1_000, actual: 2_000, verdict },
+    })),
+  }
+  const rows = (['compared', 'added', 'removed', 'no-baseline', 'failed'] as const).map((status) =>
+    sizeRow(name, { ...common, status, renamedFrom: name }),
+  )
+  const graph = graphOf([
+    { name, from: image(name) },
+    { name, from: stageSource(0), needs: [['copy', image(name)]] },
+  ])
+  return [
+    sizeReport([...rows, sizeRow(name, { ...common, budgets: [], unchanged: true })], {
+      missing: [name, name],
+      baseline: { ...{ wanted: name, branch: name, commit: name, source: 'ancestor', distance: 2, url: name } },
+    }),
+    sizeContext({
+      title: name === '' ? 'app' : name,
+      budgetLabel: name,
+      graphChanged: { graph, targets: [{ name, stage: 1 }], shared: [0], added: [name], removed: [name] },
+    }),
+  ]
+}

@@ -12,7 +12,7 @@ import { deltaOf } from '../measure/noise.ts'
 import { code, details, htmlCode, table } from './markdown.ts'
 import { rowName } from './size-report-budgets.ts'
 import { type SizeReportContext, lineLink } from './size-report-context.ts'
-import { byTarget, difference, differenceText, headlineMetric, inOrder, unbroken, worst } from './size-report-rows.ts'
+import { byTarget, differenceText, headlineMetric, inOrder, unbroken, worst } from './size-report-rows.ts'
 import { shortDigest } from './sizes-table.ts'
 
 /** The size report's "Why did it grow?": for one target the base image, the layers, the directories and the packages. */
