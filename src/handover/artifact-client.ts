@@ -1,6 +1,6 @@
 /**
  * A program of its own, `dist/artifact-client.js`: carries out one request of the action with `@actions/artifact`. Apart
- * from the action, since to load the toolkit takes a third of a second that only those runs pay that hand over; it cannot
+ * from the action, since to load the toolkit takes half a second, which only runs that hand over pay; it cannot
  * be cancelled, and what it prints is not for users. The toolkit never unpacks: it would write a hostile zip to disk.
  */
 import { DefaultArtifactClient, type FindOptions } from '@actions/artifact'

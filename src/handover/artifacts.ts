@@ -122,7 +122,7 @@ export async function fetchTexts(places: readonly ArtifactPlace[], options: Hand
   return await inFolder(folder, async () => {
     const answers = await ask({ op: 'fetch', places: usable, folder, limits }, { ...options, timeoutMs })
     const failed = answers.find((answer) => answer.kind === 'failed')
-    const fetched = answers.filter((answer) => answer.kind === 'fetched')
+    const fetched = answers.filter((answer) => answer.kind === 'fetched').sort((a, b) => (a.name < b.name ? -1 : 1))
     const left: LeftOut[] = answers.filter((answer) => answer.kind === 'left')
     const texts: HandedOver[] = []
     let total = 0

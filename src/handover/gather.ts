@@ -3,66 +3,63 @@
  * did not. Pure. Texts may come from anybody's artifact (of a fork's run), so a record counts only if it is what its
  * name says, and of the commit that the report is about.
  */
+import { readSizeRecords, type SizeRecord } from '../measure/size-record.ts'
 import { artifactName, parseArtifactName, type Cell, type Leg } from './artifact-name.ts'
 import type { HandedOver, LeftOut } from './artifacts.ts'
 
-/** How records are read; strict, and bounded in what it does for a text of 1 MB. */
-export interface RecordForm<R> {
-  /** `reason` completes "it was left out: …": the text is no record, or of a version that is not known. */
-  readonly read: (
-    text: string,
-  ) => { readonly kind: 'record'; readonly record: R } | { readonly kind: 'refused'; readonly reason: string }
-  readonly legOf: (record: R) => Leg
-  /** The commit that was measured. */
-  readonly commitOf: (record: R) => string | undefined
+export interface Expected {
+  /** The identity's `id` of the plan's targets. */
+  readonly id: string
+  /**
+   * What the plan has legs for. A platform may be a list (`linux/amd64,linux/arm64`), or empty where the builder decides:
+   * then any counts.
+   */
+  readonly cells: readonly Cell[]
 }
 
-export interface Expected {
-  /** Of this `id` the cells below should come; undefined: there is no plan, and nothing is missed. */
-  readonly id?: string | undefined
-  readonly cells?: readonly Cell[] | undefined
+export interface GatherOptions {
+  /** Undefined: there is no plan, and nothing is missed. */
+  readonly expected?: Expected | undefined
   /** Records of another commit are left out. */
   readonly commit?: string | undefined
 }
 
-export interface GatheredRecord<R> {
+export interface GatheredRecord {
+  /** The artifact's. */
   readonly name: string
   readonly attempt: number
-  readonly record: R
-  /** Those that count: a higher attempt may have measured some of the leg's targets again, in another leg. */
-  readonly cells: readonly Cell[]
+  /** Without the platforms that a higher attempt measured again. */
+  readonly record: SizeRecord
 }
 
-export interface Gathered<R> {
-  /** By identity, in the order of their names. */
-  readonly records: readonly GatheredRecord<R>[]
+export interface Gathered {
+  /** By the names of their artifacts, then as they stand in them. */
+  readonly records: readonly GatheredRecord[]
   readonly left: readonly LeftOut[]
   readonly missing: readonly Cell[]
 }
 
-/** Sorts out what was handed over. A platform of an expected cell may be a list (`linux/amd64,linux/arm64`). */
-export function gatherRecords<R>(
-  texts: readonly HandedOver[],
-  form: RecordForm<R>,
-  expected: Expected = {},
-): Gathered<R> {
+/** What a step that hands these records over is called by; its records have one `id`. */
+export function legOf(records: readonly SizeRecord[]): Leg {
+  return { id: records[0]?.id ?? '', cells: records.flatMap(cellsOf) }
+}
+
+/** Sorts out what was handed over. */
+export function gatherRecords(texts: readonly HandedOver[], { expected, commit }: GatherOptions = {}): Gathered {
   const left: LeftOut[] = []
-  const read: { readonly name: string; readonly attempt: number; readonly record: R; readonly leg: Leg }[] = []
-  for (const { name, text } of texts) {
-    const found = readRecord(name, text, form, expected)
+  const read: GatheredRecord[] = []
+  for (const { name, text } of [...texts].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const found = readRecords(name, text, commit)
     if ('reason' in found) left.push({ name, reason: found.reason })
-    else read.push({ name, ...found })
+    else read.push(...found.records.map((record) => ({ name, attempt: found.attempt, record })))
   }
   const newest = newestOf(read)
+  const counts = (one: GatheredRecord, platform: string): boolean =>
+    newest.get(key(one.record.id, { target: one.record.target, platform })) === one
   const records = read
-    .map(({ leg, ...rest }) => ({
-      ...rest,
-      cells: leg.cells.filter((cell) => newest.get(key(leg.id, cell)) === rest.name),
-    }))
-    .filter(({ cells }) => cells.length > 0)
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-  const missing = wanted(expected).filter((cell) => !newest.has(key(expected.id ?? '', cell)))
-  return { records, left, missing }
+    .filter((one) => cellsOf(one.record).some(({ platform }) => counts(one, platform)))
+    .map((one) => ({ ...one, record: onPlatforms(one.record, (platform) => counts(one, platform)) }))
+  return { records, left, missing: expected === undefined ? [] : missingOf(expected, read) }
 }
 
 /** One sentence for those that were left out; undefined where none was. Names are untrusted: to be escaped. */
@@ -73,40 +70,63 @@ export function leftOutWarning(left: readonly LeftOut[]): string | undefined {
   return `Sizes that were handed over are left out of the report: ${first.name} (${first.reason})${others}.`
 }
 
-function readRecord<R>(
+function readRecords(
   name: string,
   text: string,
-  form: RecordForm<R>,
-  { commit }: Expected,
-): { readonly record: R; readonly leg: Leg; readonly attempt: number } | { readonly reason: string } {
+  commit: string | undefined,
+): { readonly records: readonly SizeRecord[]; readonly attempt: number } | { readonly reason: string } {
   const attempt = parseArtifactName(name)?.attempt
   if (attempt === undefined) return { reason: 'its name is not one of ours' }
-  const read = form.read(text)
+  const read = readSizeRecords(text)
   if (read.kind === 'refused') return { reason: read.reason }
-  const { record } = read
-  const leg = form.legOf(record)
-  if (artifactName(leg, attempt) !== name) return { reason: 'it is about other targets than its name says' }
-  if (commit !== undefined && form.commitOf(record) !== commit) return { reason: 'it is about another commit' }
-  return { record, leg, attempt }
+  const { records } = read
+  const leg = legOf(records)
+  const isOneLeg = records.every(({ id }) => id === leg.id) && artifactName(leg, attempt) === name
+  if (!isOneLeg) return { reason: 'it is about other targets than its name says' }
+  if (commit !== undefined && records.some((record) => record.commit !== commit)) {
+    return { reason: 'it is about another commit' }
+  }
+  return { records, attempt }
 }
 
-/** For each identity the name of the artifact with the highest attempt. */
-function newestOf(
-  read: readonly { readonly name: string; readonly attempt: number; readonly leg: Leg }[],
-): ReadonlyMap<string, string> {
-  const newest = new Map<string, { readonly name: string; readonly attempt: number }>()
-  for (const { name, attempt, leg } of read) {
-    for (const cell of leg.cells) {
-      const other = newest.get(key(leg.id, cell))
-      const isNewer = other === undefined || attempt > other.attempt || (attempt === other.attempt && name < other.name)
-      if (isNewer) newest.set(key(leg.id, cell), { name, attempt })
+/** What a record is about: what was measured, and what was to be; of what failed early, no platform may be known. */
+function cellsOf({ target, platforms, wantedPlatforms = [] }: SizeRecord): readonly Cell[] {
+  const all = new Set([...platforms.map(({ platform }) => platform), ...wantedPlatforms])
+  return all.size === 0 ? [{ target, platform: '' }] : [...all].map((platform) => ({ target, platform }))
+}
+
+function onPlatforms(record: SizeRecord, isKept: (platform: string) => boolean): SizeRecord {
+  const { platforms, wantedPlatforms } = record
+  return {
+    ...record,
+    platforms: platforms.filter(({ platform }) => isKept(platform)),
+    ...(wantedPlatforms === undefined ? {} : { wantedPlatforms: wantedPlatforms.filter(isKept) }),
+  }
+}
+
+/** For each identity the record of the highest attempt. */
+function newestOf(read: readonly GatheredRecord[]): ReadonlyMap<string, GatheredRecord> {
+  const newest = new Map<string, GatheredRecord>()
+  for (const one of read) {
+    for (const cell of cellsOf(one.record)) {
+      const other = newest.get(key(one.record.id, cell))
+      if (other === undefined || one.attempt > other.attempt) newest.set(key(one.record.id, cell), one)
     }
   }
-  return new Map([...newest].map(([cell, { name }]) => [cell, name]))
+  return newest
 }
 
-function wanted({ cells = [] }: Expected): readonly Cell[] {
-  return cells.flatMap(({ target, platform }) => platform.split(',').map((one) => ({ target, platform: one.trim() })))
+function missingOf({ id, cells }: Expected, read: readonly GatheredRecord[]): readonly Cell[] {
+  const handed = read.filter(({ record }) => record.id === id).flatMap(({ record }) => cellsOf(record))
+  const wanted = cells.flatMap(({ target, platform }) =>
+    platform.split(',').map((one) => ({ target, platform: one.trim() })),
+  )
+  return wanted.filter(
+    ({ target, platform }) =>
+      !handed.some(
+        (cell) => cell.target === target && (platform === '' || cell.platform === '' || cell.platform === platform),
+      ),
+  )
 }
 
 function key(id: string, { target, platform }: Cell): string {
