@@ -55,7 +55,10 @@ async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function read(bytes: Buffer, size = 65_536): Promise<LayerContent & { readonly all: readonly TarEntry[] }> {
   const all: TarEntry[] = []
-  const content = await readLayer(inPieces(bytes, size), { onEntry: (entry) => all.push(entry) })
+  const content = await readLayer(inPieces(bytes, size), {
+    listener: { onEntry: (entry) => all.push(entry) },
+    diffId: true,
+  })
   return { ...content, all }
 }
 

@@ -186,7 +186,7 @@ describe('an image pushed to the layer registry', () => {
       expect(at.lines.filter((line) => line.includes(digest)).map((line) => line.split(' ')[0])).toEqual(['HEAD'])
       const { body } = await fetch(blobUrl(`${rigRegistry()}/library/alpine`, digest))
       if (body === null) throw new Error('no body')
-      const content = await readLayer(body)
+      const content = await readLayer(body, { diffId: true })
       expect([content.unpacked, content.diffId]).toEqual([byTools[index]?.unpacked, byTools[index]?.diffId])
     }
     expect(at.lines.join('\n')).not.toContain(at.registry.repository('').slice(0, -1))

@@ -1,34 +1,56 @@
-/** Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps only figures. */
+/**
+ * Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps its figures and the
+ * index of its files.
+ */
 import { PassThrough, type Readable } from 'node:stream'
 import { once } from 'node:events'
 import type { BlobSink } from '../cache/blob-uploads.ts'
+import { FilesBudget, type FilesLimits } from './files-budget.ts'
+import { LayerIndexer, type LayerIndex } from './layer-files.ts'
 import { readLayer, type LayerContent } from './layer-reader.ts'
 
-export class LayerCounter {
-  readonly #layers = new Map<string, LayerContent>()
-  readonly #counts = new Map<string, Promise<LayerContent | undefined>>()
+/** A layer that was read to its end. */
+export interface CountedLayer extends LayerContent {
+  readonly index: LayerIndex
+}
 
-  /** What was counted of a blob; undefined where it was not pushed or is no readable layer. */
-  get(digest: string): LayerContent | undefined {
+/** Of all layers of a run; about 100 MB where it is used up. */
+const LIMITS: FilesLimits = { nodes: 600_000, bytes: 64 << 20 }
+
+export class LayerCounter {
+  readonly #layers = new Map<string, CountedLayer>()
+  readonly #counts = new Map<string, Promise<CountedLayer | undefined>>()
+  readonly #budget: FilesBudget
+
+  /** @param limits of the indexes of all layers together; layers that come later have none. */
+  constructor(limits: FilesLimits = LIMITS) {
+    this.#budget = new FilesBudget(limits)
+  }
+
+  /** What was counted of a blob that passed by; undefined where it was not pushed or is no readable layer. */
+  get(digest: string): CountedLayer | undefined {
     return this.#layers.get(digest)
   }
 
   /** Counts a blob that did not pass by, once; undefined where it is no readable layer. Never rejects. */
-  async count(digest: string, open: () => Promise<Readable | undefined>): Promise<LayerContent | undefined> {
+  async count(digest: string, open: () => Promise<Readable | undefined>): Promise<CountedLayer | undefined> {
     const known = this.#layers.get(digest)
     if (known !== undefined) return known
     let count = this.#counts.get(digest)
     if (count === undefined) {
-      count = open().then((stream) => (stream === undefined ? undefined : readLayer(stream)))
+      count = open()
+        .then((stream) => (stream === undefined ? undefined : this.#read(stream, new LayerIndexer(this.#budget))))
+        .catch(() => undefined)
       this.#counts.set(digest, count)
     }
-    return await count.catch(() => undefined)
+    return await count
   }
 
   openSink(): BlobSink {
     const stream = new PassThrough({ highWaterMark: 1 << 18 })
     // A blob that is no layer (a config, an attestation, a broken tar) is still a blob: it is only not counted.
-    const counted = readLayer(stream).catch(() => undefined)
+    const indexer = new LayerIndexer(this.#budget)
+    const counted = this.#read(stream, indexer)
     let reading = true
     void counted.then(() => {
       reading = false
@@ -41,12 +63,24 @@ export class LayerCounter {
       },
       finish: async (digest) => {
         stream.end()
-        const content = await counted
-        if (content !== undefined) this.#layers.set(digest, content)
+        const layer = await counted
+        // Two targets may push the same layer at once.
+        if (this.#layers.has(digest)) indexer.abandon()
+        else if (layer !== undefined) this.#layers.set(digest, layer)
       },
       abort: () => {
         stream.destroy()
       },
+    }
+  }
+
+  async #read(stream: Readable, indexer: LayerIndexer): Promise<CountedLayer | undefined> {
+    try {
+      const content = await readLayer(stream, { listener: indexer })
+      return { ...content, index: indexer.finish() }
+    } catch {
+      indexer.abandon()
+      return undefined
     }
   }
 }

@@ -1,15 +1,15 @@
 /**
  * Reads a layer blob once, as its bytes arrive, and says what it holds: compression, diff id, sizes, entries. Memory
  * is bounded by a few stream buffers whatever the layer's size. It does not verify the blob's own digest (whoever
- * carries the bytes does) and keeps no file index; `onEntry` is there for one.
+ * carries the bytes does) and keeps no file index; `listener` is there for one (`layer-files.ts`).
  */
 import { createHash } from 'node:crypto'
-import { addAbortSignal, Readable } from 'node:stream'
+import { addAbortSignal, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 
 import { hasValidChecksum } from './tar-header.ts'
-import { createTarWalker, type TarEntry } from './tar-walker.ts'
+import { createTarWalker, type TarListener } from './tar-walker.ts'
 import { createZstdFrameSplitter, ZstdFormatError } from './zstd-frames.ts'
 import { TarFormatError } from './tar-error.ts'
 
@@ -22,8 +22,8 @@ export interface LayerContent {
   readonly compressed: number
   /** The tar archive, headers and padding included. */
   readonly tar: number
-  /** `sha256:…` of the uncompressed tar, as in the image config's `rootfs.diff_ids`. */
-  readonly diffId: string
+  /** `sha256:…` of the uncompressed tar, as in the image config's `rootfs.diff_ids`; undefined where it was not asked for. */
+  readonly diffId: string | undefined
   /** Σ regular files; a hard link counts nothing beside the file that it names, a sparse file its logical size. */
   readonly unpacked: number
   readonly entries: number
@@ -42,18 +42,20 @@ export class LayerFormatError extends Error {
 }
 
 export interface ReadLayerOptions {
-  /** Called for every entry, in the archive's order. */
-  readonly onEntry?: ((entry: TarEntry) => void) | undefined
+  /** Hears of every entry, in the archive's order. */
+  readonly listener?: TarListener | undefined
+  /** Whether to work out the diff id, which takes half as long again as reading does; not without. */
+  readonly diffId?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512
 /**
- * Large pieces, and one or two of them ahead, so that decompression (a thread of its own) and hashing overlap. Several
- * layers are read at once, and more ahead of each takes 25 MB more.
+ * Large pieces, for each is a round trip to the thread that decompresses. Several layers are read at once, so no larger
+ * than pays.
  */
-const DECOMPRESSOR = { chunkSize: 128 * 1024, readableHighWaterMark: 256 * 1024 }
+const DECOMPRESSOR = { chunkSize: 512 * 1024, readableHighWaterMark: 1024 * 1024 }
 
 /**
  * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
@@ -80,41 +82,64 @@ export async function readLayer(
   const kind = kindOfBlob(head)
   if (kind === 'json') throw new LayerFormatError('not-a-layer', 'a JSON document')
 
-  const hash = createHash('sha256')
+  const hash = options.diffId === true ? createHash('sha256') : undefined
   let tar = 0
   let unpacked = 0
   let entries = 0
-  const walker = createTarWalker((entry) => {
-    unpacked += entry.size
-    if (!Number.isSafeInteger(unpacked)) throw new LayerFormatError('corrupt', 'files of more than 2^53 bytes')
-    entries++
-    options.onEntry?.(entry)
+  const walker = createTarWalker({
+    onEntry: (entry) => {
+      unpacked += entry.size
+      if (!Number.isSafeInteger(unpacked)) throw new LayerFormatError('corrupt', 'files of more than 2^53 bytes')
+      entries++
+      options.listener?.onEntry(entry)
+    },
+    openContent: options.listener?.openContent,
   })
-  const consume = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks) {
-      hash.update(chunk)
-      tar += chunk.length
-      walker.push(chunk)
-    }
-    walker.end()
-  }
+  const reader = afterwards((chunk) => {
+    hash?.update(chunk)
+    tar += chunk.length
+    walker.push(chunk)
+  })
 
   try {
     switch (kind) {
       case 'none':
-        await pipeline(rest, consume)
+        await pipeline(rest, reader)
         break
       case 'gzip':
-        await pipeline(rest, createGunzip(DECOMPRESSOR), consume)
+        await pipeline(rest, createGunzip(DECOMPRESSOR), reader)
         break
       case 'zstd':
-        await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume)
+        await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), reader)
         break
     }
+    walker.end()
   } catch (error) {
     throw asLayerError(error)
   }
-  return { compression: kind, compressed, tar, diffId: `sha256:${hash.digest('hex')}`, unpacked, entries }
+  const diffId = hash === undefined ? undefined : `sha256:${hash.digest('hex')}`
+  return { compression: kind, compressed, tar, diffId, unpacked, entries }
+}
+
+/**
+ * Takes each piece only after whoever brought it went on: a decompressor hands a piece over and then begins the next one,
+ * in a thread of its own, so that both sides work at the same time.
+ */
+function afterwards(take: (chunk: Buffer) => void): Writable {
+  return new Writable({
+    highWaterMark: DECOMPRESSOR.chunkSize * 2,
+    write: (chunk: Buffer, _encoding, done) => {
+      queueMicrotask(() => {
+        try {
+          take(chunk)
+        } catch (error) {
+          done(error instanceof Error ? error : new Error(String(error)))
+          return
+        }
+        done()
+      })
+    },
+  })
 }
 
 /** What a blob is, by its first bytes (up to 512 of them). */

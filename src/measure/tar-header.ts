@@ -5,6 +5,7 @@
  * https://github.com/golang/go/blob/go1.24.0/src/archive/tar/format.go
  */
 import { TarFormatError } from './tar-error.ts'
+import { decodeName } from './tar-text.ts'
 
 export interface TarHeader {
   readonly path: string
@@ -19,6 +20,7 @@ export interface TarHeader {
   readonly sparseContinues: boolean
 }
 
+const BLOCK = 512
 const CHECKSUM_AT = 148
 const CHECKSUM_END = 156
 const SPACE = 0x20
@@ -40,15 +42,21 @@ export function hasValidChecksum(block: Buffer): boolean {
   } catch {
     return false
   }
-  let unsigned = 0
-  let signed = 0
-  for (let i = 0; i < 512; i++) {
-    const byte = i >= CHECKSUM_AT && i < CHECKSUM_END ? SPACE : (block[i] ?? 0)
-    unsigned += byte
-    signed += byte < 128 ? byte : byte - 256
+  // The checksum's own place counts as if it held blanks.
+  let sum = (CHECKSUM_END - CHECKSUM_AT) * SPACE
+  let high = 0
+  for (let i = 0; i < BLOCK; i++) {
+    const byte = block[i] ?? 0
+    sum += byte
+    high += byte >>> 7
+  }
+  for (let i = CHECKSUM_AT; i < CHECKSUM_END; i++) {
+    const byte = block[i] ?? 0
+    sum -= byte
+    high -= byte >>> 7
   }
   // Some old writers summed signed characters; archive/tar accepts both.
-  return stored === unsigned || stored === signed
+  return stored === sum || stored === sum - high * 256
 }
 
 /**
@@ -77,7 +85,7 @@ export function parseBlock(block: Buffer): TarHeader {
 
 function field(block: Buffer, start: number, end: number): string {
   const nul = block.indexOf(0, start)
-  return block.toString('utf8', start, nul === -1 || nul > end ? end : nul)
+  return decodeName(block, start, nul === -1 || nul > end ? end : nul)
 }
 
 /** Octal text, or base-256 when the first bit is set (GNU, for what octal cannot hold). */

@@ -4,6 +4,7 @@
  * https://github.com/golang/go/blob/go1.24.0/src/archive/tar/strconv.go (parsePAXRecord)
  */
 import { TarFormatError } from './tar-error.ts'
+import { decodeName } from './tar-text.ts'
 
 const SPACE = 0x20
 const NEWLINE = 0x0a
@@ -26,7 +27,7 @@ export function parsePaxRecords(body: Buffer): ReadonlyMap<string, string> {
       throw malformed()
     }
     const key = body.toString('utf8', space + 1, equals)
-    const value = body.toString('utf8', equals + 1, end - 1)
+    const value = decodeName(body, equals + 1, end - 1)
     if (key === '' || (PATH_KEYS.has(key) && value.includes('\0'))) throw malformed()
     records.set(key, value)
     at = end

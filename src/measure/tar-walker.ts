@@ -1,7 +1,7 @@
 /**
  * Walks the headers of a tar stream as its bytes arrive: which entries there are and how large their files are. Owns the
- * tar dialects (ustar, PAX, GNU, v7); file contents are skipped, never kept. It does not decompress (`layer-reader.ts`)
- * and does not know what a whiteout is.
+ * tar dialects (ustar, PAX, GNU, v7); file contents are skipped, or handed on as they come, never kept. It does not
+ * decompress (`layer-reader.ts`) and does not know what a whiteout is.
  *
  * What is accepted follows Go's archive/tar, because that is what containerd and BuildKit unpack layers with:
  * https://github.com/golang/go/blob/go1.24.0/src/archive/tar/reader.go
@@ -9,6 +9,7 @@
 import { isZeroBlock, parseBlock, type TarHeader } from './tar-header.ts'
 import { parsePaxRecords, parsePaxSize } from './tar-pax.ts'
 import { TarFormatError } from './tar-error.ts'
+import { decodeName } from './tar-text.ts'
 
 export type TarEntryKind = 'file' | 'hard-link' | 'symlink' | 'directory' | 'other'
 
@@ -20,6 +21,20 @@ export interface TarEntry {
   readonly size: number
   /** Where a link points; empty for all else. */
   readonly linkPath: string
+}
+
+/** Takes the content of one file as it comes. The bytes belong to the stream: what is to be kept must be copied. */
+export interface ContentSink {
+  readonly write: (piece: Uint8Array) => void
+  /** All of it came. Not called where the archive stops early. */
+  readonly end: () => void
+}
+
+export interface TarListener {
+  /** Called for each entry whose header was read. */
+  readonly onEntry: (entry: TarEntry) => void
+  /** Called after `onEntry` for files (sparse ones aside): who wants the content? */
+  readonly openContent?: ((entry: TarEntry) => ContentSink | undefined) | undefined
 }
 
 export interface TarWalker {
@@ -43,20 +58,22 @@ interface Overrides {
 
 type MetaKind = 'pax' | 'pax-global' | 'long-name' | 'long-link'
 
-/**
- * A walker that calls `onEntry` for each entry whose header was read. Memory: one block and one extension header.
- */
-export function createTarWalker(onEntry: (entry: TarEntry) => void): TarWalker {
+/** A walker that tells its listener what it comes by. Memory: one block and one extension header. */
+export function createTarWalker({ onEntry, openContent }: TarListener): TarWalker {
   const block = Buffer.alloc(BLOCK)
   let filled = 0
   /** Bytes still to be skipped: contents and padding. */
   let skip = 0
   let meta: { readonly kind: MetaKind; readonly body: Buffer; filled: number; readonly padding: number } | undefined
   let sparse: { readonly dataBytes: number } | undefined
+  /** Who takes the content that follows, and how much of it is to come. */
+  let content: { readonly sink: ContentSink; left: number } | undefined
   let zeroBlocks = 0
   let overrides: Overrides = {}
+  let hasOverrides = false
 
   const takeMeta = (kind: MetaKind, body: Buffer): void => {
+    if (kind !== 'pax-global') hasOverrides = true
     switch (kind) {
       case 'pax':
         overrides = { ...overrides, ...paxOverrides(body) }
@@ -86,13 +103,22 @@ export function createTarWalker(onEntry: (entry: TarEntry) => void): TarWalker {
     const kind = kindOf(header.type, path)
     const dataBytes = HEADER_ONLY.has(header.type) ? 0 : (overrides.size ?? header.size)
     const logical = overrides.logicalSize ?? header.sparseSize ?? dataBytes
-    onEntry({
+    const entry = {
       path,
       kind,
       size: kind === 'file' ? logical : 0,
       linkPath: kind === 'hard-link' || kind === 'symlink' ? (overrides.linkPath ?? header.linkPath) : '',
-    })
-    overrides = {}
+    }
+    onEntry(entry)
+    if (openContent !== undefined && kind === 'file' && logical === dataBytes && !header.sparseContinues) {
+      const sink = openContent(entry)
+      if (sink !== undefined && dataBytes === 0) sink.end()
+      else if (sink !== undefined) content = { sink, left: dataBytes }
+    }
+    if (hasOverrides) {
+      overrides = {}
+      hasOverrides = false
+    }
     return dataBytes
   }
 
@@ -121,6 +147,17 @@ export function createTarWalker(onEntry: (entry: TarEntry) => void): TarWalker {
     else skip = dataBytes + padding(dataBytes)
   }
 
+  const passContent = (bytes: Buffer, at: number, length: number): void => {
+    if (content === undefined) return
+    const step = Math.min(content.left, length)
+    content.sink.write(bytes.subarray(at, at + step))
+    content.left -= step
+    if (content.left > 0) return
+    const { sink } = content
+    content = undefined
+    sink.end()
+  }
+
   const push = (chunk: Uint8Array): void => {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     let at = 0
@@ -128,6 +165,7 @@ export function createTarWalker(onEntry: (entry: TarEntry) => void): TarWalker {
     while (at < bytes.length && zeroBlocks < 2) {
       if (skip > 0) {
         const step = Math.min(skip, bytes.length - at)
+        if (content !== undefined) passContent(bytes, at, step)
         skip -= step
         at += step
       } else if (meta !== undefined) {
@@ -157,7 +195,7 @@ export function createTarWalker(onEntry: (entry: TarEntry) => void): TarWalker {
 
   const end = (): void => {
     if (zeroBlocks >= 2) return
-    if (skip > 0 || filled > 0 || meta !== undefined || sparse !== undefined || Object.keys(overrides).length > 0) {
+    if (skip > 0 || filled > 0 || meta !== undefined || sparse !== undefined || hasOverrides) {
       throw new TarFormatError('truncated', 'the archive stops inside an entry')
     }
   }
@@ -209,7 +247,7 @@ function paxOverrides(body: Buffer): Overrides {
 
 function untilNul(body: Buffer): string {
   const nul = body.indexOf(0)
-  return body.toString('utf8', 0, nul === -1 ? body.length : nul)
+  return decodeName(body, 0, nul === -1 ? body.length : nul)
 }
 
 function padding(size: number): number {

@@ -1,0 +1,62 @@
+/**
+ * What the files of an image's layers come to: the tree of what the own layers hold, the merged root file system, the
+ * packages. Pure; from the indexes that `layer-files.ts` made.
+ */
+import type { PackageSize } from './comparison.ts'
+import type { FileTree } from './file-tree.ts'
+import { foldFiles } from './file-tree-fold.ts'
+import { visitMerged } from './layer-merge.ts'
+import type { LayerFile, LayerFiles } from './layer-nodes.ts'
+import { packageSizes } from './packages.ts'
+
+export interface ImageLayer {
+  /** The Dockerfile added it; such layers stand above the others. */
+  readonly own: boolean
+  /** Undefined where they are not known. */
+  readonly files: LayerFiles | undefined
+}
+
+export interface ImageFiles {
+  /** What own layers hold, folded; undefined where one of them is not known. */
+  readonly tree: FileTree | undefined
+  /** Bytes of the merged root file system, each inode once; undefined where a layer is not known. */
+  readonly merged: number | undefined
+  /** Those with bytes in own layers, the largest first, `MAX_PACKAGES` at most; undefined where one of these is not known. */
+  readonly packages: readonly PackageSize[] | undefined
+}
+
+/** Layers of one image, the lowest first. */
+export function imageFiles(layers: readonly ImageLayer[]): ImageFiles {
+  const own = known(layers.filter((layer) => layer.own))
+  const all = known(layers)
+  return {
+    tree: own && foldFiles(own.map(({ root }) => root)),
+    merged: all && mergedBytes(all),
+    packages: own && packageSizes(all ?? own, { inherited: all === undefined ? 0 : all.length - own.length }),
+  }
+}
+
+function known(layers: readonly ImageLayer[]): readonly LayerFiles[] | undefined {
+  const files = layers.map((layer) => layer.files).filter((layer) => layer !== undefined)
+  return files.length === layers.length ? files : undefined
+}
+
+function mergedBytes(layers: readonly LayerFiles[]): number | undefined {
+  let bytes = 0
+  /** Files with several names, which count once. */
+  const seen = new Set<LayerFile>()
+  const isExact = visitMerged(
+    layers.map(({ root }) => root),
+    {
+      enter: () => undefined,
+      visit: ({ node }) => {
+        const file = node.kind === 'file' ? node : node.target
+        if (file === undefined || seen.has(file)) return
+        if (file.linked) seen.add(file)
+        bytes += file.bytes
+      },
+    },
+    undefined,
+  )
+  return isExact ? bytes : undefined
+}
