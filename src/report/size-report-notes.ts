@@ -53,7 +53,7 @@ function failures(report: SizeReport, context: SizeReportContext): readonly stri
 function incomparable(report: SizeReport): readonly string[] {
   const groups = Map.groupBy(
     report.rows.filter((row) => row.notComparable.length > 0),
-    (row) => JSON.stringify(row.notComparable),
+    (row) => row.notComparable.join('\n'),
   )
   return [...groups.values()].map((rows) => {
     const sentences = (rows[0]?.notComparable ?? []).slice(0, 5).map((sentence) => prose(sentence, 300))

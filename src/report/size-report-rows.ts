@@ -71,7 +71,21 @@ function rank(row: SizeRowComparison): number {
 
 /** Rows of the same target, whatever the platform; in the order of their first. */
 export function byTarget(rows: readonly SizeRowComparison[]): readonly (readonly SizeRowComparison[])[] {
-  return [...Map.groupBy(rows, (row) => JSON.stringify([row.id, row.target])).values()]
+  const groups: SizeRowComparison[][] = []
+  const known = new Map<string, Map<string, SizeRowComparison[]>>()
+  for (const row of rows) {
+    const ofId = known.get(row.id) ?? new Map<string, SizeRowComparison[]>()
+    known.set(row.id, ofId)
+    const group = ofId.get(row.target)
+    if (group === undefined) {
+      const first = [row]
+      ofId.set(row.target, first)
+      groups.push(first)
+    } else {
+      group.push(row)
+    }
+  }
+  return groups
 }
 
 /** Whether targets have to be told apart by the id of what they were built from. */
