@@ -94,8 +94,8 @@ describe('keys', () => {
         fc.date({ min: new Date(0), noInvalidDate: true }),
         (id, scope, ref, targets, date) => {
           const { prefix, anyLeg } = indexKeys({ id, scope, ref, targets, platforms: [] })
-          const key = newIndexKey(prefix, date.getTime())
-          expect(key).toMatch(/^sb1-index-[0-9a-f]{16}-[0-9a-f]{16}-[0-9a-f]{16}-[0-9a-f]{12,}-[0-9a-f]{8}$/)
+          const key = newIndexKey(prefix, { now: date.getTime() })
+          expect(key).toMatch(/^sb1-index-[0-9a-f]{16}-[0-9a-f]{16}-[0-9a-f]{16}-none-[0-9a-f]{12,}-[0-9a-f]{8}$/)
           expect([key.startsWith(prefix), prefix.startsWith(anyLeg)]).toEqual([true, true])
           const pack = newPack(packPrefix({ id, scope }))
           expect(pack.key).toMatch(/^sb1-pack-[0-9a-f]{16}-[0-9a-f]{32}$/)
@@ -129,9 +129,9 @@ describe('keys', () => {
   test('later ones sort after earlier ones, and none comes twice', () => {
     const { prefix } = indexKeys(shop)
     const times = [0, 1, 999, Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1) + 1, Date.UTC(2400, 0, 1)]
-    const keys = times.map((time) => newIndexKey(prefix, time))
+    const keys = times.map((time) => newIndexKey(prefix, { now: time }))
     expect(keys.toSorted()).toEqual(keys)
-    expect(newIndexKey(prefix, 0)).not.toBe(newIndexKey(prefix, 0))
+    expect(newIndexKey(prefix, { now: 0 })).not.toBe(newIndexKey(prefix, { now: 0 }))
     expect(newPack('x-').key).not.toBe(newPack('x-').key)
   })
 

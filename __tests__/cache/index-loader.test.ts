@@ -35,9 +35,15 @@ async function save(
     content,
     at = NOW,
     targets,
-  }: { readonly content: Buffer | string; readonly at?: number; readonly targets?: readonly string[] },
+    commit,
+  }: {
+    readonly content: Buffer | string
+    readonly at?: number
+    readonly targets?: readonly string[]
+    readonly commit?: string
+  },
 ): Promise<string> {
-  const key = newIndexKey(keys(ref, targets).prefix, at)
+  const key = newIndexKey(keys(ref, targets).prefix, { now: at, commit })
   await saveEntry(rig, { key, path: INDEX_PATH }, { [indexFile(key)]: content }, { ref })
   return key
 }
@@ -59,6 +65,23 @@ describe('an index', () => {
       { source: 'base', ref: 'refs/heads/next', outcome: 'none' },
       { source: 'default', ref: MAIN, outcome: 'found' },
     ])
+  })
+
+  test('of the commit that is wanted is taken before a newer one, which is better than none', async () => {
+    await using rig = await backendRig()
+    const session = await rig.session()
+    const [old, tip] = ['1'.repeat(40), '2'.repeat(40)]
+    const step = async (commit: string | undefined): Promise<readonly string[]> => {
+      const { found } = await loadIndexes([{ ...place('own', MAIN), commit }], { ...session, now: NOW })
+      return found.flatMap(({ index: read }) => read.targets['app']?.config.records.map(({ digest }) => digest) ?? [])
+    }
+    const records = (name: string): readonly string[] =>
+      index(MAIN, name).targets['app']?.config.records.map(({ digest }) => digest) ?? []
+    await save(rig, MAIN, { content: serializeIndex(index(MAIN, 'old')), commit: old })
+    await save(rig, MAIN, { content: serializeIndex(index(MAIN, 'tip')), commit: tip, at: NOW + 1 })
+    expect(await step(old)).toEqual(records('old'))
+    expect(await step('3'.repeat(40))).toEqual(records('tip'))
+    expect(await step(undefined)).toEqual(records('tip'))
   })
 
   test('of the same targets is taken before a newer one of others, and of those the newest', async () => {

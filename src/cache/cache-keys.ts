@@ -80,9 +80,20 @@ export function indexKeys(
   return { anyLeg, prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-` }
 }
 
-/** A key that no entry had before: a save that was killed leaves its key reserved. Later keys sort after earlier ones. */
-export function newIndexKey(prefix: string, now: number): string {
-  return `${prefix}${now.toString(16).padStart(12, '0')}-${randomBytes(4).toString('hex')}`
+/**
+ * A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+ * earlier ones.
+ */
+export function newIndexKey(
+  prefix: string,
+  { now, commit }: { readonly now: number; readonly commit?: string | undefined },
+): string {
+  return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, '0')}-${randomBytes(4).toString('hex')}`
+}
+
+/** What the keys of the indexes begin with that runs of a commit left. */
+export function commitPrefix(prefix: string, commit: string | undefined): string {
+  return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? '')?.[0] ?? 'none'}-`
 }
 
 /** What the keys of a project's packs begin with. */

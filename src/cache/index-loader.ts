@@ -8,6 +8,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CacheBackend } from './cache-backend.ts'
 import { parseIndex, type CacheIndex } from './cache-index.ts'
+import { commitPrefix } from './cache-keys.ts'
 
 export type IndexSource = 'own' | 'base' | 'default'
 
@@ -19,6 +20,8 @@ export interface IndexPlace {
   /** Prefixes of keys: of this very set of targets first, then of any of the project's. */
   readonly prefix: string
   readonly anyLeg: string
+  /** The commit whose index is wanted above later ones: what a pull request is compared with. */
+  readonly commit?: string | undefined
 }
 
 export interface LoadedIndex {
@@ -65,10 +68,11 @@ export async function loadIndexes(
 }
 
 async function load(
-  { source, ref, prefix, anyLeg }: IndexPlace,
+  { source, ref, prefix, anyLeg, commit }: IndexPlace,
   { backend, root, now }: { readonly backend: CacheBackend; readonly root: string; readonly now: number },
 ): Promise<{ readonly search: IndexSearch; readonly loaded?: LoadedIndex }> {
-  const request = { key: prefix, prefixes: [prefix, anyLeg], path: INDEX_PATH, timeoutMs: PATIENCE_MS }
+  const ofCommit = commit === undefined ? [] : [commitPrefix(prefix, commit)]
+  const request = { key: prefix, prefixes: [...ofCommit, prefix, anyLeg], path: INDEX_PATH, timeoutMs: PATIENCE_MS }
   const result = await backend.restore(request)
   if (result.kind === 'failed') {
     // One that is spoilt would be found again and again: it must not keep the next from being saved.

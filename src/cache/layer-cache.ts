@@ -224,7 +224,7 @@ export class LayerCache {
         return { key, path, createdAt, blobs: Object.fromEntries(blobs), from }
       }),
     )
-    const key = newIndexKey(place.prefix, now())
+    const key = newIndexKey(place.prefix, { now: now(), commit })
     const { document, bytes, droppedBytes } = decision
     const plan = { packs, document, index: { key, path: INDEX_PATH, file: indexFile(key) } }
     return { kind: 'plan', plan, bytes, droppedBytes }
