@@ -96,6 +96,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   await using measuring = await Measuring.start({
     ...{ planned, client, debug, signal },
     workspace: project.workspace,
+    file: project.dockerfileName,
     registry: loopback?.registry,
     unpackedOf: async (digest) => await loopback?.unpackedOf(digest),
     memory: join(userCache(env), 'base-layers.json'),

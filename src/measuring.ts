@@ -22,6 +22,7 @@ import { measureImage, type TargetSizes } from './measure/sizes.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Planned } from './planning.ts'
 import type { StageLeftBehind } from './report/summary-data.ts'
+import { baseOfStage, layerSources } from './stage-chain.ts'
 
 export interface Measured {
   readonly sizes: ReadonlyMap<string, TargetSizes>
@@ -35,6 +36,8 @@ export interface MeasuringOptions {
   readonly planned: Planned
   readonly client: RegistryClient
   readonly workspace: string
+  /** The Dockerfile, POSIX, from the repository's root. */
+  readonly file: string
   /** Receives a copy of every image; undefined where the builder does not reach this machine's loopback. */
   readonly registry: LayerRegistry | undefined
   /** File bytes of a layer that the registry received or the cache has. Never rejects. */
@@ -182,8 +185,9 @@ export class Measuring {
     index: number,
     outcome: BuildOutcome & { kind: 'built' },
   ): Promise<TargetSizes | undefined> {
-    const base = this.#baseOf(target.stage)
-    const bases = base.kind === 'image' ? this.#options.planned.images.basesOf(base.image) : []
+    const { planned, file } = this.#options
+    const base = baseOfStage(planned.graph, target.stage)
+    const bases = base.kind === 'image' ? planned.images.basesOf(base.image) : []
     const baseDiffIds =
       base.kind === 'scratch' ? [] : bases.length === 0 ? undefined : bases.map(({ config }) => config.diffIds)
     const source = outcome.measured ? this.#received(index) : this.#published(target, outcome)
@@ -192,6 +196,8 @@ export class Measuring {
       return await measureImage(source.digest, {
         ...source,
         baseDiffIds,
+        instructions: layerSources(planned.graph, target.stage, file),
+        base: base.kind === 'image' ? { image: base.image, digest: bases[0]?.resolved.digest } : undefined,
         unpackedOf: async ({ digest }) =>
           this.#options.known.get(digest) ??
           (await this.#countKept(digest)) ??
@@ -269,22 +275,9 @@ export class Measuring {
 
   #isTargetBase(image: string): boolean {
     return this.#options.planned.targets.some((target) => {
-      const base = this.#baseOf(target.stage)
+      const base = baseOfStage(this.#options.planned.graph, target.stage)
       return base.kind === 'image' && base.image === image
     })
-  }
-
-  /** What a stage is based on in the end: an image, a named context, or nothing. */
-  #baseOf(
-    stage: number,
-  ): { readonly kind: 'image'; readonly image: string } | { readonly kind: 'scratch' | 'context' } {
-    const { stages } = this.#options.planned.graph
-    let current = stages[stage]
-    while (current?.from.kind === 'stage' && current.replacedByContext === undefined)
-      current = stages[current.from.stage]
-    if (current === undefined || current.replacedByContext !== undefined) return { kind: 'context' }
-    if (current.from.kind === 'image') return { kind: 'image', image: current.from.image }
-    return { kind: current.from.kind === 'scratch' ? 'scratch' : 'context' }
   }
 }
 

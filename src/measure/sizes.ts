@@ -78,6 +78,10 @@ export interface MeasureSources {
   readonly baseDiffIds: readonly (readonly string[])[] | undefined
   /** File bytes of a layer; undefined where not known. */
   readonly unpackedOf: (layer: Descriptor, own: boolean) => Promise<number | undefined>
+  /** The instructions that make layers, from the base image up; undefined where they are not known. */
+  readonly instructions?: readonly LayerSource[] | undefined
+  /** The external image beneath. */
+  readonly base?: PlatformSizes['base']
 }
 
 /**
@@ -116,6 +120,9 @@ async function measureManifest(
   const prefixes = sources.baseDiffIds?.map((base) => commonPrefix(base, config.diffIds))
   const inheritedCount = prefixes === undefined ? undefined : Math.max(0, ...prefixes)
   const createdBy = layerHistory(config)
+  const own = manifest.layers.length - (inheritedCount ?? 0)
+  // What does not fit says nothing, rather than something about the wrong layer.
+  const instructions = sources.instructions?.length === own ? sources.instructions : []
   const layers = await Promise.all(
     manifest.layers.map(async (layer, index): Promise<LayerSize> => {
       const own = index >= (inheritedCount ?? 0)
@@ -126,6 +133,8 @@ async function measureManifest(
         unpacked: await sources.unpackedOf(layer, own),
         own,
         createdBy: createdBy[index] ?? '',
+        compression: compressionOf(layer.mediaType),
+        source: own ? instructions[index - (inheritedCount ?? 0)] : undefined,
       }
     }),
   )
@@ -139,8 +148,16 @@ async function measureManifest(
     transfer,
     unpacked,
     layers,
+    base: sources.base,
     unknownReason: reason(known, unpacked),
   }
+}
+
+/** https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#layer-media-types, and Docker’s own types */
+function compressionOf(mediaType: string): LayerCompression | undefined {
+  if (/[+.]gzip$/.test(mediaType)) return 'gzip'
+  if (/[+.]zstd$/.test(mediaType)) return 'zstd'
+  return /\.tar$/.test(mediaType) ? 'none' : undefined
 }
 
 /** The layers are those of the base as far as their contents are the same. */

@@ -1,0 +1,37 @@
+/** The stages that a target is based on, one on the other: what is beneath them, and which instruction made which layer. Pure. */
+import type { StageGraph } from './graph/stage-graph.ts'
+import type { LayerSource } from './measure/sizes.ts'
+
+/**
+ * The instructions that make layers, from the base image up: those of the stages that the target is based on, then its
+ * own. Each RUN, COPY, ADD and WORKDIR makes one, also where it changes nothing.
+ * https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (commitToHistory)
+ * @param file POSIX, from the repository's root
+ * @returns undefined where a named context stands in the chain: its layers are not of this file
+ */
+export function layerSources(graph: StageGraph, target: number, file: string): readonly LayerSource[] | undefined {
+  const chain: LayerSource[][] = []
+  for (let stage = graph.stages[target]; stage !== undefined;) {
+    if (stage.replacedByContext !== undefined || stage.from.kind === 'context') return undefined
+    chain.unshift(
+      stage.steps
+        .filter(({ effect }) => effect === 'files' || effect === 'run')
+        .map(({ line, text }) => ({ file, line, text })),
+    )
+    stage = stage.from.kind === 'stage' ? graph.stages[stage.from.stage] : undefined
+  }
+  return chain.flat()
+}
+
+export type StageBase = { readonly kind: 'image'; readonly image: string } | { readonly kind: 'scratch' | 'context' }
+
+/** What a stage is based on in the end: an image, a named context, or nothing. */
+export function baseOfStage(graph: StageGraph, stage: number): StageBase {
+  let current = graph.stages[stage]
+  while (current?.from.kind === 'stage' && current.replacedByContext === undefined) {
+    current = graph.stages[current.from.stage]
+  }
+  if (current === undefined || current.replacedByContext !== undefined) return { kind: 'context' }
+  if (current.from.kind === 'image') return { kind: 'image', image: current.from.image }
+  return { kind: current.from.kind === 'scratch' ? 'scratch' : 'context' }
+}
