@@ -258,16 +258,24 @@ describe('the layer cache', () => {
   })
 })
 
-describe('warnings', () => {
-  test('name what this version does not do yet, but not the defaults', () => {
-    const defaults = { 'skip-unchanged': 'auto', cache: 'auto', comment: 'size-changed' }
-    expect(read(defaults).warnings).toEqual([])
-    const [warning] = read({ ...defaults, 'size-budgets': 'a=1MB', baseline: 'x' }).warnings
-    expect(warning?.message).toBe('Not in effect in this version: `size-budgets`, `baseline`.')
+describe('the report', () => {
+  test('size budgets are read, and every mistake in them is told at once', () => {
+    expect(read({ 'size-budgets': 'a=1MB\n*=+5%' }).inputs.sizeBudgets).toEqual(['a=1MB', '*=+5%'])
+    expect(problemsOf({ 'size-budgets': 'a=much\nb', comment: 'sometimes' })).toEqual([
+      expect.stringMatching(/^comment: .*`sometimes`/),
+      expect.stringMatching(/^size-budgets: .*`a=much`/),
+      expect.stringMatching(/^size-budgets: .*`b`/),
+    ])
   })
 
+  test('comments on changed sizes by default, and compares with the base branch', () => {
+    expect(read({}).inputs).toMatchObject({ comment: 'size-changed', baseline: undefined, sizeBudgets: [] })
+  })
+})
+
+describe('warnings', () => {
   test('name what `mode: plan` ignores', () => {
-    const [warning] = read({ mode: 'plan', network: 'host', secrets: 'a=b', tags: 'x:1' }).warnings
-    expect(warning?.message).toBe('`mode: plan` builds nothing and ignores `secrets`, `network`.')
+    const [warning] = read({ mode: 'plan', builder: 'mine', secrets: 'a=b', network: 'host', tags: 'x:1' }).warnings
+    expect(warning?.message).toBe('`mode: plan` builds nothing and ignores `secrets`, `builder`.')
   })
 })

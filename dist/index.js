@@ -2279,7 +2279,7 @@ async function fillPack(root, path, files) {
 
 // src/measure/format.ts
 /** Bytes as people read them: decimal units with three digits, as the Docker CLI shows them. */
-const UNITS = [
+const UNITS$1 = [
 	"B",
 	"kB",
 	"MB",
@@ -2291,12 +2291,12 @@ const UNITS = [
 function formatBytes(bytes) {
 	let value = bytes;
 	let unit = 0;
-	while (value >= (unit === 0 ? 1e3 : 999.5) && unit < UNITS.length - 1) {
+	while (value >= (unit === 0 ? 1e3 : 999.5) && unit < UNITS$1.length - 1) {
 		value /= 1e3;
 		unit++;
 	}
 	const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-	return `${value.toFixed(digits)} ${UNITS[unit] ?? ""}`;
+	return `${value.toFixed(digits)} ${UNITS$1[unit] ?? ""}`;
 }
 
 // src/cache-handover.ts
@@ -6851,6 +6851,8 @@ async function measureManifest(manifest, sources) {
 	const prefixes = sources.baseDiffIds?.map((base) => commonPrefix(base, config.diffIds));
 	const inheritedCount = prefixes === void 0 ? void 0 : Math.max(0, ...prefixes);
 	const createdBy = layerHistory(config);
+	const own = manifest.layers.length - (inheritedCount ?? 0);
+	const instructions = sources.instructions?.length === own ? sources.instructions : [];
 	const layers = await Promise.all(manifest.layers.map(async (layer, index) => {
 		const own = index >= (inheritedCount ?? 0);
 		return {
@@ -6859,7 +6861,9 @@ async function measureManifest(manifest, sources) {
 			size: layer.size,
 			unpacked: await sources.unpackedOf(layer, own),
 			own,
-			createdBy: createdBy[index] ?? ""
+			createdBy: createdBy[index] ?? "",
+			compression: compressionOf(layer.mediaType),
+			source: own ? instructions[index - (inheritedCount ?? 0)] : void 0
 		};
 	}));
 	const known = inheritedCount !== void 0;
@@ -6872,8 +6876,15 @@ async function measureManifest(manifest, sources) {
 		transfer,
 		unpacked,
 		layers,
+		base: sources.base,
 		unknownReason: reason(known, unpacked)
 	};
+}
+/** https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#layer-media-types, and Docker’s own types */
+function compressionOf(mediaType) {
+	if (/[+.]gzip$/.test(mediaType)) return "gzip";
+	if (/[+.]zstd$/.test(mediaType)) return "zstd";
+	return /\.tar$/.test(mediaType) ? "none" : void 0;
 }
 /** The layers are those of the base as far as their contents are the same. */
 function commonPrefix(base, image) {
@@ -6902,6 +6913,39 @@ function split(layers, baseKnown, sizeOf) {
 function reason(baseKnown, unpacked) {
 	if (!baseKnown) return "The base image could not be looked up, so what came with it is not known.";
 	if (unpacked.total === void 0) return "A layer could not be read, so its unpacked size is not known.";
+}
+
+// src/stage-chain.ts
+/**
+* The instructions that make layers, from the base image up: those of the stages that the target is based on, then its
+* own. Each RUN, COPY, ADD and WORKDIR makes one, also where it changes nothing.
+* https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (commitToHistory)
+* @param file POSIX, from the repository's root
+* @returns undefined where a named context stands in the chain: its layers are not of this file
+*/
+function layerSources(graph, target, file) {
+	const chain = [];
+	for (let stage = graph.stages[target]; stage !== void 0;) {
+		if (stage.replacedByContext !== void 0 || stage.from.kind === "context") return void 0;
+		chain.unshift(stage.steps.filter(({ effect }) => effect === "files" || effect === "run").map(({ line, text }) => ({
+			file,
+			line,
+			text
+		})));
+		stage = stage.from.kind === "stage" ? graph.stages[stage.from.stage] : void 0;
+	}
+	return chain.flat();
+}
+/** What a stage is based on in the end: an image, a named context, or nothing. */
+function baseOfStage(graph, stage) {
+	let current = graph.stages[stage];
+	while (current?.from.kind === "stage" && current.replacedByContext === void 0) current = graph.stages[current.from.stage];
+	if (current === void 0 || current.replacedByContext !== void 0) return { kind: "context" };
+	if (current.from.kind === "image") return {
+		kind: "image",
+		image: current.from.image
+	};
+	return { kind: current.from.kind === "scratch" ? "scratch" : "context" };
 }
 
 // src/measuring.ts
@@ -7026,8 +7070,9 @@ var Measuring = class Measuring {
 		};
 	}
 	async #measure(target, index, outcome) {
-		const base = this.#baseOf(target.stage);
-		const bases = base.kind === "image" ? this.#options.planned.images.basesOf(base.image) : [];
+		const { planned, file } = this.#options;
+		const base = baseOfStage(planned.graph, target.stage);
+		const bases = base.kind === "image" ? planned.images.basesOf(base.image) : [];
 		const baseDiffIds = base.kind === "scratch" ? [] : bases.length === 0 ? void 0 : bases.map(({ config }) => config.diffIds);
 		const source = outcome.measured ? this.#received(index) : this.#published(target, outcome);
 		if (source === void 0) return void 0;
@@ -7035,6 +7080,11 @@ var Measuring = class Measuring {
 			return await measureImage(source.digest, {
 				...source,
 				baseDiffIds,
+				instructions: layerSources(planned.graph, target.stage, file),
+				base: base.kind === "image" ? {
+					image: base.image,
+					digest: bases[0]?.resolved.digest
+				} : void 0,
 				unpackedOf: async ({ digest }) => this.#options.known.get(digest) ?? await this.#countKept(digest) ?? await this.#options.unpackedOf(digest)
 			});
 		} catch (error) {
@@ -7100,21 +7150,9 @@ var Measuring = class Measuring {
 	}
 	#isTargetBase(image) {
 		return this.#options.planned.targets.some((target) => {
-			const base = this.#baseOf(target.stage);
+			const base = baseOfStage(this.#options.planned.graph, target.stage);
 			return base.kind === "image" && base.image === image;
 		});
-	}
-	/** What a stage is based on in the end: an image, a named context, or nothing. */
-	#baseOf(stage) {
-		const { stages } = this.#options.planned.graph;
-		let current = stages[stage];
-		while (current?.from.kind === "stage" && current.replacedByContext === void 0) current = stages[current.from.stage];
-		if (current === void 0 || current.replacedByContext !== void 0) return { kind: "context" };
-		if (current.from.kind === "image") return {
-			kind: "image",
-			image: current.from.image
-		};
-		return { kind: current.from.kind === "scratch" ? "scratch" : "context" };
 	}
 };
 function repositoryName(index) {
@@ -7208,9 +7246,16 @@ function indexKeys(question) {
 		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
 	};
 }
-/** A key that no entry had before: a save that was killed leaves its key reserved. Later keys sort after earlier ones. */
-function newIndexKey(prefix, now) {
-	return `${prefix}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+/**
+* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+* earlier ones.
+*/
+function newIndexKey(prefix, { now, commit }) {
+	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of the indexes begin with that runs of a commit left. */
+function commitPrefix(prefix, commit) {
+	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
 }
 /** What the keys of a project's packs begin with. */
 function packPrefix(identity) {
@@ -7379,7 +7424,7 @@ function parseJson$1(bytes) {
 const ENOUGH_BYTES = 96 << 20;
 const LARGE_BYTES = 32 << 20;
 /** Of the three packs that a run may save, one is left for what comes last. */
-const MOST$1 = 2;
+const MOST = 2;
 var EarlySaves = class {
 	#options;
 	#waiting = /* @__PURE__ */ new Map();
@@ -7392,7 +7437,7 @@ var EarlySaves = class {
 	}
 	/** A blob is complete. */
 	add(digest, size) {
-		if (!this.#options.writes || this.#saves.length >= MOST$1 || this.#waiting.has(digest)) return;
+		if (!this.#options.writes || this.#saves.length >= MOST || this.#waiting.has(digest)) return;
 		if (size >= LARGE_BYTES) {
 			this.#saves.push(this.#save({ [digest]: size }));
 			return;
@@ -7487,10 +7532,14 @@ async function loadIndexes(places, options) {
 		searches: results.map(({ search }) => search)
 	};
 }
-async function load({ source, ref, prefix, anyLeg }, { backend, root, now }) {
+async function load({ source, ref, prefix, anyLeg, commit }, { backend, root, now }) {
 	const request = {
 		key: prefix,
-		prefixes: [prefix, anyLeg],
+		prefixes: [
+			...commit === void 0 ? [] : [commitPrefix(prefix, commit)],
+			prefix,
+			anyLeg
+		],
 		path: INDEX_PATH,
 		timeoutMs: PATIENCE_MS
 	};
@@ -7994,7 +8043,10 @@ var LayerCache = class {
 				from
 			};
 		}));
-		const key = newIndexKey(place.prefix, now());
+		const key = newIndexKey(place.prefix, {
+			now: now(),
+			commit
+		});
 		const { document, bytes, droppedBytes } = decision;
 		return {
 			kind: "plan",
@@ -8132,7 +8184,7 @@ function printStage(stage, endings, inputs) {
 	const { index, name, line, platform } = stage;
 	const unknown = [];
 	const below = stage.from.kind === "stage" ? endings.get(stage.from.stage) : void 0;
-	const base = sourceOf$2(stage.from, void 0, endings, inputs);
+	const base = sourceOf$3(stage.from, void 0, endings, inputs);
 	unknown.push(...unknownSources(line, [base]));
 	const chain = new Chain(below?.pending);
 	chain.add([
@@ -8238,7 +8290,7 @@ function printStep(step, context) {
 		settings: set,
 		sources: []
 	};
-	const sources = [...step.reads.map((read) => readOf(read, void 0, inputs)), ...step.sources.map(({ source, read }) => sourceOf$2(source, read, endings, inputs))];
+	const sources = [...step.reads.map((read) => readOf(read, void 0, inputs)), ...step.sources.map(({ source, read }) => sourceOf$3(source, read, endings, inputs))];
 	const settings = effect === "run" ? chain.take(() => true) : keyword === "WORKDIR" ? chain.take((name) => name === "user") : [];
 	const words = digestOf$1(step.words);
 	chain.add([
@@ -8272,7 +8324,7 @@ function readOf(read, context, inputs) {
 		digest: inputs.readDigest(read, context)
 	};
 }
-function sourceOf$2(source, read, endings, inputs) {
+function sourceOf$3(source, read, endings, inputs) {
 	switch (source.kind) {
 		case "scratch": return {
 			kind: "scratch",
@@ -8384,7 +8436,7 @@ const MOST_TARGETS$1 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
 const MOST_FILES = 2e4;
-const LONGEST$1 = 2e4;
+const LONGEST$2 = 2e4;
 /** Every target's record that can be read. */
 function readRecords$1(json) {
 	const records = /* @__PURE__ */ new Map();
@@ -8463,7 +8515,7 @@ function stageOf(value) {
 		field$2(value, "files"),
 		field$2(value, "fingerprint")
 	];
-	const base = sourceOf$1(field$2(value, "base"));
+	const base = sourceOf$2(field$2(value, "base"));
 	const steps = all$1(field$2(value, "steps"), stepOf, MOST_STEPS);
 	const options = all$1(field$2(value, "options"), (item) => {
 		const [key, digest] = [field$2(item, "name"), field$2(item, "value")];
@@ -8472,7 +8524,7 @@ function stageOf(value) {
 			value: digest
 		} : void 0;
 	});
-	if (!isCount(index) || !isCount(line) || !isText$1(platform) || base === void 0) return void 0;
+	if (!isCount$1(index) || !isCount$1(line) || !isText$1(platform) || base === void 0) return void 0;
 	if (steps === void 0 || options === void 0) return void 0;
 	return {
 		index,
@@ -8495,18 +8547,18 @@ function stepOf(value) {
 	].map((key) => field$2(value, key));
 	const [words, history] = ["words", "history"].map((key) => field$2(value, key));
 	const [line, endLine] = [field$2(value, "line"), field$2(value, "endLine")];
-	const sources = all$1(field$2(value, "sources"), sourceOf$1);
+	const sources = all$1(field$2(value, "sources"), sourceOf$2);
 	const settings = all$1(field$2(value, "settings"), (item) => {
 		const [name, digest] = [field$2(item, "name"), field$2(item, "value")];
 		const [stage, at] = [field$2(item, "stage"), field$2(item, "line")];
-		return isText$1(name) && isText$1(digest) && isCount(stage) && isCount(at) ? {
+		return isText$1(name) && isText$1(digest) && isCount$1(stage) && isCount$1(at) ? {
 			name,
 			value: digest,
 			stage,
 			line: at
 		} : void 0;
 	});
-	return isText$1(keyword) && isText$1(text) && isText$1(written) && isText$1(words) && isText$1(history) && isCount(line) && isCount(endLine) ? sources === void 0 || settings === void 0 ? void 0 : {
+	return isText$1(keyword) && isText$1(text) && isText$1(written) && isText$1(words) && isText$1(history) && isCount$1(line) && isCount$1(endLine) ? sources === void 0 || settings === void 0 ? void 0 : {
 		keyword,
 		line,
 		endLine,
@@ -8524,7 +8576,7 @@ const KINDS = [
 	"context",
 	"scratch"
 ];
-function sourceOf$1(value) {
+function sourceOf$2(value) {
 	const kind = KINDS.find((candidate) => candidate === field$2(value, "kind"));
 	const [name, digest] = [field$2(value, "name"), field$2(value, "digest")];
 	return kind !== void 0 && isText$1(name) ? {
@@ -8557,9 +8609,9 @@ function field$2(value, key) {
 	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 function isText$1(value) {
-	return typeof value === "string" && value.length <= LONGEST$1;
+	return typeof value === "string" && value.length <= LONGEST$2;
 }
-function isCount(value) {
+function isCount$1(value) {
 	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 function isDigest(value) {
@@ -9236,6 +9288,7 @@ async function buildTargets(options) {
 		debug,
 		signal,
 		workspace: project.workspace,
+		file: project.dockerfileName,
 		registry: loopback?.registry,
 		unpackedOf: async (digest) => await loopback?.unpackedOf(digest),
 		memory: join(userCache(env), "base-layers.json"),
@@ -11454,7 +11507,7 @@ function readPairs(input, lines, problems, form) {
 		if (at <= 0) {
 			problems.push({
 				input,
-				message: `\`${input}\`: \`${shown(line)}\` is not of the form \`${form}\`.`,
+				message: `\`${input}\`: \`${shown$1(line)}\` is not of the form \`${form}\`.`,
 				mend: `Write one \`${form}\` a line.`
 			});
 			continue;
@@ -11467,7 +11520,7 @@ function readPairs(input, lines, problems, form) {
 	return pairs;
 }
 /** A value as it is shown in a message: one line, not too long. */
-function shown(value) {
+function shown$1(value) {
 	const line = value.replaceAll(/\s+/g, " ");
 	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
 }
@@ -11556,7 +11609,7 @@ function readBoolean(name, value, problems) {
 	].includes(value)) return false;
 	problems.push({
 		input: name,
-		message: `\`${name}\`: \`${shown(value)}\` is neither \`true\` nor \`false\`.`,
+		message: `\`${name}\`: \`${shown$1(value)}\` is neither \`true\` nor \`false\`.`,
 		mend: "Write `true` or `false`."
 	});
 	return false;
@@ -11571,7 +11624,7 @@ function readOneOf(options) {
 		const near = nearest(value, values);
 		problems.push({
 			input: name,
-			message: `\`${name}\`: \`${shown(value)}\` is not one of ${values.map((v) => `\`${v}\``).join(", ")}.`,
+			message: `\`${name}\`: \`${shown$1(value)}\` is not one of ${values.map((v) => `\`${v}\``).join(", ")}.`,
 			mend: near === void 0 ? void 0 : `Did you mean \`${near}\`?`
 		});
 	}
@@ -11596,7 +11649,7 @@ function readBytes(name, value, problems) {
 	if (number !== "" && factor !== void 0) return Math.round(Number(number) * factor);
 	if (value !== "") problems.push({
 		input: name,
-		message: `\`${name}\`: \`${shown(value)}\` is no number of bytes.`,
+		message: `\`${name}\`: \`${shown$1(value)}\` is no number of bytes.`,
 		mend: "Write it as `5GB`, `500MB` or `2GiB`."
 	});
 	return 0;
@@ -11604,7 +11657,7 @@ function readBytes(name, value, problems) {
 function readTargets(targets, target, problems) {
 	if (target !== void 0 && targets.length > 0) problems.push({
 		input: "target",
-		message: `\`target\` (\`${shown(target)}\`) and \`targets\` are both given.`,
+		message: `\`target\` (\`${shown$1(target)}\`) and \`targets\` are both given.`,
 		mend: "Keep `targets`; it takes one or several."
 	});
 	const list = targets.length > 0 ? targets : target === void 0 ? [] : [target];
@@ -11630,7 +11683,7 @@ function readTags(value, problems) {
 			if (target === "" || ref === "") {
 				problems.push({
 					input: "tags",
-					message: `\`tags\`: \`${shown(item)}\` lacks ${target === "" ? "the target before" : "the reference behind"} \`=\`.`,
+					message: `\`tags\`: \`${shown$1(item)}\` lacks ${target === "" ? "the target before" : "the reference behind"} \`=\`.`,
 					mend: "Write `TARGET=REF` or `REF`."
 				});
 				continue;
@@ -11638,7 +11691,7 @@ function readTags(value, problems) {
 			checkReference(ref.replaceAll("{target}", "x"), () => {
 				problems.push({
 					input: "tags",
-					message: `\`tags\`: \`${shown(ref)}\` is not an image reference.`,
+					message: `\`tags\`: \`${shown$1(ref)}\` is not an image reference.`,
 					mend: "Write `registry/name:tag`, in lower case."
 				});
 			});
@@ -11663,7 +11716,7 @@ function readExternalImages(lines, problems) {
 		const name = normalizeReference(key);
 		if (images.some((image) => image.name === name)) problems.push({
 			input: "external-images",
-			message: `\`external-images\`: \`${shown(key)}\` is mapped twice.`,
+			message: `\`external-images\`: \`${shown$1(key)}\` is mapped twice.`,
 			mend: "Keep one line per image."
 		});
 		images.push({
@@ -11674,7 +11727,7 @@ function readExternalImages(lines, problems) {
 		const reason = error instanceof Error ? error.message : String(error);
 		problems.push({
 			input: "external-images",
-			message: `\`external-images\`: \`${shown(`${key}=${value}`)}\`: ${reason}.`,
+			message: `\`external-images\`: \`${shown$1(`${key}=${value}`)}\`: ${reason}.`,
 			mend: "Write `NAME=REF`, for example `nginx:latest=ghcr.io/org/mirror/nginx:1.29`."
 		});
 	}
@@ -11689,7 +11742,7 @@ function readBuildArgs(lines, env, problems) {
 		const value = at < 0 ? env[line] : line.slice(at + 1);
 		if (name.trim() === "") problems.push({
 			input: "build-args",
-			message: `\`build-args\`: \`${shown(line)}\` is not of the form \`NAME=VALUE\`.`,
+			message: `\`build-args\`: \`${shown$1(line)}\` is not of the form \`NAME=VALUE\`.`,
 			mend: "Write one `NAME=VALUE` a line."
 		});
 		else if (value !== void 0) args[name] = value;
@@ -11715,7 +11768,7 @@ function readSecrets(options) {
 	for (const { key, value } of readPairs("secret-envs", options.envs, problems, "ID=VARIABLE")) {
 		if (env[value] === void 0) problems.push({
 			input: "secret-envs",
-			message: `\`secret-envs\`: the variable \`${shown(value)}\` is not set.`,
+			message: `\`secret-envs\`: the variable \`${shown$1(value)}\` is not set.`,
 			mend: `Set it in the step's \`env:\`.`
 		});
 		secrets.push({
@@ -11732,7 +11785,7 @@ function readSecrets(options) {
 	const ids = secrets.map((secret) => secret.id);
 	for (const id of new Set(ids.filter((candidate, index) => ids.indexOf(candidate) !== index))) problems.push({
 		input: "secrets",
-		message: `The secret \`${shown(id)}\` is given twice.`,
+		message: `The secret \`${shown$1(id)}\` is given twice.`,
 		mend: "Give each secret id once in `secrets`, `secret-envs` and `secret-files`."
 	});
 	return secrets;
@@ -12027,14 +12080,14 @@ function platformProblem(specifier) {
 		const near = nearest(unknown.part, unknown.known);
 		return [{
 			input: "platforms",
-			message: `\`platforms\`: \`${shown(specifier)}\` is no platform: there is no \`${shown(unknown.part)}\`.`,
+			message: `\`platforms\`: \`${shown$1(specifier)}\` is no platform: there is no \`${shown$1(unknown.part)}\`.`,
 			mend: near === void 0 ? "Write `OS/ARCH`, such as `linux/amd64` or `linux/arm64`." : `Did you mean \`${specifier.replace(unknown.part, near)}\`?`
 		}];
 	} catch (error) {
 		if (!(error instanceof SyntaxFault)) throw error;
 		return [{
 			input: "platforms",
-			message: `\`platforms\`: \`${shown(specifier)}\` is not of the form \`OS/ARCH[/VARIANT]\`.`,
+			message: `\`platforms\`: \`${shown$1(specifier)}\` is not of the form \`OS/ARCH[/VARIANT]\`.`,
 			mend: "Write, for example, `linux/amd64` or `linux/arm/v7`."
 		}];
 	}
@@ -12047,14 +12100,14 @@ function outputProblem(line) {
 		const near = nearest(type, OUTPUT_TYPES);
 		return [{
 			input: "outputs",
-			message: `\`outputs\`: \`${shown(line)}\`: there is no type \`${shown(type)}\`.`,
+			message: `\`outputs\`: \`${shown$1(line)}\`: there is no type \`${shown$1(type)}\`.`,
 			mend: near === void 0 ? "Use `local`, `tar`, `oci`, `docker`, `image` or `registry`." : `Did you mean \`type=${near}\`?`
 		}];
 	}
 	if (!NEEDS_DEST.has(type) || /(?:^|,)"?dest=[^,]/.test(line)) return void 0;
 	return [{
 		input: "outputs",
-		message: `\`outputs\`: \`${shown(line)}\` does not say where to write.`,
+		message: `\`outputs\`: \`${shown$1(line)}\` does not say where to write.`,
 		mend: `Add \`dest=PATH\`, such as \`type=${type},dest=out${type === "local" ? "" : ".tar"}\`.`
 	}];
 }
@@ -12063,7 +12116,7 @@ function networkProblem(network) {
 	if (NETWORKS.some((known) => known === network)) return void 0;
 	return [{
 		input: "network",
-		message: `\`network\`: \`${shown(network)}\` is not one of \`default\`, \`none\`, \`host\`.`,
+		message: `\`network\`: \`${shown$1(network)}\` is not one of \`default\`, \`none\`, \`host\`.`,
 		mend: "A network of your own can be given to the builder (docker/setup-buildx-action with `driver-opts: network=…`)."
 	}];
 }
@@ -12072,7 +12125,7 @@ function sizeProblem(size) {
 	if (/^\d+(?:\.\d+)? ?(?:[kmgtp]?i?b?)$/i.test(size)) return void 0;
 	return [{
 		input: "shm-size",
-		message: `\`shm-size\`: \`${shown(size)}\` is not a size.`,
+		message: `\`shm-size\`: \`${shown$1(size)}\` is not a size.`,
 		mend: "Write bytes or a number with a unit, such as `128m` or `2g`."
 	}];
 }
@@ -12080,7 +12133,7 @@ function ulimitProblem(line) {
 	if (/^[a-z]+=-?\d+(?::-?\d+)?$/.test(line)) return void 0;
 	return [{
 		input: "ulimit",
-		message: `\`ulimit\`: \`${shown(line)}\` is not of the form \`TYPE=SOFT[:HARD]\`.`,
+		message: `\`ulimit\`: \`${shown$1(line)}\` is not of the form \`TYPE=SOFT[:HARD]\`.`,
 		mend: "Write, for example, `nofile=1024:2048`."
 	}];
 }
@@ -12088,7 +12141,7 @@ function hostProblem(line) {
 	if (/^[^:=\s]+[:=]\S+$/.test(line)) return void 0;
 	return [{
 		input: "add-hosts",
-		message: `\`add-hosts\`: \`${shown(line)}\` is not of the form \`HOST:IP\`.`,
+		message: `\`add-hosts\`: \`${shown$1(line)}\` is not of the form \`HOST:IP\`.`,
 		mend: "Write, for example, `api.local:10.0.0.2`."
 	}];
 }
@@ -12097,22 +12150,12 @@ function annotationProblem(line) {
 	if (/^[^=]*[^=:]=/.test(line)) return void 0;
 	return [{
 		input: "annotations",
-		message: `\`annotations\`: \`${shown(line)}\` is not of the form \`[TYPE:]NAME=VALUE\`.`,
+		message: `\`annotations\`: \`${shown$1(line)}\` is not of the form \`[TYPE:]NAME=VALUE\`.`,
 		mend: "Write, for example, `org.opencontainers.image.title=app` or `index:org.opencontainers.image.title=app`."
 	}];
 }
 
 // src/input-rules.ts
-/** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
-const NOT_IN_EFFECT = {
-	"size-budgets": [""],
-	baseline: [""],
-	comment: [
-		"",
-		"size-changed",
-		"never"
-	]
-};
 /** What only a build uses; with `mode: plan` these do nothing. */
 const BUILD_ONLY = [
 	"secrets",
@@ -12134,27 +12177,22 @@ function checkCombinations(inputs, raw, problems) {
 	});
 	if (/^(https?|git|ssh):\/\/|^git@|^\{\{/.test(inputs.context)) problems.push({
 		input: "context",
-		message: `\`context\`: \`${shown(inputs.context)}\` is a Git or HTTP address; stage-build builds what is checked out.`,
+		message: `\`context\`: \`${shown$1(inputs.context)}\` is a Git or HTTP address; stage-build builds what is checked out.`,
 		mend: "Add `actions/checkout` before this step and set `context` to a directory (`.`)."
 	});
 	if (inputs.targets === "all" || inputs.targets !== void 0 && inputs.targets.length > 1) {
 		for (const { ref } of inputs.tags.filter((tag) => tag.target === void 0 && !tag.ref.includes("{target}"))) problems.push({
 			input: "tags",
-			message: `\`tags\`: \`${shown(ref)}\` names no target, and there are several.`,
-			mend: `Write \`TARGET=${shown(ref)}\`, or put \`{target}\` into it.`
+			message: `\`tags\`: \`${shown$1(ref)}\` names no target, and there are several.`,
+			mend: `Write \`TARGET=${shown$1(ref)}\`, or put \`{target}\` into it.`
 		});
 		for (const output of inputs.outputs.filter((line) => writesSomewhere(line) && !line.includes("{target}"))) problems.push({
 			input: "outputs",
-			message: `\`outputs\`: \`${shown(output)}\` would be written by every target, one over the other.`,
+			message: `\`outputs\`: \`${shown$1(output)}\` would be written by every target, one over the other.`,
 			mend: "Put `{target}` into its `dest` or `name`."
 		});
 	}
 	const warnings = [];
-	const idle = Object.entries(NOT_IN_EFFECT).filter(([name, silent]) => !silent.includes(raw(name))).map(([name]) => `\`${name}\``);
-	if (idle.length > 0) warnings.push({
-		message: `Not in effect in this version: ${idle.join(", ")}.`,
-		mend: "The build goes on without."
-	});
 	if (inputs.cacheBackend === "github" && raw("cache-dir") !== "") warnings.push({
 		input: "cache-dir",
 		message: "`cache-dir` has no effect with `cache-backend: github`."
@@ -12168,6 +12206,127 @@ function checkCombinations(inputs, raw, problems) {
 /** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */
 function writesSomewhere(output) {
 	return output !== "-" && (!output.includes("=") || /(^|,)"?(dest|name)=/.test(output));
+}
+
+// src/measure/size-budgets.ts
+/** The input `size-budgets`: lines `TARGET[@PLATFORM]=LIMIT [unpacked]`, read and checked. Pure. */
+const INPUT = "size-budgets";
+const FORMS = "`TARGET=160MB`, `TARGET=+5%` or `TARGET=+10MB`";
+const METRICS = ["transfer", "unpacked"];
+const UNITS = new Map([...[
+	"B",
+	"kB",
+	"MB",
+	"GB",
+	"TB"
+].map((unit, power) => [unit.toUpperCase(), 1e3 ** power]), ...[
+	"KiB",
+	"MiB",
+	"GiB",
+	"TiB"
+].map((unit, power) => [unit.toUpperCase(), 1024 ** (power + 1)])]);
+/** What a longer list of targets is cut to in a message. */
+const MOST_NAMES$1 = 10;
+/**
+* Every budget that can be read, and a problem for every line that cannot.
+* @param knownTargets undefined where they are not known yet: then names are not checked
+*/
+function parseSizeBudgets(lines, knownTargets) {
+	const problems = [];
+	return {
+		budgets: [...new Set(lines.map((line) => line.trim()).filter((line) => line !== ""))].flatMap((text) => {
+			const read = parseLine(text);
+			if (!("target" in read)) {
+				problems.push(read);
+				return [];
+			}
+			const problem = knownTargets === void 0 ? void 0 : unknownTarget(read, knownTargets);
+			if (problem !== void 0) problems.push(problem);
+			return problem === void 0 ? [read] : [];
+		}),
+		problems
+	};
+}
+/** BuildKit, too, takes the names of stages in any letters. */
+function sameTarget(a, b) {
+	return a.toLowerCase() === b.toLowerCase();
+}
+function parseLine(text) {
+	const at = text.indexOf("=");
+	const [name = "", platform, ...more] = text.slice(0, Math.max(0, at)).split("@");
+	const [target, rest] = [name.trim(), text.slice(at + 1).trim()];
+	if (at < 0 || target === "" || rest === "" || more.length > 0) return problem(text, "is not of the form `TARGET=SIZE`", `Write ${FORMS}, with \`*\` for every target.`);
+	const platformName = platform === void 0 ? void 0 : platformOf$1(platform.trim());
+	if (platform !== void 0 && platformName === void 0) return problem(text, `names no platform behind \`@\``, `Write, for example, \`${shown(target)}@linux/arm64=160MB\`.`);
+	const [size, suffix] = withoutSuffix(rest);
+	const metric = suffix === "" ? "transfer" : METRICS.find((known) => known === suffix.toLowerCase());
+	if (metric === void 0) {
+		const near = nearest(suffix, METRICS);
+		return problem(text, `ends in \`${shown(suffix)}\``, near === void 0 ? "Behind the size stands `unpacked`, or nothing for the transfer size." : `Did you mean \`${near}\`?`);
+	}
+	const limit = limitOf(size);
+	return typeof limit === "string" ? problem(text, `: ${limit}`, sizeMend(target, size)) : {
+		text,
+		target,
+		platform: platformName,
+		metric,
+		limit
+	};
+}
+/** The last word apart, where it is no unit. */
+function withoutSuffix(text) {
+	const at = text.search(/\s[a-z]+$/i);
+	const word = text.slice(at + 1);
+	return at < 0 || UNITS.has(word.toUpperCase()) ? [text, ""] : [text.slice(0, at).trim(), word];
+}
+/** A clause about what is wrong where it is no limit. */
+function limitOf(size) {
+	const [, plus, number = "", unit = ""] = /^(\+?)(\d+(?:\.\d+)?|\.\d+)(%|[a-z]*)$/i.exec(size.replaceAll(/\s+/g, "")) ?? [];
+	if (number === "") return `\`${shown(size)}\` is no size`;
+	if (unit === "%") return plus === "+" ? {
+		kind: "more-percent",
+		percent: Number(number)
+	} : `\`${shown(size)}\` is no size; a share is of the baseline and begins with \`+\``;
+	const factor = UNITS.get(unit.toUpperCase());
+	if (factor === void 0) return unit === "" ? `\`${shown(size)}\` has no unit` : `there is no unit \`${shown(unit)}\``;
+	const bytes = Math.round(Number(number) * factor);
+	if (!Number.isSafeInteger(bytes)) return `\`${shown(size)}\` is too large`;
+	return {
+		kind: plus === "+" ? "more-bytes" : "absolute",
+		bytes
+	};
+}
+function sizeMend(target, size) {
+	const [, slip, unit = ""] = /^(\+?\d+(?:\.\d+)?)\s*(%|[kmgt]i?|)$/i.exec(size) ?? [];
+	if (slip === void 0) return `Write ${FORMS}.`;
+	const meant = unit === "%" ? `+${slip}%` : `${slip}${unit === "" ? "M" : unit.length === 1 ? unit.toUpperCase() : unit}B`;
+	return `Did you mean \`${shown(target)}=${meant}\`?`;
+}
+function unknownTarget({ target, text }, known) {
+	if (target === "*" || known.some((name) => sameTarget(name, target))) return void 0;
+	const near = nearest(target, known);
+	const names = known.slice(0, MOST_NAMES$1).map((name) => `\`${shown(name)}\``);
+	if (known.length > MOST_NAMES$1) names.push(`${known.length - MOST_NAMES$1} more`);
+	return problem(text, `: there is no target \`${shown(target)}\``, near === void 0 ? `There is ${names.join(", ")}, and \`*\` for every target.` : `Did you mean \`${shown(near)}\`?`);
+}
+function problem(text, what, mend) {
+	return {
+		input: INPUT,
+		message: `\`${INPUT}\`: \`${shown(text)}\`${what.startsWith(":") ? "" : " "}${what}.`,
+		mend
+	};
+}
+function platformOf$1(text) {
+	try {
+		return formatPlatform$1(parsePlatform$1(text));
+	} catch {
+		return;
+	}
+}
+/** On one line, not too long. */
+function shown(value) {
+	const line = value.replaceAll(/\s+/g, " ");
+	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
 }
 
 // src/inputs.ts
@@ -12266,17 +12425,20 @@ function readInputs(read, env) {
 		cacheDir: text("cache-dir") === void 0 ? void 0 : resolve$1(raw("cache-dir")),
 		cacheScope: raw("cache-scope"),
 		cacheMaxSize: readBytes("cache-max-size", raw("cache-max-size"), problems),
+		comment: oneOf("comment", [
+			"size-changed",
+			"always",
+			"over-budget",
+			"never"
+		]),
+		sizeBudgets: lines("size-budgets"),
+		baseline: text("baseline"),
 		githubToken: text("github-token")
 	};
-	oneOf("comment", [
-		"size-changed",
-		"always",
-		"over-budget",
-		"never"
-	]);
+	problems.push(...parseSizeBudgets(inputs.sizeBudgets, void 0).problems);
 	if (text("call") !== void 0) problems.push({
 		input: "call",
-		message: `\`call\`: \`${shown(raw("call"))}\` is not supported: stage-build builds and reports.`,
+		message: `\`call\`: \`${shown$1(raw("call"))}\` is not supported: stage-build builds and reports.`,
 		mend: "Remove `call`; to check a Dockerfile without building it use `mode: plan`."
 	});
 	const warnings = checkCombinations(inputs, raw, problems);
@@ -22168,24 +22330,67 @@ async function sideBySide$1(items, limit, work) {
 	return results;
 }
 
+// src/measure/json-fields.ts
+/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
+/** An own property; undefined for what is no object. */
+function field$1(value, key) {
+	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
+}
+/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
+function all(value, read, most) {
+	if (!Array.isArray(value) || value.length > most) return void 0;
+	const items = [];
+	for (const item of value) {
+		const parsed = read(item);
+		if (parsed === void 0) return void 0;
+		items.push(parsed);
+	}
+	return items;
+}
+function isText(value, longest) {
+	return typeof value === "string" && value.length <= longest;
+}
+/** A whole number, neither negative nor too large to be exact. */
+function isCount(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
 // src/measure/sizes-json.ts
-const MOST = 1e4;
+const MOST_PLATFORMS = 64;
+/** Engines take no more than 127 layers. */
+const MOST_LAYERS = 1e3;
+const MOST_PACKAGES = 2e4;
+const LONGEST$1 = 2e4;
+const LONGEST_NAME = 500;
 /** Undefined where it is not what was written. */
 function parseTargetSizes(value) {
-	const platforms = all(field$1(value, "platforms"), platformOf);
+	const platforms = parsePlatforms(field$1(value, "platforms"));
 	return platforms === void 0 || platforms.length === 0 ? void 0 : { platforms };
 }
+/** The sizes of no platform or more; undefined where it is not what was written. */
+function parsePlatforms(value) {
+	return all(value, platformOf, MOST_PLATFORMS);
+}
+/** Three sizes, each of which may be unknown; undefined for what is no object. */
+function parseSplit(value) {
+	if (typeof value !== "object" || value === null) return void 0;
+	return {
+		total: bytesOf(value, "total"),
+		own: bytesOf(value, "own"),
+		inherited: bytesOf(value, "inherited")
+	};
+}
 function platformOf(value) {
-	const [platform, digest, configDigest, unknownReason] = [
+	const [platform, digest, configDigest] = [
 		"platform",
 		"digest",
-		"configDigest",
-		"unknownReason"
+		"configDigest"
 	].map((key) => field$1(value, key));
-	const [transfer, unpacked] = [splitOf(field$1(value, "transfer")), splitOf(field$1(value, "unpacked"))];
-	const layers = all(field$1(value, "layers"), layerOf);
-	if (!isText(platform) || !isText(digest) || !isText(configDigest)) return void 0;
+	const [transfer, unpacked] = [parseSplit(field$1(value, "transfer")), parseSplit(field$1(value, "unpacked"))];
+	const layers = all(field$1(value, "layers"), layerOf, MOST_LAYERS);
+	if (!isName(platform) || !isName(digest) || !isName(configDigest)) return void 0;
 	if (transfer === void 0 || unpacked === void 0 || layers === void 0) return void 0;
+	const unknownReason = field$1(value, "unknownReason");
 	return {
 		platform,
 		digest,
@@ -22193,55 +22398,91 @@ function platformOf(value) {
 		transfer,
 		unpacked,
 		layers,
-		unknownReason: isText(unknownReason) ? unknownReason : void 0
+		unknownReason: isText(unknownReason, LONGEST$1) ? unknownReason : void 0,
+		...detailsOf(value)
 	};
 }
+/** What explains a size. A part that cannot be read is not known; the sizes count all the same. */
+function detailsOf(value) {
+	const [base, merged] = [baseOf(field$1(value, "base")), bytesOf(value, "merged")];
+	const packages = all(field$1(value, "packages"), packageOf, MOST_PACKAGES);
+	return {
+		...base === void 0 ? {} : { base },
+		...packages === void 0 ? {} : { packages },
+		...merged === void 0 ? {} : { merged }
+	};
+}
+function baseOf(value) {
+	const [image, digest] = [field$1(value, "image"), field$1(value, "digest")];
+	return isName(image) ? {
+		image,
+		digest: isName(digest) ? digest : void 0
+	} : void 0;
+}
+const MANAGERS = [
+	"apk",
+	"dpkg",
+	"npm"
+];
+function packageOf(value) {
+	const manager = MANAGERS.find((known) => known === field$1(value, "manager"));
+	const [name, version, bytes] = [
+		"name",
+		"version",
+		"bytes"
+	].map((key) => field$1(value, key));
+	return manager !== void 0 && isName(name) && isName(version) && isCount(bytes) ? {
+		manager,
+		name,
+		version,
+		bytes
+	} : void 0;
+}
+const COMPRESSIONS = [
+	"gzip",
+	"zstd",
+	"none"
+];
 function layerOf(value) {
 	const [digest, diffId, createdBy] = [
 		"digest",
 		"diffId",
 		"createdBy"
 	].map((key) => field$1(value, key));
-	const [size, unpacked, own] = [
-		field$1(value, "size"),
-		field$1(value, "unpacked"),
-		field$1(value, "own")
-	];
-	if (!isText(digest) || !isText(diffId) || !isText(createdBy) || !isBytes(size) || typeof own !== "boolean") return void 0;
+	const [size, own] = [field$1(value, "size"), field$1(value, "own")];
+	if (!isName(digest) || !isName(diffId) || !isText(createdBy, LONGEST$1)) return void 0;
+	if (!isCount(size) || typeof own !== "boolean") return void 0;
+	const compression = COMPRESSIONS.find((known) => known === field$1(value, "compression"));
+	const source = sourceOf$1(field$1(value, "source"));
 	return {
 		digest,
 		diffId,
 		createdBy,
 		size,
 		own,
-		unpacked: isBytes(unpacked) ? unpacked : void 0
+		unpacked: bytesOf(value, "unpacked"),
+		...compression === void 0 ? {} : { compression },
+		...source === void 0 ? {} : { source }
 	};
 }
-function splitOf(value) {
-	if (typeof value !== "object" || value === null) return void 0;
-	const bytes = (key) => {
-		const found = field$1(value, key);
-		return isBytes(found) ? found : void 0;
-	};
-	return {
-		total: bytes("total"),
-		own: bytes("own"),
-		inherited: bytes("inherited")
-	};
+function sourceOf$1(value) {
+	const [file, line, text] = [
+		field$1(value, "file"),
+		field$1(value, "line"),
+		field$1(value, "text")
+	];
+	return isName(file) && isCount(line) && line > 0 && isText(text, LONGEST$1) ? {
+		file,
+		line,
+		text
+	} : void 0;
 }
-function all(value, read) {
-	if (!Array.isArray(value) || value.length > MOST) return void 0;
-	const items = value.map(read);
-	return items.every((item) => item !== void 0) ? items : void 0;
+function bytesOf(value, key) {
+	const found = field$1(value, key);
+	return isCount(found) ? found : void 0;
 }
-function field$1(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
-}
-function isText(value) {
-	return typeof value === "string" && value.length <= 2e4;
-}
-function isBytes(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+function isName(value) {
+	return isText(value, LONGEST_NAME);
 }
 
 // src/plan/file-lists.ts
@@ -26087,6 +26328,7 @@ async function planBuild(inputs, project, options) {
 		...chosen.problems,
 		...tags.problems,
 		...homeless,
+		...budgetProblems(inputs.sizeBudgets, draft, chosen.targets),
 		...(await missingFiles(project, draft, stageIndexes)).errors
 	]);
 	options.onSound?.(chosen.targets, platforms);
@@ -26166,6 +26408,11 @@ async function planBuild(inputs, project, options) {
 }
 function throwIfAny(problems) {
 	if (problems.length > 0) throw new UserError(problems);
+}
+/** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
+function budgetProblems(lines, { stages }, targets) {
+	const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)];
+	return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== void 0))]).problems;
 }
 /** Resolves the same file once per platform and target. */
 function resolverOf(dockerfile, inputs, { platforms, hostPlatform }) {
@@ -26306,7 +26553,7 @@ async function secretFileProblem(path, workspace) {
 	if (why === void 0) return void 0;
 	return {
 		input: "secret-files",
-		message: `\`secret-files\`: \`${shown(path)}\` cannot be read: ${why}.`,
+		message: `\`secret-files\`: \`${shown$1(path)}\` cannot be read: ${why}.`,
 		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
 	};
 }
@@ -26314,7 +26561,7 @@ async function contextProblem(name, source, workspace) {
 	if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
 	return {
 		input: "build-contexts",
-		message: `\`build-contexts\`: \`${shown(`${name}=${source}`)}\`: there is no such directory.`,
+		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
 		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
 	};
 }
@@ -26348,7 +26595,7 @@ async function openProject(inputs, env) {
 	const checkedOut = (await names(workspace)).some((name) => name !== ".git");
 	if (!await isDirectory(contextDir)) problems.push({
 		input: "context",
-		message: `\`context\`: the directory \`${shown(inputs.context)}\` does not exist in ${workspace}.`,
+		message: `\`context\`: the directory \`${shown$1(inputs.context)}\` does not exist in ${workspace}.`,
 		mend: checkedOut ? "Give a directory of the checkout, relative to its root." : "Add `actions/checkout` before this step."
 	});
 	const dockerfilePath = await findDockerfile(inputs, workspace, contextDir);
@@ -26391,22 +26638,22 @@ async function missingDockerfile(options) {
 	const input = inputs.file === void 0 ? "context" : "file";
 	if (!checkedOut) return {
 		input,
-		message: `There is no \`${shown(name)}\`: nothing is checked out.`,
+		message: `There is no \`${shown$1(name)}\`: nothing is checked out.`,
 		mend: "Add `actions/checkout` before this step."
 	};
 	const code = errorCode(options.error);
 	if (code !== "ENOENT" && code !== "ENOTDIR") return {
 		input,
-		message: code === "EISDIR" ? `\`${shown(name)}\` is a directory, not a Dockerfile.` : `\`${shown(name)}\` cannot be read (${code ?? "unknown error"}).`,
+		message: code === "EISDIR" ? `\`${shown$1(name)}\` is a directory, not a Dockerfile.` : `\`${shown$1(name)}\` cannot be read (${code ?? "unknown error"}).`,
 		mend: "Name a readable Dockerfile with `file`, relative to the root of the checkout."
 	};
 	const siblings = (await names(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling));
 	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
-	const others = siblings.slice(0, 5).map((sibling) => `\`${shown(sibling)}\``);
+	const others = siblings.slice(0, 5).map((sibling) => `\`${shown$1(sibling)}\``);
 	return {
 		input,
-		message: `There is no \`${shown(name)}\`.`,
-		mend: near !== void 0 ? `Did you mean \`file: ${shown(join(dirname(name), near))}\`?` : others.length > 0 ? `Beside it are ${others.join(", ")}: name one with \`file\`.` : "Name the Dockerfile with `file`, relative to the root of the checkout."
+		message: `There is no \`${shown$1(name)}\`.`,
+		mend: near !== void 0 ? `Did you mean \`file: ${shown$1(join(dirname(name), near))}\`?` : others.length > 0 ? `Beside it are ${others.join(", ")}: name one with \`file\`.` : "Name the Dockerfile with `file`, relative to the root of the checkout."
 	};
 }
 /**

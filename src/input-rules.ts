@@ -4,13 +4,6 @@ import type { InputName, Inputs } from './inputs.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
 
-/** Inputs of later versions: the contract names them, so they are accepted, with a warning when one is set. */
-const NOT_IN_EFFECT: Readonly<Partial<Record<InputName, readonly string[]>>> = {
-  'size-budgets': [''],
-  baseline: [''],
-  comment: ['', 'size-changed', 'never'],
-}
-
 /** What only a build uses; with `mode: plan` these do nothing. */
 const BUILD_ONLY: readonly InputName[] = [
   'secrets', 'secret-envs', 'secret-files', 'ssh', 'allow', 'builder', 'cache-from', 'cache-to',
@@ -55,12 +48,6 @@ export function checkCombinations(
     }
   }
   const warnings: Problem[] = []
-  const idle = Object.entries(NOT_IN_EFFECT)
-    .filter(([name, silent]) => !silent.includes(raw(name as InputName)))
-    .map(([name]) => `\`${name}\``)
-  if (idle.length > 0) {
-    warnings.push({ message: `Not in effect in this version: ${idle.join(', ')}.`, mend: 'The build goes on without.' })
-  }
   if (inputs.cacheBackend === 'github' && raw('cache-dir') !== '') {
     warnings.push({ input: 'cache-dir', message: '`cache-dir` has no effect with `cache-backend: github`.' })
   }

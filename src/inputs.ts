@@ -19,6 +19,7 @@ import {
   readTargets,
 } from './input-readers.ts'
 import { checkCombinations } from './input-rules.ts'
+import { parseSizeBudgets } from './measure/size-budgets.ts'
 
 /** Every input of `action.yml`; a test ties the two together. */
 export const INPUT_NAMES = [
@@ -34,6 +35,8 @@ export type InputName = (typeof INPUT_NAMES)[number]
 
 export type Mode = 'build' | 'plan' | 'report'
 export type CacheMode = 'auto' | 'read-write' | 'read-only' | 'off'
+/** When a pull request gets a comment where it has none; one that is there is always brought up to date. */
+export type CommentMode = 'size-changed' | 'always' | 'over-budget' | 'never'
 export type Compression = 'gzip' | 'zstd' | 'estargz' | 'uncompressed'
 
 /** One tag: for the named target, or (bare) for every target, with `{target}` in it where there are several. */
@@ -97,6 +100,11 @@ export interface Inputs {
   readonly cacheScope: string
   /** Bytes. */
   readonly cacheMaxSize: number
+  readonly comment: CommentMode
+  /** As given; targets are checked when the Dockerfile is read. */
+  readonly sizeBudgets: readonly string[]
+  /** A commit, an image reference or a sizes file. */
+  readonly baseline: string | undefined
   readonly githubToken: string | undefined
 }
 
@@ -169,9 +177,12 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     cacheDir: text('cache-dir') === undefined ? undefined : resolve(raw('cache-dir')),
     cacheScope: raw('cache-scope'),
     cacheMaxSize: readBytes('cache-max-size', raw('cache-max-size'), problems),
+    comment: oneOf('comment', ['size-changed', 'always', 'over-budget', 'never']),
+    sizeBudgets: lines('size-budgets'),
+    baseline: text('baseline'),
     githubToken: text('github-token'),
   }
-  oneOf('comment', ['size-changed', 'always', 'over-budget', 'never'])
+  problems.push(...parseSizeBudgets(inputs.sizeBudgets, undefined).problems)
   if (text('call') !== undefined) {
     problems.push({
       input: 'call',

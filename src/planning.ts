@@ -19,6 +19,7 @@ import type { StageGraph } from './graph/stage-graph.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
+import { parseSizeBudgets } from './measure/size-budgets.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
@@ -76,6 +77,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     ...chosen.problems,
     ...tags.problems,
     ...homeless,
+    ...budgetProblems(inputs.sizeBudgets, draft, chosen.targets),
     ...(await missingFiles(project, draft, stageIndexes)).errors,
   ])
   options.onSound?.(chosen.targets, platforms)
@@ -136,6 +138,16 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
 
 function throwIfAny(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new UserError(problems)
+}
+
+/** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
+function budgetProblems(
+  lines: readonly string[],
+  { stages }: StageGraph,
+  targets: readonly RequestedTarget[],
+): readonly Problem[] {
+  const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)]
+  return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== undefined))]).problems
 }
 
 type Resolver = (options: {
