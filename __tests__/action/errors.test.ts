@@ -89,7 +89,7 @@ describe('inputs', () => {
     ['a push without a tag', { targets: 'base,final', tags: 'base=r/x:1', push: 'true' }, 'Input push: `push`: the target `final` has no tag, so there is nowhere to push it. Give it one with `tags`, such as `final=ghcr.io/org/app:1` or `ghcr.io/org/{target}:1` for all, or set `push: false`.'],
     ['a misspelt file', { file: 'Dokerfile' }, 'Input file: There is no `Dokerfile`. Did you mean `file: Dockerfile`?'],
     ['a secret file that is not there', { 'secret-files': 'a=no.txt' }, 'Input secret-files: `secret-files`: `no.txt` cannot be read: there is no such file. Give a path relative to the root of the checkout, and check that an earlier step makes the file.'],
-    ['a mode of later versions', { mode: 'report' }, 'Input mode: `mode: report` is not available in this version. Use `mode: build` or `mode: plan`; the job summary of each build has its sizes.'],
+    ['a report without a plan', { mode: 'report' }, 'Input plan: `mode: report` needs `plan`, and it is empty. Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag.'],
   ])('%s', async (_name, inputs, message) => {
     expect(await refused({ files: FILES, inputs })).toEqual([message])
   }) // prettier-ignore

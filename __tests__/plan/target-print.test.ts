@@ -60,6 +60,7 @@ const DIFFERENT: readonly Row[] = [
   ],
   ['an undeclared argument, with mode=max', { ...MAX, buildArgs: { A: '1' } }, { ...MAX, buildArgs: { A: '2' } }],
   ['an ignore pattern, with mode=max', { ...MAX }, { ...MAX, ignorePatterns: [['', ['a']]] }],
+  ['images looked up anew, with mode=max', { ...MAX }, { ...MAX, pull: true }],
   ['a comment, with mode=max', { ...MAX, dockerfileText: '# a' }, { ...MAX, dockerfileText: '# b' }],
   [
     'a comment, with an attestation of mode=max',
@@ -85,6 +86,7 @@ const EQUAL: readonly Row[] = [
   ['where an output goes', { outputs: ['type=oci,dest=a.tar'] }, { outputs: ['type=oci,dest=b.tar,tar=false'] }],
   ['the order of an output’s fields', { outputs: ['type=image,x=1,y=2'] }, { outputs: ['y=2,type=image,x=1'] }],
   ['an undeclared argument', { buildArgs: { A: '1' } }, { buildArgs: { A: '2', B: '1' } }],
+  ['pull', {}, { pull: true }],
   ['an ignore pattern', {}, { ignorePatterns: [['', ['a']]] }],
   ['a comment', { dockerfileText: '# a' }, { dockerfileText: '# b' }],
   ['the folder of the Dockerfile', { file: 'a/Dockerfile' }, { file: 'b/Dockerfile' }],

@@ -34,7 +34,7 @@ export const PLAIN: ImageOptions = {
     volatileLabels: [],
   },
   ...{ file: undefined, buildContexts: [], externalImages: [], network: undefined },
-  ...{ addHosts: [], shmSize: undefined, ulimit: [] },
+  ...{ addHosts: [], shmSize: undefined, ulimit: [], pull: false },
 }
 
 export interface Printed {

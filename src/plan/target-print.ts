@@ -31,6 +31,7 @@ export interface ImageOptions {
   readonly addHosts: readonly string[]
   readonly shmSize: string | undefined
   readonly ulimit: readonly string[]
+  readonly pull: boolean
 }
 
 export interface TargetField {
@@ -115,11 +116,10 @@ function provenanceFields(platforms: readonly PlatformPrint[], options: ImageOpt
     ],
   ]
   if (!isFullProvenance(options)) return fields
-  // It holds the whole Dockerfile and every argument, also those that nothing reads, and how contexts are sent.
-  return [
-    ...fields,
-    ['provenance (the whole Dockerfile)', [options.dockerfileText, sortedArgs(options), options.ignorePatterns]],
-  ]
+  // It holds the whole Dockerfile and every argument, also those that nothing reads, how contexts are sent, and whether
+  // images are looked up anew.
+  const { dockerfileText, ignorePatterns, pull } = options
+  return [...fields, ['provenance (the whole Dockerfile)', [dockerfileText, sortedArgs(options), ignorePatterns, pull]]]
 }
 
 function imagesOf({ base, steps }: StagePrint): readonly string[] {
