@@ -22,6 +22,14 @@ const FULL = recordOf({
       ],
       base: { image: 'docker.io/library/node:22', digest: digestOf('base') },
       packages: [{ manager: 'apk', name: 'openssl', version: '3.3.1', bytes: 12 }],
+      files: {
+        bytes: 21,
+        files: 3,
+        children: new Map([
+          ['app', { bytes: 20, files: 2, children: new Map([['a|b`.js', { bytes: 15, files: 1 }]]) }],
+          ['__proto__', { bytes: 1, files: 1 }],
+        ]),
+      },
       merged: 11,
       unknownReason: 'A layer could not be read.',
     }),
@@ -118,6 +126,8 @@ describe('what may be missing is left out where it is not what was written', () 
     ['base', { image: 7 }],
     ['merged', 2 ** 60],
     ['files', 7],
+    ['files', ['', 1, 1, Array.from({ length: 1e6 }, (_, i) => [`f${i}`, 0, 0])]],
+    ['files', JSON.parse(`${'["",1,1,['.repeat(3_000)}${']]'.repeat(3_000)}`)],
   ])('%s of a platform', (key, value) => {
     const [platform] = FULL.platforms
     const record = parseSizeRecord({ ...json, platforms: [{ ...platform, [key]: value }] })

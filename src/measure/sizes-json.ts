@@ -1,5 +1,6 @@
 /** Sizes as they are remembered and handed over: JSON that others may have written, read strictly. Pure. */
 import type { PackageSize } from './comparison.ts'
+import { fileTreeToJson, parseFileTree } from './file-tree-json.ts'
 import { all, field, isCount, isText } from './json-fields.ts'
 import type { LayerCompression } from './layer-reader.ts'
 import type { LayerSize, LayerSource, PlatformSizes, SizeSplit, TargetSizes } from './sizes.ts'
@@ -24,7 +25,7 @@ export function parsePlatforms(value: unknown): readonly PlatformSizes[] | undef
 
 /** As data that `JSON.stringify` writes and `parsePlatforms` reads. */
 export function platformToJson(sizes: PlatformSizes): Readonly<Record<string, unknown>> {
-  return { ...sizes, files: undefined }
+  return { ...sizes, files: sizes.files === undefined ? undefined : fileTreeToJson(sizes.files) }
 }
 
 /** Three sizes, each of which may be unknown; undefined for what is no object. */
@@ -48,11 +49,13 @@ function platformOf(value: unknown): PlatformSizes | undefined {
 }
 
 /** What explains a size. A part that cannot be read is not known; the sizes count all the same. */
-function detailsOf(value: unknown): Pick<PlatformSizes, 'base' | 'packages' | 'merged'> {
+function detailsOf(value: unknown): Pick<PlatformSizes, 'base' | 'files' | 'packages' | 'merged'> {
   const [base, merged] = [baseOf(field(value, 'base')), bytesOf(value, 'merged')]
+  const files = parseFileTree(field(value, 'files'))
   const packages = all(field(value, 'packages'), packageOf, MOST_PACKAGES)
   return {
     ...(base === undefined ? {} : { base }),
+    ...(files === undefined ? {} : { files }),
     ...(packages === undefined ? {} : { packages }),
     ...(merged === undefined ? {} : { merged }),
   }
