@@ -185,7 +185,7 @@ export class GithubApi implements AsyncDisposable {
     }
     const effect = this.#nextEffect(operation)
     await delay(this.#options.latency?.() ?? 0)
-    if (effect !== undefined && 'delayMs' in effect) await delay(effect.delayMs)
+    if (effect !== undefined && 'delayMs' in effect) await delay(effect.delayMs, undefined, { ref: false })
     if (effect !== undefined && 'reset' in effect) {
       if (effect.reset === 'after') this.#answer(asked, request.headers.authorization)
       record('reset')

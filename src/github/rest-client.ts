@@ -155,7 +155,8 @@ class Client implements GithubClient {
     const hindrance = this.#hindrance()
     if (hindrance !== undefined) return refused({ kind: 'unavailable', status: undefined, message: hindrance })
     this.#requests++
-    const timeout = AbortSignal.timeout(Math.max(1, Math.min(this.#limits.requestMs, this.#endsAt - performance.now())))
+    const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now())
+    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)))
     const { signal: cancelled } = this.#options
     const signal = cancelled === undefined ? timeout : AbortSignal.any([timeout, cancelled])
     try {
