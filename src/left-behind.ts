@@ -2,8 +2,8 @@
  * What multi-stage left behind: the stages that a target used without being based on them, and what they weigh on the
  * builder's disk. They are never exported, so it is an estimate, and told so.
  */
-import { diskUsageArgs, runDocker, type Docker } from './build/buildx.ts'
-import { bytesOnDisk, readDiskUsage, type DiskRecord } from './build/du.ts'
+import { diskUsage, type Docker } from './build/buildx.ts'
+import { bytesOnDisk, type DiskRecord } from './build/du.ts'
 import type { Step } from './build/progress.ts'
 import { stagesOf } from './graph/reachability.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
@@ -78,8 +78,7 @@ export class DiskUsage {
   async #ask(): Promise<readonly DiskRecord[]> {
     if (!this.#needed) return []
     try {
-      const { code, stdout } = await runDocker(this.#docker, diskUsageArgs(this.#builder))
-      return code === 0 ? readDiskUsage(stdout) : []
+      return (await diskUsage(this.#docker, this.#builder)) ?? []
     } catch {
       return []
     }

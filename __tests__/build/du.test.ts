@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
-import { bytesOnDisk, readDiskUsage, type DiskRecord } from '../../src/build/du.ts'
+import { bytesOnDisk, DiskUsageReader, type DiskRecord } from '../../src/build/du.ts'
 import type { Step } from '../../src/build/progress.ts'
 import { TWO_TARGETS, readFixture, replay } from './fixtures.ts'
+
+/** What is read of a text that arrives in pieces. */
+function readDiskUsage(text: string, pieceLength = 1_000): readonly DiskRecord[] {
+  const reader = new DiskUsageReader()
+  for (let at = 0; at < text.length; at += pieceLength) reader.push(text.slice(at, at + pieceLength))
+  return reader.end()
+}
 
 async function recorded(): Promise<{ records: readonly DiskRecord[]; ofStage: (name: string) => readonly Step[] }> {
   const { progress } = replay(await readFixture('two-targets.rawjson'), {
@@ -63,4 +70,15 @@ test.each([
   ['0B', 0],
 ])('a size of %s is %d bytes', (text, bytes) => {
   expect(readDiskUsage(JSON.stringify({ ID: 'a', Size: text, Parents: null }))[0]).toMatchObject({ bytes, parents: [] })
+})
+
+test('a text of megabytes is read whole, whatever pieces it comes in', () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) =>
+    JSON.stringify({ ID: `id${index}`, Size: '4.096kB', Parents: [`id${index + 1}`], Description: 'x'.repeat(100) }),
+  )
+  for (const pieceLength of [7_919, 65_536]) {
+    const records = readDiskUsage(`${lines.join('\n')}\n`, pieceLength)
+    expect(records).toHaveLength(20_000)
+    expect([records[0]?.id, records.at(-1)?.parents]).toEqual(['id0', ['id20000']])
+  }
 })

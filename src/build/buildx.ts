@@ -4,6 +4,7 @@
  */
 import { UserError } from '../errors.ts'
 import { ProgramMissingError, runProcess, type RunOptions, type RunResult } from '../process.ts'
+import { DiskUsageReader, type DiskRecord } from './du.ts'
 import { dockerMissing, readBuilders, readDockerInfo, type BuilderFacts, type DockerFacts } from './docker-facts.ts'
 
 /** How docker is started: with which environment and where. */
@@ -96,9 +97,20 @@ export function bakeArgs(command: BakeCommand): readonly string[] {
   return [...args, ...command.targets]
 }
 
-/** What the builder keeps on its disk, one JSON object a line (`du.ts` reads it). */
-export function diskUsageArgs(builder: string | undefined): readonly string[] {
-  return ['buildx', 'du', '--format', '{{json .}}', ...(builder === undefined ? [] : ['--builder', builder])]
+/** What the builder keeps on its disk; undefined where it does not tell. */
+export async function diskUsage(
+  docker: Docker,
+  builder: string | undefined,
+): Promise<readonly DiskRecord[] | undefined> {
+  const reader = new DiskUsageReader()
+  const args = ['buildx', 'du', '--format', '{{json .}}', ...(builder === undefined ? [] : ['--builder', builder])]
+  const { code } = await runDocker(docker, args, {
+    onStdout: (text) => {
+      reader.push(text)
+    },
+  })
+  const records = reader.end()
+  return code === 0 ? records : undefined
 }
 
 /** The digest-addressed id of an image in the engine's own store; undefined when it is not there. */

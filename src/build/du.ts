@@ -20,20 +20,39 @@ export interface DiskRecord {
   readonly createdMs: number | undefined
 }
 
-/** Reads `docker buildx du --format '{{json .}}'`. */
-export function readDiskUsage(stdout: string): readonly DiskRecord[] {
-  return stdout
-    .split('\n')
-    .map((line) => asRecord(parseJson(line)))
-    .filter((record) => record !== undefined)
-    .map((record) => ({
+/** Past these, what stages weigh may be unknown; an engine that lived long has tens of thousands. */
+const MOST_RECORDS = 100_000
+
+/** Reads `docker buildx du --format '{{json .}}'` as it arrives: an engine that lived long has megabytes of it. */
+export class DiskUsageReader {
+  readonly #records: DiskRecord[] = []
+  #rest = ''
+
+  push(text: string): void {
+    const lines = `${this.#rest}${text}`.split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) this.#read(line)
+  }
+
+  /** What was read, when all of it was. */
+  end(): readonly DiskRecord[] {
+    this.#read(this.#rest)
+    this.#rest = ''
+    return this.#records
+  }
+
+  #read(line: string): void {
+    const record = asRecord(parseJson(line))
+    if (record === undefined || this.#records.length >= MOST_RECORDS) return
+    this.#records.push({
       id: textAt(record, 'ID') ?? '',
       parents: asArray(record['Parents']).filter((parent) => typeof parent === 'string'),
       description: textAt(record, 'Description') ?? '',
       type: textAt(record, 'Type') ?? '',
       bytes: parseSize(textAt(record, 'Size') ?? ''),
       createdMs: goTime(textAt(record, 'CreatedAt') ?? ''),
-    }))
+    })
+  }
 }
 
 /** Bytes on the builder's disk. */
