@@ -9,7 +9,7 @@ import { artifactStep } from '../support/artifact-step.ts'
 const AMD: Leg = { id: 'app', cells: [{ target: 'prod', platform: 'linux/amd64' }] }
 const ARM: Leg = { id: 'app', cells: [{ target: 'prod', platform: 'linux/arm64' }] }
 
-test('two legs at once hand over, the report job gets both; nothing is left on disk', async () => {
+test.concurrent('two legs at once hand over, the report job gets both; nothing is left on disk', async () => {
   await using service = await startArtifactService()
   await using one = await artifactStep(service.env({ runId: 1, job: 'one' }))
   await using two = await artifactStep(service.env({ runId: 1, job: 'two' }))
@@ -35,7 +35,7 @@ test('two legs at once hand over, the report job gets both; nothing is left on d
   expect([...one.lines, ...report.lines].join('\n')).not.toMatch(/::|sig=(?!\*)/)
 })
 
-test('another run sees none of them, and a run without any gets none', async () => {
+test.concurrent('another run sees none of them, and a run without any gets none', async () => {
   await using service = await startArtifactService()
   await using one = await artifactStep(service.env({ runId: 1 }))
   await one.upload(artifactName(AMD, 1), '{}')
@@ -43,30 +43,33 @@ test('another run sees none of them, and a run without any gets none', async () 
   expect(await other.fetch('own')).toEqual({ kind: 'fetched', texts: [], left: [] })
 })
 
-test('a leg that ran again hands over anew: the higher attempt counts, legs that did not run again stay', async () => {
-  await using service = await startArtifactService()
-  await using first = await artifactStep(service.env({ runId: 1, job: 'a' }))
-  await first.upload(artifactName(AMD, 1), '"amd 1"')
-  await first.upload(artifactName(ARM, 1), '"arm 1"')
-  await using again = await artifactStep(service.env({ runId: 1, attempt: 2, job: 'b' }))
-  expect(await again.upload(artifactName(ARM, 2), '"arm 2"')).toMatchObject({ kind: 'uploaded' })
+test.concurrent(
+  'a leg that ran again hands over anew: the higher attempt counts, legs that did not run again stay',
+  async () => {
+    await using service = await startArtifactService()
+    await using first = await artifactStep(service.env({ runId: 1, job: 'a' }))
+    await first.upload(artifactName(AMD, 1), '"amd 1"')
+    await first.upload(artifactName(ARM, 1), '"arm 1"')
+    await using again = await artifactStep(service.env({ runId: 1, attempt: 2, job: 'b' }))
+    expect(await again.upload(artifactName(ARM, 2), '"arm 2"')).toMatchObject({ kind: 'uploaded' })
 
-  const env = service.env({ runId: 1, attempt: 2, job: 'report' })
-  await using report = await artifactStep(env)
-  const places = recordPlaces(undefined, env, service.tokens.actionsRead)
-  const got = await report.fetch(...places)
-  expect(got.kind === 'fetched' && got.texts.map(({ text }) => text).sort()).toEqual(['"amd 1"', '"arm 2"'])
+    const env = service.env({ runId: 1, attempt: 2, job: 'report' })
+    await using report = await artifactStep(env)
+    const places = recordPlaces(undefined, env, service.tokens.actionsRead)
+    const got = await report.fetch(...places)
+    expect(got.kind === 'fetched' && got.texts.map(({ text }) => text).sort()).toEqual(['"amd 1"', '"arm 2"'])
 
-  // Without the REST API the runner's token does not open what an earlier attempt handed over.
-  await using poor = await artifactStep(env, { limits: { timeMs: 5_000 } })
-  expect(await poor.fetch(...recordPlaces(undefined, env, undefined))).toMatchObject({
-    kind: 'fetched',
-    texts: [{ text: '"arm 2"' }],
-    left: [{ name: artifactName(AMD, 1), reason: '(404) Not Found: workflow run not found' }],
-  })
-})
+    // Without the REST API the runner's token does not open what an earlier attempt handed over.
+    await using poor = await artifactStep(env, { limits: { timeMs: 5_000 } })
+    expect(await poor.fetch(...recordPlaces(undefined, env, undefined))).toMatchObject({
+      kind: 'fetched',
+      texts: [{ text: '"arm 2"' }],
+      left: [{ name: artifactName(AMD, 1), reason: '(404) Not Found: workflow run not found' }],
+    })
+  },
+)
 
-test('two steps that hand over the same: the second is told to take an id', async () => {
+test.concurrent('two steps that hand over the same: the second is told to take an id', async () => {
   await using service = await startArtifactService()
   await using step = await artifactStep(service.env({ runId: 1 }))
   expect(await step.upload(artifactName(AMD, 1), '1')).toMatchObject({ kind: 'uploaded' })
@@ -78,7 +81,7 @@ test('two steps that hand over the same: the second is told to take an id', asyn
   expect(await step.upload(artifactName({ ...AMD, id: 'other' }, 1), '3')).toMatchObject({ kind: 'uploaded' })
 })
 
-test('a workflow_run job reads the run of a fork through the REST API', async () => {
+test.concurrent('a workflow_run job reads the run of a fork through the REST API', async () => {
   await using service = await startArtifactService()
   await using leg = await artifactStep(service.env({ runId: 7, job: 'leg' }))
   await leg.upload(artifactName(AMD, 1), '{"from":"fork"}')
@@ -109,7 +112,7 @@ test('a workflow_run job reads the run of a fork through the REST API', async ()
   })
 })
 
-test('outside of GitHub Actions there are no artifacts', async () => {
+test.concurrent('outside of GitHub Actions there are no artifacts', async () => {
   await using step = await artifactStep({})
   expect(await step.upload(artifactName(AMD, 1), '{}')).toEqual({ kind: 'none' })
   expect(await step.fetch('own')).toEqual({ kind: 'none' })

@@ -6,7 +6,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startChild } from '../process.ts'
 import { ENTRY_NAME } from './artifact-name.ts'
-import { hideSignatures } from './handover-fault.ts'
+import { failure, hideSignatures, retryCause } from './handover-fault.ts'
 import type { ArtifactPlace, FetchLimits, HandoverAnswer, HandoverFault, HandoverRequest } from './handover-protocol.ts'
 import { readArtifact } from './zip-entry.ts'
 
@@ -123,7 +123,9 @@ export async function fetchTexts(places: readonly ArtifactPlace[], options: Hand
     const answers = await ask({ op: 'fetch', places: usable, folder, limits }, { ...options, timeoutMs })
     const failed = answers.find((answer) => answer.kind === 'failed')
     const fetched = answers.filter((answer) => answer.kind === 'fetched').sort((a, b) => (a.name < b.name ? -1 : 1))
-    const left: LeftOut[] = answers.filter((answer) => answer.kind === 'left')
+    const left: LeftOut[] = answers.flatMap((answer) =>
+      answer.kind === 'left' ? [{ name: answer.name, reason: answer.reason }] : [],
+    )
     const texts: HandedOver[] = []
     let total = 0
     for (const { name, file } of fetched) {
@@ -177,6 +179,7 @@ async function ask(
   const answers: HandoverAnswer[] = []
   const { promise: ended, resolve: tellEnd } = Promise.withResolvers<undefined>()
   let isOver = false
+  let trouble: string | undefined
   const end = (last: HandoverAnswer): void => {
     if (isOver) return
     isOver = true
@@ -191,6 +194,7 @@ async function ask(
       TMPDIR: folder,
     },
     onLine: (line) => {
+      trouble = retryCause(line) ?? trouble
       if (!line.startsWith('::debug::')) debug(hideSignatures(line))
     },
     onMessage: (message) => {
@@ -204,7 +208,8 @@ async function ask(
     },
   })
   const timer = setTimeout(() => {
-    end({ kind: 'failed', why: 'service', reason: `not all came within ${Math.round(timeoutMs / 1000)} s` })
+    const inTime = `within ${Math.round(timeoutMs / 1000)} s`
+    end(failure(trouble === undefined ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`))
   }, timeoutMs)
   child.send(request)
   await ended

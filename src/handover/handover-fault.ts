@@ -19,14 +19,21 @@ export function plainReason(error: unknown): string {
   return bounded === '' ? 'the artifact service gave no reason' : bounded
 }
 
+/** Why the toolkit tries a call again, by what it prints then; undefined for other lines. */
+export function retryCause(line: string): string | undefined {
+  return /^Attempt \d+ of \d+ failed with error: (.*)\. Retrying request in \d+ ms/.exec(line)?.[1]
+}
+
 /** The toolkit has the runner mask them by a workflow command, which never gets to the runner from the child. */
 export function hideSignatures(text: string): string {
   return text.replaceAll(/\bsig=[^&"'\s\\]+/g, 'sig=***').replaceAll(/^::add-mask::.*$/gm, '')
 }
 
+/** As octokit has it, or Azure. */
 function statusOf(error: unknown): number | undefined {
-  const status: unknown = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  return typeof status === 'number' ? status : undefined
+  if (typeof error !== 'object' || error === null) return undefined
+  const { status, statusCode } = error as { readonly status?: unknown; readonly statusCode?: unknown }
+  return [status, statusCode].find((value) => typeof value === 'number')
 }
 
 function classify(reason: string, status: number | undefined): HandoverFault {

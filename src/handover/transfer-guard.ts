@@ -15,6 +15,8 @@ interface Transfer {
 }
 
 const transfers = new AsyncLocalStorage<Transfer>()
+/** Not those of a service that is busy. */
+const FINAL = /^4(?!08|29)/
 
 /** From now on answers to requests of guarded calls are counted. */
 export function watchTransfers(): void {
@@ -24,6 +26,11 @@ export function watchTransfers(): void {
     const { request } = message as { readonly request: ClientRequest }
     request.prependOnceListener('response', (response: IncomingMessage) => {
       watch(response, transfer)
+      // The toolkit asks for a blob again and again. (Its calls are POSTs, and their errors are understood.)
+      const { statusCode = 0 } = response
+      if (request.method === 'GET' && FINAL.test(String(statusCode))) {
+        transfer.cut(new Error(`the service answered ${statusCode}`))
+      }
     })
   })
 }
