@@ -1,31 +1,31 @@
 /** How much the file indexes of several layers may hold together. */
 
 export interface FilesLimits {
-  /** Files, directories and whiteouts. */
-  readonly nodes: number
-  /** Characters of their names, and bytes of package databases. */
+  /** Of the archives. */
+  readonly entries: number
+  /** Of the packed entries and of package databases. */
   readonly bytes: number
 }
 
 export class FilesBudget {
-  #nodes: number
+  #entries: number
   #bytes: number
 
-  constructor({ nodes, bytes }: FilesLimits) {
-    this.#nodes = nodes
+  constructor({ entries, bytes }: FilesLimits) {
+    this.#entries = entries
     this.#bytes = bytes
   }
 
   /** Takes so much, unless there is less left: then nothing, and false. */
-  take({ nodes, bytes }: FilesLimits): boolean {
-    if (nodes > this.#nodes || bytes > this.#bytes) return false
-    this.#nodes -= nodes
+  take({ entries, bytes }: FilesLimits): boolean {
+    if (entries > this.#entries || bytes > this.#bytes) return false
+    this.#entries -= entries
     this.#bytes -= bytes
     return true
   }
 
-  giveBack({ nodes, bytes }: FilesLimits): void {
-    this.#nodes += nodes
+  giveBack({ entries, bytes }: FilesLimits): void {
+    this.#entries += entries
     this.#bytes += bytes
   }
 }

@@ -6,14 +6,16 @@ import type { PackageSize } from './comparison.ts'
 import type { FileTree } from './file-tree.ts'
 import { foldFiles } from './file-tree-fold.ts'
 import { visitMerged } from './layer-merge.ts'
+import { layerFiles, type FilesOrReason } from './layer-files.ts'
+import type { LayerIndex } from './layer-index.ts'
 import type { LayerFile, LayerFiles } from './layer-nodes.ts'
 import { packageSizes } from './packages.ts'
 
 export interface ImageLayer {
   /** The Dockerfile added it; such layers stand above the others. */
   readonly own: boolean
-  /** Undefined where they are not known. */
-  readonly files: LayerFiles | undefined
+  /** Undefined where the layer was not read. */
+  readonly index: LayerIndex | undefined
 }
 
 export interface ImageFiles {
@@ -23,21 +25,26 @@ export interface ImageFiles {
   readonly merged: number | undefined
   /** Those with bytes in own layers, the largest first, `MAX_PACKAGES` at most; undefined where one of these is not known. */
   readonly packages: readonly PackageSize[] | undefined
+  /** One sentence: why the files of a layer that was read are not known. Holds no text of the layer. */
+  readonly reason: string | undefined
 }
 
-/** Layers of one image, the lowest first. */
+/** What the layers of one image come to, the lowest first. Never throws, whatever the layers hold. */
 export function imageFiles(layers: readonly ImageLayer[]): ImageFiles {
-  const own = known(layers.filter((layer) => layer.own))
-  const all = known(layers)
+  const found = layers.map(({ own, index }) => ({ own, files: index?.files && layerFiles(index.files), index }))
+  const reasons = found.map(({ files, index }) => (files !== undefined && 'reason' in files ? files : index)?.reason)
+  const own = known(found.filter((layer) => layer.own))
+  const all = known(found)
   return {
     tree: own && foldFiles(own.map(({ root }) => root)),
     merged: all && mergedBytes(all),
     packages: own && packageSizes(all ?? own, { inherited: all === undefined ? 0 : all.length - own.length }),
+    reason: reasons.find((reason) => reason !== undefined),
   }
 }
 
-function known(layers: readonly ImageLayer[]): readonly LayerFiles[] | undefined {
-  const files = layers.map((layer) => layer.files).filter((layer) => layer !== undefined)
+function known(layers: readonly { readonly files: FilesOrReason | undefined }[]): readonly LayerFiles[] | undefined {
+  const files = layers.flatMap((layer) => (layer.files === undefined || 'reason' in layer.files ? [] : [layer.files]))
   return files.length === layers.length ? files : undefined
 }
 

@@ -6,7 +6,7 @@ import { PassThrough, type Readable } from 'node:stream'
 import { once } from 'node:events'
 import type { BlobSink } from '../cache/blob-uploads.ts'
 import { FilesBudget, type FilesLimits } from './files-budget.ts'
-import { LayerIndexer, type LayerIndex } from './layer-files.ts'
+import { LayerIndexer, type LayerIndex } from './layer-index.ts'
 import { readLayer, type LayerContent } from './layer-reader.ts'
 
 /** A layer that was read to its end. */
@@ -14,8 +14,8 @@ export interface CountedLayer extends LayerContent {
   readonly index: LayerIndex
 }
 
-/** Of all layers of a run; about 100 MB where it is used up. */
-const LIMITS: FilesLimits = { nodes: 600_000, bytes: 64 << 20 }
+/** Of all layers of a run. */
+const LIMITS: FilesLimits = { entries: 1_000_000, bytes: 64 << 20 }
 
 export class LayerCounter {
   readonly #layers = new Map<string, CountedLayer>()

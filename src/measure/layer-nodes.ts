@@ -3,6 +3,8 @@
  * Data and how to look something up; `layer-files.ts` makes it, `image-files.ts` lays layers over one another.
  */
 
+import type { NpmManifest } from './package-files.ts'
+
 export interface LayerFile {
   readonly kind: 'file'
   readonly bytes: number
@@ -35,12 +37,6 @@ export interface LayerDirectory {
 }
 
 export type LayerNode = LayerFile | LayerLink | LayerOther | LayerDirectory
-
-/** What a `package.json` says of itself; untrusted. */
-export interface NpmManifest {
-  readonly name: string
-  readonly version: string
-}
 
 /** The files of one layer. */
 export interface LayerFiles {

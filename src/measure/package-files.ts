@@ -1,5 +1,10 @@
 /** Which files tell of packages, how much of them is kept while a layer streams by, and what a `package.json` says. */
-import type { NpmManifest } from './layer-nodes.ts'
+
+/** What a `package.json` says of itself; untrusted. */
+export interface NpmManifest {
+  readonly name: string
+  readonly version: string
+}
 
 /** Debian's whole archive would be 16 MB of status; an image has some hundreds of kilobytes. */
 export const MAX_TEXT_BYTES = 16 << 20

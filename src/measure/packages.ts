@@ -4,8 +4,15 @@
  */
 import type { PackageSize } from './comparison.ts'
 import { visitMerged, type Stack } from './layer-merge.ts'
-import type { LayerFile, LayerFiles, NpmManifest } from './layer-nodes.ts'
-import { APK_DATABASES, DPKG_LISTS, DPKG_STATUS, DPKG_STATUS_FILES, isPackageText } from './package-files.ts'
+import type { LayerFile, LayerFiles } from './layer-nodes.ts'
+import {
+  APK_DATABASES,
+  DPKG_LISTS,
+  DPKG_STATUS,
+  DPKG_STATUS_FILES,
+  isPackageText,
+  type NpmManifest,
+} from './package-files.ts'
 import { readApkDatabase } from './packages-apk.ts'
 import { readDpkgDatabase } from './packages-dpkg.ts'
 
