@@ -34,6 +34,9 @@ interface Reference {
   readonly $ref: string
 }
 
+/** True of GitHub, and not in its description: a pull request whose fork was deleted has no `head.repo` any more. */
+const UNDESCRIBED = /^(?:\/\d+)?\/head\/repo must be object$/
+
 interface Description {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -133,7 +136,8 @@ export class GithubContract {
       this.#validators.set(pointer, validate)
     }
     if (validate(value)) return []
-    return (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? error.keyword}`)
+    const problems = (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? error.keyword}`)
+    return problems.filter((problem) => !UNDESCRIBED.test(problem))
   }
 
   #operation(method: string, template: string): Operation {

@@ -141,7 +141,7 @@ export class RepositoryModel {
       label: `${repo?.split('/')[0] ?? 'unknown'}:${ref}`,
       ref,
       sha,
-      user: repo === null ? null : this.#user(repo.split('/')[0] ?? ''),
+      user: this.#user(repo?.split('/')[0] ?? pull.author),
       repo: repo === null ? null : this.#repository((example['base'] as JsonObject)['repo'] as JsonObject, repo),
     })
     return {
