@@ -54,9 +54,16 @@ try {
         process.exitCode = 1
       }
       await page.evaluate(ALERTS)
-      await page.screenshot({ path, fullPage: true })
-      await page.close()
+      await page.locator('article').screenshot({ path })
       console.log(path)
+      const graph = page.locator('details:has(.mermaid-drawn)')
+      if ((await graph.count()) > 0) {
+        await graph.evaluate((block: { open: boolean }) => (block.open = true))
+        const graphPath = join(directory, `size-report-graph-${scheme}.png`)
+        await graph.screenshot({ path: graphPath })
+        console.log(graphPath)
+      }
+      await page.close()
     }
   }
 } finally {

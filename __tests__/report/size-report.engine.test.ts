@@ -74,5 +74,8 @@ test('text of others brings no element, comment or script into the page, and tak
   }
   const plain = await shapeOf('plain')
   expect(plain.slice(0, 4)).toEqual([[], 0, 'no comment', true])
-  for (const name of HOSTILE_NAMES) expect([name.slice(0, 50), await shapeOf(name)]).toEqual([name.slice(0, 50), plain])
+  // The unit tests have all names; a page takes two seconds.
+  const names = HOSTILE_NAMES.filter((name) => /[<`\n]|\]|"/.test(name) && name.length < 100)
+  expect(names.length).toBeGreaterThan(10)
+  for (const name of names) expect([name.slice(0, 50), await shapeOf(name)]).toEqual([name.slice(0, 50), plain])
 })
