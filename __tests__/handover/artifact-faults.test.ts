@@ -69,14 +69,27 @@ test.concurrent.each(UPLOADS)('an upload: %s', async (_, rule, why, warning) => 
 })
 
 test.concurrent.each([
-  ['503 of the service', 'create', status(503)],
-  ['429 of the service', 'finalize', status(429)],
-] as const)('an upload: %s once', async (_, operation, effect) => {
+  ['503 of the service', { operation: 'create', effect: status(503) }],
+  ['429 of the service', { operation: 'finalize', effect: status(429) }],
+  ['a reset', { operation: 'create', effect: { kind: 'reset' } }],
+  ['a reset, and the name is taken', { operation: 'create', effect: { kind: 'reset' }, late: true }],
+  ['a reset at its end', { operation: 'finalize', effect: { kind: 'reset' } }],
+  ['a reset after its end', { operation: 'finalize', effect: { kind: 'reset' }, late: true }],
+  ['a reset of the blob', { operation: 'put', effect: { kind: 'reset' } }],
+] satisfies readonly (readonly [string, FaultRule<ArtifactOperation>])[])('an upload: %s once', async (_, rule) => {
   await using service = await startArtifactService()
-  const fault = service.fail({ operation, effect, times: 1 })
+  const fault = service.fail({ ...rule, times: 1 })
   await using step = await artifactStep(service.env({ runId: 1 }))
-  expect(await step.upload(NAME, '{}')).toMatchObject({ kind: 'uploaded' })
+  expect(await step.upload(NAME, '"it"')).toMatchObject({ kind: 'uploaded' })
   expect(fault.hits()).toBe(1)
+  expect(await step.fetch('own')).toMatchObject({ kind: 'fetched', texts: [{ text: '"it"' }], left: [] })
+})
+
+test.concurrent('a listing: a reset once', async () => {
+  await using service = await withTwo()
+  service.fail({ operation: 'list', effect: { kind: 'reset' }, times: 1 })
+  await using step = await artifactStep(service.env({ runId: 1 }))
+  expect(await step.fetch('own')).toMatchObject({ kind: 'fetched', texts: [{}, {}], left: [] })
 })
 
 const LISTINGS: readonly (readonly [string, FaultEffect, string])[] = [

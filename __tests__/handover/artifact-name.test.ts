@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { artifactName, newestAttempts, parseArtifactName, type Leg } from '../../src/handover/artifact-name.ts'
+import {
+  artifactName,
+  newestAttempts,
+  parseArtifactName,
+  secondName,
+  type Leg,
+} from '../../src/handover/artifact-name.ts'
 
 const leg = (target: string, platform = 'linux/amd64', id = 'app'): Leg => ({ id, cells: [{ target, platform }] })
 
@@ -57,11 +63,12 @@ test.each([
   expect(parseArtifactName(name)).toBeUndefined()
 })
 
-test('of each leg the highest attempt is taken, by number; of two that are named the same the newer', () => {
+test('of each leg the highest attempt is taken, by number; of two uploads the newer', () => {
   const named = (target: string, attempt: number, id: number): { name: string; id: number } => ({
     name: artifactName(leg(target), attempt),
     id,
   })
-  const listed = [named('a', 9, 1), named('a', 10, 2), named('b', 1, 3), named('b', 1, 4), { name: 'coverage', id: 5 }]
+  const again = { name: secondName(named('b', 1, 0).name), id: 4 }
+  const listed = [named('a', 9, 1), named('a', 10, 2), named('b', 1, 3), again, { name: 'coverage', id: 5 }]
   expect(newestAttempts(listed).map(({ id }) => id)).toEqual([2, 4])
 })

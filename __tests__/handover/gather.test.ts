@@ -1,6 +1,6 @@
 /** Which of the records that were handed over count, and what is missing. */
 import { describe, expect, test } from '@jest/globals'
-import { artifactName } from '../../src/handover/artifact-name.ts'
+import { artifactName, secondName } from '../../src/handover/artifact-name.ts'
 import type { HandedOver } from '../../src/handover/artifacts.ts'
 import { gatherRecords, leftOutWarning, legOf, type Gathered } from '../../src/handover/gather.ts'
 import { writeSizeRecords, type SizeRecord } from '../../src/measure/size-record.ts'
@@ -78,6 +78,11 @@ describe('what counts', () => {
     ])
     expect(gatherRecords([handed(1, { ...failed, wantedPlatforms: [] })]).records).toHaveLength(1)
   })
+})
+
+test('a second upload of a leg counts as its first', () => {
+  const { name, text } = handed(2, record('prod', 1, 'linux/amd64'))
+  expect(told(gatherRecords([{ name: secondName(name), text }]))).toEqual(['prod linux/amd64 1'])
 })
 
 describe('what is missing', () => {

@@ -6,7 +6,7 @@
 import { DefaultArtifactClient, type FindOptions } from '@actions/artifact'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { newestAttempts } from './artifact-name.ts'
+import { newestAttempts, secondName } from './artifact-name.ts'
 import { failure, plainReason } from './handover-fault.ts'
 import type { ArtifactPlace, FetchLimits, HandoverAnswer, HandoverRequest } from './handover-protocol.ts'
 import { guarded, watchTransfers } from './transfer-guard.ts'
@@ -28,8 +28,21 @@ const toolkit = new DefaultArtifactClient()
 async function upload(request: Extract<HandoverRequest, { op: 'upload' }>): Promise<HandoverAnswer> {
   const { name, file, folder, retentionDays } = request
   // Packed: download-artifact up to v7 unpacks every artifact of a run, and fails for one that is no zip.
-  const { size = 0 } = await toolkit.uploadArtifact(name, [file], folder, { retentionDays })
-  return { kind: 'uploaded', bytes: size }
+  return await twice(async (isSecond) => {
+    const called = isSecond ? secondName(name) : name
+    const { size = 0 } = await toolkit.uploadArtifact(called, [file], folder, { retentionDays })
+    return { kind: 'uploaded', bytes: size }
+  })
+}
+
+/** The toolkit gives up at the first connection that breaks. */
+async function twice<T>(call: (isSecond: boolean) => Promise<T>): Promise<T> {
+  try {
+    return await call(false)
+  } catch (error) {
+    if (failure(error).why !== 'service') throw error
+    return await call(true)
+  }
 }
 
 async function fetchAll(request: Extract<HandoverRequest, { op: 'fetch' }>): Promise<HandoverAnswer> {
@@ -54,7 +67,9 @@ async function fetchAll(request: Extract<HandoverRequest, { op: 'fetch' }>): Pro
 
 /** Artifacts of all places that answer, each once. @throws when none of them does */
 async function listed(places: readonly ArtifactPlace[]): Promise<readonly Listed[]> {
-  const answers = await Promise.allSettled(places.map(async (place) => await toolkit.listArtifacts(findBy(place))))
+  const answers = await Promise.allSettled(
+    places.map(async (place) => await twice(async () => await toolkit.listArtifacts(findBy(place)))),
+  )
   const found = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.artifacts] : []))
   const [failed] = answers.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
   if (found.length === 0) throw failed

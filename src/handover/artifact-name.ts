@@ -12,7 +12,7 @@ export interface Cell {
   readonly platform: string
 }
 
-/** What one leg measured. */
+/** What one leg measured, or was to measure. */
 export interface Leg {
   /** The identity's `id`: steps with different ones never collide. */
   readonly id: string
@@ -20,7 +20,7 @@ export interface Leg {
 }
 
 export interface ParsedName {
-  /** The name without the attempt: the same for all attempts of a leg. */
+  /** The name without the attempt: `legName` of the leg. */
   readonly leg: string
   /** From 1. */
   readonly attempt: number
@@ -30,10 +30,16 @@ export interface ParsedName {
 export const ENTRY_NAME = 'size-record.json'
 
 const MAX_WORD = 40
-const FORM = /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})$/
+const FORM =
+  /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})(?:-again)?$/
 
-/** The artifact's name, at most 130 ASCII characters; `attempt` is the run's, from 1. */
-export function artifactName({ id, cells }: Leg, attempt: number): string {
+/** The artifact's name, at most 124 ASCII characters; `attempt` is the run's, from 1. */
+export function artifactName(leg: Leg, attempt: number): string {
+  return `${legName(leg)}.attempt-${attempt}`
+}
+
+/** The part of the name that all attempts of a leg have. */
+export function legName({ id, cells }: Leg): string {
   const pairs = cells.map(({ target, platform }) => JSON.stringify([target, platform])).sort()
   const hash = createHash('sha256')
     .update(JSON.stringify([id, pairs]))
@@ -41,7 +47,12 @@ export function artifactName({ id, cells }: Leg, attempt: number): string {
     .slice(0, 16)
   const target = slug(cells.map((cell) => cell.target))
   const platform = slug(cells.map((cell) => cell.platform))
-  return `stage-build.${hash}.${target}.${platform}.attempt-${attempt}`
+  return `stage-build.${hash}.${target}.${platform}`
+}
+
+/** For a second upload, as the first may have taken the name and yet not have come to its end. */
+export function secondName(name: string): string {
+  return `${name}-again`
 }
 
 /** What a name says; undefined for artifacts that are not ours. */

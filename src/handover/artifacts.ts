@@ -195,7 +195,7 @@ async function ask(
     },
     onLine: (line) => {
       trouble = retryCause(line) ?? trouble
-      if (!line.startsWith('::debug::')) debug(hideSignatures(line))
+      if (!/^(?:::|$)/.test(line)) debug(hideSignatures(line))
     },
     onMessage: (message) => {
       const answer = message as HandoverAnswer

@@ -4,7 +4,7 @@
  * name says, and of the commit that the report is about.
  */
 import { readSizeRecords, type SizeRecord } from '../measure/size-record.ts'
-import { artifactName, parseArtifactName, type Cell, type Leg } from './artifact-name.ts'
+import { legName, parseArtifactName, type Cell, type Leg } from './artifact-name.ts'
 import type { HandedOver, LeftOut } from './artifacts.ts'
 
 export interface Expected {
@@ -75,18 +75,18 @@ function readRecords(
   text: string,
   commit: string | undefined,
 ): { readonly records: readonly SizeRecord[]; readonly attempt: number } | { readonly reason: string } {
-  const attempt = parseArtifactName(name)?.attempt
-  if (attempt === undefined) return { reason: 'its name is not one of ours' }
+  const parsed = parseArtifactName(name)
+  if (parsed === undefined) return { reason: 'its name is not one of ours' }
   const read = readSizeRecords(text)
   if (read.kind === 'refused') return { reason: read.reason }
   const { records } = read
   const leg = legOf(records)
-  const isOneLeg = records.every(({ id }) => id === leg.id) && artifactName(leg, attempt) === name
+  const isOneLeg = records.every(({ id }) => id === leg.id) && legName(leg) === parsed.leg
   if (!isOneLeg) return { reason: 'it is about other targets than its name says' }
   if (commit !== undefined && records.some((record) => record.commit !== commit)) {
     return { reason: 'it is about another commit' }
   }
-  return { records, attempt }
+  return { records, attempt: parsed.attempt }
 }
 
 /** What a record is about: what was measured, and what was to be; of what failed early, no platform may be known. */
