@@ -171,7 +171,9 @@ export class GithubApi implements AsyncDisposable {
     url.pathname = url.pathname.replace(/^\/repositories\/1\//, `/repos/${this.repository.name}/`)
     const text = await readAll(request)
     const method = request.method ?? 'GET'
+    const violations = this.violations.length
     const asked = this.#asked(method, url, text)
+    const isValid = this.violations.length === violations
     if (asked === undefined) {
       this.violations.push(`asks ${method} ${url.pathname}, which the stand-in does not have`)
       response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}')
@@ -197,7 +199,9 @@ export class GithubApi implements AsyncDisposable {
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(effect.garbage)
       return
     }
-    const reply = this.#limited(effect) ?? this.#answer(asked, request.headers.authorization)
+    const reply =
+      this.#limited(effect) ??
+      (isValid ? this.#answer(asked, request.headers.authorization) : refusal(422, 'Invalid request.'))
     await delay(this.#options.latency?.() ?? 0)
     record(reply.status)
     if (asked.template !== '/graphql') {
