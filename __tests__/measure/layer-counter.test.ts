@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+import { imageFiles } from '../../src/measure/image-files.ts'
 import { LayerCounter } from '../../src/measure/layer-counter.ts'
 import { rawTar } from '../support/raw-tar.ts'
 
@@ -66,4 +67,48 @@ test('what cannot be read counts as nothing', async () => {
   expect(await counter.count('sha256:gone', () => Promise.resolve(undefined))).toBeUndefined()
   expect(await counter.count('sha256:noise', () => Promise.resolve(Readable.from([Buffer.from('{}')])))).toBeUndefined()
   expect(await counter.count('sha256:fails', () => Promise.reject(new Error('no such file')))).toBeUndefined()
+})
+
+test('the files of a layer are known, however it came', async () => {
+  const bytes = gzipSync(rawTar([{ path: 'a', body: 'hello' }]))
+  const pushed = (await count([bytes])).get(DIGEST)
+  const read = await new LayerCounter().count(DIGEST, () => Promise.resolve(Readable.from([bytes])))
+  for (const layer of [pushed, read]) {
+    expect(imageFiles([{ own: true, index: layer?.index }])).toMatchObject({ merged: 5, tree: { files: 1 } })
+  }
+})
+
+test('layers have files until the budget is used up; what is pushed twice or unreadable takes nothing of it', async () => {
+  const counter = new LayerCounter({ entries: 3, bytes: 1_000 })
+  const push = async (digest: string, bytes: Buffer): Promise<void> => {
+    const sink = counter.openSink()
+    await sink.write(bytes)
+    await sink.finish(digest, bytes.length)
+  }
+  const two = rawTar([
+    { path: 'a', body: 'hello' },
+    { path: 'b', body: 'x' },
+  ])
+  await push('sha256:broken', two.subarray(0, 1_200))
+  await push('sha256:a', two)
+  expect(counter.get('sha256:a')?.index.files).toBeDefined()
+  await push('sha256:b', two)
+  expect(counter.get('sha256:b')).toMatchObject({ unpacked: 6, index: { reason: expect.stringContaining('too many') } })
+  await push('sha256:c', rawTar([{ path: 'c' }]))
+  expect(counter.get('sha256:c')?.index.files).toBeDefined()
+})
+
+test('a layer that is pushed twice at once takes of the budget once', async () => {
+  const counter = new LayerCounter({ entries: 2, bytes: 1_000 })
+  const bytes = rawTar([{ path: 'a', body: 'hello' }])
+  const sinks = [counter.openSink(), counter.openSink()]
+  for (const sink of sinks) await sink.write(bytes)
+  for (const sink of sinks) await sink.finish('sha256:a', bytes.length)
+  const sink = counter.openSink()
+  await sink.write(bytes)
+  await sink.finish('sha256:b', bytes.length)
+  expect([counter.get('sha256:a'), counter.get('sha256:b')].map((layer) => layer?.index.files !== undefined)).toEqual([
+    true,
+    true,
+  ])
 })

@@ -51,20 +51,24 @@ export function changedPaths(before: FileTree, now: FileTree): readonly PathChan
 function split(one: Delta, others: readonly Delta[], root: Delta): readonly Delta[] | undefined {
   const isRoot = one === root
   const most = isRoot ? MAX_PATHS : Math.min(MAX_SPLIT, MAX_PATHS - others.length)
+  // Where too much changed for ten paths, they need not explain more than they do.
+  const { moved, missed } = explained([...others, one], root)
+  const leastMoved = Math.min(moved, EXPLAINED * root.moved)
+  const mostMissed = Math.max(missed, (1 - EXPLAINED) * Math.abs(root.now - root.before), NEGLIGIBLE * root.moved)
   for (let count = 1; count <= Math.min(most, one.parts.length); count++) {
     const parts = one.parts.slice(0, count)
-    if (explains([...others, ...parts], root)) return parts
+    const then = explained([...others, ...parts], root)
+    if (then.moved >= leastMoved && then.missed <= mostMissed) return parts
   }
   // The whole image explains nothing.
   return isRoot && one.parts.length > 0 ? one.parts.slice(0, most) : undefined
 }
 
-function explains(chosen: readonly Delta[], root: Delta): boolean {
+/** Bytes that moved in what was chosen, and how far its difference is from that of the whole. */
+function explained(chosen: readonly Delta[], root: Delta): { readonly moved: number; readonly missed: number } {
   const moved = chosen.reduce((sum, one) => sum + one.moved, 0)
   const difference = chosen.reduce((sum, one) => sum + one.now - one.before, 0)
-  const whole = root.now - root.before
-  const tolerated = Math.max((1 - EXPLAINED) * Math.abs(whole), NEGLIGIBLE * root.moved)
-  return moved >= EXPLAINED * root.moved && Math.abs(whole - difference) <= tolerated
+  return { moved, missed: Math.abs(root.now - root.before - difference) }
 }
 
 function byMoved(a: Delta, b: Delta): number {
