@@ -85,7 +85,7 @@ test('the shape that is compared with holds every part', () => {
   expect(PLAIN.filter((tag) => tag === 'blockquote')).toHaveLength(2)
   expect(PLAIN).toContain('pre')
   const text = renderSizeReport(...saying('plain'))
-  for (const part of ['**Packages:**', '**Base image:**', '**Waste:**', 'Not checked', 'mermaid', 'was `plain`']) {
+  for (const part of ['**Packages:**', '**Base image:**', '**Waste:**', 'not checked', 'mermaid', 'was `plain`']) {
     expect(text).toContain(part)
   }
 })

@@ -66,6 +66,9 @@ describe('the verdict', () => {
     expect(of({ unchanged: true })).toBe('Image sizes: no change · `a` 2.00 MB')
     expect(of({ status: 'failed' })).toBe('Image sizes: failed to build · `a` failed')
     expect(of({ budgets: [budget('a=1MB', 1, 2, 'over')] })).toBe('Image sizes: over budget · `a` 2.00 MB of 1.00 MB')
+    expect(of({ budgets: [budget('a=2MB', 2, 2.000_1, 'over')] })).toBe(
+      'Image sizes: over budget · `a` 100 B over 2.00 MB',
+    )
     expect(of({ transfer: change(2, 3) })).toBe('Image sizes: `a` −1.00 MB (−33.3 %)')
     expect(of({ status: 'no-baseline' }, { baseline: baseline({ source: 'none' }) })).toBe(
       'Image sizes: 1 target measured, no baseline yet · `a` 2.00 MB',

@@ -1,8 +1,8 @@
 import type { BudgetVerdict, SizeReport, SizeRowComparison } from '../measure/comparison.ts'
-import { formatBytes } from '../measure/format.ts'
-import { code } from './markdown.ts'
+import { budgetSentence } from '../measure/budgets.ts'
+import { code, prose, visible } from './markdown.ts'
 import type { SizeReportContext } from './size-report-context.ts'
-import { budgetsOf, inOrder, onlyPlatform, severalIds, unbroken } from './size-report-rows.ts'
+import { budgetsOf, onlyPlatform, severalIds } from './size-report-rows.ts'
 import { list } from './words.ts'
 
 /** The size report's sentences about budgets: which figure is over which limit, and what that means for the step. */
@@ -14,7 +14,7 @@ interface Budget {
 
 /** A line for each budget that is over, what to do about it, and which were not checked. Undefined where all is well. */
 export function budgetSentences(report: SizeReport, context: SizeReportContext, maxLines: number): string | undefined {
-  const all = inOrder(report.rows).flatMap((row) => budgetsOf(row).map((budget): Budget => ({ row, budget })))
+  const all = report.rows.flatMap((row) => budgetsOf(row).map((budget): Budget => ({ row, budget })))
   const broken = all.filter(({ budget }) => ['over', 'waived', 'over-before'].includes(budget.verdict))
   const lines = broken.slice(0, maxLines).map((item) => sentence(item, report, context))
   if (broken.length > maxLines) lines.push(`${broken.length - maxLines} more.`)
@@ -37,32 +37,37 @@ export function rowName(row: SizeRowComparison, report: SizeReport): string {
 }
 
 function sentence({ row, budget }: Budget, report: SizeReport, context: SizeReportContext): string {
-  const { limit, actual, metric } = budget
-  const unit = metric === 'transfer' ? 'to transfer' : 'unpacked'
-  const size = (bytes: number): string => unbroken(formatBytes(bytes))
-  const text = code(budget.budget, 80)
-  const said = `${rowName(row, report)}: ${
-    limit === undefined || actual === undefined
-      ? `over what ${text} allows.`
-      : `${size(actual)} ${unit}, ${size(actual - limit)} over the ${size(limit)} that ${text} allows.`
-  }`
+  const target = visible(row.target, 60).replaceAll('`', "'")
+  const named = { ...row, target, platform: visible(row.platform, 32) }
+  const text = budgetSentence(
+    named,
+    { ...budget, budget: visible(budget.budget, 80) },
+    { platform: onlyPlatform(report) === undefined },
+  )
+  const said = `${prose(text)}${severalIds(report) ? ` of ${code(row.id, 60)}` : ''}`
   switch (budget.verdict) {
     case 'over-before':
-      return `⚠️ ${said} It was over before and did not get worse, so this is only a warning.`
+      return `⚠️ ${said}. It did not get worse, so this is only a warning.`
     case 'waived':
-      return `⚠️ ${said} The label ${code(context.budgetLabel ?? 'of this pull request')} accepts it.`
+      return `⚠️ ${said}${context.budgetLabel === undefined ? '' : `: ${code(context.budgetLabel)}`}.`
     case 'over':
     case 'held':
     case 'skipped':
-      return `❌ ${said}`
+      return `❌ ${said}.`
   }
 }
 
+/** Each budget once, by why it was not checked. */
 function unchecked(items: readonly Budget[]): readonly string[] {
-  if (items.length === 0) return []
-  const names = [...new Set(items.map(({ budget }) => code(budget.budget, 80)))]
-  const why = items.some(({ row }) => row.notComparable.length > 0)
-    ? 'there is nothing that they could be compared with in fairness'
-    : 'there is nothing to compare with'
-  return [`Not checked, since ${why}: ${list(names, 10)}.`]
+  const reasons = Map.groupBy(items, ({ row, budget }) =>
+    budget.actual === undefined
+      ? 'a size is not known'
+      : budget.metric === 'transfer' && row.notComparable.length > 0
+        ? 'the baseline is compressed otherwise'
+        : 'there is nothing to compare with',
+  )
+  return [...reasons].map(([reason, group]) => {
+    const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))]
+    return `Budgets not checked, since ${reason}: ${list(names, 10)}.`
+  })
 }

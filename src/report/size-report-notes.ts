@@ -57,7 +57,9 @@ function incomparable(report: SizeReport): readonly string[] {
   )
   return [...groups.values()].map((rows) => {
     const sentences = (rows[0]?.notComparable ?? []).slice(0, 5).map((sentence) => prose(sentence, 300))
-    return `${names(rows, report)}: ${sentences.join(' ')} Differences in transfer size are shown, but no budget is held against them.`
+    // A target that is new for its platform has no differences.
+    const shown = rows.some((row) => row.status === 'compared')
+    return `${names(rows, report)}: ${sentences.join(' ')}${shown ? ' Their differences are shown, but no relative budget is held against them.' : ''}`
   })
 }
 

@@ -4,7 +4,7 @@ import { deltaOf, isNoise } from '../measure/noise.ts'
 import type { SizeMetric } from './summary-data.ts'
 import { formatChange } from './words.ts'
 
-/** Questions about the rows of a size report that several of its parts ask: order, what counts, what differs by how much. */
+/** Questions about the rows of a size report that several of its parts ask: what counts, what differs by how much. */
 
 /** `+38.4 MB (+25.9 %)`; undefined where it is not known. */
 export function differenceText(change: Change): string | undefined {
@@ -46,27 +46,6 @@ export function worst(row: SizeRowComparison): BudgetVerdict['verdict'] | undefi
 /** A row that nobody need look at. */
 export function isQuiet(row: SizeRowComparison): boolean {
   return row.status === 'compared' && row.unchanged && !['over', 'waived', 'over-before'].includes(worst(row) ?? '')
-}
-
-/** Failed first, then over budget, grown, shrunk, new, removed, the rest; within each the largest change first. */
-export function inOrder(rows: readonly SizeRowComparison[]): readonly SizeRowComparison[] {
-  return rows.toSorted((a, b) => rank(a) - rank(b) || Math.abs(headlineBytes(b)) - Math.abs(headlineBytes(a)))
-}
-
-function rank(row: SizeRowComparison): number {
-  if (row.status === 'failed') return 0
-  const budget = ['over', 'waived', 'over-before'].indexOf(worst(row) ?? '')
-  if (budget >= 0) return 1 + budget
-  switch (row.status) {
-    case 'compared':
-      return row.unchanged ? 9 : headlineBytes(row) >= 0 ? 4 : 5
-    case 'added':
-      return 6
-    case 'removed':
-      return 7
-    case 'no-baseline':
-      return 8
-  }
 }
 
 /** Rows of the same target, whatever the platform; in the order of their first. */

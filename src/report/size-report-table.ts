@@ -7,7 +7,6 @@ import {
   differenceText,
   hasBaseline,
   headlineMetric,
-  inOrder,
   isQuiet,
   onlyPlatform,
   severalIds,
@@ -35,7 +34,7 @@ export interface SizeTable {
 
 /** What changed, failed, is over budget or is missing, or everything where there is no baseline. */
 export function openTable(report: SizeReport, options: SizeTableOptions): SizeTable {
-  const rows = inOrder(report.rows).filter((row) => !isQuiet(row))
+  const rows = report.rows.filter((row) => !isQuiet(row))
   const missing = report.missing.map((target) => ({ target }))
   const failed = rows.filter((row) => row.status === 'failed')
   const all = [...failed, ...missing, ...rows.slice(failed.length)]
@@ -175,5 +174,5 @@ function budgetText(budget: BudgetVerdict): string {
 /** Only what is over is above 100 %, and only what is full is 100 %. */
 function usedPercent(limit: number, actual: number): string {
   const percent = (100 * actual) / Math.max(1, limit)
-  return `${actual > limit ? Math.max(101, Math.round(percent)) : actual < limit ? Math.min(99, Math.round(percent)) : 100} %`
+  return `${actual > limit ? Math.max(101, Math.round(percent)) : Math.floor(percent)} %`
 }

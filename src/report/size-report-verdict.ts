@@ -1,4 +1,5 @@
 import type { SizeReport, SizeRowComparison } from '../measure/comparison.ts'
+import { formatBytes } from '../measure/format.ts'
 import { code, visible } from './markdown.ts'
 import {
   budgetsOf,
@@ -7,7 +8,6 @@ import {
   hasBaseline,
   headlineBytes,
   headlineMetric,
-  inOrder,
   isQuiet,
   severalIds,
   sizeText,
@@ -46,7 +46,7 @@ interface Style {
 }
 
 function verdict(report: SizeReport, title: string, style: Style): string {
-  const groups = byTarget(inOrder(report.rows))
+  const groups = byTarget(report.rows)
   const head = heads(report, groups)
   const tail = tails(report, groups, style)
   const start = `Image sizes${title === '' ? '' : ` of ${style.name(title)}`}`
@@ -90,7 +90,7 @@ function tails(report: SizeReport, groups: readonly Group[], style: Style): read
   const ids = severalIds(report)
   const loud = groups.filter((rows) => rows.some((row) => !isQuiet(row)))
   const named = (loud.length === 0 ? groups : loud).flatMap((rows) => {
-    const row = inOrder(rows)[0]
+    const row = rows[0]
     return row === undefined
       ? []
       : [`${style.name(row.target)}${ids ? ` of ${style.name(row.id)}` : ''} ${style.figure(tail(row))}`]
@@ -112,7 +112,9 @@ function tail(row: SizeRowComparison): string {
       if (budget !== undefined && ['over', 'waived', 'over-before'].includes(budget.verdict)) {
         const unit = budget.metric === 'unpacked' ? ' unpacked' : ''
         const change = row.status === 'compared' ? differenceText(row[budget.metric]) : undefined
-        const size = `${sizeText(budget.actual)} of ${sizeText(budget.limit)}${unit}`
+        const [actual, limit] = [sizeText(budget.actual), sizeText(budget.limit)]
+        const over = formatBytes((budget.actual ?? 0) - (budget.limit ?? 0))
+        const size = `${actual === limit ? `${over} over ${limit}` : `${actual} of ${limit}`}${unit}`
         return change === undefined || change === '0 B' ? size : `${size}, ${change}`
       }
       if (row.status === 'no-baseline' || row.unchanged || headlineBytes(row) === 0) return sizeText(row.transfer.now)

@@ -12,7 +12,7 @@ import { deltaOf } from '../measure/noise.ts'
 import { code, details, htmlCode, table } from './markdown.ts'
 import { rowName } from './size-report-budgets.ts'
 import { type SizeReportContext, lineLink } from './size-report-context.ts'
-import { byTarget, differenceText, headlineMetric, inOrder, unbroken, worst } from './size-report-rows.ts'
+import { byTarget, differenceText, headlineMetric, unbroken, worst } from './size-report-rows.ts'
 import { shortDigest } from './sizes-table.ts'
 
 /** The size report's "Why did it grow?": for one target the base image, the layers, the directories and the packages. */
@@ -29,7 +29,7 @@ const MAX_OPEN = 3
 
 /** A folded block per changed target, open for the first and those over budget (three at most). */
 export function whyBlocks(report: SizeReport, context: SizeReportContext, options: WhyOptions): readonly string[] {
-  const changed = inOrder(report.rows).filter((row) => row.status === 'compared' && !row.unchanged)
+  const changed = report.rows.filter((row) => row.status === 'compared' && !row.unchanged)
   const blocks = byTarget(changed).flatMap((rows) => {
     const row = rows[0]
     const body = row === undefined ? undefined : whyBody(row, rows, report, context, options)

@@ -4,7 +4,7 @@ import { budgetSentences } from './size-report-budgets.ts'
 import { type SizeReportContext, pageLink } from './size-report-context.ts'
 import { graphBlock } from './size-report-graph.ts'
 import { boxes, footnote } from './size-report-notes.ts'
-import { byTarget, inOrder, isQuiet } from './size-report-rows.ts'
+import { byTarget, isQuiet } from './size-report-rows.ts'
 import { foldedTable, openTable } from './size-report-table.ts'
 import { verdictMarkdown } from './size-report-verdict.ts'
 import { whyBlocks } from './size-report-why.ts'
@@ -139,7 +139,7 @@ function moreRows(report: SizeReport, rows: ReturnType<typeof openTable>['leftOu
 }
 
 function unchangedRows(report: SizeReport, scope: Scope): string | undefined {
-  const quiet = inOrder(report.rows).filter(isQuiet)
+  const quiet = report.rows.filter(isQuiet)
   if (quiet.length === 0 || !scope.unchanged) return undefined
   const body = foldedTable(report, quiet, { maxRows: scope.folded })
   const targets = byTarget(quiet).length
