@@ -325,8 +325,8 @@ describe('writers at once', () => {
   const keys = Array.from({ length: 8 }, (_, i) => `job-${i}`)
 
   test.each([
-    ['two', 2, 12],
-    ['eight', 8, 6],
+    ['two', 2, 8],
+    ['eight', 8, 4],
   ])('%s lose nothing, however they are interleaved', async (_, writers, rounds) => {
     for (let seed = 1; seed <= rounds; seed++) {
       const random = new Random(seed)

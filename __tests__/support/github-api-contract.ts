@@ -58,8 +58,11 @@ export class GithubContract {
 
   /** @param templates of the paths that are asked for: the rest of the 13 MB is left out */
   constructor(templates: readonly string[]) {
-    const index = createRequire(import.meta.url).resolve('@octokit/openapi')
-    const text = readFileSync(join(dirname(index), 'generated/api.github.com.json'), 'utf8')
+    const require = createRequire(import.meta.url)
+    const text = readFileSync(
+      join(dirname(require.resolve('@octokit/openapi')), 'generated/api.github.com.json'),
+      'utf8',
+    )
     const { paths, components } = JSON.parse(text) as Description
     for (const template of templates) if (!(template in paths)) throw new Error(`GitHub has no ${template}`)
     this.#description = { paths: Object.fromEntries(templates.map((name) => [name, paths[name] ?? {}])), components }
