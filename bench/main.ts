@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: the figures that the project claims, measured side by side in one run. Prints a table, writes
- * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache` runs a
- * part; `--repetitions=N` is for the plan and the layer cache, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
+ * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache,layer-index`
+ * runs a part; `--repetitions=N` is for the plan and the layer cache, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
  * `--no-large` are for the layer cache.
  */
 import { readFile, writeFile } from 'node:fs/promises'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { measureLayerCache } from './layer-cache.ts'
 import { LayerCacheTable, type Row } from './layer-cache-table.ts'
+import { layerIndexRows, layerIndexSection, measureLayerIndex } from './layer-index.ts'
 import { describeMachine } from './machine.ts'
 import { measureOverhead } from './overhead.ts'
 import { measurePlanFiles } from './plan-files.ts'
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, () => Part | Promise<Part>>> = {
   'plan-files': planFilesPart,
   overhead: overheadPart,
   'layer-cache': layerCachePart,
+  'layer-index': layerIndexPart,
 }
 
 const { values } = parseArgs({
@@ -137,4 +139,12 @@ async function layerCachePart(): Promise<Part> {
   const table = new LayerCacheTable(result)
   await writeSection('layer-cache', table.markdown(machine, 'npm run bench -- --only=layer-cache'))
   return { rows: table.rows(), figures: { machine, ...result } }
+}
+
+async function layerIndexPart(): Promise<Part> {
+  const machine = await describeMachine()
+  const figures = await measureLayerIndex(Number(values.repetitions))
+  const command = 'npm run bench -- --only=layer-index'
+  await writeSection('layer-index', layerIndexSection(figures, { machine, command }))
+  return { rows: layerIndexRows(figures), figures: { machine, ...figures } }
 }

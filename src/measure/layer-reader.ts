@@ -52,10 +52,11 @@ export interface ReadLayerOptions {
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512
 /**
- * Large pieces, for each is a round trip to the thread that decompresses. Several layers are read at once, so no larger
- * than pays.
+ * Large pieces in and out, for each is a round trip to the thread that decompresses. Of what goes in, no more is taken
+ * than is worked on, as it lies in a buffer that is used again.
  */
-const DECOMPRESSOR = { chunkSize: 512 * 1024, readableHighWaterMark: 1024 * 1024 }
+const PIECE_BYTES = 1 << 20
+const DECOMPRESSOR = { chunkSize: PIECE_BYTES, readableHighWaterMark: 2 * PIECE_BYTES, writableHighWaterMark: 1 }
 
 /**
  * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
@@ -99,6 +100,7 @@ export async function readLayer(
     hash?.update(chunk)
     tar += chunk.length
     walker.push(chunk)
+    if (kind !== 'none') release(chunk)
   })
 
   try {
@@ -107,10 +109,10 @@ export async function readLayer(
         await pipeline(rest, reader)
         break
       case 'gzip':
-        await pipeline(rest, createGunzip(DECOMPRESSOR), reader)
+        await pipeline(pieces(rest), createGunzip(DECOMPRESSOR), reader)
         break
       case 'zstd':
-        await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), reader)
+        await pipeline(frames(pieces(rest)), createZstdDecompress(DECOMPRESSOR), reader)
         break
     }
     walker.end()
@@ -127,7 +129,7 @@ export async function readLayer(
  */
 function afterwards(take: (chunk: Buffer) => void): Writable {
   return new Writable({
-    highWaterMark: DECOMPRESSOR.chunkSize * 2,
+    highWaterMark: 2 * PIECE_BYTES,
     write: (chunk: Buffer, _encoding, done) => {
       queueMicrotask(() => {
         try {
@@ -140,6 +142,30 @@ function afterwards(take: (chunk: Buffer) => void): Writable {
       })
     },
   })
+}
+
+/**
+ * Gives the memory of a whole output buffer back at once, for a garbage collector would keep a hundred megabytes of them,
+ * and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
+ */
+function release({ buffer, byteOffset, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES)
+    buffer.transfer(0)
+}
+
+/** The bytes in large pieces. Each is only good until the next one is asked for. */
+async function* pieces(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  let filled = 0
+  for await (const chunk of source) {
+    if (filled + chunk.length > PIECE_BYTES) {
+      yield piece.subarray(0, filled)
+      filled = 0
+    }
+    if (chunk.length > PIECE_BYTES) yield chunk
+    else filled += chunk.copy(piece, filled)
+  }
+  if (filled > 0) yield piece.subarray(0, filled)
 }
 
 /** What a blob is, by its first bytes (up to 512 of them). */
