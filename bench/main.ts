@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the figures that the project claims, measured side by side in one run. Prints a table, writes
- * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache,layer-index`
+ * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache,layer-index,size-report`
  * runs a part; `--repetitions=N` is for the plan and the layer cache, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
  * `--no-large` are for the layer cache.
  */
@@ -16,6 +16,7 @@ import { measurePlanFiles } from './plan-files.ts'
 import { measurePlanPart, PLAN_MEASUREMENTS, planRows, planSection, type PlanFigures } from './plan-part.ts'
 import { measurePlan } from './plan-time.ts'
 import { writeSection } from './results-file.ts'
+import { measureSizeReport, sizeReportRows } from './size-report.ts'
 
 interface Part {
   readonly rows: readonly Row[]
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, () => Part | Promise<Part>>> = {
   overhead: overheadPart,
   'layer-cache': layerCachePart,
   'layer-index': layerIndexPart,
+  'size-report': sizeReportPart,
 }
 
 const { values } = parseArgs({
@@ -147,4 +149,9 @@ async function layerIndexPart(): Promise<Part> {
   const command = 'npm run bench -- --only=layer-index'
   await writeSection('layer-index', layerIndexSection(figures, { machine, command }))
   return { rows: layerIndexRows(figures), figures: { machine, ...figures } }
+}
+
+async function sizeReportPart(): Promise<Part> {
+  const figures = measureSizeReport(7)
+  return { rows: sizeReportRows(figures), figures: { machine: await describeMachine(), ...figures } }
 }
