@@ -73,15 +73,17 @@ export async function readLayer(
   input.on('error', () => undefined)
   if (options.signal !== undefined) addAbortSignal(options.signal, input)
   let compressed = 0
-  const counted = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of input as AsyncIterable<Uint8Array>) {
-      compressed += chunk.byteLength
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    }
+  const blob = pieces(input, (bytes) => (compressed += bytes))
+  const first = await blob.next()
+  const kind = kindOfBlob(first.done === true ? Buffer.alloc(0) : first.value.subarray(0, SNIFF_BYTES))
+  if (kind === 'json') {
+    input.destroy()
+    throw new LayerFormatError('not-a-layer', 'a JSON document')
   }
-  const { head, rest } = await sniff(counted())
-  const kind = kindOfBlob(head)
-  if (kind === 'json') throw new LayerFormatError('not-a-layer', 'a JSON document')
+  const whole = async function* (): AsyncGenerator<Buffer> {
+    if (first.done !== true) yield first.value
+    yield* blob
+  }
 
   const hash = options.diffId === true ? createHash('sha256') : undefined
   let tar = 0
@@ -96,28 +98,30 @@ export async function readLayer(
     },
     openContent: options.listener?.openContent,
   })
-  const reader = afterwards((chunk) => {
+  const take = (chunk: Buffer): void => {
     hash?.update(chunk)
     tar += chunk.length
     walker.push(chunk)
     if (kind !== 'none') release(chunk)
-  })
+  }
 
   try {
     switch (kind) {
       case 'none':
-        await pipeline(rest, reader)
+        await pipeline(whole, afterwards(take, 1))
         break
       case 'gzip':
-        await pipeline(pieces(rest), createGunzip(DECOMPRESSOR), reader)
+        await pipeline(whole, createGunzip(DECOMPRESSOR), afterwards(take))
         break
       case 'zstd':
-        await pipeline(frames(pieces(rest)), createZstdDecompress(DECOMPRESSOR), reader)
+        await pipeline(frames(whole()), createZstdDecompress(DECOMPRESSOR), afterwards(take))
         break
     }
     walker.end()
   } catch (error) {
     throw asLayerError(error)
+  } finally {
+    input.destroy()
   }
   const diffId = hash === undefined ? undefined : `sha256:${hash.digest('hex')}`
   return { compression: kind, compressed, tar, diffId, unpacked, entries }
@@ -127,9 +131,9 @@ export async function readLayer(
  * Takes each piece only after whoever brought it went on: a decompressor hands a piece over and then begins the next one,
  * in a thread of its own, so that both sides work at the same time.
  */
-function afterwards(take: (chunk: Buffer) => void): Writable {
+function afterwards(take: (chunk: Buffer) => void, highWaterMark = 2 * PIECE_BYTES): Writable {
   return new Writable({
-    highWaterMark: 2 * PIECE_BYTES,
+    highWaterMark,
     write: (chunk: Buffer, _encoding, done) => {
       queueMicrotask(() => {
         try {
@@ -153,19 +157,40 @@ function release({ buffer, byteOffset, byteLength }: Buffer): void {
     buffer.transfer(0)
 }
 
-/** The bytes in large pieces. Each is only good until the next one is asked for. */
-async function* pieces(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
-  let filled = 0
-  for await (const chunk of source) {
-    if (filled + chunk.length > PIECE_BYTES) {
-      yield piece.subarray(0, filled)
-      filled = 0
+/**
+ * The bytes in large pieces, the next one gathered while one is worked on. Each is only good until another one is asked
+ * for: there are two buffers.
+ */
+async function* pieces(source: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]()
+  let left: Uint8Array = Buffer.alloc(0)
+  const gather = async (piece: Buffer): Promise<Buffer> => {
+    let filled = 0
+    while (filled < piece.length) {
+      if (left.length === 0) {
+        const chunk = await chunks.next()
+        if (chunk.done === true) break
+        left = chunk.value
+        count(left.length)
+      }
+      const taken = left.subarray(0, piece.length - filled)
+      piece.set(taken, filled)
+      filled += taken.length
+      left = left.subarray(taken.length)
     }
-    if (chunk.length > PIECE_BYTES) yield chunk
-    else filled += chunk.copy(piece, filled)
+    return piece.subarray(0, filled)
   }
-  if (filled > 0) yield piece.subarray(0, filled)
+  let [now, then] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)]
+  let gathering = gather(now)
+  for (;;) {
+    const piece = await gathering
+    if (piece.length === 0) return
+    ;[now, then] = [then, now]
+    gathering = gather(now)
+    // It is awaited above, unless nobody asks for more.
+    gathering.catch(() => undefined)
+    yield piece
+  }
 }
 
 /** What a blob is, by its first bytes (up to 512 of them). */
@@ -178,23 +203,6 @@ export function kindOfBlob(head: Buffer): LayerCompression | 'json' {
   // A file may be called `{…`, so what looks like JSON is a layer if it passes for a tar header.
   const isTar = head.length >= SNIFF_BYTES && hasValidChecksum(head)
   return !isTar && /^\s*[{[]/.test(head.toString('latin1', 0, 64)) ? 'json' : 'none'
-}
-
-/** The first bytes, and the whole stream with them in front again. */
-async function sniff(source: AsyncGenerator<Buffer>): Promise<{ readonly head: Buffer; readonly rest: Readable }> {
-  const first: Buffer[] = []
-  let length = 0
-  while (length < SNIFF_BYTES) {
-    const next = await source.next()
-    if (next.done === true) break
-    first.push(next.value)
-    length += next.value.length
-  }
-  const rest = async function* (): AsyncGenerator<Buffer> {
-    yield* first
-    yield* source
-  }
-  return { head: Buffer.concat(first).subarray(0, SNIFF_BYTES), rest: Readable.from(rest(), { objectMode: true }) }
 }
 
 async function* frames(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
