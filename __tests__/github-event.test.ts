@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { readEvent, type GithubEvent } from '../src/github-event.ts'
 
-const NOTHING: GithubEvent = { defaultBranch: undefined, headSha: undefined, isFork: false }
+const NOTHING: Omit<GithubEvent, 'payload'> = { defaultBranch: undefined, headSha: undefined, isFork: false }
 
 async function eventOf(content: string): Promise<GithubEvent> {
   const folder = await mkdtemp(join(tmpdir(), 'stage-build-event-'))
@@ -32,7 +32,7 @@ function pull(head: unknown, base: unknown): unknown {
 const SHOP = { full_name: 'org/shop' }
 
 describe('the event', () => {
-  test.each<[string, unknown, GithubEvent]>([
+  test.each<[string, unknown, Omit<GithubEvent, 'payload'>]>([
     [
       'a push',
       { ref: 'refs/heads/x', repository: { default_branch: 'trunk' } },
@@ -59,15 +59,15 @@ describe('the event', () => {
     ['a list', [], NOTHING],
     ['null', null, NOTHING],
   ])('%s', async (_, event, expected) => {
-    expect(await eventOf(JSON.stringify(event))).toEqual(expected)
+    expect(await eventOf(JSON.stringify(event))).toEqual({ ...expected, payload: event })
   })
 
   test('that cannot be read says nothing', async () => {
-    expect(await eventOf('{')).toEqual(NOTHING)
-    expect(await readEvent({})).toEqual(NOTHING)
-    expect(await readEvent({ GITHUB_EVENT_PATH: '' })).toEqual(NOTHING)
-    expect(await readEvent({ GITHUB_EVENT_PATH: '/nowhere/event.json' })).toEqual(NOTHING)
-    expect(await readEvent({ GITHUB_EVENT_PATH: tmpdir() })).toEqual(NOTHING)
+    expect(await eventOf('{')).toEqual({ ...NOTHING, payload: undefined })
+    expect(await readEvent({})).toEqual({ ...NOTHING, payload: undefined })
+    expect(await readEvent({ GITHUB_EVENT_PATH: '' })).toEqual({ ...NOTHING, payload: undefined })
+    expect(await readEvent({ GITHUB_EVENT_PATH: '/nowhere/event.json' })).toEqual({ ...NOTHING, payload: undefined })
+    expect(await readEvent({ GITHUB_EVENT_PATH: tmpdir() })).toEqual({ ...NOTHING, payload: undefined })
   })
 
   test('whatever it is, reading it does not throw', async () => {

@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises'
 
 export interface GithubEvent {
+  /** As it was sent; untrusted in part. */
+  readonly payload: unknown
   /** `main` */
   readonly defaultBranch: string | undefined
   /** Of the pull request: its head's commit. */
@@ -16,6 +18,7 @@ export async function readEvent(env: NodeJS.ProcessEnv): Promise<GithubEvent> {
   const pull = property(event, 'pull_request')
   const repositoryOf = (side: 'head' | 'base'): unknown => property(property(property(pull, side), 'repo'), 'full_name')
   return {
+    payload: event,
     defaultBranch: text(property(property(event, 'repository'), 'default_branch')),
     headSha: text(property(property(pull, 'head'), 'sha')),
     // A deleted fork has no repository any more.

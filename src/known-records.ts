@@ -16,6 +16,8 @@ const KEY = 'built'
 
 export class KnownRecords {
   readonly #candidates = new Map<string, Candidate[]>()
+  /** All that was found, also what may not vouch for an image: enough to compare sizes with. */
+  readonly #found = new Map<string, Candidate[]>()
   readonly #own: ReadonlyMap<string, TargetRecord>
 
   /** @param found own branch first */
@@ -27,12 +29,27 @@ export class KnownRecords {
 
   /** Adds what further indexes say. */
   add(found: readonly FoundRecords[], { isPullRequest }: { readonly isPullRequest: boolean }): void {
-    for (const place of found.filter(({ source }) => mayVouch(source, isPullRequest))) {
+    for (const place of found) {
+      const { source, ref } = place
       for (const [name, record] of recordsIn(place)) {
-        const known = this.#candidates.get(name) ?? []
-        this.#candidates.set(name, [...known, { source: place.source, ref: place.ref, record }])
+        const candidate = { source, ref, record }
+        this.#found.set(name, [...(this.#found.get(name) ?? []), candidate])
+        if (mayVouch(source, isPullRequest)) {
+          this.#candidates.set(name, [...(this.#candidates.get(name) ?? []), candidate])
+        }
       }
     }
+  }
+
+  /** Whose sizes may be known of a target; of several of a branch the latest first. */
+  measured(target: string, source: IndexSource): readonly Candidate[] {
+    const later = (a: Candidate, b: Candidate): number => (a.record.createdAt < b.record.createdAt ? 1 : -1)
+    return (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later)
+  }
+
+  /** All targets that something is known of. */
+  names(source: IndexSource): readonly string[] {
+    return [...this.#found].flatMap(([name, all]) => (all.some((one) => one.source === source) ? [name] : []))
   }
 
   /** Records of a target: own branch first, then the latest. */

@@ -81,6 +81,13 @@ export class LayerCaching {
     return known
   }
 
+  /** What builds of these commits left, of the branches that this run may read. Never rejects. */
+  async recordsOf(commits: readonly string[]): Promise<KnownRecords> {
+    const { isPullRequest, places } = this.#options
+    const found = await this.#cache.recordsAt(places.map((place) => ({ ...place, commits })))
+    return new KnownRecords(found, { isPullRequest })
+  }
+
   /**
    * The request, with what BuildKit imports and exports through the layer registry.
    * @param isChanged whether a target surely has something new

@@ -71,8 +71,8 @@ describe('an index', () => {
     await using rig = await backendRig()
     const session = await rig.session()
     const [old, tip] = ['1'.repeat(40), '2'.repeat(40)]
-    const step = async (commit: string | undefined): Promise<readonly string[]> => {
-      const { found } = await loadIndexes([{ ...place('own', MAIN), commit }], { ...session, now: NOW })
+    const step = async (...commits: readonly string[]): Promise<readonly string[]> => {
+      const { found } = await loadIndexes([{ ...place('own', MAIN), commits }], { ...session, now: NOW })
       return found.flatMap(({ index: read }) => read.targets['app']?.config.records.map(({ digest }) => digest) ?? [])
     }
     const records = (name: string): readonly string[] =>
@@ -81,7 +81,8 @@ describe('an index', () => {
     await save(rig, MAIN, { content: serializeIndex(index(MAIN, 'tip')), commit: tip, at: NOW + 1 })
     expect(await step(old)).toEqual(records('old'))
     expect(await step('3'.repeat(40))).toEqual(records('tip'))
-    expect(await step(undefined)).toEqual(records('tip'))
+    expect(await step('3'.repeat(40), old)).toEqual(records('old'))
+    expect(await step()).toEqual(records('tip'))
   })
 
   test('of the same targets is taken before a newer one of others, and of those the newest', async () => {

@@ -20,8 +20,8 @@ export interface IndexPlace {
   /** Prefixes of keys: of this very set of targets first, then of any of the project's. */
   readonly prefix: string
   readonly anyLeg: string
-  /** The commit whose index is wanted above later ones: what a pull request is compared with. */
-  readonly commit?: string | undefined
+  /** Commits whose indexes are wanted above later ones, the first above all: what a pull request is compared with. */
+  readonly commits?: readonly string[] | undefined
 }
 
 export interface LoadedIndex {
@@ -49,6 +49,8 @@ export interface LoadedIndexes {
 export const INDEX_PATH = 'index'
 const MAX_INDEX_BYTES = 64 << 20
 const PATIENCE_MS = 10_000
+/** The service takes ten keys a look-up, the first of which has to be whole. */
+const MOST_COMMITS = 7
 
 /** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
 export function indexFile(key: string): string {
@@ -68,11 +70,11 @@ export async function loadIndexes(
 }
 
 async function load(
-  { source, ref, prefix, anyLeg, commit }: IndexPlace,
+  { source, ref, prefix, anyLeg, commits = [] }: IndexPlace,
   { backend, root, now }: { readonly backend: CacheBackend; readonly root: string; readonly now: number },
 ): Promise<{ readonly search: IndexSearch; readonly loaded?: LoadedIndex }> {
-  const ofCommit = commit === undefined ? [] : [commitPrefix(prefix, commit)]
-  const request = { key: prefix, prefixes: [...ofCommit, prefix, anyLeg], path: INDEX_PATH, timeoutMs: PATIENCE_MS }
+  const ofCommits = commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit))
+  const request = { key: prefix, prefixes: [...ofCommits, prefix, anyLeg], path: INDEX_PATH, timeoutMs: PATIENCE_MS }
   const result = await backend.restore(request)
   if (result.kind === 'failed') {
     // One that is spoilt would be found again and again: it must not keep the next from being saved.

@@ -1,0 +1,70 @@
+/** From what a step built, or found unchanged, to size records: what reports are made from, here or in a later job. Pure. */
+import type { Built } from './built.ts'
+import type { Candidate } from './known-records.ts'
+import type { RecordedRun, SizeRecord } from './measure/size-record.ts'
+import { parseTargetSizes } from './measure/sizes-json.ts'
+import type { Planned } from './planning.ts'
+import type { Project } from './project.ts'
+
+interface Place {
+  readonly planned: Pick<Planned, 'targets' | 'graph' | 'platforms' | 'tagsOf' | 'fingerprints'>
+  readonly project: Pick<Project, 'id' | 'dockerfileName'>
+}
+
+/** The record of every target of this run, also of one that failed. */
+export function sizeRecords(
+  place: Place & {
+    readonly built: Built
+    readonly env: NodeJS.ProcessEnv
+    /** The commit that a reader knows: the head of a pull request. */
+    readonly commit: string | undefined
+    /** Milliseconds since the epoch. */
+    readonly now: number
+  },
+): readonly SizeRecord[] {
+  const { planned, project, built, env, commit, now } = place
+  const failure = built.problems[0]?.message
+  return planned.targets.map(({ name, stage }): SizeRecord => {
+    const image = built.images.find(({ target }) => target === name)
+    const status = image === undefined ? 'failed' : built.unchanged.has(name) ? 'unchanged' : 'built'
+    return {
+      ...{ version: 1, id: project.id, target: name, file: project.dockerfileName, status, commit },
+      ref: env['GITHUB_REF'],
+      createdAt: new Date(now).toISOString(),
+      run: runOf(env),
+      line: planned.graph.stages[stage]?.line,
+      ...(status === 'failed' ? { failure: failure ?? 'The build failed.' } : {}),
+      tags: planned.tagsOf.get(name) ?? [],
+      ...(image?.digest === undefined ? {} : { digest: image.digest }),
+      platforms: image?.sizes?.platforms ?? [],
+      wantedPlatforms: planned.platforms,
+      fingerprint: planned.fingerprints.prints.get(name)?.fingerprint,
+    }
+  })
+}
+
+/** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
+export function sizeRecordOf(
+  name: string,
+  { record, ref }: Candidate,
+  { project, planned }: Place,
+): SizeRecord | undefined {
+  const sizes = parseTargetSizes(record.image.sizes)
+  if (sizes === undefined) return undefined
+  const stage = planned.targets.find((target) => target.name === name)?.stage
+  return {
+    ...{ version: 1, id: project.id, target: name, file: project.dockerfileName, status: 'built', ref, tags: [] },
+    ...{ commit: record.commit, createdAt: record.createdAt, run: undefined, fingerprint: record.fingerprint },
+    line: stage === undefined ? undefined : planned.graph.stages[stage]?.line,
+    platforms: sizes.platforms,
+  }
+}
+
+function runOf(env: NodeJS.ProcessEnv): RecordedRun | undefined {
+  const [id, repository] = [env['GITHUB_RUN_ID'], env['GITHUB_REPOSITORY']]
+  if (id === undefined || !/^\d+$/.test(id)) return undefined
+  const attempt = Number(env['GITHUB_RUN_ATTEMPT'] ?? '1')
+  const server = env['GITHUB_SERVER_URL'] ?? 'https://github.com'
+  const url = repository === undefined ? undefined : `${server}/${repository}/actions/runs/${id}`
+  return { id, attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1, url }
+}
