@@ -86,7 +86,7 @@ describe('a build’s outputs', () => {
   test('of several have them by target; what is not known is null', () => {
     const unknown = image('b', { tags: [], digest: undefined, imageId: undefined, sizes: undefined })
     const { outputs } = written((runner) => {
-      writeBuildOutputs(runner, [image('a'), unknown], {})
+      writeBuildOutputs(runner, [image('a'), unknown], { metadata: {} })
     })
     expect(outputs).not.toHaveProperty('digest')
     expect(outputs).not.toHaveProperty('imageid')

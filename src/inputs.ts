@@ -29,7 +29,7 @@ export const INPUT_NAMES = [
   'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
   'cache-from', 'cache-to', 'call', 'mode', 'plan', 'skip-unchanged', 'volatile-labels',
   'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size',
-  'comment', 'size-budgets', 'baseline', 'github-token',
+  'comment', 'size-budgets', 'baseline', 'github-token', 'job-total',
 ] as const // prettier-ignore
 export type InputName = (typeof INPUT_NAMES)[number]
 
@@ -106,6 +106,8 @@ export interface Inputs {
   /** A commit, an image reference or a sizes file. */
   readonly baseline: string | undefined
   readonly githubToken: string | undefined
+  /** Jobs of the matrix that this one is of; 1 without a matrix. */
+  readonly jobTotal: number
 }
 
 export interface ReadInputs {
@@ -181,6 +183,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     sizeBudgets: lines('size-budgets'),
     baseline: text('baseline'),
     githubToken: text('github-token'),
+    jobTotal: /^\d{1,6}$/.test(raw('job-total')) ? Number(raw('job-total')) : 1,
   }
   problems.push(...parseSizeBudgets(inputs.sizeBudgets, undefined).problems)
   if (text('call') !== undefined) {

@@ -23,6 +23,8 @@ export interface CachingQuestion {
   /** Names of the targets, and the platforms: together they tell a leg of a matrix from the others. */
   readonly targets: readonly string[]
   readonly platforms: readonly string[]
+  /** The commit that is compared with: its index is looked for in the branches that this run is not of. */
+  readonly baseCommit?: string | undefined
 }
 
 /** The layer cache of this run, with its folder made; undefined where it is off. */
@@ -30,7 +32,7 @@ export function openLayerCaching(
   question: CachingQuestion,
   { runner, now }: { readonly runner: Runner; readonly now: () => number },
 ): { readonly caching: LayerCaching | undefined; readonly warnings: readonly Problem[] } {
-  const { inputs, project, event, env, targets, platforms } = question
+  const { inputs, project, event, env, targets, platforms, baseCommit } = question
   const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0
   if (inputs.cache === 'off' || passedThrough) return { caching: undefined, warnings: [] }
   const kind = backendKind(inputs, env)
@@ -54,7 +56,10 @@ export function openLayerCaching(
   mkdirSync(root, { mode: 0o700, recursive: true })
   const identity = { id: project.id, scope: inputs.cacheScope }
   const placesOf = (names: readonly string[]): readonly IndexPlace[] =>
-    scopes.map(({ source, ref }) => ({ source, ref, ...indexKeys({ ...identity, ref, targets: names, platforms }) }))
+    scopes.map(({ source, ref }) => ({
+      ...{ source, ref, commits: source === 'own' || baseCommit === undefined ? [] : [baseCommit] },
+      ...indexKeys({ ...identity, ref, targets: names, platforms }),
+    }))
   const caching = new LayerCaching({
     choice: choiceOf(kind, { inputs, env, refs: scopes.map(({ ref }) => ref), mayWrite: writes }),
     ...{ root, places: placesOf(targets), writes, now, env },

@@ -1,6 +1,7 @@
 /** The action's outputs: the only writer. */
 import type { Matrix } from './plan/matrix.ts'
 import { serializePlan, type Plan } from './plan/plan.ts'
+import type { SizeRowComparison } from './measure/comparison.ts'
 import type { TargetSizes } from './measure/sizes.ts'
 import type { Runner } from './runner.ts'
 
@@ -48,21 +49,37 @@ export function writePlanOutputs(runner: Runner, plan: Plan, matrix: Matrix | un
   write('any-changed', String(named('changed').length > 0))
 }
 
+/** What came of the size report. */
+export interface ReportOutputs {
+  readonly rows: readonly SizeRowComparison[]
+  readonly baselineSha: string | undefined
+  readonly commentUrl: string | undefined
+}
+
 export function writeBuildOutputs(
   runner: Runner,
   images: readonly BuiltImage[],
-  metadata: Readonly<Record<string, unknown>>,
+  {
+    metadata,
+    report,
+  }: { readonly metadata: Readonly<Record<string, unknown>>; readonly report?: ReportOutputs | undefined },
 ): void {
   const write = outputWriter(runner)
+  const rowOf = (target: string, platform: string): SizeRowComparison | undefined =>
+    report?.rows.find((row) => row.target === target && row.platform === platform)
   write('images', JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))))
   write(
     'sizes',
     JSON.stringify({
       version: 1,
-      targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes)])),
+      targets: Object.fromEntries(
+        images.map((image) => [image.target, sizesEntry(image.sizes, (platform) => rowOf(image.target, platform))]),
+      ),
     }),
   )
   write('metadata', JSON.stringify(metadata, undefined, 2))
+  write('baseline-sha', report?.baselineSha ?? '')
+  write('comment-url', report?.commentUrl ?? '')
   const [only] = images
   if (images.length === 1 && only !== undefined) {
     write('digest', only.digest ?? '')
@@ -85,13 +102,28 @@ function imageEntry(image: BuiltImage): Record<string, unknown> {
   }
 }
 
-/** Sizes by platform; `baseline` and `delta` stay null until there is something to compare with. */
-function sizesEntry(sizes: TargetSizes | undefined): Record<string, unknown> {
+/** Sizes by platform; `baseline` and `delta` are null where there is nothing to compare with. */
+function sizesEntry(
+  sizes: TargetSizes | undefined,
+  rowOf: (platform: string) => SizeRowComparison | undefined = () => undefined,
+): Record<string, unknown> {
   if (sizes === undefined) return {}
   return Object.fromEntries(
-    sizes.platforms.map((entry) => [
-      entry.platform,
-      { transfer: entry.transfer, unpacked: entry.unpacked, baseline: null, delta: null },
-    ]),
+    sizes.platforms.map(({ platform, transfer, unpacked }) => {
+      const row = rowOf(platform)
+      const before = row?.status === 'compared' ? [row.transfer.before, row.unpacked.before] : []
+      const [transferBefore, unpackedBefore] = before
+      const baseline = { transfer: transferBefore ?? null, unpacked: unpackedBefore ?? null }
+      const delta = {
+        transfer: difference(transfer.total, transferBefore),
+        unpacked: difference(unpacked.total, unpackedBefore),
+      }
+      const isKnown = transferBefore !== undefined || unpackedBefore !== undefined
+      return [platform, { transfer, unpacked, baseline: isKnown ? baseline : null, delta: isKnown ? delta : null }]
+    }),
   )
+}
+
+function difference(now: number | undefined, before: number | undefined): number | null {
+  return now === undefined || before === undefined ? null : now - before
 }

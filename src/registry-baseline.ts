@@ -80,7 +80,14 @@ export async function registryRecords(
             tags: [image],
             digest,
           },
-          ...{ commit: wanted, ref: undefined, createdAt: '', run: undefined, line: undefined, platforms },
+          ...{
+            commit: wanted,
+            ref: undefined,
+            createdAt: new Date(0).toISOString(),
+            run: undefined,
+            line: undefined,
+            platforms,
+          },
         }
       } catch (error) {
         problems.push({ message: error instanceof Error ? error.message : String(error) })

@@ -15,7 +15,7 @@ import { readInputs, type Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { openLayerCaching } from './open-layer-caching.ts'
-import { writeBuildOutputs, writePlanOutputs } from './outputs.ts'
+import { writeBuildOutputs, writePlanOutputs, type ReportOutputs } from './outputs.ts'
 import { planBuild, type Planned } from './planning.ts'
 import type { Plan } from './plan/plan.ts'
 import { openProject, type Project } from './project.ts'
@@ -26,6 +26,8 @@ import { sizeRows } from './report/summary-targets.ts'
 import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
 import { reportMatrix, throwProblems } from './reporting.ts'
+import type { SizesReported } from './size-reporting.ts'
+import { Sizing } from './sizing.ts'
 import { builtNothing, skipUnchanged, withSkipped } from './skipping.ts'
 import { summaryData } from './summarizing.ts'
 
@@ -54,7 +56,9 @@ export async function run(surroundings: Surroundings): Promise<void> {
     await runReport(inputs, surroundings, warnings)
     return
   }
-  const project = await openProject(inputs, env)
+  const event = await readEvent(env)
+  const sizing = new Sizing({ inputs, event, ...surroundings })
+  const [project, baseCommit] = await Promise.all([openProject(inputs, env), sizing.likelyBase()])
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })
   }
@@ -63,7 +67,6 @@ export async function run(surroundings: Surroundings): Promise<void> {
   let engine: Promise<Engine> | undefined
   let caching: LayerCaching | undefined
   let records: KnownRecords | undefined
-  const event = await readEvent(env)
   try {
     const planned = await planBuild(inputs, project, {
       client,
@@ -76,7 +79,8 @@ export async function run(surroundings: Surroundings): Promise<void> {
           engine = openEngine(project, env)
           engine.catch(() => undefined) // told when it is waited for; the plan may fail first
         }
-        const question = { inputs, project, event, env, platforms, targets: targets.map(({ name }) => name) }
+        const names = targets.map(({ name }) => name)
+        const question = { inputs, project, event, env, platforms, baseCommit, targets: names }
         const opened = openLayerCaching(question, surroundings)
         caching = opened.caching
         warnings.push(...opened.warnings)
@@ -95,6 +99,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
       await runner.appendSummary(renderPlanSummary(planned.plan, data))
       return
     }
+    sizing.begin({ planned, project, registry: client, records, caching })
     const skipped = await skipUnchanged({
       ...{ inputs, planned, client, signal: surroundings.signal },
       docker: dockerOf(project, env),
@@ -113,7 +118,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
           }),
       { skipped, planned },
     )
-    await report({ inputs, project, planned, built, surroundings, warn, durationMs: now() - started })
+    await report({ inputs, project, planned, built, surroundings, warn, sizing, durationMs: now() - started })
   } finally {
     client.close()
     await caching?.[Symbol.asyncDispose]()
@@ -131,7 +136,7 @@ async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: r
   const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
   try {
     const done = await reportMatrix({ inputs, client, signal, docker: dockerOf({ workspace }, env) })
-    writeBuildOutputs(runner, done.images, {})
+    writeBuildOutputs(runner, done.images, { metadata: {} })
     await appendSummary(runner, done.summary, warn)
     throwProblems(done)
   } finally {
@@ -146,16 +151,26 @@ async function report(options: {
   readonly built: Built
   readonly surroundings: Surroundings
   readonly warn: (problems: readonly Problem[]) => void
+  readonly sizing: Sizing
   readonly durationMs: number
 }): Promise<void> {
-  const { built, surroundings, warn } = options
+  const { built, surroundings, warn, sizing } = options
   const { runner } = surroundings
   warn(built.warnings)
-  const data = summaryData(options)
-  writeBuildOutputs(runner, built.images, built.metadata)
+  const sizes = await sizing.finish(options)
+  warn(sizes.warnings)
+  const data = { ...summaryData(options), sizeReport: sizes.section }
+  writeBuildOutputs(runner, built.images, { metadata: built.metadata, report: reportOutputs(sizes) })
   if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`)
+  runner.log(sizes.verdict)
+  for (const notice of [sizes.notice, sizes.commentUrl]) if (notice !== undefined) runner.log(notice)
   await appendSummary(runner, renderSummary(data), warn)
-  if (built.problems.length > 0) throw new UserError(built.problems)
+  const problems = [...built.problems, ...sizes.problems]
+  if (problems.length > 0) throw new UserError(problems)
+}
+
+function reportOutputs({ report, commentUrl }: SizesReported): ReportOutputs {
+  return { rows: report.rows, baselineSha: report.baseline.commit, commentUrl }
 }
 
 /** A summary that cannot be written is no reason to fail a build. */

@@ -24,7 +24,7 @@ function sizesOutput(): string {
     { target: 'prod', ...image, sizes: { platforms: PLATFORMS } },
     { target: 'unmeasured', ...image, sizes: undefined },
   ]
-  writeBuildOutputs(runner as Runner, images, {})
+  writeBuildOutputs(runner as Runner, images, { metadata: {} })
   expect(OUTPUT_NAMES).toContain('sizes')
   return outputs.get('sizes') ?? ''
 }

@@ -2,6 +2,7 @@
  * Size records: what a run measured of one target, as legs of a matrix hand it over, as the cache index remembers it, and as
  * reports compare with it. Others may have written what is read here (an artifact of a fork's run). Pure.
  */
+import type { BaselineFacts } from './comparison.ts'
 import { all, field, isCount, isText } from './json-fields.ts'
 import { parsePlatforms, platformToJson } from './sizes-json.ts'
 import type { PlatformSizes } from './sizes.ts'
@@ -32,6 +33,14 @@ export interface SizeRecord {
   /** What was to be built, as `PlatformSizes.platform`; so that a failed leg, too, says which platforms it was for. */
   readonly wantedPlatforms?: readonly string[] | undefined
   readonly fingerprint?: string | undefined
+  /** What it is compared with, as the job found out that measured it. */
+  readonly baseline?: RecordedBaseline | undefined
+}
+
+export interface RecordedBaseline {
+  readonly facts: BaselineFacts
+  /** Undefined where nothing is known of the target. */
+  readonly record: SizeRecord | undefined
 }
 
 export interface RecordedRun {
@@ -67,9 +76,13 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d
 export function writeSizeRecords(records: readonly SizeRecord[], mostBytes = MOST_RECORD_BYTES): string {
   let text = ''
   for (const reduce of REDUCTIONS) {
-    const platforms = (record: SizeRecord): readonly PlatformSizes[] => record.platforms.map(reduce)
-    const reduced = records.map((record) => sizeRecordToJson({ ...record, platforms: platforms(record) }))
-    text = JSON.stringify({ version: VERSION, records: reduced })
+    const reduced = (record: SizeRecord): SizeRecord => ({ ...record, platforms: record.platforms.map(reduce) })
+    const all = records.map((record) => {
+      const { baseline } = record
+      const before = baseline?.record === undefined ? baseline : { ...baseline, record: reduced(baseline.record) }
+      return sizeRecordToJson({ ...reduced(record), baseline: before })
+    })
+    text = JSON.stringify({ version: VERSION, records: all })
     if (Buffer.byteLength(text) <= mostBytes) break
   }
   return text
@@ -89,7 +102,14 @@ export function readSizeRecords(text: string): ReadSizeRecords {
 
 /** A record as data that `JSON.stringify` writes and `parseSizeRecord` reads. */
 export function sizeRecordToJson(record: SizeRecord): Readonly<Record<string, unknown>> {
-  return { ...record, platforms: record.platforms.map(platformToJson) }
+  const { baseline, ...rest } = record
+  const before =
+    baseline?.record === undefined ? undefined : sizeRecordToJson({ ...baseline.record, baseline: undefined })
+  return {
+    ...rest,
+    platforms: record.platforms.map(platformToJson),
+    ...(baseline === undefined ? {} : { baseline: { facts: baseline.facts, record: before } }),
+  }
 }
 
 /** Undefined where it is no record, or of a version that is not known. */
@@ -101,7 +121,37 @@ export function parseSizeRecord(value: unknown): SizeRecord | undefined {
   if (field(value, 'version') !== VERSION || !isName(id) || !isName(file) || !isTarget(target)) return undefined
   if (!isTime(createdAt) || status === undefined || platforms === undefined || tags === undefined) return undefined
   if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return undefined
-  return { version: VERSION, ...{ id, target, file, createdAt, status, tags, platforms }, ...optionalOf(value) }
+  const baseline = baselineOf(field(value, 'baseline'))
+  return {
+    ...{ version: VERSION, id, target, file, createdAt, status, tags, platforms },
+    ...optionalOf(value),
+    ...(baseline === undefined ? {} : { baseline }),
+  }
+}
+
+const SOURCES: readonly BaselineFacts['source'][] = ['input', 'exact', 'ancestor', 'registry', 'none']
+
+/** Of a baseline's own baseline nothing is read. */
+function baselineOf(value: unknown): RecordedBaseline | undefined {
+  const facts = field(value, 'facts')
+  const source = SOURCES.find((known) => known === field(facts, 'source'))
+  if (source === undefined) return undefined
+  const [distance, branch, url] = ['distance', 'branch', 'url'].map((key) => field(facts, key))
+  const record = field(value, 'record')
+  const before = typeof record === 'object' && record !== null ? { ...record, baseline: undefined } : undefined
+  return {
+    facts: {
+      ...{ source, branch: nameOf(branch), url: isAddress(url) ? url : undefined },
+      wanted: commitOf(field(facts, 'wanted')),
+      commit: commitOf(field(facts, 'commit')),
+      distance: isCount(distance) ? distance : undefined,
+    },
+    record: parseSizeRecord(before),
+  }
+}
+
+function commitOf(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(value) ? value : undefined
 }
 
 /** The name of a target, or what could be one. */
@@ -128,10 +178,10 @@ type Optional = 'commit' | 'ref' | 'run' | 'line' | 'failure' | 'digest' | 'want
 
 function optionalOf(value: unknown): Pick<SizeRecord, Optional> {
   const [failure, digest, fingerprint] = ['failure', 'digest', 'fingerprint'].map((key) => field(value, key))
-  const [commit, line] = [field(value, 'commit'), field(value, 'line')]
+  const line = field(value, 'line')
   const wanted = all(field(value, 'wantedPlatforms'), (item) => (isPlatform(item) ? item : undefined), MOST_PLATFORMS)
   return {
-    commit: typeof commit === 'string' && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(commit) ? commit : undefined,
+    commit: commitOf(field(value, 'commit')),
     ref: nameOf(field(value, 'ref')),
     run: runOf(field(value, 'run')),
     line: isCount(line) && line > 0 ? line : undefined,

@@ -127,6 +127,8 @@ export interface SummaryData {
   readonly timeline: readonly TimelineEntry[]
   /** Undefined where the run had no layer cache. */
   readonly cache?: CacheFacts | undefined
+  /** Sizes beside those of the baseline, as Markdown; undefined where nothing is compared. */
+  readonly sizeReport?: string | undefined
   /** Plain sentences. */
   readonly notes: readonly string[]
   readonly warnings: readonly Problem[]

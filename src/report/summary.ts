@@ -36,6 +36,7 @@ export function renderSummary(data: SummaryData, maxBytes = MAX_SUMMARY_BYTES): 
     { name: 'identity', markdown: identity(data) },
     { name: 'the last lines of failing steps', markdown: failures(data), drop: 10, shorter: () => failures(data, 0) },
     { name: 'rows of the table', markdown: targetsTable(data), drop: 11, shorter: () => targetsTable(data, 10) },
+    { name: 'the comparison of sizes', markdown: data.sizeReport?.trim(), drop: 8 },
     { name: 'why targets are built', markdown: whyBuilt(data), drop: 9, shorter: () => whyBuilt(data, 20) },
     { name: 'the sizes side by side', markdown: sideBySide(data), drop: 6 },
     { name: 'what multi-stage left behind', markdown: leftBehind(data), drop: 7 },

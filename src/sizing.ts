@@ -1,0 +1,174 @@
+/**
+ * Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
+ * targets are built, and in the end there is a report, or, in a leg of a matrix, a record for the job that reports.
+ */
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findBaseline, type Baseline } from './baselines.ts'
+import type { Built } from './built.ts'
+import { readHead } from './git.ts'
+import { GithubAccess, NO_REQUESTS } from './github-access.ts'
+import type { GithubEvent } from './github-event.ts'
+import { findBaseCommit, type BaseQuestion, type CheckedOut } from './github/base-commits.ts'
+import type { GithubClient } from './github/rest-client.ts'
+import { runAttempt } from './handover/fork-run.ts'
+import { artifactsAreHere, type HandoverOptions } from './handover/artifacts.ts'
+import { handOverSizes } from './handover/size-handover.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import type { Inputs } from './inputs.ts'
+import type { KnownRecords } from './known-records.ts'
+import type { LayerCaching } from './layer-caching.ts'
+import type { SizeRecord } from './measure/size-record.ts'
+import { parseSizeBudgets } from './measure/size-budgets.ts'
+import type { Planned } from './planning.ts'
+import type { Project } from './project.ts'
+import type { Runner } from './runner.ts'
+import { sizeRecords } from './size-records.ts'
+import { eventOf, headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
+
+export interface SizingOptions {
+  readonly inputs: Inputs
+  readonly event: GithubEvent
+  readonly env: NodeJS.ProcessEnv
+  readonly runner: Runner
+  readonly signal: AbortSignal
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+const ARTIFACT_CLIENT = new URL('../dist/artifact-client.js', import.meta.url)
+
+export class Sizing {
+  readonly #options: SizingOptions
+  readonly #place: ReportPlace
+  readonly #head: Promise<CheckedOut | undefined>
+  #baseline: Promise<Baseline> | undefined
+
+  constructor(options: SizingOptions) {
+    this.#options = options
+    const { inputs, event, env, signal } = options
+    this.#place = reportPlace({ token: inputs.githubToken, event, env, signal })
+    const isRun = (env['GITHUB_EVENT_NAME'] ?? '') !== ''
+    const workspace = env['GITHUB_WORKSPACE'] ?? process.cwd()
+    this.#head = isRun ? readHead(join(workspace, inputs.context)) : Promise.resolve(undefined)
+    this.#head.catch(() => undefined)
+  }
+
+  /** The base commit, where it is known without asking GitHub: whose cache is looked for first. */
+  async likelyBase(): Promise<string | undefined> {
+    const found = await findBaseCommit(await this.#question(NO_REQUESTS))
+    return found.kind === 'found' ? found.base.commit : undefined
+  }
+
+  /** Begins to look for what sizes are compared with. */
+  begin(found: {
+    readonly planned: Planned
+    readonly project: Project
+    readonly registry: RegistryClient
+    readonly records: KnownRecords | undefined
+    readonly caching: LayerCaching | undefined
+  }): void {
+    this.#baseline ??= this.#find(found)
+  }
+
+  /** Compares and tells, or hands over. Never rejects. */
+  async finish(result: {
+    readonly planned: Planned
+    readonly project: Project
+    readonly built: Built
+  }): Promise<SizesReported> {
+    const { inputs, env, now, runner } = this.#options
+    const { planned, project } = result
+    const commit = headCommit(eventOf(this.#place), env)
+    const records = sizeRecords({ ...result, env, commit, now: now() })
+    const baseline = (await this.#baseline) ?? NO_BASELINE
+    const isLeg = inputs.jobTotal > 1 && artifactsAreHere(env)
+    const warning = isLeg ? await this.#handOver(records, baseline) : undefined
+    const known = new Set(planned.graph.stages.map(({ name }) => name))
+    const reported = await reportSizes(
+      {
+        ...{ records, baseline, id: project.id, comment: inputs.comment, isLeg },
+        budgets: parseSizeBudgets(inputs.sizeBudgets, undefined).budgets,
+        isStillThere: (id, target) => id === project.id && known.has(target),
+      },
+      this.#place,
+    )
+    if (isLeg && warning === undefined) runner.notice(legNotice(inputs.jobTotal))
+    const told = warning === undefined ? [] : [{ message: warning }]
+    return { ...reported, warnings: [...baseline.warnings, ...reported.warnings, ...told] }
+  }
+
+  async #handOver(records: readonly SizeRecord[], { facts, records: before }: Baseline): Promise<string | undefined> {
+    const { env, runner } = this.#options
+    const compared = records.map((record) => {
+      const found = before.find(({ id, target }) => id === record.id && target === record.target)
+      return { ...record, baseline: { facts, record: found } }
+    })
+    const outcome = await handOverSizes(compared, runAttempt(env), handoverOptions(env, runner))
+    return outcome.kind === 'failed' ? outcome.warning : undefined
+  }
+
+  async #find({ planned, project, registry, records, caching }: Parameters<Sizing['begin']>[0]): Promise<Baseline> {
+    const { inputs, event, env, signal } = this.#options
+    const { github } = this.#place
+    const local = await findBaseCommit(await this.#question(NO_REQUESTS))
+    const isSure = local.kind === 'found' && local.base.source !== 'payload'
+    const base = isSure || github === undefined ? local : await findBaseCommit(await this.#question(github.client))
+    const branch = env['GITHUB_BASE_REF'] ?? ''
+    const ownBranch = eventOf(this.#place).kind === 'push' ? env['GITHUB_REF_NAME'] : event.defaultBranch
+    return await findBaseline({
+      ...{ baseline: inputs.baseline, planned, project, records, github, registry, env, signal },
+      wanted: base.kind === 'found' ? base.base.commit : undefined,
+      branch: branch === '' ? ownBranch : branch,
+      recordsOf: async (commits) => await caching?.recordsOf(commits),
+    })
+  }
+
+  async #question(client: GithubClient): Promise<BaseQuestion> {
+    const { event, env } = this.#options
+    return {
+      ...{ client, event: eventOf(this.#place), defaultBranch: event.defaultBranch },
+      repository: env['GITHUB_REPOSITORY'] ?? '',
+      checkedOut: await this.#head.catch(() => undefined),
+    }
+  }
+}
+
+/** Where reports go. */
+export function reportPlace(options: {
+  readonly token: string | undefined
+  readonly event: GithubEvent
+  readonly env: NodeJS.ProcessEnv
+  readonly signal: AbortSignal
+}): ReportPlace {
+  const { token, event, env, signal } = options
+  const repository = env['GITHUB_REPOSITORY'] ?? ''
+  const isHere = env['GITHUB_ACTIONS'] === 'true' && token !== undefined && repository !== ''
+  return {
+    ...{ env, payload: event.payload, defaultBranch: event.defaultBranch },
+    github: isHere ? { client: new GithubAccess({ token, env, signal }), repository } : undefined,
+  }
+}
+
+/** How artifacts are reached. */
+export function handoverOptions(env: NodeJS.ProcessEnv, runner: Pick<Runner, 'debug'>): HandoverOptions {
+  return {
+    ...{ env, clientPath: fileURLToPath(ARTIFACT_CLIENT) },
+    folder: join(env['RUNNER_TEMP'] ?? tmpdir(), `stage-build-handover-${randomBytes(8).toString('hex')}`),
+    debug: (line) => {
+      runner.debug(line)
+    },
+  }
+}
+
+const NO_BASELINE: Baseline = {
+  facts: { wanted: undefined, branch: undefined, commit: undefined, source: 'none', distance: undefined },
+  records: [],
+  warnings: [],
+}
+
+function legNotice(jobs: number): string {
+  return `One of ${jobs} jobs of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`
+}
