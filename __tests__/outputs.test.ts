@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import type { SizeRowComparison } from '../src/measure/comparison.ts'
 import type { PlatformSizes, TargetSizes } from '../src/measure/sizes.ts'
 import { OUTPUT_NAMES, writeBuildOutputs, writePlanOutputs, type BuiltImage } from '../src/outputs.ts'
 import type { Plan, PlanTarget } from '../src/plan/plan.ts'
@@ -76,11 +77,33 @@ describe('a build’s outputs', () => {
 
   test('of one target have its digest and image id', () => {
     const { outputs } = written((runner) => {
-      writeBuildOutputs(runner, [image('a')], { a: { x: 1 } })
+      writeBuildOutputs(runner, [image('a')], { metadata: { a: { x: 1 } } })
     })
     expect(outputs).toMatchObject({ digest: 'sha256:a', imageid: 'sha256:id-a' })
     expect(JSON.parse(outputs['metadata'] ?? '')).toEqual({ a: { x: 1 } })
     expect(JSON.parse(outputs['sizes'] ?? '')).toEqual({ version: 1, targets: { a: entry } })
+  })
+
+  test('have the baseline and the difference, where something was compared', () => {
+    const now = { now: 9, before: 7 }
+    const row = {
+      target: 'a',
+      platform: 'linux/amd64',
+      status: 'compared',
+      transfer: now,
+      unpacked: { now: 20, before: undefined },
+    }
+    const rows = [row as SizeRowComparison]
+    const { outputs } = written((runner) => {
+      const report = { rows, baselineSha: 'abc', commentUrl: 'https://x/1' }
+      writeBuildOutputs(runner, [image('a')], { metadata: {}, report })
+    })
+    const delta = { baseline: { transfer: 7, unpacked: null }, delta: { transfer: 2, unpacked: null } }
+    expect(JSON.parse(outputs['sizes'] ?? '')).toEqual({
+      version: 1,
+      targets: { a: { 'linux/amd64': { ...entry['linux/amd64'], ...delta } } },
+    })
+    expect(outputs).toMatchObject({ 'baseline-sha': 'abc', 'comment-url': 'https://x/1' })
   })
 
   test('of several have them by target; what is not known is null', () => {

@@ -99,6 +99,8 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     file: project.dockerfileName,
     registry: loopback?.registry,
     unpackedOf: async (digest) => await loopback?.unpackedOf(digest),
+    indexOf: (digest) => loopback?.counter.get(digest)?.index,
+    remembered: (target) => options.records?.sizesOf(target) ?? [],
     memory: join(userCache(env), 'base-layers.json'),
     known: notes?.unpacked ?? new Map(),
   })

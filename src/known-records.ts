@@ -2,6 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FoundRecords } from './cache/layer-cache.ts'
 import type { IndexSource } from './cache/index-loader.ts'
+import { parseTargetSizes } from './measure/sizes-json.ts'
+import type { PlatformSizes } from './measure/sizes.ts'
 import { readRecords, writeRecords, type TargetRecord } from './plan/record.ts'
 
 /** A record, and whose it is. */
@@ -45,6 +47,13 @@ export class KnownRecords {
   measured(target: string, source: IndexSource): readonly Candidate[] {
     const later = (a: Candidate, b: Candidate): number => (a.record.createdAt < b.record.createdAt ? 1 : -1)
     return (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later)
+  }
+
+  /** What was measured of a target, by whomever. */
+  sizesOf(target: string): readonly PlatformSizes[] {
+    return (this.#found.get(target) ?? []).flatMap(
+      ({ record }) => parseTargetSizes(record.image.sizes)?.platforms ?? [],
+    )
   }
 
   /** All targets that something is known of. */

@@ -18,7 +18,9 @@ import type { RegistryClient } from './images/registry-client.ts'
 import { leftBehind, type DiskUsage } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
-import { measureImage, type TargetSizes } from './measure/sizes.ts'
+import type { LayerIndex } from './measure/layer-index.ts'
+import { withFiles } from './measure/own-files.ts'
+import { measureImage, type PlatformSizes, type TargetSizes } from './measure/sizes.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Planned } from './planning.ts'
 import type { StageLeftBehind } from './report/summary-data.ts'
@@ -42,6 +44,10 @@ export interface MeasuringOptions {
   readonly registry: LayerRegistry | undefined
   /** File bytes of a layer that the registry received or the cache has. Never rejects. */
   readonly unpackedOf: (digest: string) => Promise<number | undefined>
+  /** The files of a layer that the registry received. */
+  readonly indexOf: (digest: string) => LayerIndex | undefined
+  /** What earlier runs measured of a target. */
+  readonly remembered: (target: string) => readonly PlatformSizes[]
   /** The file that remembers base layers. */
   readonly memory: string
   /** Unpacked bytes of layers that earlier runs counted, by digest. */
@@ -193,7 +199,7 @@ export class Measuring {
     const source = outcome.measured ? this.#received(index) : this.#published(target, outcome)
     if (source === undefined) return undefined
     try {
-      return await measureImage(source.digest, {
+      const sizes = await measureImage(source.digest, {
         ...source,
         baseDiffIds,
         instructions: layerSources(planned.graph, target.stage, file),
@@ -203,6 +209,8 @@ export class Measuring {
           (await this.#countKept(digest)) ??
           (await this.#options.unpackedOf(digest)),
       })
+      const { indexOf, remembered } = this.#options
+      return withFiles(sizes, { indexOf, remembered: remembered(target.name) })
     } catch (error) {
       this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)
       return undefined

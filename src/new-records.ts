@@ -2,6 +2,7 @@
 import type { BuildOutcome } from './build/build.ts'
 import { repositoryOf } from './images/reference.ts'
 import type { Inputs } from './inputs.ts'
+import { platformToJson } from './measure/sizes-json.ts'
 import type { TargetSizes } from './measure/sizes.ts'
 import type { TargetRecord } from './plan/record.ts'
 import type { TargetPrint } from './plan/target-print.ts'
@@ -31,7 +32,7 @@ export function newRecords(options: {
       digest: tags.length === 0 ? undefined : result.digest,
       repositories: [...new Set(tags.map(repositoryOf))],
       imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
-      sizes,
+      sizes: sizes === undefined ? undefined : { platforms: sizes.platforms.map(platformToJson) },
     }
     const read = new Set(readsOf(print))
     return [

@@ -226,11 +226,20 @@ function refused(reason: string): ReadSizeRecords {
 /** Each leaves out more than the one before. Texts may be whole scripts; their beginnings tell layers apart. */
 const REDUCTIONS: readonly ((sizes: PlatformSizes) => PlatformSizes)[] = [
   (sizes) => withShortTexts(sizes, 2_000),
-  (sizes) => withShortTexts({ ...sizes, packages: undefined }, 1_000),
-  (sizes) => withShortTexts({ ...sizes, packages: undefined, files: undefined }, 300),
-  (sizes) => withShortTexts({ ...sizes, packages: undefined, files: undefined }, 60),
-  (sizes) => ({ ...sizes, packages: undefined, files: undefined, layers: [] }),
+  (sizes) => withShortTexts(without(sizes, { packages: undefined }), 1_000),
+  (sizes) => withShortTexts(without(sizes, NO_FILES), 300),
+  (sizes) => withShortTexts(without(sizes, NO_FILES), 60),
+  (sizes) => ({ ...sizes, ...NO_FILES, layers: [] }),
 ]
+
+const NO_FILES = { packages: undefined, files: undefined }
+
+function without(
+  sizes: PlatformSizes,
+  parts: { readonly packages: undefined; readonly files?: undefined },
+): PlatformSizes {
+  return { ...sizes, ...parts, layers: sizes.layers.map((layer) => ({ ...layer, ...parts })) }
+}
 
 function withShortTexts(sizes: PlatformSizes, longest: number): PlatformSizes {
   const layers = sizes.layers.map((layer) => ({

@@ -3,6 +3,7 @@ import type { PackageSize } from './comparison.ts'
 import { fileTreeToJson, parseFileTree } from './file-tree-json.ts'
 import { all, field, isCount, isText } from './json-fields.ts'
 import type { LayerCompression } from './layer-reader.ts'
+import { ownFiles } from './own-files.ts'
 import type { LayerSize, LayerSource, PlatformSizes, SizeSplit, TargetSizes } from './sizes.ts'
 
 const MOST_PLATFORMS = 64
@@ -24,8 +25,18 @@ export function parsePlatforms(value: unknown): readonly PlatformSizes[] | undef
 }
 
 /** As data that `JSON.stringify` writes and `parsePlatforms` reads. */
-export function platformToJson(sizes: PlatformSizes): Readonly<Record<string, unknown>> {
-  return { ...sizes, files: sizes.files === undefined ? undefined : fileTreeToJson(sizes.files) }
+export function platformToJson({ files, packages, ...sizes }: PlatformSizes): Readonly<Record<string, unknown>> {
+  const layers = sizes.layers.map((layer) => ({
+    ...layer,
+    files: layer.files === undefined ? undefined : fileTreeToJson(layer.files),
+  }))
+  // What follows from the layers is not written twice.
+  const own = ownFiles(sizes.layers)
+  return {
+    ...{ ...sizes, layers },
+    files: own.files !== undefined || files === undefined ? undefined : fileTreeToJson(files),
+    packages: own.packages === undefined ? packages : undefined,
+  }
 }
 
 /** Three sizes, each of which may be unknown; undefined for what is no object. */
@@ -44,6 +55,7 @@ function platformOf(value: unknown): PlatformSizes | undefined {
   return {
     ...{ platform, digest, configDigest, transfer, unpacked, layers },
     unknownReason: isText(unknownReason, LONGEST) ? unknownReason : undefined,
+    ...ownFiles(layers),
     ...detailsOf(value),
   }
 }
@@ -85,10 +97,14 @@ function layerOf(value: unknown): LayerSize | undefined {
   if (!isCount(size) || typeof own !== 'boolean') return undefined
   const compression = COMPRESSIONS.find((known) => known === field(value, 'compression'))
   const source = sourceOf(field(value, 'source'))
+  const files = parseFileTree(field(value, 'files'))
+  const packages = all(field(value, 'packages'), packageOf, MOST_PACKAGES)
   return {
     ...{ digest, diffId, createdBy, size, own, unpacked: bytesOf(value, 'unpacked') },
     ...(compression === undefined ? {} : { compression }),
     ...(source === undefined ? {} : { source }),
+    ...(files === undefined ? {} : { files }),
+    ...(packages === undefined ? {} : { packages }),
   }
 }
 

@@ -32,6 +32,9 @@ export interface LayerSize {
   readonly compression?: LayerCompression | undefined
   /** Where the instruction stands that made it, for own layers. */
   readonly source?: LayerSource | undefined
+  /** What it holds, of own layers; undefined where it was not read. */
+  readonly files?: FileTree | undefined
+  readonly packages?: readonly PackageSize[] | undefined
 }
 
 /** An instruction of a Dockerfile. */
