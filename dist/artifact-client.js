@@ -90252,7 +90252,11 @@ If the error persists, please check whether Actions and API requests are operati
 const client = new DefaultArtifactClient();
 
 // src/handover/artifact-name.ts
-const FORM = /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})$/;
+const FORM = /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})(?:-again)?$/;
+/** For a second upload, as the first may have taken the name and yet not have come to its end. */
+function secondName(name) {
+	return `${name}-again`;
+}
 /** What a name says; undefined for artifacts that are not ours. */
 function parseArtifactName(name) {
 	const [, leg, attempt] = FORM.exec(name) ?? [];
@@ -90298,9 +90302,11 @@ function plainReason(error) {
 function hideSignatures(text) {
 	return text.replaceAll(/\bsig=[^&"'\s\\]+/g, "sig=***").replaceAll(/^::add-mask::.*$/gm, "");
 }
+/** As octokit has it, or Azure. */
 function statusOf(error) {
-	const status = typeof error === "object" && error !== null && "status" in error ? error.status : void 0;
-	return typeof status === "number" ? status : void 0;
+	if (typeof error !== "object" || error === null) return void 0;
+	const { status, statusCode } = error;
+	return [status, statusCode].find((value) => typeof value === "number");
 }
 function classify(reason, status) {
 	if (/\(409\)/.test(reason)) return "exists";
@@ -90316,6 +90322,8 @@ function classify(reason, status) {
 * https://nodejs.org/docs/latest-v24.x/api/diagnostics_channel.html#http
 */
 const transfers = new AsyncLocalStorage();
+/** Not those of a service that is busy. */
+const FINAL = /^4(?!08|29)/;
 /** From now on answers to requests of guarded calls are counted. */
 function watchTransfers() {
 	subscribe("http.client.request.start", (message) => {
@@ -90324,6 +90332,8 @@ function watchTransfers() {
 		const { request } = message;
 		request.prependOnceListener("response", (response) => {
 			watch(response, transfer);
+			const { statusCode = 0 } = response;
+			if (request.method === "GET" && FINAL.test(String(statusCode))) transfer.cut(/* @__PURE__ */ new Error(`the service answered ${statusCode}`));
 		});
 	});
 }
@@ -90374,11 +90384,23 @@ const TRIES = 2;
 const toolkit = new DefaultArtifactClient();
 async function upload(request) {
 	const { name, file, folder, retentionDays } = request;
-	const { size = 0 } = await toolkit.uploadArtifact(name, [file], folder, { retentionDays });
-	return {
-		kind: "uploaded",
-		bytes: size
-	};
+	return await twice(async (isSecond) => {
+		const called = isSecond ? secondName(name) : name;
+		const { size = 0 } = await toolkit.uploadArtifact(called, [file], folder, { retentionDays });
+		return {
+			kind: "uploaded",
+			bytes: size
+		};
+	});
+}
+/** The toolkit gives up at the first connection that breaks. */
+async function twice(call) {
+	try {
+		return await call(false);
+	} catch (error) {
+		if (failure(error).why !== "service") throw error;
+		return await call(true);
+	}
 }
 async function fetchAll(request) {
 	const { places, folder, limits } = request;
@@ -90404,7 +90426,7 @@ async function fetchAll(request) {
 }
 /** Artifacts of all places that answer, each once. @throws when none of them does */
 async function listed(places) {
-	const answers = await Promise.allSettled(places.map(async (place) => await toolkit.listArtifacts(findBy(place))));
+	const answers = await Promise.allSettled(places.map(async (place) => await twice(async () => await toolkit.listArtifacts(findBy(place)))));
 	const found = answers.flatMap((one) => one.status === "fulfilled" ? [one.value.artifacts] : []);
 	const [failed] = answers.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
 	if (found.length === 0) throw failed;

@@ -2,7 +2,7 @@ import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolv
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { access as access$1, appendFile as appendFile$1, constants, copyFile as copyFile$1, link, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, utimes, writeFile as writeFile$1 } from "node:fs/promises";
+import { access as access$1, appendFile as appendFile$1, constants, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { closeSync, constants as constants$1, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
@@ -10,11 +10,12 @@ import { pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import http, { createServer } from "node:http";
-import { PassThrough, Readable, addAbortSignal } from "node:stream";
+import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { once } from "node:events";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import https from "node:https";
 import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
@@ -51,12 +52,12 @@ const PLAIN_CODE = /^[\w./:@=+,-](?:[\w./:@=+, -]*[\w./:@=+,-])?$/;
 * code points with a mark: in the middle, since names differ at both ends. Not escaped for Markdown.
 */
 function visible(text, maxLength = DEFAULT_CODE_LENGTH) {
-	return cut$2(flatten(cut$2(text, maxLength)), maxLength);
+	return cut$3(flatten(cut$3(text, maxLength)), maxLength);
 }
 function flatten(text) {
 	return text.toWellFormed().replace(/\s+/g, " ").replace(UNSEEN, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
 }
-function cut$2(text, maxLength) {
+function cut$3(text, maxLength) {
 	if (text.length <= maxLength) return text;
 	const head = Array.from(text.slice(0, 2 * maxLength));
 	if (text.length <= 2 * maxLength && head.length <= maxLength) return text;
@@ -104,8 +105,8 @@ function codeBlock(lines, options = {}) {
 	].join("\n");
 }
 function codeLine(line, maxLength) {
-	const seen = cut$2(line, maxLength * 4).replace(ANSI, "").replace(/\r+$/, "");
-	return cut$2(seen.slice(seen.lastIndexOf("\r") + 1).replace(/\t/g, "    ").toWellFormed().replace(UNSEEN, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`), maxLength);
+	const seen = cut$3(line, maxLength * 4).replace(ANSI, "").replace(/\r+$/, "");
+	return cut$3(seen.slice(seen.lastIndexOf("\r") + 1).replace(/\t/g, "    ").toWellFormed().replace(UNSEEN, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`), maxLength);
 }
 /** A table from cells that are Markdown already. */
 function table(columns, rows) {
@@ -203,7 +204,7 @@ function formatProblem(problem) {
 	return `${problem.file === void 0 ? "" : `${problem.file}${problem.line === void 0 ? "" : `:${problem.line}`}: `}${problem.message}${problem.mend === void 0 ? "" : ` ${problem.mend}`}`;
 }
 /** A text with a full stop at its end, so that a mend can follow. */
-function sentence(text) {
+function sentence$1(text) {
 	return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 /** The code of a system's error (`ENOENT`), or undefined. Not by `instanceof`: errors of Node's core may be of another realm. */
@@ -368,7 +369,7 @@ function startChild(script, nodeFlags, options) {
 
 // src/build/json.ts
 /** Narrowing of JSON that docker wrote: unknown → what it really holds, without casts and without throwing. */
-function parseJson$2(text) {
+function parseJson$3(text) {
 	try {
 		return JSON.parse(text);
 	} catch {
@@ -387,6 +388,140 @@ function textAt(record, key) {
 }
 function isRecord(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+// src/build/du.ts
+/**
+* What stages weigh on the builder's disk, for those that are left behind and never exported. Read from
+* `docker buildx du`: its records are snapshots, each with the step that made it and the snapshot beneath.
+*
+* An estimate, and told so: snapshots count blocks on disk, not file bytes. Where the records do not tell the whole
+* chain of a stage (pruned, or pulled from a cache instead of built) the answer is "unknown", never a part of it.
+*/
+/** Past these, what stages weigh may be unknown; an engine that lived long has tens of thousands. */
+const MOST_RECORDS$1 = 1e5;
+/** Reads `docker buildx du --format '{{json .}}'` as it arrives: an engine that lived long has megabytes of it. */
+var DiskUsageReader = class {
+	#records = [];
+	#rest = "";
+	push(text) {
+		const lines = `${this.#rest}${text}`.split("\n");
+		this.#rest = lines.pop() ?? "";
+		for (const line of lines) this.#read(line);
+	}
+	/** What was read, when all of it was. */
+	end() {
+		this.#read(this.#rest);
+		this.#rest = "";
+		return this.#records;
+	}
+	#read(line) {
+		const record = asRecord(parseJson$3(line));
+		if (record === void 0 || this.#records.length >= MOST_RECORDS$1) return;
+		this.#records.push({
+			id: textAt(record, "ID") ?? "",
+			parents: asArray(record["Parents"]).filter((parent) => typeof parent === "string"),
+			description: textAt(record, "Description") ?? "",
+			type: textAt(record, "Type") ?? "",
+			bytes: parseSize(textAt(record, "Size") ?? ""),
+			createdMs: goTime(textAt(record, "CreatedAt") ?? "")
+		});
+	}
+};
+/**
+* What a stage takes on the builder's disk.
+* @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
+* @returns undefined when the records do not tell, or when there are no steps to find it by.
+*/
+function bytesOnDisk(records, steps) {
+	const [first, ...rest] = steps;
+	if (first === void 0) return void 0;
+	const regular = records.filter((record) => record.type === "regular" || record.type === "");
+	const children = Map.groupBy(regular.flatMap((record) => record.parents.map((parent) => ({
+		parent,
+		record
+	}))), ({ parent }) => parent);
+	const starts = newestFirst(regular.filter((record) => matches$1(record, first) === "exactly"));
+	for (const start of starts) {
+		const own = follow$1(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? []);
+		if (own !== void 0) return {
+			own,
+			base: bytesBeneath(start, regular)
+		};
+	}
+}
+/** The snapshots beneath one: those of the base image. */
+function bytesBeneath(record, records) {
+	const byId = new Map(records.map((candidate) => [candidate.id, candidate]));
+	const seen = /* @__PURE__ */ new Set([record.id]);
+	let sum = 0;
+	for (let next = record.parents[0]; next !== void 0 && !seen.has(next);) {
+		seen.add(next);
+		const parent = byId.get(next);
+		sum += parent?.bytes ?? 0;
+		next = parent?.parents[0];
+	}
+	return sum;
+}
+/** Goes up the chain of snapshots, newest first at every fork. */
+function follow$1(record, steps, childrenOf) {
+	const [step, ...rest] = steps;
+	if (step === void 0) return record.bytes;
+	const children = childrenOf(record.id).map((child) => ({
+		child,
+		match: matches$1(child, step)
+	}));
+	for (const quality of ["exactly", "perhaps"]) {
+		const candidates = children.filter(({ match }) => match === quality).map(({ child }) => child);
+		for (const next of newestFirst(candidates)) {
+			const above = follow$1(next, rest, childrenOf);
+			if (above !== void 0) return record.bytes + above;
+		}
+	}
+}
+/**
+* Whether a snapshot was made by a step. File operations keep the step's name (its place may be of an older
+* Dockerfile); commands keep their argv, which differs from the RUN as written for heredocs and expanded variables.
+*/
+function matches$1(record, step) {
+	const description = record.description.replaceAll(/\s+/g, " ").trim();
+	const text = step.text.replaceAll("​", "").trim();
+	if (!text.startsWith("RUN ")) return description.replace(/^\[[^\]]*\] /, "") === text ? "exactly" : "no";
+	const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1];
+	if (argv === void 0) return "no";
+	const command = text.replace(/^RUN (?:--\S+ )*/, "").trim();
+	const words = asArray(parseJson$3(command)).join(" ");
+	if (argv === command || argv.endsWith(` ${command}`) || words !== "" && argv === words) return "exactly";
+	return command.includes("<<") || expandsTo(argv, command) ? "perhaps" : "no";
+}
+/** Whether an argv with variables (`sh -c echo $X`) may be the command that BuildKit shows with their values. */
+function expandsTo(argv, command) {
+	if (!argv.includes("$")) return false;
+	const literal = argv.split(/\$(?:\w+|\{[^}]*\})/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+	const shell = /^(\S+ )*?-\S*c /.exec(argv)?.[0] ?? "";
+	return new RegExp(`^${literal.join(".*")}$`, "s").test(`${shell}${command}`);
+}
+function newestFirst(records) {
+	return records.toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0));
+}
+/** `4.096kB`, `379.8MB`: decimal units. https://github.com/docker/go-units/blob/v0.5.0/size.go */
+function parseSize(text) {
+	const [, number, unit] = /^([\d.]+)\s*([kMGTP]?)B$/.exec(text) ?? [];
+	const power = [
+		"",
+		"k",
+		"M",
+		"G",
+		"T",
+		"P"
+	].indexOf(unit ?? "");
+	return number === void 0 ? 0 : Math.round(Number(number) * 1e3 ** power);
+}
+/** Go's default text of a time: `2026-11-21 03:59:06.217165184 +0000 UTC`. */
+function goTime(text) {
+	const [, day, clock, zone] = /^(\S+) (\S+) ([+-]\d{4})/.exec(text) ?? [];
+	const ms = day === void 0 ? NaN : Date.parse(`${day}T${clock ?? ""}${zone?.replace(/(\d\d)$/, ":$1") ?? "Z"}`);
+	return Number.isNaN(ms) ? void 0 : ms;
 }
 
 // src/build/docker-facts.ts
@@ -416,7 +551,7 @@ function dockerMissing() {
 * then stands on stderr.
 */
 function readDockerInfo(stdout, stderr) {
-	const info = asRecord(parseJson$2(stdout));
+	const info = asRecord(parseJson$3(stdout));
 	const client = asRecord(info?.["ClientInfo"]);
 	const buildx = asArray(client?.["Plugins"]).map(asRecord).find((plugin) => textAt(plugin, "Name") === "buildx");
 	const buildxVersion = textAt(buildx, "Version");
@@ -461,7 +596,7 @@ function unreachable$1(text) {
 }
 /** Reads `docker buildx ls --format json`: one JSON object a line. */
 function readBuilders(stdout) {
-	return stdout.split("\n").map((line) => asRecord(parseJson$2(line))).filter((record) => record !== void 0).map((record) => ({
+	return stdout.split("\n").map((line) => asRecord(parseJson$3(line))).filter((record) => record !== void 0).map((record) => ({
 		name: textAt(record, "Name") ?? "",
 		driver: textAt(record, "Driver") ?? "",
 		current: record["Current"] === true,
@@ -601,15 +736,20 @@ function bakeArgs(command) {
 	for (const entitlement of command.allow) args.push("--allow", entitlement);
 	return [...args, ...command.targets];
 }
-/** What the builder keeps on its disk, one JSON object a line (`du.ts` reads it). */
-function diskUsageArgs(builder) {
-	return [
+/** What the builder keeps on its disk; undefined where it does not tell. */
+async function diskUsage(docker, builder) {
+	const reader = new DiskUsageReader();
+	const { code } = await runDocker(docker, [
 		"buildx",
 		"du",
 		"--format",
 		"{{json .}}",
 		...builder === void 0 ? [] : ["--builder", builder]
-	];
+	], { onStdout: (text) => {
+		reader.push(text);
+	} });
+	const records = reader.end();
+	return code === 0 ? records : void 0;
 }
 /** The digest-addressed id of an image in the engine's own store; undefined when it is not there. */
 async function localImageId(docker, reference) {
@@ -647,7 +787,7 @@ function decideBuilder(question) {
 	if (named !== void 0) return useNamed(question, named);
 	const current = builders.find((builder) => builder.current);
 	const can = abilities(current, question);
-	const lacking = missing$1(needs, can);
+	const lacking = missing$2(needs, can);
 	const use = useDecision(current, can, needs, lacking);
 	if (lacking.length === 0) return use;
 	if (!(current === void 0 || current.driver === "docker" || current.driver === "docker-container") || !question.engineIsLocal || current !== void 0 && current.nodes.length > 1) return use;
@@ -680,7 +820,7 @@ function useNamed(question, named) {
 		});
 	}
 	const can = abilities(builder, question);
-	return useDecision(builder, can, question.needs, missing$1(question.needs, can));
+	return useDecision(builder, can, question.needs, missing$2(question.needs, can));
 }
 function abilities(builder, question) {
 	const driver = builder?.driver ?? "docker";
@@ -707,7 +847,7 @@ const LACK = {
 	ociOutput: "cannot write OCI archives",
 	loopback: "cannot reach a registry on this machine"
 };
-function missing$1(needs, can) {
+function missing$2(needs, can) {
 	return [
 		"multiPlatform",
 		"cacheExport",
@@ -926,7 +1066,7 @@ async function readEntry(entry, directory) {
 }
 async function copyFiles(from, to) {
 	for (const name of await entryFiles(from)) try {
-		await link(join(from, name), join(to, name));
+		await link$1(join(from, name), join(to, name));
 	} catch (error) {
 		if (!NO_LINK.includes(errorCode(error) ?? "")) throw error;
 		await copyFile$1(join(from, name), join(to, name), constants$1.COPYFILE_EXCL | constants$1.COPYFILE_FICLONE);
@@ -1285,13 +1425,13 @@ async function which$1(name, path) {
 const HOME = ".cache-client";
 const PAUSE_MS = 6e4;
 /** The toolkit's heap is small; what it transfers lies outside of it, and is swept by the client itself. */
-const NODE_FLAGS = [
+const NODE_FLAGS$1 = [
 	"--max-semi-space-size=1",
 	"--max-old-space-size=64",
 	"--v8-pool-size=1"
 ];
 /** What the toolkit reads, and what finds and trusts the service. The user's secrets are not among it. */
-const PASSED_ON = [
+const PASSED_ON$1 = [
 	"ACTIONS_CACHE_MODE",
 	"ACTIONS_CACHE_SERVICE_V2",
 	"ACTIONS_CACHE_URL",
@@ -1339,7 +1479,7 @@ var GithubBackend = class {
 		if (outcome.kind !== "failed") return {
 			kind: "failed",
 			why: "other",
-			reason: UNEXPECTED
+			reason: UNEXPECTED$1
 		};
 		const { why, reason } = outcome;
 		return {
@@ -1423,10 +1563,10 @@ var GithubBackend = class {
 		if (!await writeTarShims(bin, path)) throw new Error("there is no tar on PATH, which @actions/cache needs");
 		const waiting = /* @__PURE__ */ new Map();
 		const { promise: ended, resolve: tellEnd } = Promise.withResolvers();
-		const child = startChild(clientPath, NODE_FLAGS, {
+		const child = startChild(clientPath, NODE_FLAGS$1, {
 			cwd: root,
 			env: {
-				...Object.fromEntries(PASSED_ON.flatMap((name) => env[name] === void 0 ? [] : [[name, env[name]]])),
+				...Object.fromEntries(PASSED_ON$1.flatMap((name) => env[name] === void 0 ? [] : [[name, env[name]]])),
 				PATH: `${bin}${delimiter}${path}`,
 				GITHUB_WORKSPACE: root,
 				RUNNER_TEMP: temp,
@@ -1479,7 +1619,7 @@ var GithubBackend = class {
 		call.settle(outcome);
 	}
 };
-const UNEXPECTED = "the cache client gave an answer to another question";
+const UNEXPECTED$1 = "the cache client gave an answer to another question";
 function service(reason) {
 	return {
 		kind: "failed",
@@ -1490,7 +1630,7 @@ function service(reason) {
 function restoreResult(outcome) {
 	if (outcome.kind === "saved") return {
 		kind: "failed",
-		reason: UNEXPECTED
+		reason: UNEXPECTED$1
 	};
 	if (outcome.kind !== "failed") return outcome;
 	const { why, reason } = outcome;
@@ -1612,11 +1752,11 @@ function usedLayers(layers, records) {
 }
 
 // src/cache/registry-route.ts
-const DIGEST$1 = /^sha256:[0-9a-f]{64}$/;
+const DIGEST$2 = /^sha256:[0-9a-f]{64}$/;
 const TAG$1 = /^\w[\w.-]{0,127}$/;
 /** Whether a text is a digest that this registry serves: sha256 only, as nothing else is pushed. */
-function isDigest$1(text) {
-	return DIGEST$1.test(text);
+function isDigest$2(text) {
+	return DIGEST$2.test(text);
 }
 /**
 * The endpoint of a request's target (`/v2/…?digest=…`), or undefined where it is none, or outside of `prefix`: the
@@ -1631,12 +1771,12 @@ function readRoute(target, prefix) {
 	if (repository === void 0 || kind === void 0 || rest === void 0) return void 0;
 	if (!repository.startsWith(`${prefix}/`)) return void 0;
 	const digest = searchParams.get("digest") ?? void 0;
-	if (kind === "manifests") return isDigest$1(rest) || TAG$1.test(rest) ? {
+	if (kind === "manifests") return isDigest$2(rest) || TAG$1.test(rest) ? {
 		kind: "manifest",
 		repository,
 		reference: rest
 	} : void 0;
-	if (kind === "blobs") return isDigest$1(rest) ? {
+	if (kind === "blobs") return isDigest$2(rest) ? {
 		kind: "blob",
 		repository,
 		digest: rest
@@ -1684,11 +1824,11 @@ function parseConfig(config) {
 }
 /** A layer of a manifest, or undefined. */
 function layerDescriptor(value) {
-	const mediaType = text$3(field$5(value, "mediaType"));
-	const digest = text$3(field$5(value, "digest"));
+	const mediaType = text$4(field$5(value, "mediaType"));
+	const digest = text$4(field$5(value, "digest"));
 	const size = field$5(value, "size");
 	const annotations = textMap(field$5(value, "annotations"));
-	if (mediaType === void 0 || digest === void 0 || !isDigest$1(digest) || annotations === false) return void 0;
+	if (mediaType === void 0 || digest === void 0 || !isDigest$2(digest) || annotations === false) return void 0;
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return void 0;
 	return {
 		mediaType,
@@ -1698,10 +1838,10 @@ function layerDescriptor(value) {
 	};
 }
 function cacheLayer(value, count) {
-	const blob = text$3(field$5(value, "blob"));
+	const blob = text$4(field$5(value, "blob"));
 	const parent = field$5(value, "parent") ?? 0;
 	const annotations = field$5(value, "annotations");
-	if (blob === void 0 || !isDigest$1(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
+	if (blob === void 0 || !isDigest$2(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
 	if (annotations !== void 0 && !isLayerAnnotations(annotations)) return void 0;
 	return {
 		blob,
@@ -1712,10 +1852,10 @@ function cacheLayer(value, count) {
 /** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/spec.go (LayerAnnotations) */
 function isLayerAnnotations(value) {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-	return Object.entries(value).every(([name, entry]) => text$3(name) !== void 0 && (text$3(entry) !== void 0 || Number.isSafeInteger(entry)));
+	return Object.entries(value).every(([name, entry]) => text$4(name) !== void 0 && (text$4(entry) !== void 0 || Number.isSafeInteger(entry)));
 }
 function cacheRecord(value, counts) {
-	const digest = text$3(field$5(value, "digest"));
+	const digest = text$4(field$5(value, "digest"));
 	if (digest === void 0 || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return void 0;
 	const layers = optionalList(field$5(value, "layers"), (result) => cacheResult(result, counts.layerCount));
 	const chains = optionalList(field$5(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
@@ -1747,7 +1887,7 @@ function chainResult(value, count) {
 function cacheInput(value, count) {
 	const link = field$5(value, "link") ?? 0;
 	const selector = field$5(value, "selector");
-	if (!isIndex(link, count) || selector !== void 0 && text$3(selector) === void 0) return void 0;
+	if (!isIndex(link, count) || selector !== void 0 && text$4(selector) === void 0) return void 0;
 	return {
 		...selector === void 0 ? {} : { selector },
 		link
@@ -1778,10 +1918,10 @@ function optionalList(value, read) {
 }
 function textMap(value) {
 	if (value === void 0 || value === null) return void 0;
-	if (typeof value !== "object" || Object.values(value).some((entry) => text$3(entry) === void 0)) return false;
+	if (typeof value !== "object" || Object.values(value).some((entry) => text$4(entry) === void 0)) return false;
 	return value;
 }
-function text$3(value) {
+function text$4(value) {
 	return typeof value === "string" && value.length <= MAX_TEXT ? value : void 0;
 }
 function field$5(value, key) {
@@ -1862,7 +2002,7 @@ const MAX_TARGETS = 500;
 const MAX_PACKS = 2e3;
 const MAX_BLOBS = 2e4;
 const MAX_BLOB_BYTES = 2e10;
-const MAX_NAME = 200;
+const MAX_NAME$2 = 200;
 /** Clocks of runners differ a little. */
 const MAX_AHEAD_MS = 864e5;
 /** Reads an index, or says (as a clause) what is wrong with it. */
@@ -1945,7 +2085,7 @@ function sorted(map) {
 }
 function packOf(value, key, isTime) {
 	const [path, createdAt] = [field$4(value, "path"), field$4(value, "createdAt")];
-	const blobs = mapOf(field$4(value, "blobs"), MAX_BLOBS, (size, digest) => isDigest$1(digest) && typeof size === "number" && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BLOB_BYTES ? size : void 0);
+	const blobs = mapOf(field$4(value, "blobs"), MAX_BLOBS, (size, digest) => isDigest$2(digest) && typeof size === "number" && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BLOB_BYTES ? size : void 0);
 	const id = /^sb1-pack-[0-9a-f]{16}-([0-9a-f]{32})$/.exec(key)?.[1];
 	return id !== void 0 && path === `packs/${id}` && isTime(createdAt) && blobs !== void 0 ? {
 		path,
@@ -1957,7 +2097,7 @@ function targetOf$2(value, name, isTime) {
 	const createdAt = field$4(value, "createdAt");
 	const layers = parseLayers(value);
 	const config = parseConfig(field$4(value, "config"));
-	if (name.length > MAX_NAME || !isTime(createdAt) || layers === void 0 || config === void 0) return void 0;
+	if (name.length > MAX_NAME$2 || !isTime(createdAt) || layers === void 0 || config === void 0) return void 0;
 	const named = new Set(layers.map(({ digest }) => digest));
 	return config.layers.every(({ blob }) => named.has(blob)) ? {
 		createdAt,
@@ -2234,7 +2374,7 @@ async function gather(job, { backend, root }) {
 		try {
 			if (await sizeOf(path) === void 0) {
 				const older = await store.fileOf(digest);
-				if (older !== void 0) await link(older, path);
+				if (older !== void 0) await link$1(older, path);
 			}
 			if (await sizeOf(path) === size) there[digest] = size;
 		} catch {}
@@ -2274,7 +2414,7 @@ async function saveIndex({ index }, document, { backend, root }) {
 async function fillPack(root, path, files) {
 	const folder = join(root, path);
 	await mkdir$1(folder, { recursive: true });
-	for (const [digest, file] of files) await link(file, join(folder, blobFile(digest)));
+	for (const [digest, file] of files) await link$1(file, join(folder, blobFile(digest)));
 }
 
 // src/measure/format.ts
@@ -2297,6 +2437,10 @@ function formatBytes(bytes) {
 	}
 	const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
 	return `${value.toFixed(digits)} ${UNITS$1[unit] ?? ""}`;
+}
+/** The signed difference, with a real minus: `+38.4 MB`, `−600 kB`, `0 B`. */
+function formatDelta(bytes) {
+	return bytes === 0 ? formatBytes(0) : `${bytes < 0 ? "−" : "+"}${formatBytes(Math.abs(bytes))}`;
 }
 
 // src/cache-handover.ts
@@ -2672,8 +2816,8 @@ function planBake(request, privateDir) {
 			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? [],
-			...list$2("cache-from", cacheFrom),
-			...list$2("cache-to", cacheTo)
+			...list$3("cache-from", cacheFrom),
+			...list$3("cache-to", cacheTo)
 		}];
 	});
 	return {
@@ -2721,19 +2865,19 @@ function commonPart(request, secrets) {
 		...Object.keys(args).length === 0 ? {} : { args },
 		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
 		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
-		...list$2("annotations", request.annotations),
-		...list$2("platforms", request.platforms),
-		...list$2("secret", secrets),
-		...list$2("ssh", request.ssh),
-		...list$2("attest", attests),
+		...list$3("annotations", request.annotations),
+		...list$3("platforms", request.platforms),
+		...list$3("secret", secrets),
+		...list$3("ssh", request.ssh),
+		...list$3("attest", attests),
 		...request.pull === true ? { pull: true } : {},
 		...request.noCache === true ? { "no-cache": true } : {},
-		...list$2("no-cache-filter", request.noCacheFilters),
+		...list$3("no-cache-filter", request.noCacheFilters),
 		...request.network === void 0 ? {} : { network: request.network },
 		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
-		...list$2("entitlements", granted),
+		...list$3("entitlements", granted),
 		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
-		...list$2("ulimits", request.ulimit)
+		...list$3("ulimits", request.ulimit)
 	};
 }
 /**
@@ -2792,7 +2936,7 @@ function pairs(list) {
 	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
 }
 /** The entry, or nothing where the list is empty. */
-function list$2(key, values) {
+function list$3(key, values) {
 	return values === void 0 || values.length === 0 ? {} : { [key]: values };
 }
 /** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
@@ -2821,7 +2965,7 @@ function rawJsonReader(onEvents, onText) {
 	let rest = "";
 	const line = (text) => {
 		if (text === "") return;
-		const record = text.startsWith("{") ? asRecord(parseJson$2(text)) : void 0;
+		const record = text.startsWith("{") ? asRecord(parseJson$3(text)) : void 0;
 		if (record === void 0) onText(text);
 		else onEvents(readEvents(record));
 	};
@@ -2990,7 +3134,7 @@ async function readIfThere(path) {
 */
 const LOGIN = "Log in before this step (docker/login-action); for ghcr.io give the job `permissions: packages: write` to push, `packages: read` to pull.";
 const MIRROR = "map the image to a mirror with `external-images`";
-const KINDS$1 = [
+const KINDS$2 = [
 	{
 		pattern: /EOF$/,
 		doing: /^exporting to client/,
@@ -3172,17 +3316,17 @@ const KINDS$1 = [
 /** The meaning of an error; one that is not known is shown as it is. */
 function explain({ error, tail, doing }) {
 	if (tail.some((line) => /exec format error/i.test(line)) || /exec format error/i.test(error)) return EMULATION;
-	for (const { pattern, doing: during, explain: meaning } of KINDS$1) {
+	for (const { pattern, doing: during, explain: meaning } of KINDS$2) {
 		if (during !== void 0 && !during.test(doing ?? "")) continue;
 		const match = pattern.exec(error);
 		if (match === null) continue;
 		const { message, ...rest } = meaning(error, match[1] ?? "", match[2] ?? "");
 		return {
 			...rest,
-			message: sentence(message)
+			message: sentence$1(message)
 		};
 	}
-	return { message: sentence(error) };
+	return { message: sentence$1(error) };
 }
 /** What a RUN's exit code and last words tell beyond themselves. */
 function explainExit(code, tail) {
@@ -3221,7 +3365,7 @@ function outputLines(keep, mask, onLine) {
 	const tail = [];
 	const streams = /* @__PURE__ */ new Map();
 	const emit = (raw) => {
-		const line = cut$1(shownText(mask, lastOverwrite(raw)));
+		const line = cut$2(shownText(mask, lastOverwrite(raw)));
 		tail.push(line);
 		if (tail.length > keep) tail.shift();
 		onLine(line);
@@ -3251,7 +3395,7 @@ function outputLines(keep, mask, onLine) {
 function lastOverwrite(line) {
 	return line.split("\r").findLast((part) => part !== "") ?? "";
 }
-function cut$1(line) {
+function cut$2(line) {
 	return line.length <= LONGEST_SHOWN ? line : `${line.slice(0, LONGEST_SHOWN)}…`;
 }
 /**
@@ -3318,7 +3462,7 @@ function locate(name, stages) {
 */
 function instructionOf({ text, place = 0, total = 0 }, stage) {
 	const placed = stage.counted[stage.counted.length - 1 - (total - place)];
-	const same = stage.counted.filter((instruction) => words$1(instruction.text) === words$1(text));
+	const same = stage.counted.filter((instruction) => words$3(instruction.text) === words$3(text));
 	return same.find((instruction) => instruction === placed) ?? same[0] ?? placed;
 }
 /** A stage by the name that BuildKit gives it; of stages with the same name the last counts, as in BuildKit. */
@@ -3329,7 +3473,7 @@ function findStage$1(name, stages) {
 	const [, index] = /^stage-(\d+)$/.exec(name) ?? [];
 	return index === void 0 ? void 0 : stages.find((stage) => stage.index === Number(index));
 }
-function words$1(text) {
+function words$3(text) {
 	return text.replaceAll(/\s+/g, " ").trim();
 }
 
@@ -3351,7 +3495,7 @@ function readVertexName(name, targets) {
 	};
 	if (label === void 0 || label === "") return {
 		...nothing,
-		kind: kindOf$1(rest)
+		kind: kindOf$2(rest)
 	};
 	const [, platform, stage, place, total] = IN_STAGE.exec(label) ?? [];
 	if (place !== void 0) return {
@@ -3371,7 +3515,7 @@ function readVertexName(name, targets) {
 	};
 	if (word === "") return {
 		...nothing,
-		kind: kindOf$1(rest),
+		kind: kindOf$2(rest),
 		platform: where
 	};
 	return {
@@ -3390,7 +3534,7 @@ function splitBrackets(name) {
 		text: name.slice(end + 1).trimStart()
 	};
 }
-function kindOf$1(text) {
+function kindOf$2(text) {
 	if (text.startsWith("FROM ")) return "image";
 	if (/^exporting (?:to|cache|layers|attestation)|^pushing |^merging |^copying files/.test(text)) return "export";
 	if (/^(?:importing cache|resolving provenance|preparing )/.test(text)) return "internal";
@@ -3674,7 +3818,7 @@ function unique(problems) {
 * Keys: https://github.com/docker/buildx/blob/v0.29.1/docs/reference/buildx_bake.md#metadata-file
 */
 function readMetadata(text, targets) {
-	const file = asRecord(parseJson$2(text)) ?? {};
+	const file = asRecord(parseJson$3(text)) ?? {};
 	const own = Object.entries(file).filter(([key]) => !targets.some((target) => target.id === key));
 	const mine = targets.map((target) => ({
 		...target,
@@ -3897,7 +4041,7 @@ function progressLog({ write, now }) {
 		state.ended = true;
 		state.failed = step.status === "failed";
 		state.shownMs = step.durationMs;
-		if (step.status === "canceled" || step.status !== "failed" && isNoise(step)) return;
+		if (step.status === "canceled" || step.status !== "failed" && isNoise$1(step)) return;
 		if (step.status === "cached") {
 			if (ran.has(twinKey(step))) return;
 			const key = stageLabel(step);
@@ -3908,7 +4052,7 @@ function progressLog({ write, now }) {
 		ran.add(twinKey(step));
 		const sign = step.status === "failed" ? "✗" : "✓";
 		const outcome = step.status === "failed" ? `failed after ${seconds(step.durationMs)}` : seconds(step.durationMs);
-		write(`${sign} ${label(step)}${shortened$1(step.text)} ${outcome}`);
+		write(`${sign} ${label(step)}${shortened$2(step.text)} ${outcome}`);
 	};
 	return {
 		onStep: (step) => {
@@ -3924,7 +4068,7 @@ function progressLog({ write, now }) {
 			state.activeMs = now();
 			if (line.trim() === "") return;
 			flushCached();
-			if (!state.headed) write(`▸ ${label(step)}${shortened$1(step.text)}`);
+			if (!state.headed) write(`▸ ${label(step)}${shortened$2(step.text)}`);
 			state.headed = true;
 			write(`${label(step) || "· "}${line}`);
 		},
@@ -3939,7 +4083,7 @@ function progressLog({ write, now }) {
 				state.beatMs = now();
 				const elapsed = now() - (step.startedMs ?? state.activeMs);
 				const doing = state.status === "" ? "" : `, ${state.status}`;
-				write(`… ${label(step)}${shortened$1(step.text)} still running (${seconds(elapsed)}${doing})`);
+				write(`… ${label(step)}${shortened$2(step.text)} still running (${seconds(elapsed)}${doing})`);
 			}
 		},
 		finish: flushCached
@@ -3956,11 +4100,11 @@ function stageLabel(step) {
 function writeCached(steps, write) {
 	const [first] = steps;
 	if (first === void 0) return;
-	if (steps.length === 1) write(`✓ ${label(first)}${shortened$1(first.text)} cached`);
+	if (steps.length === 1) write(`✓ ${label(first)}${shortened$2(first.text)} cached`);
 	else write(`✓ [${stageLabel(first) || "steps"}] ${steps.length} steps cached`);
 }
 /** Housekeeping, and images that are there already: of interest only when slow. */
-function isNoise(step) {
+function isNoise$1(step) {
 	if (step.kind === "stage" && !step.text.startsWith("FROM ")) return false;
 	return step.durationMs < SLOW_MS;
 }
@@ -3969,7 +4113,7 @@ function statusText(status) {
 	const share = status.total > 0 ? ` ${Math.floor(100 * status.current / status.total)} %` : "";
 	return /^[\w ./:-]{1,80}$/.test(text) ? `${text}${share}` : "";
 }
-function shortened$1(text) {
+function shortened$2(text) {
 	return text.length <= LONGEST_TEXT$1 ? text : `${text.slice(0, 99)}…`;
 }
 /** `0.4s`, `34.1s`, `2m05s` */
@@ -3999,10 +4143,10 @@ const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
 const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
 const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
 const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
-const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
-const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
+const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
 const ANCHORED_TAG = new RegExp(`^${TAG}$`);
-const ANCHORED_DIGEST = new RegExp(`^${DIGEST}$`);
+const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
 const IDENTIFIER = /^[a-f0-9]{64}$/;
 /** Hex digits of each algorithm that go-digest registers (sha256, sha384, sha512). */
 const DIGEST_HEX_LENGTH = /* @__PURE__ */ new Map([
@@ -4024,10 +4168,10 @@ function parseReference(text) {
 }
 /** A full name as text: `domain/path[:tag][@digest]`. */
 function formatReference(reference) {
-	return `${repositoryName$1(reference)}${suffix(reference)}`;
+	return `${repositoryName$2(reference)}${suffix(reference)}`;
 }
 /** The full name without tag and digest: `docker.io/library/alpine`. */
-function repositoryName$1(reference) {
+function repositoryName$2(reference) {
 	return `${reference.domain}/${reference.path}`;
 }
 /**
@@ -4178,10 +4322,10 @@ function reachedFrom(graph, targets) {
 /** The stages that a stage needs directly, in the order of the file. */
 function neededStages$1(graph, stage) {
 	const found = /* @__PURE__ */ new Set();
-	for (const source of sourcesOf$1(graph.stages[stage])) if (source.kind === "stage") found.add(source.stage);
+	for (const source of sourcesOf$2(graph.stages[stage])) if (source.kind === "stage") found.add(source.stage);
 	return [...found].sort((a, b) => a - b);
 }
-function sourcesOf$1(stage) {
+function sourcesOf$2(stage) {
 	return stage === void 0 ? [] : [stage.from, ...stage.needs.map((need) => need.source)];
 }
 /** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
@@ -4375,13 +4519,13 @@ function parseManifest(bytes, contentType) {
 	if (isIndex) return {
 		kind: "index",
 		mediaType,
-		manifests: list$1(json["manifests"]).map(parseEntry)
+		manifests: list$2(json["manifests"]).map(parseEntry)
 	};
 	return {
 		kind: "image",
 		mediaType,
 		config: parseDescriptor(json["config"]),
-		layers: list$1(json["layers"]).map(parseDescriptor)
+		layers: list$2(json["layers"]).map(parseDescriptor)
 	};
 }
 /** @throws ManifestError */
@@ -4392,21 +4536,21 @@ function parseImageConfig(bytes) {
 	if (diffIds.some((digest) => digestFault(digest) !== void 0)) throw new ManifestError("a diff ID is no digest");
 	return {
 		platform: normalizePlatform$1({
-			os: text$2(json["os"]) ?? "linux",
-			architecture: text$2(json["architecture"]) ?? "unknown",
-			variant: text$2(json["variant"])
+			os: text$3(json["os"]) ?? "linux",
+			architecture: text$3(json["architecture"]) ?? "unknown",
+			variant: text$3(json["variant"])
 		}),
 		diffIds,
-		history: list$1(json["history"]).map((entry) => ({
-			createdBy: text$2(object$1(entry)["created_by"]) ?? "",
-			created: text$2(object$1(entry)["created"]),
-			comment: text$2(object$1(entry)["comment"]) ?? "",
+		history: list$2(json["history"]).map((entry) => ({
+			createdBy: text$3(object$1(entry)["created_by"]) ?? "",
+			created: text$3(object$1(entry)["created"]),
+			comment: text$3(object$1(entry)["comment"]) ?? "",
 			emptyLayer: object$1(entry)["empty_layer"] === true
 		})),
 		env: strings(config["Env"]),
 		onBuild: strings(config["OnBuild"]),
-		user: text$2(config["User"]) ?? "",
-		workingDir: text$2(config["WorkingDir"]) ?? ""
+		user: text$3(config["User"]) ?? "",
+		workingDir: text$3(config["WorkingDir"]) ?? ""
 	};
 }
 /**
@@ -4441,8 +4585,8 @@ function digestOf$2(bytes, like = "sha256:") {
 function parseEntry(value) {
 	const json = object$1(value);
 	const platform = object$1(json["platform"]);
-	const os = text$2(platform["os"]);
-	const architecture = text$2(platform["architecture"]);
+	const os = text$3(platform["os"]);
+	const architecture = text$3(platform["architecture"]);
 	const annotations = Object.entries(object$1(json["annotations"])).filter((pair) => typeof pair[1] === "string");
 	return {
 		...parseDescriptor(value),
@@ -4450,7 +4594,7 @@ function parseEntry(value) {
 		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform$1({
 			os,
 			architecture,
-			variant: text$2(platform["variant"])
+			variant: text$3(platform["variant"])
 		}) }
 	};
 }
@@ -4459,7 +4603,7 @@ function parseDescriptor(value) {
 	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw new ManifestError("the manifest names something by an invalid digest");
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) throw new ManifestError("the manifest names something of an invalid size");
 	return {
-		mediaType: text$2(mediaType) ?? "",
+		mediaType: text$3(mediaType) ?? "",
 		digest,
 		size
 	};
@@ -4474,14 +4618,14 @@ function parseObject(bytes, what) {
 function object$1(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function list$1(value) {
+function list$2(value) {
 	return Array.isArray(value) ? value : [];
 }
-function text$2(value) {
+function text$3(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
-	return list$1(value).filter((item) => typeof item === "string");
+	return list$2(value).filter((item) => typeof item === "string");
 }
 
 // src/images/registry-error.ts
@@ -5023,121 +5167,6 @@ function onlyConfig(sizes) {
 	return others.length === 0 ? only?.configDigest : void 0;
 }
 
-// src/build/du.ts
-/**
-* What stages weigh on the builder's disk, for those that are left behind and never exported. Read from
-* `docker buildx du`: its records are snapshots, each with the step that made it and the snapshot beneath.
-*
-* An estimate, and told so: snapshots count blocks on disk, not file bytes. Where the records do not tell the whole
-* chain of a stage (pruned, or pulled from a cache instead of built) the answer is "unknown", never a part of it.
-*/
-/** Reads `docker buildx du --format '{{json .}}'`. */
-function readDiskUsage(stdout) {
-	return stdout.split("\n").map((line) => asRecord(parseJson$2(line))).filter((record) => record !== void 0).map((record) => ({
-		id: textAt(record, "ID") ?? "",
-		parents: asArray(record["Parents"]).filter((parent) => typeof parent === "string"),
-		description: textAt(record, "Description") ?? "",
-		type: textAt(record, "Type") ?? "",
-		bytes: parseSize(textAt(record, "Size") ?? ""),
-		createdMs: goTime(textAt(record, "CreatedAt") ?? "")
-	}));
-}
-/**
-* What a stage takes on the builder's disk.
-* @param steps the instructions of a stage, in order, and before them those of the stages it is based on.
-* @returns undefined when the records do not tell, or when there are no steps to find it by.
-*/
-function bytesOnDisk(records, steps) {
-	const [first, ...rest] = steps;
-	if (first === void 0) return void 0;
-	const regular = records.filter((record) => record.type === "regular" || record.type === "");
-	const children = Map.groupBy(regular.flatMap((record) => record.parents.map((parent) => ({
-		parent,
-		record
-	}))), ({ parent }) => parent);
-	const starts = newestFirst(regular.filter((record) => matches$1(record, first) === "exactly"));
-	for (const start of starts) {
-		const own = follow(start, rest, (id) => children.get(id)?.map(({ record }) => record) ?? []);
-		if (own !== void 0) return {
-			own,
-			base: bytesBeneath(start, regular)
-		};
-	}
-}
-/** The snapshots beneath one: those of the base image. */
-function bytesBeneath(record, records) {
-	const byId = new Map(records.map((candidate) => [candidate.id, candidate]));
-	const seen = /* @__PURE__ */ new Set([record.id]);
-	let sum = 0;
-	for (let next = record.parents[0]; next !== void 0 && !seen.has(next);) {
-		seen.add(next);
-		const parent = byId.get(next);
-		sum += parent?.bytes ?? 0;
-		next = parent?.parents[0];
-	}
-	return sum;
-}
-/** Goes up the chain of snapshots, newest first at every fork. */
-function follow(record, steps, childrenOf) {
-	const [step, ...rest] = steps;
-	if (step === void 0) return record.bytes;
-	const children = childrenOf(record.id).map((child) => ({
-		child,
-		match: matches$1(child, step)
-	}));
-	for (const quality of ["exactly", "perhaps"]) {
-		const candidates = children.filter(({ match }) => match === quality).map(({ child }) => child);
-		for (const next of newestFirst(candidates)) {
-			const above = follow(next, rest, childrenOf);
-			if (above !== void 0) return record.bytes + above;
-		}
-	}
-}
-/**
-* Whether a snapshot was made by a step. File operations keep the step's name (its place may be of an older
-* Dockerfile); commands keep their argv, which differs from the RUN as written for heredocs and expanded variables.
-*/
-function matches$1(record, step) {
-	const description = record.description.replaceAll(/\s+/g, " ").trim();
-	const text = step.text.replaceAll("​", "").trim();
-	if (!text.startsWith("RUN ")) return description.replace(/^\[[^\]]*\] /, "") === text ? "exactly" : "no";
-	const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1];
-	if (argv === void 0) return "no";
-	const command = text.replace(/^RUN (?:--\S+ )*/, "").trim();
-	const words = asArray(parseJson$2(command)).join(" ");
-	if (argv === command || argv.endsWith(` ${command}`) || words !== "" && argv === words) return "exactly";
-	return command.includes("<<") || expandsTo(argv, command) ? "perhaps" : "no";
-}
-/** Whether an argv with variables (`sh -c echo $X`) may be the command that BuildKit shows with their values. */
-function expandsTo(argv, command) {
-	if (!argv.includes("$")) return false;
-	const literal = argv.split(/\$(?:\w+|\{[^}]*\})/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
-	const shell = /^(\S+ )*?-\S*c /.exec(argv)?.[0] ?? "";
-	return new RegExp(`^${literal.join(".*")}$`, "s").test(`${shell}${command}`);
-}
-function newestFirst(records) {
-	return records.toSorted((a, b) => (b.createdMs ?? 0) - (a.createdMs ?? 0));
-}
-/** `4.096kB`, `379.8MB`: decimal units. https://github.com/docker/go-units/blob/v0.5.0/size.go */
-function parseSize(text) {
-	const [, number, unit] = /^([\d.]+)\s*([kMGTP]?)B$/.exec(text) ?? [];
-	const power = [
-		"",
-		"k",
-		"M",
-		"G",
-		"T",
-		"P"
-	].indexOf(unit ?? "");
-	return number === void 0 ? 0 : Math.round(Number(number) * 1e3 ** power);
-}
-/** Go's default text of a time: `2026-11-21 03:59:06.217165184 +0000 UTC`. */
-function goTime(text) {
-	const [, day, clock, zone] = /^(\S+) (\S+) ([+-]\d{4})/.exec(text) ?? [];
-	const ms = day === void 0 ? NaN : Date.parse(`${day}T${clock ?? ""}${zone?.replace(/(\d\d)$/, ":$1") ?? "Z"}`);
-	return Number.isNaN(ms) ? void 0 : ms;
-}
-
 // src/left-behind.ts
 /**
 * What multi-stage left behind: the stages that a target used without being based on them, and what they weigh on the
@@ -5187,8 +5216,7 @@ var DiskUsage = class {
 	async #ask() {
 		if (!this.#needed) return [];
 		try {
-			const { code, stdout } = await runDocker(this.#docker, diskUsageArgs(this.#builder));
-			return code === 0 ? readDiskUsage(stdout) : [];
+			return await diskUsage(this.#docker, this.#builder) ?? [];
 		} catch {
 			return [];
 		}
@@ -5430,25 +5458,25 @@ function readRange(header, size) {
 }
 
 // src/cache/registry-answer.ts
-const VERSION$3 = { "docker-distribution-api-version": "registry/2.0" };
-function answer(response, status, headers = {}, body) {
+const VERSION$5 = { "docker-distribution-api-version": "registry/2.0" };
+function answer$1(response, status, headers = {}, body) {
 	const length = status === 204 ? {} : { "content-length": body?.length ?? 0 };
 	response.writeHead(status, {
-		...VERSION$3,
+		...VERSION$5,
 		...length,
 		...headers
 	});
 	response.end(body);
 }
 function answerError(response, status, code) {
-	answer(response, status, { "content-type": "application/json" }, Buffer.from(JSON.stringify({ errors: [{
+	answer$1(response, status, { "content-type": "application/json" }, Buffer.from(JSON.stringify({ errors: [{
 		code,
 		message: code.toLowerCase().replaceAll("_", " ")
 	}] })));
 }
 /** Answers HEAD for a blob. */
 function answerBlobHead(response, { digest, size }) {
-	answer(response, 200, {
+	answer$1(response, 200, {
 		...blobHeaders(digest),
 		"content-length": size
 	});
@@ -5462,13 +5490,13 @@ async function sendBlob(blob, request, response) {
 	}
 	const asked = readRange(request.headers.range, size);
 	if (asked.kind === "outside") {
-		answer(response, 416, { "content-range": `bytes */${size}` });
+		answer$1(response, 416, { "content-range": `bytes */${size}` });
 		return;
 	}
 	const range = asked.kind === "part" ? asked.range : void 0;
 	const body = size === 0 ? void 0 : await blob.open(range);
 	response.writeHead(range === void 0 ? 200 : 206, {
-		...VERSION$3,
+		...VERSION$5,
 		...blobHeaders(digest),
 		...range === void 0 ? {} : { "content-range": `bytes ${range.start}-${range.end}/${size}` },
 		"content-length": range === void 0 ? size : range.end - range.start + 1
@@ -5534,7 +5562,7 @@ var LayoutFolder = class {
 		}, request, response);
 	}
 	async #path(digest) {
-		if (!isDigest$1(digest)) return void 0;
+		if (!isDigest$2(digest)) return void 0;
 		try {
 			const root = await realpath(this.#directory);
 			const path = await realpath(join(root, "blobs", ...digest.split(":")));
@@ -5582,14 +5610,14 @@ function sweep() {
 	return setInterval(() => {
 		const now = outside();
 		least = Math.min(least, now);
-		if (now - least > MUCH) collect();
+		if (now - least > MUCH) collect$1();
 	}, LOOK_EVERY_MS).unref();
 }
 function outside() {
 	return process.memoryUsage().arrayBuffers;
 }
 let collector$1;
-function collect() {
+function collect$1() {
 	collector$1 ??= findCollector();
 	collector$1({ type: "minor" });
 }
@@ -5624,10 +5652,10 @@ var UploadEndpoint = class {
 			"DELETE"
 		].includes(method)) return false;
 		else if (!this.#uploads.exists(route.repository, route.id)) answerError(response, 404, "BLOB_UPLOAD_UNKNOWN");
-		else if (method === "GET" || method === "HEAD") answer(response, 204, this.#progress(route.repository, route.id));
+		else if (method === "GET" || method === "HEAD") answer$1(response, 204, this.#progress(route.repository, route.id));
 		else if (method === "DELETE") {
 			this.#uploads.cancel(route.id);
-			answer(response, 204);
+			answer$1(response, 204);
 		} else if (!this.#uploads.isIdle(route.id)) answerError(response, 400, "BLOB_UPLOAD_INVALID");
 		else if (method === "PATCH") await this.#patch(route, request, response);
 		else await this.#receive({
@@ -5645,20 +5673,20 @@ var UploadEndpoint = class {
 			id,
 			digest
 		}, request, response);
-		else answer(response, 202, this.#progress(repository, id));
+		else answer$1(response, 202, this.#progress(repository, id));
 	}
 	async #patch({ repository, id }, request, response) {
 		const start = /^(\d+)-\d+$/.exec(request.headers["content-range"] ?? "")?.[1];
 		if (start !== void 0 && Number(start) !== this.#uploads.sizeOf(id)) {
-			answer(response, 416, this.#progress(repository, id));
+			answer$1(response, 416, this.#progress(repository, id));
 			return;
 		}
 		await this.#uploads.append(id, request);
-		answer(response, 202, this.#progress(repository, id));
+		answer$1(response, 202, this.#progress(repository, id));
 	}
 	async #receive(upload, request, response) {
 		const { repository, id, digest } = upload;
-		if (!isDigest$1(digest)) {
+		if (!isDigest$2(digest)) {
 			this.#uploads.cancel(id);
 			answerError(response, 400, "DIGEST_INVALID");
 			return;
@@ -5677,7 +5705,7 @@ var UploadEndpoint = class {
 			answerError(response, 400, "DIGEST_INVALID");
 			return;
 		}
-		answer(response, 201, {
+		answer$1(response, 201, {
 			location: `/v2/${repository}/blobs/${digest}`,
 			"docker-content-digest": digest
 		});
@@ -5880,7 +5908,7 @@ var LayerRegistry = class LayerRegistry {
 	async #dispatch(route, request, response) {
 		const method = request.method ?? "GET";
 		const reads = method === "GET" || method === "HEAD";
-		if (route.kind === "version" && reads) answer(response, 200);
+		if (route.kind === "version" && reads) answer$1(response, 200);
 		else if (route.kind === "blob" && reads) await this.#getBlob(route, request, response);
 		else if (route.kind === "manifest" && reads) await this.#getManifest(route, method, response);
 		else if (route.kind === "manifest" && method === "PUT") await this.#putManifest(route, request, response);
@@ -5926,7 +5954,7 @@ var LayerRegistry = class LayerRegistry {
 		for (const source of this.#sources) {
 			const blob = await source.open(digest);
 			if (blob === void 0) continue;
-			if ("redirect" in blob) answer(response, 307, {
+			if ("redirect" in blob) answer$1(response, 307, {
 				location: blob.redirect,
 				"docker-content-digest": digest
 			});
@@ -5950,11 +5978,11 @@ var LayerRegistry = class LayerRegistry {
 			"content-type": found.mediaType,
 			"docker-content-digest": found.digest
 		};
-		if (method === "HEAD") answer(response, 200, {
+		if (method === "HEAD") answer$1(response, 200, {
 			...headers,
 			"content-length": found.bytes.length
 		});
-		else answer(response, 200, headers, found.bytes);
+		else answer$1(response, 200, headers, found.bytes);
 	}
 	async #putManifest({ repository, reference }, request, response) {
 		const bytes = await readBounded(request, MAX_DOCUMENT_BYTES);
@@ -5962,7 +5990,7 @@ var LayerRegistry = class LayerRegistry {
 			answerError(response, 413, "MANIFEST_INVALID");
 			return;
 		}
-		if (isDigest$1(reference) && reference !== digestOf$2(bytes)) {
+		if (isDigest$2(reference) && reference !== digestOf$2(bytes)) {
 			answerError(response, 400, "DIGEST_INVALID");
 			return;
 		}
@@ -5978,7 +6006,7 @@ var LayerRegistry = class LayerRegistry {
 			bytes
 		});
 		const location = `/v2/${repository}/manifests/${digest}`;
-		answer(response, 201, {
+		answer$1(response, 201, {
 			location,
 			"docker-content-digest": digest
 		});
@@ -6003,7 +6031,7 @@ var Upstream = class {
 	#redirected = /* @__PURE__ */ new Set();
 	#bytes = 0;
 	add(image) {
-		for (const { digest, size } of image.layers) if (isDigest$1(digest) && !this.#blobs.has(digest)) this.#blobs.set(digest, {
+		for (const { digest, size } of image.layers) if (isDigest$2(digest) && !this.#blobs.has(digest)) this.#blobs.set(digest, {
 			size,
 			image
 		});
@@ -6051,6 +6079,299 @@ var Upstream = class {
 	}
 };
 
+// src/measure/files-budget.ts
+var FilesBudget = class {
+	#entries;
+	#bytes;
+	constructor({ entries, bytes }) {
+		this.#entries = entries;
+		this.#bytes = bytes;
+	}
+	/** Takes so much, unless there is less left: then nothing, and false. */
+	take({ entries, bytes }) {
+		if (entries > this.#entries || bytes > this.#bytes) return false;
+		this.#entries -= entries;
+		this.#bytes -= bytes;
+		return true;
+	}
+	giveBack({ entries, bytes }) {
+		this.#entries += entries;
+		this.#bytes += bytes;
+	}
+};
+
+// src/measure/layer-nodes.ts
+/** Bytes that a node's entries have in the archive. */
+function contentOf$2(node) {
+	if (node.kind === "file") return node.bytes;
+	if (node.kind !== "directory") return 0;
+	let bytes = node.replaced;
+	for (const child of node.children.values()) bytes += contentOf$2(child);
+	return bytes;
+}
+/** A name as it stands in an archive, without what leads to the root, in front and behind. */
+function trimPath(path) {
+	let start = 0;
+	for (;;) if (path.startsWith("/", start)) start++;
+	else if (path.startsWith("./", start)) start += 2;
+	else break;
+	let end = path.length;
+	while (end > start && path.endsWith("/", end)) end--;
+	const trimmed = path.slice(start, end);
+	return trimmed === "." ? "" : trimmed;
+}
+/** The names on a path; `..` is left to the caller. */
+function* pathNames(path) {
+	let at = 0;
+	while (at < path.length) {
+		const slash = path.indexOf("/", at);
+		const end = slash === -1 ? path.length : slash;
+		if (end > at && !(end === at + 1 && path[at] === ".")) yield path.slice(at, end);
+		at = end + 1;
+	}
+}
+
+// src/measure/package-files.ts
+/** Debian's whole archive would be 16 MB of status; an image has some hundreds of kilobytes. */
+const MAX_TEXT_BYTES = 16 << 20;
+const MAX_NPM_BYTES = 65536;
+const MAX_NPM_MANIFESTS = 5e4;
+/** npm allows 214 characters for a name, 256 for a version. */
+const MAX_WORD$1 = 256;
+/** Since 3.23, Alpine has `lib` under `usr`. */
+const APK_DATABASES = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
+const DPKG_STATUS = "var/lib/dpkg/status";
+/** `PACKAGE.list` or `PACKAGE:ARCHITECTURE.list`. */
+const DPKG_LISTS = "var/lib/dpkg/info/";
+/** Distroless images have a file for each package, and `PACKAGE.md5sums` with it. */
+const DPKG_STATUS_FILES = "var/lib/dpkg/status.d/";
+/** Whether the text of the file at a path, as it stands from the root, is needed to tell packages. */
+function isPackageText(path) {
+	if (path.startsWith("var/lib/dpkg/")) return path === "var/lib/dpkg/status" || path.startsWith("var/lib/dpkg/status.d/") || path.startsWith("var/lib/dpkg/info/") && path.endsWith(".list");
+	return APK_DATABASES.includes(path);
+}
+/** Name and version; undefined where the text has none, or none that can be shown. */
+function npmManifest(text) {
+	let manifest;
+	try {
+		manifest = JSON.parse(text.toString("utf8"));
+	} catch {
+		return;
+	}
+	if (typeof manifest !== "object" || manifest === null) return void 0;
+	const { name, version } = {
+		name: void 0,
+		version: void 0,
+		...manifest
+	};
+	return isWord(name) && isWord(version) ? {
+		name,
+		version
+	} : void 0;
+}
+/** Whether it can be a package's name or version: short, and nothing but visible ASCII characters. */
+function isWord(value) {
+	return typeof value === "string" && value.length <= MAX_WORD$1 && /^[!-~]+$/.test(value);
+}
+
+// src/measure/packed-entries.ts
+/**
+* The entries of a tar archive as bytes, one after another: 20 to 40 bytes each, nothing for a garbage collector to walk.
+* Owns that form only; what entries mean is `layer-files.ts`.
+*/
+const KINDS$1 = [
+	"file",
+	"hard-link",
+	"symlink",
+	"directory",
+	"other"
+];
+const KIND_NUMBERS = new Map(KINDS$1.map((kind, index) => [kind, index]));
+/** The name is that of a file in the directory of the entry before. */
+const SAME_DIRECTORY = 128;
+const FIRST_BYTES = 16384;
+var EntryPacker = class {
+	#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+	#length = 0;
+	/** That of the last entry, with a slash at its end. */
+	#directory = "";
+	/** Bytes so far. */
+	get length() {
+		return this.#length;
+	}
+	/** Adds an entry; of links only hard ones keep where they point. */
+	add({ path: written, kind, size, linkPath }) {
+		const path = trimPath(written);
+		const link = kind === "hard-link" ? linkPath : "";
+		this.#reserve(32 + (path.length + link.length) * 3);
+		const nameAt = path.lastIndexOf("/") + 1;
+		const isBeside = nameAt === this.#directory.length && path.startsWith(this.#directory);
+		if (!isBeside) this.#directory = path.slice(0, nameAt);
+		this.#bytes[this.#length++] = (KIND_NUMBERS.get(kind) ?? 0) | (isBeside ? SAME_DIRECTORY : 0);
+		this.#text(isBeside ? path.slice(nameAt) : path);
+		if (kind === "file") this.#number(size);
+		if (kind === "hard-link") this.#text(link);
+	}
+	/** All entries. */
+	finish() {
+		return Buffer.from(this.#bytes.subarray(0, this.#length));
+	}
+	#text(text) {
+		const length = Buffer.byteLength(text);
+		this.#number(length);
+		this.#length += this.#bytes.write(text, this.#length);
+	}
+	/** Seven bits a byte, the lowest first. */
+	#number(value) {
+		let rest = value;
+		while (rest >= 128) {
+			this.#bytes[this.#length++] = rest % 128 | 128;
+			rest = Math.floor(rest / 128);
+		}
+		this.#bytes[this.#length++] = rest;
+	}
+	#reserve(bytes) {
+		if (this.#length + bytes <= this.#bytes.length) return;
+		const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + bytes));
+		this.#bytes.copy(larger, 0, 0, this.#length);
+		this.#bytes = larger;
+	}
+};
+/** The entries as they were packed. */
+function* unpackEntries(bytes) {
+	let at = 0;
+	const number = () => {
+		let value = 0;
+		for (let scale = 1;; scale *= 128) {
+			const byte = bytes[at++] ?? 0;
+			value += (byte & 127) * scale;
+			if (byte < 128) return value;
+		}
+	};
+	const text = () => {
+		const length = number();
+		at += length;
+		return bytes.toString("utf8", at - length, at);
+	};
+	while (at < bytes.length) {
+		const head = bytes[at++] ?? 0;
+		const kind = KINDS$1[head & -129] ?? "other";
+		const path = text();
+		const size = kind === "file" ? number() : 0;
+		yield {
+			isBeside: (head & SAME_DIRECTORY) !== 0,
+			path,
+			kind,
+			size,
+			linkPath: kind === "hard-link" ? text() : ""
+		};
+	}
+}
+
+// src/measure/layer-index.ts
+/** Of one layer. An entry's path is cut where it is that of its neighbour, and takes 20 to 40 bytes. */
+const LAYER_LIMITS = {
+	entries: 5e5,
+	bytes: 64 << 20
+};
+var LayerIndexer = class {
+	#budget;
+	#texts = /* @__PURE__ */ new Map();
+	#npm = /* @__PURE__ */ new Map();
+	#packer = new EntryPacker();
+	#taken = {
+		entries: 0,
+		bytes: 0
+	};
+	#reason;
+	/** An indexer for one layer. What it holds counts in `budget` until it is abandoned. */
+	constructor(budget) {
+		this.#budget = budget;
+	}
+	onEntry = (entry) => {
+		if (this.#reason !== void 0) return;
+		const before = this.#packer.length;
+		this.#packer.add(entry);
+		if (this.#take({
+			entries: 1,
+			bytes: this.#packer.length - before
+		})) return;
+		this.abandon("there are too many");
+	};
+	openContent = ({ path, size }) => {
+		if (this.#reason !== void 0 || size === 0 || size > 16777216) return void 0;
+		const entry = this.#taken.entries - 1;
+		if (path.endsWith("/package.json") && path.includes("node_modules/")) {
+			if (size > 65536 || this.#npm.size >= 5e4) return void 0;
+			return collect(size, (text) => {
+				const manifest = npmManifest(text);
+				if (manifest !== void 0 && this.#take({
+					entries: 0,
+					bytes: manifest.name.length + manifest.version.length
+				})) this.#npm.set(entry, manifest);
+			});
+		}
+		if (!isPackageText(trimPath(path)) || !this.#take({
+			entries: 0,
+			bytes: size
+		})) return void 0;
+		return collect(size, (text) => {
+			this.#texts.set(entry, text);
+		});
+	};
+	/** The index, after the layer was read to its end. */
+	finish() {
+		if (this.#reason !== void 0) return { reason: unknownFiles(this.#reason) };
+		return { files: {
+			entries: this.#packer.finish(),
+			texts: this.#texts,
+			npm: this.#npm
+		} };
+	}
+	/** Drops what was found, as for a layer that turns out to be unreadable. */
+	abandon(reason = "the layer could not be read") {
+		this.#reason ??= reason;
+		this.#budget?.giveBack(this.#taken);
+		this.#taken = {
+			entries: 0,
+			bytes: 0
+		};
+		this.#packer = new EntryPacker();
+		this.#texts.clear();
+		this.#npm.clear();
+	}
+	#take({ entries, bytes }) {
+		const taken = {
+			entries: this.#taken.entries + entries,
+			bytes: this.#taken.bytes + bytes
+		};
+		if (taken.entries > LAYER_LIMITS.entries || taken.bytes > LAYER_LIMITS.bytes) return false;
+		if (this.#budget?.take({
+			entries,
+			bytes
+		}) === false) return false;
+		this.#taken = taken;
+		return true;
+	}
+};
+/** Why the files of a layer are not known, as a sentence. */
+function unknownFiles(reason) {
+	return `The files of a layer are not known: ${reason}.`;
+}
+function collect(size, done) {
+	const text = Buffer.allocUnsafeSlow(size);
+	let filled = 0;
+	return {
+		write: (piece) => {
+			text.set(piece, filled);
+			filled += piece.length;
+		},
+		end: () => {
+			done(text);
+		}
+	};
+}
+
 // src/measure/tar-error.ts
 /** The bytes are no tar archive that Docker could unpack. The message holds no text from the archive. */
 var TarFormatError = class extends Error {
@@ -6062,6 +6383,18 @@ var TarFormatError = class extends Error {
 	}
 };
 
+// src/measure/tar-text.ts
+/** Names in tar headers: bytes of any encoding, as text that is alike only where the bytes are. */
+/** What stands for bytes that are no UTF-8. */
+const REPLACEMENT = "�";
+/**
+* The bytes as UTF-8; where they are none, a character for each byte, for `Buffer` would make different names alike.
+*/
+function decodeName(bytes, start, end) {
+	const text = bytes.toString("utf8", start, end);
+	return text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end)) ? bytes.toString("latin1", start, end) : text;
+}
+
 // src/measure/tar-header.ts
 /**
 * One 512-byte tar header block: where its fields stand and how its numbers are written. Owns the block alone; what
@@ -6069,6 +6402,7 @@ var TarFormatError = class extends Error {
 *
 * https://github.com/golang/go/blob/go1.24.0/src/archive/tar/format.go
 */
+const BLOCK$1 = 512;
 const CHECKSUM_AT = 148;
 const CHECKSUM_END = 156;
 const SPACE$1 = 32;
@@ -6087,14 +6421,19 @@ function hasValidChecksum(block) {
 	} catch {
 		return false;
 	}
-	let unsigned = 0;
-	let signed = 0;
-	for (let i = 0; i < 512; i++) {
-		const byte = i >= CHECKSUM_AT && i < CHECKSUM_END ? SPACE$1 : block[i] ?? 0;
-		unsigned += byte;
-		signed += byte < 128 ? byte : byte - 256;
+	let sum = 256;
+	let high = 0;
+	for (let i = 0; i < BLOCK$1; i++) {
+		const byte = block[i] ?? 0;
+		sum += byte;
+		high += byte >>> 7;
 	}
-	return stored === unsigned || stored === signed;
+	for (let i = CHECKSUM_AT; i < CHECKSUM_END; i++) {
+		const byte = block[i] ?? 0;
+		sum -= byte;
+		high -= byte >>> 7;
+	}
+	return stored === sum || stored === sum - high * 256;
 }
 /**
 * Reads a header block.
@@ -6120,7 +6459,7 @@ function parseBlock(block) {
 }
 function field$3(block, start, end) {
 	const nul = block.indexOf(0, start);
-	return block.toString("utf8", start, nul === -1 || nul > end ? end : nul);
+	return decodeName(block, start, nul === -1 || nul > end ? end : nul);
 }
 /** Octal text, or base-256 when the first bit is set (GNU, for what octal cannot hold). */
 function parseNumber(block, start, end) {
@@ -6172,7 +6511,7 @@ function parsePaxRecords(body) {
 		const equals = space === -1 ? -1 : body.indexOf(EQUALS$1, space);
 		if (end > body.length || end <= space + 1 || body[end - 1] !== NEWLINE || equals === -1 || equals >= end) throw malformed$1();
 		const key = body.toString("utf8", space + 1, equals);
-		const value = body.toString("utf8", equals + 1, end - 1);
+		const value = decodeName(body, equals + 1, end - 1);
 		if (key === "" || PATH_KEYS.has(key) && value.includes("\0")) throw malformed$1();
 		records.set(key, value);
 		at = end;
@@ -6202,8 +6541,8 @@ function malformed$1() {
 // src/measure/tar-walker.ts
 /**
 * Walks the headers of a tar stream as its bytes arrive: which entries there are and how large their files are. Owns the
-* tar dialects (ustar, PAX, GNU, v7); file contents are skipped, never kept. It does not decompress (`layer-reader.ts`)
-* and does not know what a whiteout is.
+* tar dialects (ustar, PAX, GNU, v7); file contents are skipped, or handed on as they come, never kept. It does not
+* decompress (`layer-reader.ts`) and does not know what a whiteout is.
 *
 * What is accepted follows Go's archive/tar, because that is what containerd and BuildKit unpack layers with:
 * https://github.com/golang/go/blob/go1.24.0/src/archive/tar/reader.go
@@ -6211,19 +6550,21 @@ function malformed$1() {
 /** Go's limit for a PAX or GNU header's body; what is larger is refused, so memory stays bounded. */
 const MAX_META_BYTES = 1 << 20;
 const BLOCK = 512;
-/**
-* A walker that calls `onEntry` for each entry whose header was read. Memory: one block and one extension header.
-*/
-function createTarWalker(onEntry) {
+/** A walker that tells its listener what it comes by. Memory: one block and one extension header. */
+function createTarWalker({ onEntry, openContent }) {
 	const block = Buffer.alloc(BLOCK);
 	let filled = 0;
 	/** Bytes still to be skipped: contents and padding. */
 	let skip = 0;
 	let meta;
 	let sparse;
+	/** Who takes the content that follows, and how much of it is to come. */
+	let content;
 	let zeroBlocks = 0;
 	let overrides = {};
+	let hasOverrides = false;
 	const takeMeta = (kind, body) => {
+		if (kind !== "pax-global") hasOverrides = true;
 		switch (kind) {
 			case "pax":
 				overrides = {
@@ -6253,16 +6594,28 @@ function createTarWalker(onEntry) {
 	/** Reports the entry; returns the bytes of data that follow its header. */
 	const startEntry = (header) => {
 		const path = overrides.path ?? header.path;
-		const kind = kindOf(header.type, path);
+		const kind = kindOf$1(header.type, path);
 		const dataBytes = HEADER_ONLY.has(header.type) ? 0 : overrides.size ?? header.size;
 		const logical = overrides.logicalSize ?? header.sparseSize ?? dataBytes;
-		onEntry({
+		const entry = {
 			path,
 			kind,
 			size: kind === "file" ? logical : 0,
 			linkPath: kind === "hard-link" || kind === "symlink" ? overrides.linkPath ?? header.linkPath : ""
-		});
-		overrides = {};
+		};
+		onEntry(entry);
+		if (openContent !== void 0 && kind === "file" && logical === dataBytes && !header.sparseContinues) {
+			const sink = openContent(entry);
+			if (sink !== void 0 && dataBytes === 0) sink.end();
+			else if (sink !== void 0) content = {
+				sink,
+				left: dataBytes
+			};
+		}
+		if (hasOverrides) {
+			overrides = {};
+			hasOverrides = false;
+		}
 		return dataBytes;
 	};
 	const takeBlock = (bytes) => {
@@ -6288,11 +6641,22 @@ function createTarWalker(onEntry) {
 		if (header.sparseContinues) sparse = { dataBytes };
 		else skip = dataBytes + padding(dataBytes);
 	};
+	const passContent = (bytes, at, length) => {
+		if (content === void 0) return;
+		const step = Math.min(content.left, length);
+		content.sink.write(bytes.subarray(at, at + step));
+		content.left -= step;
+		if (content.left > 0) return;
+		const { sink } = content;
+		content = void 0;
+		sink.end();
+	};
 	const push = (chunk) => {
 		const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 		let at = 0;
 		while (at < bytes.length && zeroBlocks < 2) if (skip > 0) {
 			const step = Math.min(skip, bytes.length - at);
+			if (content !== void 0) passContent(bytes, at, step);
 			skip -= step;
 			at += step;
 		} else if (meta !== void 0) {
@@ -6320,7 +6684,7 @@ function createTarWalker(onEntry) {
 	};
 	const end = () => {
 		if (zeroBlocks >= 2) return;
-		if (skip > 0 || filled > 0 || meta !== void 0 || sparse !== void 0 || Object.keys(overrides).length > 0) throw new TarFormatError("truncated", "the archive stops inside an entry");
+		if (skip > 0 || filled > 0 || meta !== void 0 || sparse !== void 0 || hasOverrides) throw new TarFormatError("truncated", "the archive stops inside an entry");
 	};
 	return {
 		push,
@@ -6342,7 +6706,7 @@ const HEADER_ONLY = /* @__PURE__ */ new Set([
 	"5",
 	"6"
 ]);
-function kindOf(type, path) {
+function kindOf$1(type, path) {
 	switch (type) {
 		case "\0":
 		case "0": return path.endsWith("/") ? "directory" : "file";
@@ -6364,7 +6728,7 @@ function paxOverrides(body) {
 }
 function untilNul(body) {
 	const nul = body.indexOf(0);
-	return body.toString("utf8", 0, nul === -1 ? body.length : nul);
+	return decodeName(body, 0, nul === -1 ? body.length : nul);
 }
 function padding(size) {
 	return (BLOCK - size % BLOCK) % BLOCK;
@@ -6495,7 +6859,7 @@ const FIELD_BYTES = {
 /**
 * Reads a layer blob once, as its bytes arrive, and says what it holds: compression, diff id, sizes, entries. Memory
 * is bounded by a few stream buffers whatever the layer's size. It does not verify the blob's own digest (whoever
-* carries the bytes does) and keeps no file index; `onEntry` is there for one.
+* carries the bytes does) and keeps no file index; `listener` is there for one (`layer-files.ts`).
 */
 /** The blob is no readable layer. The message holds no text from the blob. */
 var LayerFormatError = class extends Error {
@@ -6509,12 +6873,12 @@ var LayerFormatError = class extends Error {
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512;
 /**
-* Large pieces, and one or two of them ahead, so that decompression (a thread of its own) and hashing overlap. Several
-* layers are read at once, and more ahead of each takes 25 MB more.
+* Large pieces, for each is a round trip to the thread that decompresses. Several layers are read at once, so no larger
+* than pays.
 */
 const DECOMPRESSOR = {
-	chunkSize: 131072,
-	readableHighWaterMark: 262144
+	chunkSize: 524288,
+	readableHighWaterMark: 1048576
 };
 /**
 * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
@@ -6535,45 +6899,67 @@ async function readLayer(source, options = {}) {
 	const { head, rest } = await sniff(counted());
 	const kind = kindOfBlob(head);
 	if (kind === "json") throw new LayerFormatError("not-a-layer", "a JSON document");
-	const hash = createHash("sha256");
+	const hash = options.diffId === true ? createHash("sha256") : void 0;
 	let tar = 0;
 	let unpacked = 0;
 	let entries = 0;
-	const walker = createTarWalker((entry) => {
-		unpacked += entry.size;
-		if (!Number.isSafeInteger(unpacked)) throw new LayerFormatError("corrupt", "files of more than 2^53 bytes");
-		entries++;
-		options.onEntry?.(entry);
+	const walker = createTarWalker({
+		onEntry: (entry) => {
+			unpacked += entry.size;
+			if (!Number.isSafeInteger(unpacked)) throw new LayerFormatError("corrupt", "files of more than 2^53 bytes");
+			entries++;
+			options.listener?.onEntry(entry);
+		},
+		openContent: options.listener?.openContent
 	});
-	const consume = async (chunks) => {
-		for await (const chunk of chunks) {
-			hash.update(chunk);
-			tar += chunk.length;
-			walker.push(chunk);
-		}
-		walker.end();
-	};
+	const reader = afterwards((chunk) => {
+		hash?.update(chunk);
+		tar += chunk.length;
+		walker.push(chunk);
+	});
 	try {
 		switch (kind) {
 			case "none":
-				await pipeline(rest, consume);
+				await pipeline(rest, reader);
 				break;
 			case "gzip":
-				await pipeline(rest, createGunzip(DECOMPRESSOR), consume);
+				await pipeline(rest, createGunzip(DECOMPRESSOR), reader);
 				break;
-			case "zstd": await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), consume);
+			case "zstd": await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), reader);
 		}
+		walker.end();
 	} catch (error) {
 		throw asLayerError(error);
 	}
+	const diffId = hash === void 0 ? void 0 : `sha256:${hash.digest("hex")}`;
 	return {
 		compression: kind,
 		compressed,
 		tar,
-		diffId: `sha256:${hash.digest("hex")}`,
+		diffId,
 		unpacked,
 		entries
 	};
+}
+/**
+* Takes each piece only after whoever brought it went on: a decompressor hands a piece over and then begins the next one,
+* in a thread of its own, so that both sides work at the same time.
+*/
+function afterwards(take) {
+	return new Writable({
+		highWaterMark: DECOMPRESSOR.chunkSize * 2,
+		write: (chunk, _encoding, done) => {
+			queueMicrotask(() => {
+				try {
+					take(chunk);
+				} catch (error) {
+					done(error instanceof Error ? error : new Error(String(error)));
+					return;
+				}
+				done();
+			});
+		}
+	});
 }
 /** What a blob is, by its first bytes (up to 512 of them). */
 function kindOfBlob(head) {
@@ -6618,11 +7004,24 @@ function asLayerError(error) {
 }
 
 // src/measure/layer-counter.ts
-/** Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps only figures. */
+/**
+* Counts layers as they are pushed: a sink for the layer registry that reads each blob's tar and keeps its figures and the
+* index of its files.
+*/
+/** Of all layers of a run. */
+const LIMITS = {
+	entries: 1e6,
+	bytes: 64 << 20
+};
 var LayerCounter = class {
 	#layers = /* @__PURE__ */ new Map();
 	#counts = /* @__PURE__ */ new Map();
-	/** What was counted of a blob; undefined where it was not pushed or is no readable layer. */
+	#budget;
+	/** @param limits of the indexes of all layers together; layers that come later have none. */
+	constructor(limits = LIMITS) {
+		this.#budget = new FilesBudget(limits);
+	}
+	/** What was counted of a blob that passed by; undefined where it was not pushed or is no readable layer. */
 	get(digest) {
 		return this.#layers.get(digest);
 	}
@@ -6632,14 +7031,15 @@ var LayerCounter = class {
 		if (known !== void 0) return known;
 		let count = this.#counts.get(digest);
 		if (count === void 0) {
-			count = open().then((stream) => stream === void 0 ? void 0 : readLayer(stream));
+			count = open().then((stream) => stream === void 0 ? void 0 : this.#read(stream, new LayerIndexer(this.#budget))).catch(() => void 0);
 			this.#counts.set(digest, count);
 		}
-		return await count.catch(() => void 0);
+		return await count;
 	}
 	openSink() {
 		const stream = new PassThrough({ highWaterMark: 1 << 18 });
-		const counted = readLayer(stream).catch(() => void 0);
+		const indexer = new LayerIndexer(this.#budget);
+		const counted = this.#read(stream, indexer);
 		let reading = true;
 		counted.then(() => {
 			reading = false;
@@ -6652,13 +7052,25 @@ var LayerCounter = class {
 			},
 			finish: async (digest) => {
 				stream.end();
-				const content = await counted;
-				if (content !== void 0) this.#layers.set(digest, content);
+				const layer = await counted;
+				if (this.#layers.has(digest)) indexer.abandon();
+				else if (layer !== void 0) this.#layers.set(digest, layer);
 			},
 			abort: () => {
 				stream.destroy();
 			}
 		};
+	}
+	async #read(stream, indexer) {
+		try {
+			return {
+				...await readLayer(stream, { listener: indexer }),
+				index: indexer.finish()
+			};
+		} catch {
+			indexer.abandon();
+			return;
+		}
 	}
 };
 
@@ -6717,7 +7129,7 @@ var Loopback = class Loopback {
 };
 
 // src/measure/base-layers.ts
-const CONCURRENCY$4 = 2;
+const CONCURRENCY$5 = 2;
 /** Counts base layers; each digest once, however often it is asked for. */
 var BaseLayers = class {
 	#options;
@@ -6754,7 +7166,7 @@ var BaseLayers = class {
 		}
 	}
 	async #turn() {
-		while (this.#running >= CONCURRENCY$4) await new Promise((resolve) => {
+		while (this.#running >= CONCURRENCY$5) await new Promise((resolve) => {
 			this.#waiting.push(resolve);
 		});
 		this.#running++;
@@ -6767,7 +7179,7 @@ var BaseLayers = class {
 * once holds for ever. A JSON file; garbage in it, or another version, is no memory and no error.
 */
 /** 1: digest → file bytes in the tar. */
-const VERSION$2 = 1;
+const VERSION$4 = 1;
 const MAX_FILE_BYTES = 4 << 20;
 var LayerMemory = class LayerMemory {
 	#path;
@@ -6796,7 +7208,7 @@ var LayerMemory = class LayerMemory {
 		try {
 			await mkdir$1(dirname(this.#path), { recursive: true });
 			await writeFile$1(temporary, JSON.stringify({
-				version: VERSION$2,
+				version: VERSION$4,
 				sizes: Object.fromEntries(merged)
 			}));
 			await rename$1(temporary, this.#path);
@@ -6809,13 +7221,674 @@ async function readSizes(path) {
 	try {
 		const text = await readFile(path, "utf8");
 		const file = text.length > MAX_FILE_BYTES ? void 0 : JSON.parse(text);
-		if (typeof file !== "object" || file === null || !("version" in file) || file.version !== VERSION$2) return /* @__PURE__ */ new Map();
+		if (typeof file !== "object" || file === null || !("version" in file) || file.version !== VERSION$4) return /* @__PURE__ */ new Map();
 		const sizes = "sizes" in file ? file.sizes : void 0;
 		if (typeof sizes !== "object" || sizes === null) return /* @__PURE__ */ new Map();
 		return new Map(Object.entries(sizes).filter((entry) => /^sha256:[0-9a-f]{64}$/.test(entry[0]) && typeof entry[1] === "number" && Number.isSafeInteger(entry[1]) && entry[1] >= 0));
 	} catch {
 		return /* @__PURE__ */ new Map();
 	}
+}
+
+// src/measure/file-tree-fold.ts
+/** What stands alone, the root aside. */
+const MAX_TREE_NODES = 1500;
+/** Of the tree as JSON. */
+const MAX_TREE_CHARACTERS = 4e4;
+/** Directories within one another; what is deeper is counted in the last of them. */
+const MAX_TREE_DEPTH = 64;
+/** Of all bytes: less than a report calls a change. */
+const MIN_SHARE = 1 / 5e3;
+/** The tree of what layers hold together; their order does not matter. */
+function foldFiles(roots) {
+	const total = roots.reduce((sum, root) => sum + contentOf$2(root), 0);
+	const draft = draftOf(roots, {
+		least: Math.max(1, total * MIN_SHARE),
+		depth: 0
+	});
+	return finished(draft, standingAlone(draft));
+}
+/** What nodes at one path hold in several layers. */
+function draftOf(nodes, { least, depth }) {
+	const directories = nodes.filter((node) => node.kind === "directory");
+	const draft = {
+		bytes: 0,
+		files: 0,
+		isDirectory: directories.length > 0,
+		children: /* @__PURE__ */ new Map()
+	};
+	for (const node of nodes) {
+		if (node.kind === "file") draft.bytes += node.bytes;
+		if (node.kind === "directory") draft.bytes += node.replaced;
+	}
+	if (nodes.some(({ kind }) => kind === "file" || kind === "link")) draft.files++;
+	for (const [name, children] of byName$1(directories)) {
+		const child = draftOf(children, {
+			least,
+			depth: depth + 1
+		});
+		draft.bytes += child.bytes;
+		draft.files += child.files;
+		if (child.bytes >= least && depth < 64) draft.children.set(name, child);
+	}
+	return draft;
+}
+function* byName$1(directories) {
+	const [first, ...others] = directories;
+	for (const [name, node] of first?.children ?? []) yield [name, [node, ...others.map(({ children }) => children.get(name)).filter((child) => child !== void 0)]];
+	if (others.length === 0) return;
+	yield* byName$1(others.map((directory) => ({
+		...directory,
+		children: new Map([...directory.children].filter(([name]) => first?.children.has(name) !== true))
+	})));
+}
+/** The largest, as many as the tree may have. A directory is never smaller than what is in it. */
+function standingAlone(root) {
+	const all = [];
+	const collect = (draft, path, depth) => {
+		for (const [name, child] of draft.children) {
+			const cost = JSON.stringify(name).length + String(child.bytes).length + String(child.files).length + 8;
+			all.push({
+				draft: child,
+				path: `${path}/${name}`,
+				depth,
+				cost
+			});
+			collect(child, `${path}/${name}`, depth + 1);
+		}
+	};
+	collect(root, "", 0);
+	all.sort((a, b) => b.draft.bytes - a.draft.bytes || a.depth - b.depth || (a.path < b.path ? -1 : 1));
+	const chosen = /* @__PURE__ */ new Set();
+	let characters = 64;
+	for (const { draft, cost } of all) {
+		characters += cost;
+		if (chosen.size === 1500 || characters > 4e4) break;
+		chosen.add(draft);
+	}
+	return chosen;
+}
+function finished({ bytes, files, isDirectory, children }, chosen) {
+	if (!isDirectory) return {
+		bytes,
+		files
+	};
+	const standing = [...children].filter(([, child]) => chosen.has(child)).toSorted(([a, x], [b, y]) => y.bytes - x.bytes || (a < b ? -1 : 1));
+	return {
+		bytes,
+		files,
+		children: new Map(standing.map(([name, child]) => [name, finished(child, chosen)]))
+	};
+}
+
+// src/measure/layer-merge.ts
+/**
+* Visits what is visible; roots are those of the layers, the lowest first.
+* @returns whether each file is where it was visited. It is not where a path leads through a symbolic link of a lower
+* layer, which an engine follows when it unpacks the layer above.
+*/
+function visitMerged(roots, visitor, context) {
+	const walk = {
+		visitor,
+		isExact: true
+	};
+	const all = roots.map((directory, layer) => ({
+		layer,
+		directory
+	})).reverse();
+	const opaque = all.findIndex(({ directory }) => directory.opaque);
+	visitDirectory(opaque === -1 ? all : all.slice(0, opaque + 1), "", walk, context);
+	return walk.isExact;
+}
+function visitDirectory(stack, path, walk, outer) {
+	const { visitor } = walk;
+	const context = visitor.enter(stack, path, outer);
+	/** Names that a higher layer decided. */
+	const decided = /* @__PURE__ */ new Set();
+	for (const [index, { layer, directory }] of stack.entries()) {
+		const isLast = index === stack.length - 1;
+		for (const [name, node] of directory.children) {
+			if (decided.has(name)) continue;
+			if (!isLast) decided.add(name);
+			if (node.kind === "directory") visitDirectory(stackAt(stack.slice(index), name, walk), `${path}${name}/`, walk, context);
+			else if (node.kind === "file" || node.kind === "link") visitor.visit({
+				node,
+				layer,
+				name
+			}, path, context);
+		}
+		if (!isLast) for (const name of directory.whiteouts ?? []) decided.add(name);
+	}
+}
+/** The visible directories called `name`, of which the first layer of the stack has one. */
+function stackAt(stack, name, walk) {
+	const visible = [];
+	let isExplicit = false;
+	for (const { layer, directory } of stack) {
+		const node = directory.children.get(name);
+		if (node !== void 0 && node.kind !== "directory") {
+			if (node.kind === "symlink" && !isExplicit) walk.isExact = false;
+			break;
+		}
+		if (node !== void 0) {
+			visible.push({
+				layer,
+				directory: node
+			});
+			isExplicit = node.explicit;
+			if (node.opaque) break;
+		}
+		if (directory.whiteouts?.has(name) === true) break;
+	}
+	return visible;
+}
+
+// src/measure/layer-files.ts
+/**
+* What the entries of one layer come to as files. A layer that could not be unpacked as it is written, or of more
+* directories and longer names than Linux allows, has no files but a reason.
+*
+* https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+*/
+/** Linux's PATH_MAX and NAME_MAX: what is longer cannot be unpacked. */
+const MAX_PATH = 4096;
+const MAX_NAME$1 = 255;
+/** Of all paths together; ordinary ones have ten at most. */
+const MAX_NAMES_ON_PATHS = 2e7;
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+/** What AUFS keeps for itself; container engines pass it over. */
+const WHITEOUT_META = ".wh..wh.";
+const SYMLINK = { kind: "symlink" };
+const OTHER = { kind: "other" };
+/** Why a layer has no files. */
+var Unindexable = class extends Error {};
+const built = /* @__PURE__ */ new WeakMap();
+/** The files of a layer; made once as long as somebody holds them. */
+function layerFiles(layer) {
+	const known = built.get(layer)?.deref();
+	if (known !== void 0) return known;
+	try {
+		const files = new FilesBuilder().build(layer);
+		built.set(layer, new WeakRef(files));
+		return files;
+	} catch (error) {
+		if (error instanceof Unindexable) return { reason: unknownFiles(error.message) };
+		throw error;
+	}
+}
+var FilesBuilder = class {
+	#root = directory();
+	#nodes = 0;
+	#names = 0;
+	/** The directory of the last entry, which cannot have been replaced since. */
+	#parent = this.#root;
+	build({ entries, texts, npm }) {
+		const found = {
+			texts: /* @__PURE__ */ new Map(),
+			npm: /* @__PURE__ */ new Map()
+		};
+		let number = 0;
+		for (const entry of unpackEntries(entries)) {
+			const file = this.#insert(entry);
+			const [text, manifest] = [texts.get(number), npm.get(number)];
+			if (file !== void 0 && text !== void 0) found.texts.set(file, text);
+			if (file !== void 0 && manifest !== void 0) found.npm.set(file, manifest);
+			number++;
+		}
+		return {
+			root: this.#root,
+			...found
+		};
+	}
+	#insert(entry) {
+		const { path, isBeside } = entry;
+		if (path.length > MAX_PATH) throw new Unindexable("a path is longer than Linux allows");
+		const cut = isBeside ? -1 : path.lastIndexOf("/");
+		const name = cut === -1 ? path : path.slice(cut + 1);
+		if (!isBeside) this.#parent = this.#directoryAt(path.slice(0, Math.max(0, cut)));
+		const parent = this.#parent;
+		if (parent === void 0) this.#root.replaced += entry.size;
+		else if (name === "" || name === ".") {
+			parent.explicit ||= entry.kind === "directory";
+			parent.replaced += entry.size;
+		} else if (name.startsWith(WHITEOUT)) {
+			parent.replaced += entry.size;
+			this.#whiteOut(parent, name);
+		} else return this.#place(parent, name, entry);
+	}
+	#place(parent, name, entry) {
+		if (name === "..") throw new Unindexable("a path leads upwards");
+		const before = parent.children.get(name);
+		if (entry.kind === "directory" && before?.kind === "directory") {
+			before.explicit = true;
+			return;
+		}
+		const node = this.#nodeOf(entry);
+		if (before !== void 0) parent.replaced += contentOf$2(before);
+		this.#add(parent, name, node);
+		return node.kind === "file" ? node : void 0;
+	}
+	#nodeOf({ kind, size, linkPath }) {
+		switch (kind) {
+			case "file": return {
+				kind,
+				bytes: size,
+				linked: false
+			};
+			case "directory": return directory(true);
+			case "hard-link": return {
+				kind: "link",
+				target: this.#linked(linkPath)
+			};
+			case "symlink": return SYMLINK;
+			case "other": return OTHER;
+		}
+	}
+	/** The file that a hard link names: one that stands before it in the same archive. */
+	#linked(path) {
+		let at = this.#root;
+		for (const name of this.#walk(trimPath(path))) at = at?.kind === "directory" ? at.children.get(name) : void 0;
+		const target = at?.kind === "link" ? at.target : at;
+		if (target?.kind !== "file") return void 0;
+		target.linked = true;
+		return target;
+	}
+	#whiteOut(parent, name) {
+		if (name === OPAQUE) parent.opaque = true;
+		else if (name === WHITEOUT) throw new Unindexable("a whiteout has no name");
+		else if (!name.startsWith(WHITEOUT_META)) (parent.whiteouts ??= /* @__PURE__ */ new Set()).add(name.slice(4));
+	}
+	/** The directory at a path, made as far as it is not there; undefined for what engines pass over. */
+	#directoryAt(path) {
+		let at = this.#root;
+		for (const name of this.#walk(path)) {
+			if (name.startsWith(WHITEOUT)) return void 0;
+			let next = at.children.get(name);
+			if (next === void 0) {
+				next = directory();
+				this.#add(at, name, next);
+			}
+			if (next.kind !== "directory") throw new Unindexable("a path leads through something that is no directory");
+			at = next;
+		}
+		return at;
+	}
+	*#walk(path) {
+		for (const name of pathNames(path)) {
+			if (name === "..") throw new Unindexable("a path leads upwards");
+			if (++this.#names > MAX_NAMES_ON_PATHS) throw new Unindexable("its paths are too deep");
+			yield name;
+		}
+	}
+	#add(parent, name, node) {
+		if (Buffer.byteLength(name) > MAX_NAME$1) throw new Unindexable("a name is longer than Linux allows");
+		if (++this.#nodes > LAYER_LIMITS.entries) throw new Unindexable("there are too many");
+		parent.children.set(name, node);
+	}
+};
+function directory(explicit = false) {
+	return {
+		kind: "directory",
+		children: /* @__PURE__ */ new Map(),
+		explicit,
+		opaque: false,
+		whiteouts: void 0,
+		replaced: 0
+	};
+}
+
+// src/measure/text-lines.ts
+/** Lines of a text in memory, one at a time: the text of a database may be large, and its lines need not all be there at once. */
+/** Lines without their ends, as UTF-8; a line end at the end of the text begins no line. */
+function* lines(text) {
+	let at = 0;
+	while (at < text.length) {
+		const end = text.indexOf(10, at);
+		const stop = end === -1 ? text.length : end;
+		yield text.toString("utf8", at, stop);
+		at = stop + 1;
+	}
+}
+
+// src/measure/packages-apk.ts
+/**
+* Alpine's database of installed packages: a paragraph for each, a line for each field, `P` name, `V` version, `F` a
+* directory and `R` a file in it. Garbage is passed over.
+*
+* https://gitlab.alpinelinux.org/alpine/apk-tools/-/blob/v2.14.4/doc/apk-package.5.scd
+*/
+/** The packages of a database (`lib/apk/db/installed`). */
+function* readApkDatabase(text) {
+	let [name, version, directory] = [
+		"",
+		"",
+		""
+	];
+	let files = [];
+	for (const line of lines(text)) {
+		const value = line.slice(2);
+		if (line === "") {
+			if (isWord(name) && isWord(version)) yield {
+				name,
+				version,
+				files
+			};
+			[name, version, directory] = [
+				"",
+				"",
+				""
+			];
+			files = [];
+		} else if (line.startsWith("P:")) name = value;
+		else if (line.startsWith("V:")) version = value;
+		else if (line.startsWith("F:")) directory = value === "" ? "" : `${value}/`;
+		else if (line.startsWith("R:")) files.push(`${directory}${value}`);
+	}
+	if (isWord(name) && isWord(version)) yield {
+		name,
+		version,
+		files
+	};
+}
+
+// src/measure/packages-dpkg.ts
+/**
+* Debian's databases of installed packages: one status file and a list of files for each package, or, in distroless
+* images, a status file for each package with the checksums of its files. Garbage is passed over.
+*
+* https://manpages.debian.org/bookworm/dpkg/dpkg-query.1.en.html, https://github.com/GoogleContainerTools/distroless
+*/
+/** The packages of the databases, by path from the root. */
+function* readDpkgDatabase(texts) {
+	const status = texts.get(DPKG_STATUS);
+	for (const { name, version, architecture, status: state } of status === void 0 ? [] : paragraphs(status)) {
+		if (!state.endsWith(" installed")) continue;
+		const list = texts.get(`${"var/lib/dpkg/info/"}${name}:${architecture}.list`) ?? texts.get(`${"var/lib/dpkg/info/"}${name}.list`);
+		yield {
+			name,
+			version,
+			files: list === void 0 ? [] : listed(list)
+		};
+	}
+	for (const [path, text] of texts) {
+		if (!path.startsWith("var/lib/dpkg/status.d/") || path.endsWith(".md5sums")) continue;
+		const sums = texts.get(`${path}.md5sums`);
+		for (const { name, version } of paragraphs(text)) yield {
+			name,
+			version,
+			files: sums === void 0 ? [] : summed(sums)
+		};
+	}
+}
+function* paragraphs(text) {
+	let fields = /* @__PURE__ */ new Map();
+	const made = () => {
+		const [name, version] = [fields.get("Package"), fields.get("Version")];
+		if (!isWord(name) || !isWord(version)) return void 0;
+		return {
+			name,
+			version,
+			architecture: fields.get("Architecture") ?? "",
+			status: fields.get("Status") ?? ""
+		};
+	};
+	for (const line of lines(text)) {
+		if (line === "") {
+			const paragraph = made();
+			if (paragraph !== void 0) yield paragraph;
+			fields = /* @__PURE__ */ new Map();
+		}
+		const [, field, value] = /^(Package|Version|Architecture|Status): *(.*)$/.exec(line) ?? [];
+		if (field !== void 0 && value !== void 0) fields.set(field, value);
+	}
+	const paragraph = made();
+	if (paragraph !== void 0) yield paragraph;
+}
+/** `/usr/bin/x`; directories are listed too, and own no bytes. */
+function* listed(list) {
+	for (const line of lines(list)) if (line.startsWith("/")) yield line.slice(1);
+}
+/** `d41d8cd98f00b204e9800998ecf8427e  usr/bin/x` */
+function* summed(sums) {
+	for (const line of lines(sums)) {
+		const [, path] = /^[0-9a-f]{32} {2}(?:\.?\/)?(.+)$/.exec(line) ?? [];
+		if (path !== void 0) yield path;
+	}
+}
+
+// src/measure/packages.ts
+/** How many packages are told; what is smaller than all of them is not. */
+const MAX_PACKAGES$1 = 500;
+/** Of all packages together. */
+const MAX_OWNED_FILES = 6e5;
+/**
+* Packages with bytes in own layers, the largest first.
+* @param layers the lowest first; the first `inherited` of them are not own ones.
+*/
+function packageSizes(layers, { inherited }) {
+	const roots = layers.map(({ root }) => root);
+	const owners = ownersOf(visibleTexts(layers));
+	const sizes = /* @__PURE__ */ new Map();
+	const seen = /* @__PURE__ */ new Set();
+	visitMerged(roots, {
+		enter: (stack, path, parent) => npmPackageAt(stack, {
+			path,
+			parent,
+			layers
+		}),
+		visit: ({ node, layer, name }, path, npm) => {
+			const file = node.kind === "file" ? node : node.target;
+			if (layer < inherited || file === void 0 || seen.has(file)) return;
+			if (file.linked) seen.add(file);
+			const id = (owners.size === 0 ? void 0 : ownerOf(owners, `${path}${name}`)) ?? npm;
+			if (id === void 0 || file.bytes === 0) return;
+			const key = [
+				id.manager,
+				id.name,
+				id.version
+			].join("\n");
+			const size = sizes.get(key);
+			if (size === void 0) sizes.set(key, {
+				id,
+				bytes: file.bytes
+			});
+			else size.bytes += file.bytes;
+		}
+	}, void 0);
+	return [...sizes].toSorted(([a, { bytes: x }], [b, { bytes: y }]) => y - x || (a < b ? -1 : 1)).slice(0, 500).map(([, { id, bytes }]) => ({
+		...id,
+		bytes
+	}));
+}
+function visibleTexts(layers) {
+	const texts = /* @__PURE__ */ new Map();
+	if (layers.every((layer) => layer.texts.size === 0)) return texts;
+	visitMerged(layers.map(({ root }) => root), {
+		enter: () => void 0,
+		visit: ({ node, layer, name }, path) => {
+			const text = node.kind === "file" ? layers[layer]?.texts.get(node) : void 0;
+			if (text !== void 0 && isPackageText(`${path}${name}`)) texts.set(`${path}${name}`, text);
+		}
+	}, void 0);
+	return texts;
+}
+/** Who owns the file at a path. */
+function ownersOf(texts) {
+	const owners = /* @__PURE__ */ new Map();
+	const add = (manager, packages) => {
+		for (const { name, version, files } of packages) {
+			const id = {
+				manager,
+				name,
+				version
+			};
+			for (const file of files) {
+				if (owners.size >= MAX_OWNED_FILES) return;
+				owners.set(file, id);
+			}
+		}
+	};
+	for (const path of APK_DATABASES) {
+		const text = texts.get(path);
+		if (text !== void 0) add("apk", readApkDatabase(text));
+	}
+	const isDpkg = (path) => [
+		DPKG_STATUS,
+		DPKG_LISTS,
+		DPKG_STATUS_FILES
+	].some((at) => path.startsWith(at));
+	add("dpkg", readDpkgDatabase(new Map([...texts].filter(([path]) => isDpkg(path)))));
+	return owners;
+}
+/** Where `/lib` is a link to `/usr/lib`, and so on, databases tell one of the two. */
+const MERGED_USR = /^usr\/(?=(?:bin|sbin|lib|lib32|lib64|libx32)\/)/;
+function ownerOf(owners, path) {
+	const owner = owners.get(path);
+	if (owner !== void 0 || !MERGED_USR.test(path)) return owner;
+	return owners.get(path.slice(4));
+}
+const NPM_ROOT = /(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/@.][^/]*\/$/;
+/** The package that files directly in a directory belong to. */
+function npmPackageAt(stack, at) {
+	if (!NPM_ROOT.test(at.path)) return at.parent;
+	let found;
+	for (const { layer, directory } of stack) {
+		const node = directory.children.get("package.json");
+		if (node?.kind === "file") found = at.layers[layer]?.npm.get(node);
+		if (node !== void 0 || directory.whiteouts?.has("package.json") === true) break;
+	}
+	return found && {
+		manager: "npm",
+		...found
+	};
+}
+
+// src/measure/image-files.ts
+/** What the layers of one image come to, the lowest first. Never throws, whatever the layers hold. */
+function imageFiles(layers) {
+	const found = layers.map(({ own, index }) => ({
+		own,
+		files: index?.files && layerFiles(index.files),
+		index
+	}));
+	const reasons = found.map(({ files, index }) => (files !== void 0 && "reason" in files ? files : index)?.reason);
+	const own = known$1(found.filter((layer) => layer.own));
+	const all = known$1(found);
+	return {
+		tree: own && foldFiles(own.map(({ root }) => root)),
+		merged: all && mergedBytes$1(all),
+		packages: own && packageSizes(all ?? own, { inherited: all === void 0 ? 0 : all.length - own.length }),
+		reason: reasons.find((reason) => reason !== void 0)
+	};
+}
+function known$1(layers) {
+	const files = layers.flatMap((layer) => layer.files === void 0 || "reason" in layer.files ? [] : [layer.files]);
+	return files.length === layers.length ? files : void 0;
+}
+function mergedBytes$1(layers) {
+	let bytes = 0;
+	/** Files with several names, which count once. */
+	const seen = /* @__PURE__ */ new Set();
+	return visitMerged(layers.map(({ root }) => root), {
+		enter: () => void 0,
+		visit: ({ node }) => {
+			const file = node.kind === "file" ? node : node.target;
+			if (file === void 0 || seen.has(file)) return;
+			if (file.linked) seen.add(file);
+			bytes += file.bytes;
+		}
+	}, void 0) ? bytes : void 0;
+}
+
+// src/measure/own-files.ts
+/** Sizes with what is in the own layers, as far as it is known. */
+function withFiles(sizes, sources) {
+	const remembered = new Map(sources.remembered.flatMap(({ layers }) => layers.map((layer) => [layer.diffId, layer])));
+	return { platforms: sizes.platforms.map((platform) => {
+		const layers = platform.layers.map((layer) => withLayerFiles(layer, sources.indexOf, remembered));
+		const merged = mergedBytes(platform, sources);
+		return {
+			...platform,
+			layers,
+			...ownFiles(layers),
+			...merged === void 0 ? {} : { merged }
+		};
+	}) };
+}
+function withLayerFiles(layer, indexOf, remembered) {
+	if (!layer.own) return layer;
+	const index = indexOf(layer.digest);
+	if (index === void 0) {
+		const known = remembered.get(layer.diffId);
+		return known?.files === void 0 ? layer : {
+			...layer,
+			files: known.files,
+			packages: known.packages
+		};
+	}
+	const { tree, packages } = imageFiles([{
+		own: true,
+		index
+	}]);
+	return tree === void 0 ? layer : {
+		...layer,
+		files: tree,
+		packages
+	};
+}
+/** The merged root file system needs every layer, those of the base, too. */
+function mergedBytes({ layers }, { indexOf, remembered }) {
+	const same = remembered.find((known) => known.merged !== void 0 && diffIds(known.layers).join() === diffIds(layers).join());
+	if (same !== void 0) return same.merged;
+	const indexes = layers.map(({ digest, own }) => ({
+		own,
+		index: indexOf(digest)
+	}));
+	return indexes.every(({ index }) => index !== void 0) ? imageFiles(indexes).merged : void 0;
+}
+function diffIds(layers) {
+	return layers.map(({ diffId }) => diffId);
+}
+/** What own layers hold together; undefined where one of them is not known. */
+function ownFiles(layers) {
+	const own = layers.filter((layer) => layer.own);
+	const trees = own.flatMap(({ files }) => files ?? []);
+	const packages = own.flatMap((layer) => layer.packages === void 0 ? [] : [layer.packages]);
+	return {
+		...trees.length === own.length ? { files: sumOf(trees) } : {},
+		...packages.length === own.length ? { packages: packagesOf(packages.flat()) } : {}
+	};
+}
+/** Trees laid over one another. What stands alone in one of them only does so in the sum, too, with what is known of it. */
+function sumOf(trees) {
+	const [only, ...others] = trees;
+	if (only !== void 0 && others.length === 0) return only;
+	const bytes = trees.reduce((sum, tree) => sum + tree.bytes, 0);
+	const files = trees.reduce((sum, tree) => sum + tree.files, 0);
+	const directories = trees.flatMap(({ children }) => children === void 0 ? [] : [children]);
+	if (trees.length > 0 && directories.length === 0) return {
+		bytes,
+		files
+	};
+	const children = [...new Set(directories.flatMap((children) => [...children.keys()]))].map((name) => [name, sumOf(directories.flatMap((all) => all.get(name) ?? []))]);
+	return {
+		bytes,
+		files,
+		children: new Map(children.sort(([, a], [, b]) => b.bytes - a.bytes))
+	};
+}
+/** Of a package that several layers hold, the upper one tells the version. */
+function packagesOf(all) {
+	const found = /* @__PURE__ */ new Map();
+	for (const one of all) {
+		const key = `${one.manager} ${one.name}`;
+		found.set(key, {
+			...one,
+			bytes: one.bytes + (found.get(key)?.bytes ?? 0)
+		});
+	}
+	return [...found.values()].sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
 }
 
 // src/measure/sizes.ts
@@ -6867,8 +7940,8 @@ async function measureManifest(manifest, sources) {
 		};
 	}));
 	const known = inheritedCount !== void 0;
-	const transfer = split(layers, known, (layer) => layer.size);
-	const unpacked = split(layers, known, (layer) => layer.unpacked);
+	const transfer = split$1(layers, known, (layer) => layer.size);
+	const unpacked = split$1(layers, known, (layer) => layer.unpacked);
 	return {
 		platform,
 		digest: manifest.digest,
@@ -6899,7 +7972,7 @@ function layerHistory({ history, diffIds }) {
 	const made = history.filter((entry) => !entry.emptyLayer);
 	return made.length === diffIds.length ? made.map((entry) => entry.createdBy) : [];
 }
-function split(layers, baseKnown, sizeOf) {
+function split$1(layers, baseKnown, sizeOf) {
 	const sum = (chosen) => chosen.reduce((total, layer) => {
 		const size = sizeOf(layer);
 		return total === void 0 || size === void 0 ? void 0 : total + size;
@@ -6991,7 +8064,7 @@ var Measuring = class Measuring {
 		const { targets } = this.#options.planned;
 		return {
 			host: registry.host,
-			repository: ({ name }) => registry.repository(repositoryName(targets.findIndex((target) => target.name === name)))
+			repository: ({ name }) => registry.repository(repositoryName$1(targets.findIndex((target) => target.name === name)))
 		};
 	}
 	/**
@@ -7051,7 +8124,7 @@ var Measuring = class Measuring {
 	}
 	/** Digests of the layers of a target's image, of all platforms, as it was received. */
 	layersOf(name) {
-		const repository = repositoryName(this.#options.planned.targets.findIndex((target) => target.name === name));
+		const repository = repositoryName$1(this.#options.planned.targets.findIndex((target) => target.name === name));
 		const layersOf = (reference) => {
 			const found = this.#registry?.manifest(repository, reference);
 			if (found === void 0) return [];
@@ -7077,7 +8150,7 @@ var Measuring = class Measuring {
 		const source = outcome.measured ? this.#received(index) : this.#published(target, outcome);
 		if (source === void 0) return void 0;
 		try {
-			return await measureImage(source.digest, {
+			const sizes = await measureImage(source.digest, {
 				...source,
 				baseDiffIds,
 				instructions: layerSources(planned.graph, target.stage, file),
@@ -7087,6 +8160,11 @@ var Measuring = class Measuring {
 				} : void 0,
 				unpackedOf: async ({ digest }) => this.#options.known.get(digest) ?? await this.#countKept(digest) ?? await this.#options.unpackedOf(digest)
 			});
+			const { indexOf, remembered } = this.#options;
+			return withFiles(sizes, {
+				indexOf,
+				remembered: remembered(target.name)
+			});
 		} catch (error) {
 			this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`);
 			return;
@@ -7094,7 +8172,7 @@ var Measuring = class Measuring {
 	}
 	#received(index) {
 		const registry = this.#registry;
-		const name = repositoryName(index);
+		const name = repositoryName$1(index);
 		const root = registry?.manifest(name, "latest");
 		if (registry === void 0 || root === void 0) return void 0;
 		return {
@@ -7155,8 +8233,247 @@ var Measuring = class Measuring {
 		});
 	}
 };
-function repositoryName(index) {
+function repositoryName$1(index) {
 	return `target${index}`;
+}
+
+// src/measure/file-tree-json.ts
+/** More than a tree of this version has, for those of later ones. */
+const MAX_NODES = 5e3;
+const MAX_NAME = 255;
+/** As JSON; the root's name is empty. */
+function fileTreeToJson(tree, name = "") {
+	const { bytes, files, children } = tree;
+	if (children === void 0) return [
+		name,
+		bytes,
+		files
+	];
+	return [
+		name,
+		bytes,
+		files,
+		[...children].map(([child, node]) => fileTreeToJson(node, child))
+	];
+}
+/** A tree from JSON that anybody may have written; undefined where it is none. */
+function parseFileTree(json) {
+	const [name, tree] = parseNode(json, 0, { nodes: MAX_NODES }) ?? [];
+	return name === "" ? tree : void 0;
+}
+function parseNode(json, depth, left) {
+	if (!Array.isArray(json) || json.length < 3 || json.length > 4 || depth > 64 || left.nodes-- <= 0) return void 0;
+	const [name, bytes, files, list] = json;
+	if (!isName$2(name, depth) || !isCount$2(bytes) || !isCount$2(files)) return void 0;
+	if (json.length === 3) return [name, {
+		bytes,
+		files
+	}];
+	if (!Array.isArray(list)) return void 0;
+	const children = /* @__PURE__ */ new Map();
+	let [bytesBeneath, filesBeneath] = [0, 0];
+	for (const entry of list) {
+		const parsed = parseNode(entry, depth + 1, left);
+		if (parsed === void 0 || children.has(parsed[0])) return void 0;
+		children.set(...parsed);
+		bytesBeneath += parsed[1].bytes;
+		filesBeneath += parsed[1].files;
+	}
+	return bytesBeneath > bytes || filesBeneath > files ? void 0 : [name, {
+		bytes,
+		files,
+		children
+	}];
+}
+function isName$2(name, depth) {
+	if (typeof name !== "string") return false;
+	if (depth === 0) return name === "";
+	return name !== "" && name !== "." && name !== ".." && name.length <= MAX_NAME && !/[/\0]/.test(name);
+}
+function isCount$2(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+// src/measure/json-fields.ts
+/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
+/** An own property; undefined for what is no object. */
+function field$2(value, key) {
+	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
+}
+/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
+function all$1(value, read, most) {
+	if (!Array.isArray(value) || value.length > most) return void 0;
+	const items = [];
+	for (const item of value) {
+		const parsed = read(item);
+		if (parsed === void 0) return void 0;
+		items.push(parsed);
+	}
+	return items;
+}
+/** Own properties of an object; none of what is no object, or has more than `most`. */
+function entries$1(value, most) {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+	const found = Object.entries(value);
+	return found.length > most ? [] : found;
+}
+function isText$1(value, longest) {
+	return typeof value === "string" && value.length <= longest;
+}
+/** A whole number, neither negative nor too large to be exact. */
+function isCount$1(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+// src/measure/sizes-json.ts
+const MOST_PLATFORMS$2 = 64;
+/** Engines take no more than 127 layers. */
+const MOST_LAYERS = 1e3;
+const MOST_PACKAGES = 2e4;
+const LONGEST$3 = 2e4;
+const LONGEST_NAME$1 = 500;
+/** Undefined where it is not what was written. */
+function parseTargetSizes(value) {
+	const platforms = parsePlatforms(field$2(value, "platforms"));
+	return platforms === void 0 || platforms.length === 0 ? void 0 : { platforms };
+}
+/** The sizes of no platform or more; undefined where it is not what was written. */
+function parsePlatforms(value) {
+	return all$1(value, platformOf$2, MOST_PLATFORMS$2);
+}
+/** As data that `JSON.stringify` writes and `parsePlatforms` reads. */
+function platformToJson({ files, packages, ...sizes }) {
+	const layers = sizes.layers.map((layer) => ({
+		...layer,
+		files: layer.files === void 0 ? void 0 : fileTreeToJson(layer.files)
+	}));
+	const own = ownFiles(sizes.layers);
+	return {
+		...sizes,
+		layers,
+		files: own.files !== void 0 || files === void 0 ? void 0 : fileTreeToJson(files),
+		packages: own.packages === void 0 ? packages : void 0
+	};
+}
+/** Three sizes, each of which may be unknown; undefined for what is no object. */
+function parseSplit(value) {
+	if (typeof value !== "object" || value === null) return void 0;
+	return {
+		total: bytesOf(value, "total"),
+		own: bytesOf(value, "own"),
+		inherited: bytesOf(value, "inherited")
+	};
+}
+function platformOf$2(value) {
+	const [platform, digest, configDigest] = [
+		"platform",
+		"digest",
+		"configDigest"
+	].map((key) => field$2(value, key));
+	const [transfer, unpacked] = [parseSplit(field$2(value, "transfer")), parseSplit(field$2(value, "unpacked"))];
+	const layers = all$1(field$2(value, "layers"), layerOf, MOST_LAYERS);
+	if (!isName$1(platform) || !isName$1(digest) || !isName$1(configDigest)) return void 0;
+	if (transfer === void 0 || unpacked === void 0 || layers === void 0) return void 0;
+	const unknownReason = field$2(value, "unknownReason");
+	return {
+		platform,
+		digest,
+		configDigest,
+		transfer,
+		unpacked,
+		layers,
+		unknownReason: isText$1(unknownReason, LONGEST$3) ? unknownReason : void 0,
+		...ownFiles(layers),
+		...detailsOf(value)
+	};
+}
+/** What explains a size. A part that cannot be read is not known; the sizes count all the same. */
+function detailsOf(value) {
+	const [base, merged] = [baseOf$1(field$2(value, "base")), bytesOf(value, "merged")];
+	const files = parseFileTree(field$2(value, "files"));
+	const packages = all$1(field$2(value, "packages"), packageOf, MOST_PACKAGES);
+	return {
+		...base === void 0 ? {} : { base },
+		...files === void 0 ? {} : { files },
+		...packages === void 0 ? {} : { packages },
+		...merged === void 0 ? {} : { merged }
+	};
+}
+function baseOf$1(value) {
+	const [image, digest] = [field$2(value, "image"), field$2(value, "digest")];
+	return isName$1(image) ? {
+		image,
+		digest: isName$1(digest) ? digest : void 0
+	} : void 0;
+}
+const MANAGERS = [
+	"apk",
+	"dpkg",
+	"npm"
+];
+function packageOf(value) {
+	const manager = MANAGERS.find((known) => known === field$2(value, "manager"));
+	const [name, version, bytes] = [
+		"name",
+		"version",
+		"bytes"
+	].map((key) => field$2(value, key));
+	return manager !== void 0 && isName$1(name) && isName$1(version) && isCount$1(bytes) ? {
+		manager,
+		name,
+		version,
+		bytes
+	} : void 0;
+}
+const COMPRESSIONS = [
+	"gzip",
+	"zstd",
+	"none"
+];
+function layerOf(value) {
+	const [digest, diffId, createdBy] = [
+		"digest",
+		"diffId",
+		"createdBy"
+	].map((key) => field$2(value, key));
+	const [size, own] = [field$2(value, "size"), field$2(value, "own")];
+	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$3)) return void 0;
+	if (!isCount$1(size) || typeof own !== "boolean") return void 0;
+	const compression = COMPRESSIONS.find((known) => known === field$2(value, "compression"));
+	const source = sourceOf$3(field$2(value, "source"));
+	const files = parseFileTree(field$2(value, "files"));
+	const packages = all$1(field$2(value, "packages"), packageOf, MOST_PACKAGES);
+	return {
+		digest,
+		diffId,
+		createdBy,
+		size,
+		own,
+		unpacked: bytesOf(value, "unpacked"),
+		...compression === void 0 ? {} : { compression },
+		...source === void 0 ? {} : { source },
+		...files === void 0 ? {} : { files },
+		...packages === void 0 ? {} : { packages }
+	};
+}
+function sourceOf$3(value) {
+	const [file, line, text] = [
+		field$2(value, "file"),
+		field$2(value, "line"),
+		field$2(value, "text")
+	];
+	return isName$1(file) && isCount$1(line) && line > 0 && isText$1(text, LONGEST$3) ? {
+		file,
+		line,
+		text
+	} : void 0;
+}
+function bytesOf(value, key) {
+	const found = field$2(value, key);
+	return isCount$1(found) ? found : void 0;
+}
+function isName$1(value) {
+	return isText$1(value, LONGEST_NAME$1);
 }
 
 // src/new-records.ts
@@ -7176,7 +8493,7 @@ function newRecords(options) {
 			digest: tags.length === 0 ? void 0 : result.digest,
 			repositories: [...new Set(tags.map(repositoryOf))],
 			imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
-			sizes
+			sizes: sizes === void 0 ? void 0 : { platforms: sizes.platforms.map(platformToJson) }
 		};
 		const read = new Set(readsOf$1(print));
 		return [[name, {
@@ -7291,8 +8608,8 @@ const CONFIG_TYPE = "application/vnd.buildkit.cacheconfig.v0";
 const MAX_IMPORT_BYTES = 1 << 20;
 /** Reads what BuildKit exported; undefined where it is no such cache. */
 function parseTargetCache(manifest, config) {
-	const layers = parseLayers(parseJson$1(manifest));
-	const parsed = parseConfig(parseJson$1(config));
+	const layers = parseLayers(parseJson$2(manifest));
+	const parsed = parseConfig(parseJson$2(config));
 	if (layers === void 0 || parsed === void 0) return void 0;
 	const named = new Set(layers.map(({ digest }) => digest));
 	return parsed.layers.every(({ blob }) => named.has(blob)) ? {
@@ -7354,7 +8671,7 @@ function renderTargetCache({ layers, config }) {
 function shrinkToImport(cache) {
 	let shrunk = cache;
 	while (!fitsImport(shrunk) && shrunk.layers.length > 0) {
-		const byAge = shrunk.layers.toSorted((a, b) => compare(createdAt(a), createdAt(b)) || compare(a.digest, b.digest));
+		const byAge = shrunk.layers.toSorted((a, b) => compare$1(createdAt(a), createdAt(b)) || compare$1(a.digest, b.digest));
 		const oldest = new Set(byAge.slice(0, Math.ceil(byAge.length / 8)).map(({ digest }) => digest));
 		shrunk = pruneTargetCache(shrunk, (digest) => !oldest.has(digest));
 	}
@@ -7364,7 +8681,7 @@ function fitsImport(cache) {
 	const { manifest, config } = renderTargetCache(cache);
 	return manifest.length <= MAX_IMPORT_BYTES && config.length <= MAX_IMPORT_BYTES;
 }
-function compare(a, b) {
+function compare$1(a, b) {
 	return a === b ? 0 : a < b ? -1 : 1;
 }
 function createdAt({ annotations }) {
@@ -7411,7 +8728,7 @@ function relinked(record, layerAt, recordAt) {
 		}))) }
 	};
 }
-function parseJson$1(bytes) {
+function parseJson$2(bytes) {
 	try {
 		return JSON.parse(bytes.toString("utf8"));
 	} catch {
@@ -7491,8 +8808,8 @@ function mergeNotes(all) {
 	};
 }
 function readNotes(records) {
-	const unpacked = entriesOf$1(records, "unpacked").flatMap(([digest, bytes]) => isDigest$1(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
-	const layers = entriesOf$1(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$1(digest)) ? [[target, digests]] : []);
+	const unpacked = entriesOf$1(records, "unpacked").flatMap(([digest, bytes]) => isDigest$2(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
+	const layers = entriesOf$1(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$2(digest)) ? [[target, digests]] : []);
 	return {
 		unpacked: new Map(unpacked),
 		layers: new Map(layers)
@@ -7520,6 +8837,8 @@ function entriesOf$1(records, key) {
 const INDEX_PATH = "index";
 const MAX_INDEX_BYTES = 64 << 20;
 const PATIENCE_MS = 1e4;
+/** The service takes ten keys a look-up, the first of which has to be whole. */
+const MOST_COMMITS = 7;
 /** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
 function indexFile(key) {
 	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
@@ -7532,11 +8851,11 @@ async function loadIndexes(places, options) {
 		searches: results.map(({ search }) => search)
 	};
 }
-async function load({ source, ref, prefix, anyLeg, commit }, { backend, root, now }) {
+async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
 	const request = {
 		key: prefix,
 		prefixes: [
-			...commit === void 0 ? [] : [commitPrefix(prefix, commit)],
+			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
 			prefix,
 			anyLeg
 		],
@@ -7615,7 +8934,7 @@ function plan(question, room) {
 	const dropped = tooMuch(question.wanted, room);
 	const wanted = new Map(question.wanted);
 	for (const digest of dropped) wanted.delete(digest);
-	const wantedBytes = sum$1([...wanted.values()]);
+	const wantedBytes = sum$2([...wanted.values()]);
 	const placed = /* @__PURE__ */ new Set();
 	const known = [...alreadySaved, ...question.ownPacks];
 	const useful = known.map((pack) => weigh(pack, wanted, placed)).filter(({ live }) => live.length > 0);
@@ -7632,7 +8951,7 @@ function plan(question, room) {
 	const newPacks = grouped(saved, {
 		sizes: wanted,
 		mostPacks: Math.max(1, FEW_PACKS - alreadySaved.length),
-		savedBytes: sum$1(alreadySaved.flatMap(({ blobs }) => [...blobs.values()]))
+		savedBytes: sum$2(alreadySaved.flatMap(({ blobs }) => [...blobs.values()]))
 	});
 	return {
 		packing: {
@@ -7642,12 +8961,12 @@ function plan(question, room) {
 			dropped
 		},
 		wantedBytes,
-		bytes: sum$1(kept.map(({ total }) => total)) + sum$1(saved.map((digest) => wanted.get(digest) ?? 0))
+		bytes: sum$2(kept.map(({ total }) => total)) + sum$2(saved.map((digest) => wanted.get(digest) ?? 0))
 	};
 }
 /** The largest blobs, until the rest fits. */
 function tooMuch(wanted, room) {
-	let total = sum$1([...wanted.values()]);
+	let total = sum$2([...wanted.values()]);
 	const dropped = [];
 	for (const digest of largestFirst(wanted.keys(), wanted)) {
 		if (total <= room) break;
@@ -7663,15 +8982,15 @@ function weigh(pack, wanted, placed) {
 	const sizes = live.map((digest) => pack.blobs.get(digest) ?? 0);
 	return {
 		key: pack.key,
-		total: sum$1([...pack.blobs.values()]),
+		total: sum$2([...pack.blobs.values()]),
 		live,
-		liveBytes: sum$1(sizes)
+		liveBytes: sum$2(sizes)
 	};
 }
 function toRewrite(packs, { wantedBytes, maxBytes }) {
 	const rewrite = new Set(packs.filter((pack) => garbageOf(pack) > MOST_GARBAGE).map(({ key }) => key));
-	let moved = sum$1(packs.filter(({ key }) => rewrite.has(key)).map(({ liveBytes }) => liveBytes));
-	const referenced = () => wantedBytes + sum$1(packs.filter(({ key }) => !rewrite.has(key)).map(({ total, liveBytes }) => total - liveBytes));
+	let moved = sum$2(packs.filter(({ key }) => rewrite.has(key)).map(({ liveBytes }) => liveBytes));
+	const referenced = () => wantedBytes + sum$2(packs.filter(({ key }) => !rewrite.has(key)).map(({ total, liveBytes }) => total - liveBytes));
 	for (const pack of packs.toSorted((a, b) => garbageOf(b) - garbageOf(a))) {
 		const enough = referenced() > maxBytes ? Number.MIN_VALUE : SOME_GARBAGE;
 		if (referenced() <= Math.min(maxBytes, wantedBytes * MOST_OVERHEAD) || garbageOf(pack) < enough) break;
@@ -7705,7 +9024,7 @@ function grouped(digests, given) {
 	const sizeOf = (digest) => sizes.get(digest) ?? 0;
 	const bySize = largestFirst(digests, sizes);
 	const large = bySize.filter((digest) => sizeOf(digest) >= LARGE_BLOB_BYTES).length;
-	const total = sum$1(digests.map(sizeOf));
+	const total = sum$2(digests.map(sizeOf));
 	const isMuch = total + given.savedBytes > FEW_BYTES;
 	const most = mostPacks + (isMuch ? Math.ceil(total / LARGE_PACK_BYTES) : 0);
 	const alone = digests.length <= most && large === digests.length ? large : Math.min(large, most - 1);
@@ -7733,7 +9052,7 @@ function largestFirst(digests, sizes) {
 	const sizeOf = (digest) => sizes.get(digest) ?? 0;
 	return [...digests].sort((a, b) => sizeOf(b) - sizeOf(a) || (a < b ? -1 : 1));
 }
-function sum$1(numbers) {
+function sum$2(numbers) {
 	return numbers.reduce((total, number) => total + number, 0);
 }
 
@@ -7759,7 +9078,7 @@ function planSave(question) {
 		ownPacks: ownPacks.map(asKnown),
 		alreadySaved: early.map(asKnown)
 	});
-	const first = contentOf$1(targetsOf(question), canBeHad, isKeptElsewhere);
+	const first = contentOf$1(targetsOf$1(question), canBeHad, isKeptElsewhere);
 	const draft = pack(first.wanted);
 	const dropped = new Set(draft.dropped);
 	const { targets, blobs, wanted } = dropped.size === 0 ? first : contentOf$1(first.targets, (digest) => !dropped.has(digest), isKeptElsewhere);
@@ -7772,8 +9091,8 @@ function planSave(question) {
 	return {
 		newPacks,
 		moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
-		bytes: sum([...new Set(fresh)].map(sizeOf)),
-		droppedBytes: sum([...first.wanted].filter(([digest]) => !wanted.has(digest)).map(([, size]) => size)),
+		bytes: sum$1([...new Set(fresh)].map(sizeOf)),
+		droppedBytes: sum$1([...first.wanted].filter(([digest]) => !wanted.has(digest)).map(([, size]) => size)),
 		document: {
 			version: 1,
 			createdAt,
@@ -7809,14 +9128,14 @@ function contentOf$1(caches, canBeHad, isKeptElsewhere) {
 	};
 }
 /** A target whose cache was not exported keeps the one that it had. */
-function targetsOf({ own, caches }) {
+function targetsOf$1({ own, caches }) {
 	const old = Object.entries(own?.targets ?? {}).filter(([name]) => !name.startsWith("~"));
 	return new Map([...old.map(([name, { layers, config }]) => [name, {
 		layers,
 		config
 	}]), ...caches]);
 }
-function sum(numbers) {
+function sum$1(numbers) {
 	return numbers.reduce((total, number) => total + number, 0);
 }
 
@@ -8184,7 +9503,7 @@ function printStage(stage, endings, inputs) {
 	const { index, name, line, platform } = stage;
 	const unknown = [];
 	const below = stage.from.kind === "stage" ? endings.get(stage.from.stage) : void 0;
-	const base = sourceOf$3(stage.from, void 0, endings, inputs);
+	const base = sourceOf$2(stage.from, void 0, endings, inputs);
 	unknown.push(...unknownSources(line, [base]));
 	const chain = new Chain(below?.pending);
 	chain.add([
@@ -8290,7 +9609,7 @@ function printStep(step, context) {
 		settings: set,
 		sources: []
 	};
-	const sources = [...step.reads.map((read) => readOf(read, void 0, inputs)), ...step.sources.map(({ source, read }) => sourceOf$3(source, read, endings, inputs))];
+	const sources = [...step.reads.map((read) => readOf(read, void 0, inputs)), ...step.sources.map(({ source, read }) => sourceOf$2(source, read, endings, inputs))];
 	const settings = effect === "run" ? chain.take(() => true) : keyword === "WORKDIR" ? chain.take((name) => name === "user") : [];
 	const words = digestOf$1(step.words);
 	chain.add([
@@ -8324,7 +9643,7 @@ function readOf(read, context, inputs) {
 		digest: inputs.readDigest(read, context)
 	};
 }
-function sourceOf$3(source, read, endings, inputs) {
+function sourceOf$2(source, read, endings, inputs) {
 	switch (source.kind) {
 		case "scratch": return {
 			kind: "scratch",
@@ -8351,12 +9670,12 @@ function sourceOf$3(source, read, endings, inputs) {
 				name: source.context,
 				digest: whole
 			};
-			return readOf(read ?? WHOLE, source.context, inputs);
+			return readOf(read ?? WHOLE$1, source.context, inputs);
 		}
 	}
 }
 /** A context that stands for a stage: all of it. */
-const WHOLE = {
+const WHOLE$1 = {
 	line: 0,
 	via: "copy",
 	paths: ["/"],
@@ -8383,7 +9702,7 @@ function readsOf(stages) {
 		});
 	};
 	for (const { from, steps } of stages) {
-		if (from.kind === "context") add(WHOLE, from.context);
+		if (from.kind === "context") add(WHOLE$1, from.context);
 		for (const step of steps) {
 			for (const read of step.reads) add(read, void 0);
 			for (const { source, read } of step.sources) if (source.kind === "context") add(read, source.context);
@@ -8425,14 +9744,14 @@ function writeRecords(records) {
 		}];
 	});
 	return {
-		version: VERSION$1,
+		version: VERSION$3,
 		stages,
 		files,
 		targets: Object.fromEntries(targets)
 	};
 }
-const VERSION$1 = 1;
-const MOST_TARGETS$1 = 500;
+const VERSION$3 = 1;
+const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
 const MOST_FILES = 2e4;
@@ -8440,10 +9759,10 @@ const LONGEST$2 = 2e4;
 /** Every target's record that can be read. */
 function readRecords$1(json) {
 	const records = /* @__PURE__ */ new Map();
-	if (field$2(json, "version") !== VERSION$1) return records;
-	const stages = new Map(entries(field$2(json, "stages"), MOST_STAGES).map(([key, value]) => [key, stageOf(value)]));
-	const lists = new Map(entries(field$2(json, "files"), MOST_STAGES).map(([key, value]) => [key, listOf$2(value)]));
-	for (const [name, value] of entries(field$2(json, "targets"), MOST_TARGETS$1)) {
+	if (field$1(json, "version") !== VERSION$3) return records;
+	const stages = new Map(entries(field$1(json, "stages"), MOST_STAGES).map(([key, value]) => [key, stageOf(value)]));
+	const lists = new Map(entries(field$1(json, "files"), MOST_STAGES).map(([key, value]) => [key, listOf$2(value)]));
+	for (const [name, value] of entries(field$1(json, "targets"), MOST_TARGETS$3)) {
 		const record = recordOf(value, stages, lists);
 		if (record !== void 0) records.set(name, record);
 	}
@@ -8451,28 +9770,28 @@ function readRecords$1(json) {
 }
 function recordOf(value, stages, lists) {
 	const [createdAt, fingerprint, commit] = [
-		field$2(value, "createdAt"),
-		field$2(value, "fingerprint"),
-		field$2(value, "commit")
+		field$1(value, "createdAt"),
+		field$1(value, "fingerprint"),
+		field$1(value, "commit")
 	];
-	const image = imageOf$1(field$2(value, "image"));
-	const platforms = all$1(field$2(value, "platforms"), (item) => {
-		const platform = field$2(item, "platform");
-		const known = all$1(field$2(item, "stages"), (key) => typeof key === "string" ? stages.get(key) : void 0);
-		return isText$1(platform) && known !== void 0 && known.length > 0 ? {
+	const image = imageOf$1(field$1(value, "image"));
+	const platforms = all(field$1(value, "platforms"), (item) => {
+		const platform = field$1(item, "platform");
+		const known = all(field$1(item, "stages"), (key) => typeof key === "string" ? stages.get(key) : void 0);
+		return isText(platform) && known !== void 0 && known.length > 0 ? {
 			platform,
 			stages: known
 		} : void 0;
 	});
-	const fields = all$1(field$2(value, "fields"), (item) => {
-		const [name, digest] = [field$2(item, "name"), field$2(item, "digest")];
-		return isText$1(name) && isText$1(digest) ? {
+	const fields = all(field$1(value, "fields"), (item) => {
+		const [name, digest] = [field$1(item, "name"), field$1(item, "digest")];
+		return isText(name) && isText(digest) ? {
 			name,
 			digest
 		} : void 0;
 	});
-	const digests = all$1(field$2(value, "files"), (item) => isText$1(item) ? item : void 0);
-	if (!isText$1(createdAt) || !isDigest(fingerprint) || image === void 0) return void 0;
+	const digests = all(field$1(value, "files"), (item) => isText(item) ? item : void 0);
+	if (!isText(createdAt) || !isDigest$1(fingerprint) || image === void 0) return void 0;
 	if (platforms === void 0 || platforms.length === 0 || fields === void 0 || digests === void 0) return void 0;
 	return {
 		createdAt,
@@ -8491,40 +9810,40 @@ function pair(key, value) {
 }
 function imageOf$1(value) {
 	const [digest, imageId, repositories] = [
-		field$2(value, "digest"),
-		field$2(value, "imageId"),
-		field$2(value, "repositories")
+		field$1(value, "digest"),
+		field$1(value, "imageId"),
+		field$1(value, "repositories")
 	];
-	const places = all$1(repositories, (item) => isText$1(item) ? item : void 0);
-	if (places === void 0 || digest !== void 0 && !isDigest(digest)) return void 0;
+	const places = all(repositories, (item) => isText(item) ? item : void 0);
+	if (places === void 0 || digest !== void 0 && !isDigest$1(digest)) return void 0;
 	return {
 		digest,
 		repositories: places,
-		sizes: field$2(value, "sizes"),
-		imageId: isDigest(imageId) ? imageId : void 0
+		sizes: field$1(value, "sizes"),
+		imageId: isDigest$1(imageId) ? imageId : void 0
 	};
 }
 function stageOf(value) {
 	const [index, line, name] = [
-		field$2(value, "index"),
-		field$2(value, "line"),
-		field$2(value, "name")
+		field$1(value, "index"),
+		field$1(value, "line"),
+		field$1(value, "name")
 	];
 	const [platform, files, fingerprint] = [
-		field$2(value, "platform"),
-		field$2(value, "files"),
-		field$2(value, "fingerprint")
+		field$1(value, "platform"),
+		field$1(value, "files"),
+		field$1(value, "fingerprint")
 	];
-	const base = sourceOf$2(field$2(value, "base"));
-	const steps = all$1(field$2(value, "steps"), stepOf, MOST_STEPS);
-	const options = all$1(field$2(value, "options"), (item) => {
-		const [key, digest] = [field$2(item, "name"), field$2(item, "value")];
-		return isText$1(key) && isText$1(digest) ? {
+	const base = sourceOf$1(field$1(value, "base"));
+	const steps = all(field$1(value, "steps"), stepOf, MOST_STEPS);
+	const options = all(field$1(value, "options"), (item) => {
+		const [key, digest] = [field$1(item, "name"), field$1(item, "value")];
+		return isText(key) && isText(digest) ? {
 			name: key,
 			value: digest
 		} : void 0;
 	});
-	if (!isCount$1(index) || !isCount$1(line) || !isText$1(platform) || base === void 0) return void 0;
+	if (!isCount(index) || !isCount(line) || !isText(platform) || base === void 0) return void 0;
 	if (steps === void 0 || options === void 0) return void 0;
 	return {
 		index,
@@ -8534,9 +9853,9 @@ function stageOf(value) {
 		steps,
 		options,
 		unknown: [],
-		name: isText$1(name) ? name : void 0,
-		files: isText$1(files) ? files : void 0,
-		fingerprint: isText$1(fingerprint) ? fingerprint : void 0
+		name: isText(name) ? name : void 0,
+		files: isText(files) ? files : void 0,
+		fingerprint: isText(fingerprint) ? fingerprint : void 0
 	};
 }
 function stepOf(value) {
@@ -8544,21 +9863,21 @@ function stepOf(value) {
 		"keyword",
 		"text",
 		"written"
-	].map((key) => field$2(value, key));
-	const [words, history] = ["words", "history"].map((key) => field$2(value, key));
-	const [line, endLine] = [field$2(value, "line"), field$2(value, "endLine")];
-	const sources = all$1(field$2(value, "sources"), sourceOf$2);
-	const settings = all$1(field$2(value, "settings"), (item) => {
-		const [name, digest] = [field$2(item, "name"), field$2(item, "value")];
-		const [stage, at] = [field$2(item, "stage"), field$2(item, "line")];
-		return isText$1(name) && isText$1(digest) && isCount$1(stage) && isCount$1(at) ? {
+	].map((key) => field$1(value, key));
+	const [words, history] = ["words", "history"].map((key) => field$1(value, key));
+	const [line, endLine] = [field$1(value, "line"), field$1(value, "endLine")];
+	const sources = all(field$1(value, "sources"), sourceOf$1);
+	const settings = all(field$1(value, "settings"), (item) => {
+		const [name, digest] = [field$1(item, "name"), field$1(item, "value")];
+		const [stage, at] = [field$1(item, "stage"), field$1(item, "line")];
+		return isText(name) && isText(digest) && isCount(stage) && isCount(at) ? {
 			name,
 			value: digest,
 			stage,
 			line: at
 		} : void 0;
 	});
-	return isText$1(keyword) && isText$1(text) && isText$1(written) && isText$1(words) && isText$1(history) && isCount$1(line) && isCount$1(endLine) ? sources === void 0 || settings === void 0 ? void 0 : {
+	return isText(keyword) && isText(text) && isText(written) && isText(words) && isText(history) && isCount(line) && isCount(endLine) ? sources === void 0 || settings === void 0 ? void 0 : {
 		keyword,
 		line,
 		endLine,
@@ -8576,21 +9895,21 @@ const KINDS = [
 	"context",
 	"scratch"
 ];
-function sourceOf$2(value) {
-	const kind = KINDS.find((candidate) => candidate === field$2(value, "kind"));
-	const [name, digest] = [field$2(value, "name"), field$2(value, "digest")];
-	return kind !== void 0 && isText$1(name) ? {
+function sourceOf$1(value) {
+	const kind = KINDS.find((candidate) => candidate === field$1(value, "kind"));
+	const [name, digest] = [field$1(value, "name"), field$1(value, "digest")];
+	return kind !== void 0 && isText(name) ? {
 		kind,
 		name,
-		digest: isText$1(digest) ? digest : void 0
+		digest: isText(digest) ? digest : void 0
 	} : void 0;
 }
 function listOf$2(value) {
 	const found = entries(value, MOST_FILES);
-	return found.every((item) => isText$1(item[1])) ? new Map(found) : void 0;
+	return found.every((item) => isText(item[1])) ? new Map(found) : void 0;
 }
 /** Every item as read; undefined where one cannot be, or it is no list. */
-function all$1(value, read, most = MOST_STAGES) {
+function all(value, read, most = MOST_STAGES) {
 	if (!Array.isArray(value) || value.length > most) return void 0;
 	const items = [];
 	for (const item of value) {
@@ -8605,16 +9924,16 @@ function entries(value, most) {
 	const found = Object.entries(value);
 	return found.length > most ? [] : found;
 }
-function field$2(value, key) {
+function field$1(value, key) {
 	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
-function isText$1(value) {
+function isText(value) {
 	return typeof value === "string" && value.length <= LONGEST$2;
 }
-function isCount$1(value) {
+function isCount(value) {
 	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
-function isDigest(value) {
+function isDigest$1(value) {
 	return typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);
 }
 function shortOf(digest) {
@@ -8627,6 +9946,8 @@ function shortOf(digest) {
 const KEY = "built";
 var KnownRecords = class {
 	#candidates = /* @__PURE__ */ new Map();
+	/** All that was found, also what may not vouch for an image: enough to compare sizes with. */
+	#found = /* @__PURE__ */ new Map();
 	#own;
 	/** @param found own branch first */
 	constructor(found, { isPullRequest }) {
@@ -8636,14 +9957,31 @@ var KnownRecords = class {
 	}
 	/** Adds what further indexes say. */
 	add(found, { isPullRequest }) {
-		for (const place of found.filter(({ source }) => mayVouch(source, isPullRequest))) for (const [name, record] of recordsIn(place)) {
-			const known = this.#candidates.get(name) ?? [];
-			this.#candidates.set(name, [...known, {
-				source: place.source,
-				ref: place.ref,
-				record
-			}]);
+		for (const place of found) {
+			const { source, ref } = place;
+			for (const [name, record] of recordsIn(place)) {
+				const candidate = {
+					source,
+					ref,
+					record
+				};
+				this.#found.set(name, [...this.#found.get(name) ?? [], candidate]);
+				if (mayVouch(source, isPullRequest)) this.#candidates.set(name, [...this.#candidates.get(name) ?? [], candidate]);
+			}
 		}
+	}
+	/** Whose sizes may be known of a target; of several of a branch the latest first. */
+	measured(target, source) {
+		const later = (a, b) => a.record.createdAt < b.record.createdAt ? 1 : -1;
+		return (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later);
+	}
+	/** What was measured of a target, by whomever. */
+	sizesOf(target) {
+		return (this.#found.get(target) ?? []).flatMap(({ record }) => parseTargetSizes(record.image.sizes)?.platforms ?? []);
+	}
+	/** All targets that something is known of. */
+	names(source) {
+		return [...this.#found].flatMap(([name, all]) => all.some((one) => one.source === source) ? [name] : []);
 	}
 	/** Records of a target: own branch first, then the latest. */
 	of(target) {
@@ -8740,6 +10078,15 @@ var LayerCaching = class {
 		const legs = names.flatMap(legPlaces).filter(({ source }) => sources.includes(source));
 		known.add(await this.#cache.recordsAt(legs), { isPullRequest });
 		return known;
+	}
+	/** What builds of these commits left, of the branches that this run may read. Never rejects. */
+	async recordsOf(commits) {
+		const { isPullRequest, places } = this.#options;
+		const found = await this.#cache.recordsAt(places.map((place) => ({
+			...place,
+			commits
+		})));
+		return new KnownRecords(found, { isPullRequest });
 	}
 	/**
 	* The request, with what BuildKit imports and exports through the layer registry.
@@ -8930,7 +10277,7 @@ function configDigest(manifest) {
 /** Decides whether a run has a layer cache, and of which backend, branch and rights. */
 /** The layer cache of this run, with its folder made; undefined where it is off. */
 function openLayerCaching(question, { runner, now }) {
-	const { inputs, project, event, env, targets, platforms } = question;
+	const { inputs, project, event, env, targets, platforms, baseCommit } = question;
 	const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0;
 	if (inputs.cache === "off" || passedThrough) return {
 		caching: void 0,
@@ -8963,6 +10310,7 @@ function openLayerCaching(question, { runner, now }) {
 	const placesOf = (names) => scopes.map(({ source, ref }) => ({
 		source,
 		ref,
+		commits: source === "own" || baseCommit === void 0 ? [] : [baseCommit],
 		...indexKeys({
 			...identity,
 			ref,
@@ -9291,6 +10639,8 @@ async function buildTargets(options) {
 		file: project.dockerfileName,
 		registry: loopback?.registry,
 		unpackedOf: async (digest) => await loopback?.unpackedOf(digest),
+		indexOf: (digest) => loopback?.counter.get(digest)?.index,
+		remembered: (target) => options.records?.sizesOf(target) ?? [],
 		memory: join(userCache(env), "base-layers.json"),
 		known: notes?.unpacked ?? /* @__PURE__ */ new Map()
 	});
@@ -9472,7 +10822,7 @@ async function localImages(docker, planned, builder) {
 		});
 		else unpinned.push({
 			...problem,
-			message: `${sentence(problem.message)} It is not pinned to a digest.`
+			message: `${sentence$1(problem.message)} It is not pinned to a digest.`
 		});
 	}
 	return {
@@ -9528,7 +10878,7 @@ var DockerCredentials = class {
 	async #lookUp(key) {
 		this.#configuration ??= this.#readConfiguration();
 		const configuration = await this.#configuration;
-		const helper = text$1(object(configuration["credHelpers"])[key]) ?? text$1(configuration["credsStore"]);
+		const helper = text$2(object(configuration["credHelpers"])[key]) ?? text$2(configuration["credsStore"]);
 		if (helper !== void 0 && helper !== "") {
 			const answer = await this.#askHelper(helper, key);
 			if (answer !== "failed") return answer;
@@ -9577,8 +10927,8 @@ var DockerCredentials = class {
 	}
 };
 function helperCredential(answer) {
-	const username = text$1(answer["Username"]);
-	const secret = text$1(answer["Secret"]);
+	const username = text$2(answer["Username"]);
+	const secret = text$2(answer["Secret"]);
 	if (username === void 0 || secret === void 0) return void 0;
 	return username === "<token>" ? {
 		kind: "identity-token",
@@ -9600,17 +10950,17 @@ function hostOf$1(address) {
 	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 function entryCredential(entry) {
-	const identityToken = text$1(entry["identitytoken"]);
+	const identityToken = text$2(entry["identitytoken"]);
 	if (identityToken !== void 0 && identityToken !== "") return {
 		kind: "identity-token",
 		token: identityToken
 	};
-	const registryToken = text$1(entry["registrytoken"]);
+	const registryToken = text$2(entry["registrytoken"]);
 	if (registryToken !== void 0 && registryToken !== "") return {
 		kind: "registry-token",
 		token: registryToken
 	};
-	const auth = text$1(entry["auth"]);
+	const auth = text$2(entry["auth"]);
 	if (auth !== void 0 && auth !== "") {
 		const decoded = Buffer.from(auth, "base64").toString("utf8");
 		const colon = decoded.indexOf(":");
@@ -9621,8 +10971,8 @@ function entryCredential(entry) {
 			password: decoded.slice(colon + 1).replace(/\0+$/, "")
 		};
 	}
-	const username = text$1(entry["username"]);
-	const password = text$1(entry["password"]);
+	const username = text$2(entry["username"]);
+	const password = text$2(entry["password"]);
 	if (username === void 0 || username === "" || password === void 0) return void 0;
 	return {
 		kind: "basic",
@@ -9633,7 +10983,7 @@ function entryCredential(entry) {
 function object(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function text$1(value) {
+function text$2(value) {
 	return typeof value === "string" ? value : void 0;
 }
 
@@ -10451,16 +11801,17 @@ async function* limited(answer, { size, request }) {
 /** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
 /** Reads the event; an unreadable one says nothing. */
 async function readEvent(env) {
-	const event = await parsed$1(env["GITHUB_EVENT_PATH"]);
-	const pull = property(event, "pull_request");
-	const repositoryOf = (side) => property(property(property(pull, side), "repo"), "full_name");
+	const event = await parsed$2(env["GITHUB_EVENT_PATH"]);
+	const pull = property$1(event, "pull_request");
+	const repositoryOf = (side) => property$1(property$1(property$1(pull, side), "repo"), "full_name");
 	return {
-		defaultBranch: text(property(property(event, "repository"), "default_branch")),
-		headSha: text(property(property(pull, "head"), "sha")),
+		payload: event,
+		defaultBranch: text$1(property$1(property$1(event, "repository"), "default_branch")),
+		headSha: text$1(property$1(property$1(pull, "head"), "sha")),
 		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
 	};
 }
-async function parsed$1(path) {
+async function parsed$2(path) {
 	if (path === void 0 || path === "") return void 0;
 	try {
 		return JSON.parse(await readFile(path, "utf8"));
@@ -10468,10 +11819,10 @@ async function parsed$1(path) {
 		return;
 	}
 }
-function property(value, key) {
+function property$1(value, key) {
 	return typeof value === "object" && value !== null ? value[key] : void 0;
 }
-function text(value) {
+function text$1(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 
@@ -11552,8 +12903,8 @@ function parseImageSource(text) {
 	};
 }
 function parseOciLayout(text) {
-	const { head, tail: digest } = cut(text, "@");
-	const { head: path, tail: tag } = cut(head, ":");
+	const { head, tail: digest } = cut$1(text, "@");
+	const { head: path, tail: tag } = cut$1(head, ":");
 	if (path === "") throw new Error("an oci-layout:// source needs the path of a directory");
 	if (path.includes("\0")) throw new Error("the path of an oci-layout:// source holds a NUL character");
 	if (tag !== void 0 && !/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/.test(tag)) throw new Error(`invalid tag format (${JSON.stringify(tag)})`);
@@ -11566,7 +12917,7 @@ function parseOciLayout(text) {
 		...digest === void 0 ? {} : { digest }
 	};
 }
-function cut(text, separator) {
+function cut$1(text, separator) {
 	const at = text.indexOf(separator);
 	return at === -1 ? {
 		head: text,
@@ -11579,9 +12930,9 @@ function cut(text, separator) {
 
 // src/input-readers.ts
 function listOf$1(name, value, options, problems) {
-	return recordsOf(name, value, options, problems).flat();
+	return recordsOf$1(name, value, options, problems).flat();
 }
-function recordsOf(name, value, options, problems) {
+function recordsOf$1(name, value, options, problems) {
 	try {
 		return readRecords(value, options);
 	} catch (error) {
@@ -11674,7 +13025,7 @@ function readTargets(targets, target, problems) {
 }
 function readTags(value, problems) {
 	const tags = [];
-	for (const record of recordsOf("tags", value, { commas: true }, problems)) {
+	for (const record of recordsOf$1("tags", value, { commas: true }, problems)) {
 		let target;
 		for (const item of record) {
 			const at = item.indexOf("=");
@@ -12247,6 +13598,16 @@ function parseSizeBudgets(lines, knownTargets) {
 		problems
 	};
 }
+/** The name in front decides; the most specific lines count, and all that are equally specific apply. */
+function budgetsFor(budgets, { target, platform }) {
+	const matching = budgets.filter((budget) => (budget.target === "*" || sameTarget(budget.target, target)) && (budget.platform === void 0 || budget.platform === platform));
+	const most = Math.max(...matching.map(specificity));
+	return matching.filter((budget) => specificity(budget) === most);
+}
+/** A target's name says more than a platform. */
+function specificity({ target, platform }) {
+	return (target === "*" ? 0 : 2) + (platform === void 0 ? 0 : 1);
+}
 /** BuildKit, too, takes the names of stages in any letters. */
 function sameTarget(a, b) {
 	return a.toLowerCase() === b.toLowerCase();
@@ -12264,7 +13625,7 @@ function parseLine(text) {
 		const near = nearest(suffix, METRICS);
 		return problem(text, `ends in \`${shown(suffix)}\``, near === void 0 ? "Behind the size stands `unpacked`, or nothing for the transfer size." : `Did you mean \`${near}\`?`);
 	}
-	const limit = limitOf(size);
+	const limit = limitOf$1(size);
 	return typeof limit === "string" ? problem(text, `: ${limit}`, sizeMend(target, size)) : {
 		text,
 		target,
@@ -12280,7 +13641,7 @@ function withoutSuffix(text) {
 	return at < 0 || UNITS.has(word.toUpperCase()) ? [text, ""] : [text.slice(0, at).trim(), word];
 }
 /** A clause about what is wrong where it is no limit. */
-function limitOf(size) {
+function limitOf$1(size) {
 	const [, plus, number = "", unit = ""] = /^(\+?)(\d+(?:\.\d+)?|\.\d+)(%|[a-z]*)$/i.exec(size.replaceAll(/\s+/g, "")) ?? [];
 	if (number === "") return `\`${shown(size)}\` is no size`;
 	if (unit === "%") return plus === "+" ? {
@@ -12433,7 +13794,8 @@ function readInputs(read, env) {
 		]),
 		sizeBudgets: lines("size-budgets"),
 		baseline: text("baseline"),
-		githubToken: text("github-token")
+		githubToken: text("github-token"),
+		jobTotal: /^\d{1,6}$/.test(raw("job-total")) ? Number(raw("job-total")) : 1
 	};
 	problems.push(...parseSizeBudgets(inputs.sizeBudgets, void 0).problems);
 	if (text("call") !== void 0) problems.push({
@@ -12576,14 +13938,17 @@ function writePlanOutputs(runner, plan, matrix) {
 	write("unchanged", JSON.stringify(named("unchanged")));
 	write("any-changed", String(named("changed").length > 0));
 }
-function writeBuildOutputs(runner, images, metadata) {
+function writeBuildOutputs(runner, images, { metadata, report }) {
 	const write = outputWriter(runner);
+	const rowOf = (target, platform) => report?.rows.find((row) => row.target === target && row.platform === platform);
 	write("images", JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))));
 	write("sizes", JSON.stringify({
 		version: 1,
-		targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes)]))
+		targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes, (platform) => rowOf(image.target, platform))]))
 	}));
 	write("metadata", JSON.stringify(metadata, void 0, 2));
+	write("baseline-sha", report?.baselineSha ?? "");
+	write("comment-url", report?.commentUrl ?? "");
 	const [only] = images;
 	if (images.length === 1 && only !== void 0) {
 		write("digest", only.digest ?? "");
@@ -12603,15 +13968,31 @@ function imageEntry(image) {
 		sizes: sizesEntry(image.sizes)
 	};
 }
-/** Sizes by platform; `baseline` and `delta` stay null until there is something to compare with. */
-function sizesEntry(sizes) {
+/** Sizes by platform; `baseline` and `delta` are null where there is nothing to compare with. */
+function sizesEntry(sizes, rowOf = () => void 0) {
 	if (sizes === void 0) return {};
-	return Object.fromEntries(sizes.platforms.map((entry) => [entry.platform, {
-		transfer: entry.transfer,
-		unpacked: entry.unpacked,
-		baseline: null,
-		delta: null
-	}]));
+	return Object.fromEntries(sizes.platforms.map(({ platform, transfer, unpacked }) => {
+		const row = rowOf(platform);
+		const [transferBefore, unpackedBefore] = row?.status === "compared" ? [row.transfer.before, row.unpacked.before] : [];
+		const baseline = {
+			transfer: transferBefore ?? null,
+			unpacked: unpackedBefore ?? null
+		};
+		const delta = {
+			transfer: difference(transfer.total, transferBefore),
+			unpacked: difference(unpacked.total, unpackedBefore)
+		};
+		const isKnown = transferBefore !== void 0 || unpackedBefore !== void 0;
+		return [platform, {
+			transfer,
+			unpacked,
+			baseline: isKnown ? baseline : null,
+			delta: isKnown ? delta : null
+		}];
+	}));
+}
+function difference(now, before) {
+	return now === void 0 || before === void 0 ? null : now - before;
 }
 
 // src/context/go-match.ts
@@ -19590,10 +20971,10 @@ function compilePattern(pattern) {
 * What means the same to Go and to JavaScript, and takes JavaScript no time that grows with a power of the path's length:
 * names, blanks and a few wildcards. A hundred thousand paths are tried; RE2 in JavaScript is much slower at it.
 */
-const ALIKE = /^\^(?:[\w \-/@~,:;!#%&='"<>`]|\\[.+()$]|\[\^\/\]\*?|\(\.\*\/\)\?|\.\*)*\$$/;
+const ALIKE$1 = /^\^(?:[\w \-/@~,:;!#%&='"<>`]|\\[.+()$]|\[\^\/\]\*?|\(\.\*\/\)\?|\.\*)*\$$/;
 const MAX_STARS = 3;
 function regexpTest(source) {
-	if (ALIKE.test(source) && (source.match(/\*/g)?.length ?? 0) <= MAX_STARS) {
+	if (ALIKE$1.test(source) && (source.match(/\*/g)?.length ?? 0) <= MAX_STARS) {
 		const expression = new RegExp(source.replaceAll(".*", "[^\\n]*"), "u");
 		return (path) => expression.test(path);
 	}
@@ -19878,7 +21259,7 @@ async function* listContext(directory, matcher) {
 async function* walkDirectory(walk, place) {
 	const entries = await readSorted(walk.root, place.path);
 	for (let start = 0; start < entries.length; start += LSTAT_BATCH) {
-		const judged = entries.slice(start, start + LSTAT_BATCH).map((entry) => judge$1(walk, {
+		const judged = entries.slice(start, start + LSTAT_BATCH).map((entry) => judge$2(walk, {
 			entry,
 			place
 		})).filter(({ verdict }) => !verdict.cut && !(verdict.excluded && !verdict.directory));
@@ -19912,7 +21293,7 @@ async function* visit(walk, found) {
 	}
 	if (walk.pending.at(-1) === file) walk.pending.pop();
 }
-function judge$1(walk, { entry, place }) {
+function judge$2(walk, { entry, place }) {
 	const path = place.path === "" ? entry.name : `${place.path}/${entry.name}`;
 	const directory = entry.isDirectory();
 	return {
@@ -20829,7 +22210,7 @@ const LINE = {
 	rawEscapes: true
 };
 const HEREDOC = /^([0-9]*)<<(-?)([^<]*)$/;
-function nothing() {}
+function nothing$1() {}
 /**
 * What a word announces; undefined where it announces nothing.
 * @throws SyntaxFault when the name's quotes do not match.
@@ -20838,8 +22219,8 @@ function parseHeredoc(word) {
 	const match = HEREDOC.exec(word);
 	const rest = match?.[3]?.replace(/^[\t\n\f\r ]+/, "") ?? "";
 	if (match === null || rest === "") return void 0;
-	const words = splitWords(rest, nothing, WORD);
-	const raw = splitWords(rest, nothing, RAW_WORD);
+	const words = splitWords(rest, nothing$1, WORD);
+	const raw = splitWords(rest, nothing$1, RAW_WORD);
 	const name = words[0];
 	if (name === void 0 || words.length !== 1) return void 0;
 	if (raw.length !== 1) throw new SyntaxFault(`internal lexing of heredoc produced inconsistent results: ${rest}`);
@@ -20863,7 +22244,7 @@ function heredocsOfLine(line) {
 }
 function wordsOrNone(line) {
 	try {
-		return splitWords(line, nothing, LINE);
+		return splitWords(line, nothing$1, LINE);
 	} catch (error) {
 		if (error instanceof SyntaxFault) return [];
 		throw error;
@@ -21161,14 +22542,14 @@ function jsonOrWords(text) {
 function jsonArray(text) {
 	const start = trimSpaceLeft(text);
 	if (!start.startsWith("[")) return void 0;
-	const values = parseJson(start);
+	const values = parseJson$1(start);
 	if (!Array.isArray(values) || values.some((value) => value === 1e400 || value === -1e400)) return void 0;
 	return values.map((value) => {
 		if (typeof value === "string") return value;
 		throw new SyntaxFault("when using JSON array syntax, arrays must be comprised of strings only");
 	});
 }
-function parseJson(text) {
+function parseJson$1(text) {
 	try {
 		return JSON.parse(text);
 	} catch {
@@ -21950,7 +23331,7 @@ const RULES = [
 	}
 ];
 /** The mend for a message about an instruction whose text is `text`; undefined where the message says enough. */
-function mendFor(message, text) {
+function mendFor$1(message, text) {
 	for (const { when, say } of RULES) {
 		const match = when.exec(message);
 		if (match !== null) return say(match, text);
@@ -22030,7 +23411,7 @@ function collector(errors) {
 		errors.push(new DockerfileError(fault.message, {
 			phase,
 			range,
-			mend: mendFor(fault.message, text)
+			mend: mendFor$1(fault.message, text)
 		}));
 	};
 	const guard = (phase, range, text, step) => {
@@ -22330,161 +23711,6 @@ async function sideBySide$1(items, limit, work) {
 	return results;
 }
 
-// src/measure/json-fields.ts
-/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
-/** An own property; undefined for what is no object. */
-function field$1(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
-}
-/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
-function all(value, read, most) {
-	if (!Array.isArray(value) || value.length > most) return void 0;
-	const items = [];
-	for (const item of value) {
-		const parsed = read(item);
-		if (parsed === void 0) return void 0;
-		items.push(parsed);
-	}
-	return items;
-}
-function isText(value, longest) {
-	return typeof value === "string" && value.length <= longest;
-}
-/** A whole number, neither negative nor too large to be exact. */
-function isCount(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-// src/measure/sizes-json.ts
-const MOST_PLATFORMS = 64;
-/** Engines take no more than 127 layers. */
-const MOST_LAYERS = 1e3;
-const MOST_PACKAGES = 2e4;
-const LONGEST$1 = 2e4;
-const LONGEST_NAME = 500;
-/** Undefined where it is not what was written. */
-function parseTargetSizes(value) {
-	const platforms = parsePlatforms(field$1(value, "platforms"));
-	return platforms === void 0 || platforms.length === 0 ? void 0 : { platforms };
-}
-/** The sizes of no platform or more; undefined where it is not what was written. */
-function parsePlatforms(value) {
-	return all(value, platformOf, MOST_PLATFORMS);
-}
-/** Three sizes, each of which may be unknown; undefined for what is no object. */
-function parseSplit(value) {
-	if (typeof value !== "object" || value === null) return void 0;
-	return {
-		total: bytesOf(value, "total"),
-		own: bytesOf(value, "own"),
-		inherited: bytesOf(value, "inherited")
-	};
-}
-function platformOf(value) {
-	const [platform, digest, configDigest] = [
-		"platform",
-		"digest",
-		"configDigest"
-	].map((key) => field$1(value, key));
-	const [transfer, unpacked] = [parseSplit(field$1(value, "transfer")), parseSplit(field$1(value, "unpacked"))];
-	const layers = all(field$1(value, "layers"), layerOf, MOST_LAYERS);
-	if (!isName(platform) || !isName(digest) || !isName(configDigest)) return void 0;
-	if (transfer === void 0 || unpacked === void 0 || layers === void 0) return void 0;
-	const unknownReason = field$1(value, "unknownReason");
-	return {
-		platform,
-		digest,
-		configDigest,
-		transfer,
-		unpacked,
-		layers,
-		unknownReason: isText(unknownReason, LONGEST$1) ? unknownReason : void 0,
-		...detailsOf(value)
-	};
-}
-/** What explains a size. A part that cannot be read is not known; the sizes count all the same. */
-function detailsOf(value) {
-	const [base, merged] = [baseOf(field$1(value, "base")), bytesOf(value, "merged")];
-	const packages = all(field$1(value, "packages"), packageOf, MOST_PACKAGES);
-	return {
-		...base === void 0 ? {} : { base },
-		...packages === void 0 ? {} : { packages },
-		...merged === void 0 ? {} : { merged }
-	};
-}
-function baseOf(value) {
-	const [image, digest] = [field$1(value, "image"), field$1(value, "digest")];
-	return isName(image) ? {
-		image,
-		digest: isName(digest) ? digest : void 0
-	} : void 0;
-}
-const MANAGERS = [
-	"apk",
-	"dpkg",
-	"npm"
-];
-function packageOf(value) {
-	const manager = MANAGERS.find((known) => known === field$1(value, "manager"));
-	const [name, version, bytes] = [
-		"name",
-		"version",
-		"bytes"
-	].map((key) => field$1(value, key));
-	return manager !== void 0 && isName(name) && isName(version) && isCount(bytes) ? {
-		manager,
-		name,
-		version,
-		bytes
-	} : void 0;
-}
-const COMPRESSIONS = [
-	"gzip",
-	"zstd",
-	"none"
-];
-function layerOf(value) {
-	const [digest, diffId, createdBy] = [
-		"digest",
-		"diffId",
-		"createdBy"
-	].map((key) => field$1(value, key));
-	const [size, own] = [field$1(value, "size"), field$1(value, "own")];
-	if (!isName(digest) || !isName(diffId) || !isText(createdBy, LONGEST$1)) return void 0;
-	if (!isCount(size) || typeof own !== "boolean") return void 0;
-	const compression = COMPRESSIONS.find((known) => known === field$1(value, "compression"));
-	const source = sourceOf$1(field$1(value, "source"));
-	return {
-		digest,
-		diffId,
-		createdBy,
-		size,
-		own,
-		unpacked: bytesOf(value, "unpacked"),
-		...compression === void 0 ? {} : { compression },
-		...source === void 0 ? {} : { source }
-	};
-}
-function sourceOf$1(value) {
-	const [file, line, text] = [
-		field$1(value, "file"),
-		field$1(value, "line"),
-		field$1(value, "text")
-	];
-	return isName(file) && isCount(line) && line > 0 && isText(text, LONGEST$1) ? {
-		file,
-		line,
-		text
-	} : void 0;
-}
-function bytesOf(value, key) {
-	const found = field$1(value, key);
-	return isCount(found) ? found : void 0;
-}
-function isName(value) {
-	return isText(value, LONGEST_NAME);
-}
-
 // src/plan/file-lists.ts
 /** As many names as a list keeps. */
 const MOST_NAMES = 2e3;
@@ -22767,10 +23993,10 @@ function settingText(name, what) {
 	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
 	return `${name.toUpperCase()} ${what}`;
 }
-const LONGEST = 60;
+const LONGEST$1 = 60;
 function instructionText(step) {
 	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
-	return text.length <= LONGEST ? text : `${text.slice(0, 59)}…`;
+	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
 }
 function shortDigest$1(digest) {
 	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
@@ -22781,10 +24007,10 @@ function distinct$1(reasons) {
 
 // src/deciding.ts
 /** Targets at a time: each asks registries for its tags and for all that its image consists of. */
-const CONCURRENCY$3 = 16;
+const CONCURRENCY$4 = 16;
 /** By target, in their order. */
 async function decide(options) {
-	const decided = await sideBySide$1(options.targets, CONCURRENCY$3, async (target) => [target.name, await decideOne(target, options)]);
+	const decided = await sideBySide$1(options.targets, CONCURRENCY$4, async (target) => [target.name, await decideOne(target, options)]);
 	return new Map(decided);
 }
 async function decideOne(target, options) {
@@ -22804,7 +24030,7 @@ async function decideOne(target, options) {
 	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
 	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
 	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
-	if (match === void 0) return changed(...why({
+	if (match === void 0) return changed(...why$1({
 		target,
 		print,
 		candidates,
@@ -22845,7 +24071,7 @@ function unknownInputs({ stage }, print) {
 		text: "its `# syntax=` frontend is not known, and may read anything"
 	}];
 }
-function why(options) {
+function why$1(options) {
 	const { target, print, candidates, fingerprints, hasRecords } = options;
 	const [last] = candidates;
 	const { stage } = target;
@@ -23454,7 +24680,7 @@ async function filtered(tree, start, filter) {
 	const pending = [];
 	const visit = async (selected, candidate, above) => {
 		const { node, path } = selected.found;
-		const { wanted, state } = judge(filter, {
+		const { wanted, state } = judge$1(filter, {
 			candidate,
 			node,
 			above
@@ -23487,7 +24713,7 @@ async function filtered(tree, start, filter) {
 	});
 	return files;
 }
-function judge(filter, { candidate, node, above }) {
+function judge$1(filter, { candidate, node, above }) {
 	const directory = node.type === "directory";
 	const included = filter.include?.enter(candidate, directory, above.include);
 	if (included?.excluded === false) return {
@@ -23633,7 +24859,7 @@ var ContextTree = class {
 		const absolute = this.absolute(path);
 		const repository = await this.#repositories.around(dirname(absolute));
 		const numbers = numbersOf(stats);
-		const leaf = leafOf(nameOf(path), numbers, {
+		const leaf = leafOf(nameOf$1(path), numbers, {
 			at: 0,
 			format: repository?.format ?? "sha1"
 		});
@@ -23671,7 +24897,7 @@ var ContextTree = class {
 		if (verdict?.cut === true) return void 0;
 		const mode = path === "" ? 0 : stats.mode & 4095;
 		const excluded = verdict?.excluded ?? false;
-		const node = directoryOf$1(nameOf(path), mode);
+		const node = directoryOf$1(nameOf$1(path), mode);
 		const walk = new Walk();
 		walk.add({
 			path,
@@ -23815,7 +25041,7 @@ function requireGone(path) {
 		mend: "Rename it, or exclude its directory in .dockerignore."
 	});
 }
-function nameOf(path) {
+function nameOf$1(path) {
 	return path.slice(path.lastIndexOf("/") + 1);
 }
 
@@ -24444,14 +25670,14 @@ function printTarget(platforms, options) {
 		platforms,
 		fields,
 		fingerprint: stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== void 0) ? digestOf$1([
-			VERSION,
+			VERSION$2,
 			stages,
 			fields
 		]) : void 0
 	};
 }
 /** Raised when what is printed changes, so that no record of before is taken for an equal one. */
-const VERSION = 1;
+const VERSION$2 = 1;
 function imageFields(options) {
 	const volatile = new Set(options.volatileLabels);
 	const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value]);
@@ -24489,10 +25715,12 @@ function provenanceFields(platforms, options) {
 		labels.length > 0 || Object.keys(buildArgs).length > 0
 	]]];
 	if (!isFullProvenance(options)) return fields;
+	const { dockerfileText, ignorePatterns, pull } = options;
 	return [...fields, ["provenance (the whole Dockerfile)", [
-		options.dockerfileText,
+		dockerfileText,
 		sortedArgs(options),
-		options.ignorePatterns
+		ignorePatterns,
+		pull
 	]]];
 }
 function imagesOf({ base, steps }) {
@@ -24610,7 +25838,7 @@ var Contexts = class {
 		const { project } = this.#options;
 		if (context === void 0) return project.contextDir;
 		const value = this.#valueOf(context);
-		return value === "" || isAddress$1(value) ? void 0 : resolve$1(project.workspace, value);
+		return value === "" || isAddress$2(value) ? void 0 : resolve$1(project.workspace, value);
 	}
 	/** What the ignore files of the contexts that are read say, by context. */
 	get ignorePatterns() {
@@ -24644,7 +25872,7 @@ var Contexts = class {
 		if (digest !== void 0) this.digests.set(context, digest);
 	}
 	async #digestOf(value, platform) {
-		if (!isAddress$1(value)) return void 0;
+		if (!isAddress$2(value)) return void 0;
 		const { client, project, signal } = this.#options;
 		if (/^(?:docker-image|oci-layout):/.test(value)) {
 			const source = parseImageSource(value);
@@ -24658,7 +25886,7 @@ var Contexts = class {
 	}
 };
 /** As in build/definition.ts. */
-function isAddress$1(value) {
+function isAddress$2(value) {
 	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value);
 }
 /** The frontend that `# syntax=` asks for, where it is Docker's own: another one may read anything. */
@@ -24836,7 +26064,7 @@ function transferWords(instruction, expanded, workdir) {
 	const place = destination.startsWith("/") || workdir === void 0 ? destination : `${rootedPath(`${workdir}/${destination}`)}${/(^|\/)\.?$/.test(destination) ? "/" : ""}`;
 	return [
 		keyword,
-		...expanded.sources.map((source) => `source=${isAddress(source) ? source : sourcePath(source, parents)}`),
+		...expanded.sources.map((source) => `source=${isAddress$1(source) ? source : sourcePath(source, parents)}`),
 		...heredocSources.map(({ name }, index) => `file=${name}=${expanded.bodies[index] ?? ""}`),
 		`destination=${place}`,
 		...given({
@@ -24851,7 +26079,7 @@ function transferWords(instruction, expanded, workdir) {
 		...newerFlags(instruction)
 	];
 }
-function isAddress(source) {
+function isAddress$1(source) {
 	return /^[a-z]+:|^git@/i.test(source);
 }
 /**
@@ -25417,7 +26645,7 @@ function sourceOf(state, { sources, targetPlatform }) {
 */
 /** Resolves an instruction's sources. @throws SyntaxFault in BuildKit's words */
 function toCommand(instruction, states, options) {
-	const sources = sourcesOf(instruction, states, options.escape);
+	const sources = sourcesOf$1(instruction, states, options.escape);
 	for (const state of sources) states.use(state);
 	return {
 		instruction,
@@ -25425,7 +26653,7 @@ function toCommand(instruction, states, options) {
 		isTrigger: options.isTrigger
 	};
 }
-function sourcesOf(instruction, states, escape) {
+function sourcesOf$1(instruction, states, escape) {
 	if (instruction.keyword === "COPY") return instruction.from === "" ? [] : [copySource(instruction, states, escape)];
 	return instruction.keyword === "RUN" ? mountSources(instruction, states) : [];
 }
@@ -25852,7 +27080,7 @@ function missingTarget(name, names) {
 	return new DockerfileError(message, {
 		phase: "target",
 		scope: "target",
-		mend: mendFor(text, "")
+		mend: mendFor$1(text, "")
 	});
 }
 /**
@@ -25932,7 +27160,7 @@ function resolveStageGraph(dockerfile, options) {
 	};
 	const fail = (fault, fields, text = "") => {
 		errors.push(new DockerfileError(fault.message, {
-			mend: mendFor(fault.message, text),
+			mend: mendFor$1(fault.message, text),
 			...fields
 		}));
 	};
@@ -26259,7 +27487,7 @@ function namedTargets(graph, wanted, file) {
 				stageName: graph.stages[found.stage]?.name
 			});
 		} else if (name === "default" && last?.name === void 0) targets.push(targetOf$1(graph, graph.defaultTarget));
-		else problems.push(missing({
+		else problems.push(missing$1({
 			graph,
 			name,
 			file,
@@ -26271,7 +27499,7 @@ function namedTargets(graph, wanted, file) {
 		problems
 	};
 }
-function missing(options) {
+function missing$1(options) {
 	const { graph, name, file } = options;
 	const names = [...new Set(graph.stages.flatMap((stage) => stage.name ?? []))];
 	const near = options.didYouMean ?? nearest(name, names);
@@ -26442,7 +27670,7 @@ function dockerfileProblems(resolutions, graph, targets, file) {
 }
 function problemOf(error, file) {
 	return {
-		message: sentence(error.message.replace(/^dockerfile parse error on line \d+: /, "")),
+		message: sentence$1(error.message.replace(/^dockerfile parse error on line \d+: /, "")),
 		mend: error.mend,
 		file,
 		line: error.line ?? 1,
@@ -26454,7 +27682,7 @@ function lintWarnings(resolutions, file) {
 }
 function warningOf({ rule, message, line, endLine }, file) {
 	return {
-		message: `${rule}: ${sentence(message)}`,
+		message: `${rule}: ${sentence$1(message)}`,
 		file,
 		line,
 		endLine
@@ -26592,7 +27820,7 @@ async function openProject(inputs, env) {
 	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
 	const contextDir = resolve$1(workspace, inputs.context);
 	const problems = [];
-	const checkedOut = (await names(workspace)).some((name) => name !== ".git");
+	const checkedOut = (await names$1(workspace)).some((name) => name !== ".git");
 	if (!await isDirectory(contextDir)) problems.push({
 		input: "context",
 		message: `\`context\`: the directory \`${shown$1(inputs.context)}\` does not exist in ${workspace}.`,
@@ -26630,7 +27858,7 @@ async function openProject(inputs, env) {
 /** `file`, or the context's `Dockerfile`, or `dockerfile` where only that is there (as BuildKit does). */
 async function findDockerfile(inputs, workspace, contextDir) {
 	if (inputs.file !== void 0) return resolve$1(workspace, inputs.file);
-	const found = await names(contextDir);
+	const found = await names$1(contextDir);
 	return join(contextDir, !found.includes("Dockerfile") && found.includes("dockerfile") ? "dockerfile" : "Dockerfile");
 }
 async function missingDockerfile(options) {
@@ -26647,7 +27875,7 @@ async function missingDockerfile(options) {
 		message: code === "EISDIR" ? `\`${shown$1(name)}\` is a directory, not a Dockerfile.` : `\`${shown$1(name)}\` cannot be read (${code ?? "unknown error"}).`,
 		mend: "Name a readable Dockerfile with `file`, relative to the root of the checkout."
 	};
-	const siblings = (await names(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling));
+	const siblings = (await names$1(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling));
 	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
 	const others = siblings.slice(0, 5).map((sibling) => `\`${shown$1(sibling)}\``);
 	return {
@@ -26674,7 +27902,7 @@ async function refusedHead(contextDir, env) {
 function isOf(head, pullHead) {
 	return head.commit === pullHead || head.parents.includes(pullHead);
 }
-async function names(directory) {
+async function names$1(directory) {
 	try {
 		return (await readdir$1(directory)).sort();
 	} catch {
@@ -26708,7 +27936,7 @@ function count(n, singular, plural = `${singular}s`) {
 	return `${n} ${n === 1 ? singular : plural}`;
 }
 /** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list(words, max = words.length) {
+function list$1(words, max = words.length) {
 	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
 	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
 }
@@ -26800,12 +28028,12 @@ const REST = "rest";
 function flowchart(input) {
 	const maxNodes = input.maxNodes ?? 60;
 	const needed = nearestFirst(input.graph, input.requested);
-	const { nodes, edges } = draw(input, needed);
+	const { nodes, edges } = draw$1(input, needed);
 	let cap = maxNodes;
-	let result = render(input, nodes, edges, cap);
+	let result = render$1(input, nodes, edges, cap);
 	while (result.source.length > 5e4 && cap > 1) {
 		cap = Math.floor(cap / 2);
-		result = render(input, nodes, edges, cap);
+		result = render$1(input, nodes, edges, cap);
 	}
 	const unneeded = input.graph.stages.map((stage) => stage.index).filter((index) => !needed.includes(index));
 	return {
@@ -26819,7 +28047,7 @@ function nearestFirst(graph, requested) {
 	for (const index of seen) for (const needed of neededStages$1(graph, index)) seen.add(needed);
 	return [...seen];
 }
-function draw(input, needed) {
+function draw$1(input, needed) {
 	const { graph, requested, captions } = input;
 	const outside = /* @__PURE__ */ new Map();
 	const edges = /* @__PURE__ */ new Map();
@@ -26888,7 +28116,7 @@ function edgeLabel(via) {
 function familiarName(image) {
 	return image.replace(/^docker\.io\/(?:library\/)?/, "").replace(/:latest$/, "");
 }
-function render(input, nodes, edges, maxNodes) {
+function render$1(input, nodes, edges, maxNodes) {
 	const kept = nodes.length <= maxNodes ? nodes : nodes.slice(0, Math.max(0, maxNodes - 1));
 	const ids = new Set(kept.map((node) => node.id));
 	const collapsed = nodes.length - kept.length;
@@ -27024,7 +28252,7 @@ function bar$1(entry, end) {
 // src/report/summary-sections.ts
 /** The summary's sections about everything but sizes: failures, warnings and notes, graph, timeline, images, tags. */
 const MAX_ITEMS = 50;
-function failures(data, maxLines = 30) {
+function failures$1(data, maxLines = 30) {
 	if (data.failures.length === 0) return void 0;
 	return [...data.failures.slice(0, MAX_ITEMS).map((failure) => failureBlock(failure, maxLines)), ...moreItems(data.failures.length, "problem")].join("\n\n");
 }
@@ -27064,7 +28292,7 @@ function stageGraph(data) {
 		requested,
 		failed: failed.filter((stage) => stage !== void 0),
 		shared: data.sharedStages,
-		captions: captions(data)
+		captions: captions$1(data)
 	});
 	const needed = data.graph.stages.length - chart.unneeded.length;
 	const legend = [
@@ -27080,7 +28308,7 @@ function stageGraph(data) {
 		index
 	}), 60));
 	const sentences = [
-		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list(unneeded, 20)}.`],
+		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$1(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
 		...chart.edgesLeftOut === 0 ? [] : [`${count(chart.edgesLeftOut, "edge")} left out.`]
 	];
@@ -27091,7 +28319,7 @@ function stageGraph(data) {
 	].join("\n\n");
 }
 /** Each target's size, to stand in its node. */
-function captions(data) {
+function captions$1(data) {
 	return new Map(data.targets.flatMap((target) => {
 		const size = target.platforms[0]?.transfer.total;
 		return target.stage === void 0 || size === void 0 || target.platforms.length > 1 ? [] : [[target.stage, formatBytes(size)]];
@@ -27268,7 +28496,7 @@ function layerCache(data) {
 		const cached = steps === void 0 ? "–" : `${steps.cached} of ${steps.run + steps.cached}`;
 		return [
 			code(target.name, 60),
-			used(imports, cache),
+			used$1(imports, cache),
 			cached
 		];
 	});
@@ -27286,14 +28514,14 @@ function layerCache(data) {
 		[...sentences(cache)].map((sentence) => `- ${sentence}`).join("\n")
 	].join("\n\n");
 }
-function used(imports, cache) {
+function used$1(imports, cache) {
 	if (imports.length === 0) return "none";
 	const distinct = /* @__PURE__ */ new Map();
 	for (const found of imports) {
 		const key = `${found.ref} ${found.createdAt}`;
 		if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found);
 	}
-	return list([...distinct.values()].map(({ ref, createdAt, layers }) => {
+	return list$1([...distinct.values()].map(({ ref, createdAt, layers }) => {
 		const age = formatDuration(Math.max(0, cache.now - createdAt));
 		return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, "layer")}`;
 	}), 3);
@@ -27304,7 +28532,7 @@ function* sentences(cache) {
 		if (sentence !== void 0) yield sentence;
 	}
 	const proxied = cache.bytesProxied === 0 ? "" : `; ${formatBytes(cache.bytesProxied)} of base images passed on`;
-	yield cache.packsFetched === 0 ? `Nothing was fetched from ${place(cache)}${proxied}.` : `Fetched ${formatBytes(cache.bytesFetched)} in ${count(cache.packsFetched, "entry", "entries")} from ${place(cache)}${proxied}.`;
+	yield cache.packsFetched === 0 ? `Nothing was fetched from ${place$1(cache)}${proxied}.` : `Fetched ${formatBytes(cache.bytesFetched)} in ${count(cache.packsFetched, "entry", "entries")} from ${place$1(cache)}${proxied}.`;
 	if (!cache.writes) yield "This run only reads the cache.";
 	else if (cache.bytesSaved === void 0) yield "Nothing new to save.";
 	else yield `${cache.savedLater ? "The post step saves" : "Saved"} ${formatBytes(cache.bytesSaved)} of new layers.`;
@@ -27326,7 +28554,7 @@ function searched({ source, ref, outcome, reason }) {
 	const why = prose(reason ?? "no reason given");
 	return outcome === "failed" ? `The cache of ${name} could not be read: ${why}.` : `The cache of ${name} is not used: ${why}.`;
 }
-function place(cache) {
+function place$1(cache) {
 	return cache.backend === "github" ? "GitHub’s cache service" : "the cache directory";
 }
 function shortRef(ref) {
@@ -27338,7 +28566,7 @@ function shortRef(ref) {
 const MAX_ROWS$1 = 300;
 const UNKNOWN = "unknown";
 /** The first line: what happened, to how many targets, how large they are. */
-function verdict(data) {
+function verdict$2(data) {
 	const { targets, durationMs } = data;
 	const of = (status) => targets.filter((target) => target.status === status).length;
 	const time = (word) => durationMs === void 0 ? "" : ` ${word} ${formatDuration(durationMs)}`;
@@ -27353,7 +28581,7 @@ function verdict(data) {
 			...of("unchanged") > 0 ? [`${of("unchanged")} unchanged`] : [],
 			...of("skipped") > 0 ? [`${of("skipped")} not built`] : []
 		];
-		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list(names, 5)}${others.length === 0 ? "" : `; ${list(others)}`}`;
+		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list$1(names, 5)}${others.length === 0 ? "" : `; ${list$1(others)}`}`;
 	}
 	if (of("unchanged") === targets.length) return `**Nothing to build: ${targets.length === 1 ? "the target is" : `all ${targets.length} targets are`} unchanged**${sizesPhrase(targets)}`;
 	const others = [...of("unchanged") > 0 ? [`, ${of("unchanged")} unchanged`] : [], ...of("skipped") > 0 ? [`, ${of("skipped")} not built`] : []].join("");
@@ -27415,7 +28643,7 @@ function targetsTable(data, maxRows = MAX_ROWS$1) {
 function targetRows(target) {
 	return (target.platforms.length === 0 ? [void 0] : target.platforms).map((platform, i) => {
 		const first = i === 0;
-		const size = (bytes) => bytes === void 0 ? hasImage(target) ? UNKNOWN : "–" : unbroken(formatBytes(bytes));
+		const size = (bytes) => bytes === void 0 ? hasImage(target) ? UNKNOWN : "–" : unbroken$1(formatBytes(bytes));
 		return [
 			first ? nameCell(target) : "",
 			platform === void 0 ? "–" : code(platform.platform, 32),
@@ -27441,10 +28669,10 @@ function nameCell(target) {
 	}
 }
 function workCell({ durationMs, steps }) {
-	return [...durationMs === void 0 ? [] : [unbroken(formatDuration(durationMs))], ...steps === void 0 ? [] : [`<sub>${unbroken(`${steps.run} run, ${steps.cached} cached`)}</sub>`]].join("<br>");
+	return [...durationMs === void 0 ? [] : [unbroken$1(formatDuration(durationMs))], ...steps === void 0 ? [] : [`<sub>${unbroken$1(`${steps.run} run, ${steps.cached} cached`)}</sub>`]].join("<br>");
 }
 /** Columns are narrow: a number stays with its unit. */
-function unbroken(text) {
+function unbroken$1(text) {
 	return text.replaceAll(" ", "&nbsp;");
 }
 function imageCell(digest, tags) {
@@ -27554,7 +28782,7 @@ function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
 	let sections = [
 		{
 			name: "verdict",
-			markdown: verdict(data)
+			markdown: verdict$2(data)
 		},
 		{
 			name: "identity",
@@ -27562,15 +28790,20 @@ function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
 		},
 		{
 			name: "the last lines of failing steps",
-			markdown: failures(data),
+			markdown: failures$1(data),
 			drop: 10,
-			shorter: () => failures(data, 0)
+			shorter: () => failures$1(data, 0)
 		},
 		{
 			name: "rows of the table",
 			markdown: targetsTable(data),
 			drop: 11,
 			shorter: () => targetsTable(data, 10)
+		},
+		{
+			name: "the comparison of sizes",
+			markdown: data.sizeReport?.trim(),
+			drop: 8
 		},
 		{
 			name: "why targets are built",
@@ -27620,27 +28853,27 @@ function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
 		}
 	];
 	const dropped = [];
-	let text = assemble(sections, dropped);
+	let text = assemble$1(sections, dropped);
 	while (Buffer.byteLength(text) > maxBytes) {
 		const victim = nextToDrop(sections);
-		if (victim === void 0) return `${[verdict(data), leftOut(["everything else"])].join("\n\n")}\n`;
+		if (victim === void 0) return `${[verdict$2(data), leftOut$1(["everything else"])].join("\n\n")}\n`;
 		dropped.push(victim.name);
 		sections = sections.map((section) => section === victim ? {
 			name: section.name,
 			markdown: section.shorter?.()
 		} : section);
-		text = assemble(sections, dropped);
+		text = assemble$1(sections, dropped);
 	}
 	return text;
 }
 function nextToDrop(sections) {
 	return sections.filter((section) => section.drop !== void 0 && section.markdown !== void 0).sort((a, b) => (a.drop ?? 0) - (b.drop ?? 0))[0];
 }
-function assemble(sections, dropped) {
-	return `${[...sections.map((section) => section.markdown).filter((markdown) => markdown !== void 0), ...dropped.length === 0 ? [] : [leftOut(dropped)]].join("\n\n")}\n`;
+function assemble$1(sections, dropped) {
+	return `${[...sections.map((section) => section.markdown).filter((markdown) => markdown !== void 0), ...dropped.length === 0 ? [] : [leftOut$1(dropped)]].join("\n\n")}\n`;
 }
-function leftOut(names) {
-	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list(names)}.</sub>`;
+function leftOut$1(names) {
+	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list$1(names)}.</sub>`;
 }
 function identity(data) {
 	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
@@ -27671,7 +28904,7 @@ function retagFailure(tag, error) {
 	const status = Number(/unexpected status[^\n]*: (\d{3}) [A-Z]/.exec(error)?.[1] ?? 0);
 	return failureOf(tag, {
 		status,
-		said: words(error),
+		said: words$2(error),
 		cause: causeOf(error, status)
 	}, "buildx failed.");
 }
@@ -27690,7 +28923,7 @@ function writeFailure(tag, error) {
 			unreachable: "connection",
 			"not-found": "not-found"
 		}[kind] ?? "other"
-	}, sentence(error.message)).problem;
+	}, sentence$1(error.message)).problem;
 }
 /** A tag that was written and stands for something else. */
 function wrongTag(tag, { digest, found }) {
@@ -27706,7 +28939,7 @@ function failureOf(tag, { status, said, cause }, otherwise) {
 	const fail = (why, mend, passing = false) => ({
 		passing,
 		problem: {
-			message: `${name} was not re-tagged: ${why}${said === "" ? "" : ` It said: ${sentence(said)}`}`,
+			message: `${name} was not re-tagged: ${why}${said === "" ? "" : ` It said: ${sentence$1(said)}`}`,
 			mend
 		}
 	});
@@ -27732,7 +28965,7 @@ function loginMend(domain, path) {
 	return `Log in before this step with ${`docker/login-action${domain === "docker.io" ? "" : ` (registry: ${domain})`}`}, with an account or token that may push to ${path}.`;
 }
 /** What the registry said beside its status; without that, buildx's last clause. One short line. */
-function words(error) {
+function words$2(error) {
 	const [head = "", ...rest] = error.split("\n");
 	const body = oneLine(rest.join(" ")).replace(/^unknown: /, "");
 	if (body !== "") return body;
@@ -27746,7 +28979,7 @@ function words(error) {
 * Hub) and 0.2–0.3 s of a processor: ten targets took 1.3–1.8 s that way, and take 0.1 s this way (2 cores, registry beside).
 */
 /** Tags of one image at a time. */
-const CONCURRENCY$2 = 4;
+const CONCURRENCY$3 = 4;
 /** Before a tag that does not stand for the image yet is asked for again, ms: registries in several places may be late. */
 const WAITS = [500, 2e3];
 /**
@@ -27763,7 +28996,7 @@ async function retagInPlace({ source, tags }, options) {
 		const failure = registryError(error, signal);
 		return new Map(tags.map((tag) => [tag, writeFailure(tag, failure)]));
 	}
-	const problems = await sideBySide$1(tags, CONCURRENCY$2, async (tag) => {
+	const problems = await sideBySide$1(tags, CONCURRENCY$3, async (tag) => {
 		const problem = await writeOne(tag, manifest, options);
 		return problem === void 0 ? [] : [[tag, problem]];
 	});
@@ -27815,7 +29048,7 @@ function registryError(error, signal) {
 * logins, and copies or mounts what is missing there.
 */
 /** Actions at a time: of copies, and where nothing is copied. */
-const CONCURRENCY$1 = {
+const CONCURRENCY$2 = {
 	copying: 8,
 	inPlace: 16
 };
@@ -27842,7 +29075,7 @@ function createImageArgs({ source, tags }, builder) {
 * @throws UserError when there is no docker program; the signal's reason when it is aborted
 */
 async function carryOut(docker, actions, options) {
-	const limit = CONCURRENCY$1[actions.every(isInPlace) ? "inPlace" : "copying"];
+	const limit = CONCURRENCY$2[actions.every(isInPlace) ? "inPlace" : "copying"];
 	return await sideBySide$1(actions, options.concurrency ?? limit, async (action) => {
 		const failures = await writeAction(docker, action, options);
 		return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== void 0);
@@ -27960,20 +29193,20 @@ function digestOf(source) {
 
 // src/plan/plan-input.ts
 /** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
-const MOST_TARGETS = 1e3;
+const MOST_TARGETS$2 = 1e3;
 /**
 * The targets of a plan.
 * @throws UserError where the text is no plan of this version
 */
 function readPlanInput(text) {
-	const json = parsed(text);
+	const json = parsed$1(text);
 	const version = field(json, "version");
 	if (version !== 1) {
 		const newer = typeof version === "number" && version > 1;
 		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
 	}
 	const targets = field(json, "targets");
-	if (!Array.isArray(targets) || targets.length > MOST_TARGETS) throw broken("its targets cannot be read");
+	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$2) throw broken("its targets cannot be read");
 	return targets.map(targetOf);
 }
 function targetOf(value) {
@@ -28012,7 +29245,7 @@ function references(value) {
 		}
 	});
 }
-function parsed(text) {
+function parsed$1(text) {
 	try {
 		return JSON.parse(text);
 	} catch {
@@ -28070,7 +29303,7 @@ function outcome({ problem, written, tags }, pushes) {
 // src/reporting.ts
 /** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
 /** Targets at a time, of which registries are asked. */
-const CONCURRENCY = 16;
+const CONCURRENCY$1 = 16;
 /**
 * Re-tags where `push` is set.
 * @throws UserError where `plan` cannot be used
@@ -28079,7 +29312,7 @@ async function reportMatrix(options) {
 	const { inputs, client, docker, signal } = options;
 	const targets = readPlanInput(inputs.plan ?? "");
 	const unchanged = targets.filter(({ status, tags }) => inputs.push && status === "unchanged" && tags.length > 0);
-	const plans = await sideBySide$1(unchanged, CONCURRENCY, async (target) => ({
+	const plans = await sideBySide$1(unchanged, CONCURRENCY$1, async (target) => ({
 		target,
 		plan: await retagOf(target, {
 			client,
@@ -28150,6 +29383,4009 @@ function throwProblems({ problems }) {
 	if (problems.length > 0) throw new UserError(problems);
 }
 
+// src/github/answers.ts
+/** Reading JSON that others wrote: an event's payload, GitHub's answers. What is not as expected is undefined. */
+function property(value, ...path) {
+	let at = value;
+	for (const key of path) {
+		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
+		at = at[key];
+	}
+	return at;
+}
+function list(value) {
+	return Array.isArray(value) ? value : [];
+}
+function text(value) {
+	return typeof value === "string" && value !== "" ? value : void 0;
+}
+/** The number of a pull request or the id of a comment. */
+function positive(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
+}
+/** A commit's full name, SHA-1 or SHA-256, which is not all zeros (git's word for "none"). */
+function commitName(value) {
+	return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value) && !/^0+$/.test(value) ? value : void 0;
+}
+/** `owner/name` */
+function repositoryName(value) {
+	return typeof value === "string" && /^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(value) ? value : void 0;
+}
+
+// src/github/github-error.ts
+function success(value) {
+	return {
+		ok: true,
+		value
+	};
+}
+function failure$1(error) {
+	return {
+		ok: false,
+		error
+	};
+}
+/** The outcome for an answer that is not what GitHub's documentation says. */
+function undocumented(what) {
+	return failure$1({
+		kind: "invalid",
+		status: 200,
+		message: `GitHub's answer has no ${what}`
+	});
+}
+/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
+function describeError(error) {
+	const message = error.message.replace(/\.$/, "");
+	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
+}
+const LONGEST = 300;
+/** A message for one line of a log: no control characters, no token, not long. */
+function plainMessage(text, token) {
+	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+	return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+}
+
+// src/github/base-commits.ts
+/**
+* The commit that sizes are compared with, and its line of first parents. `pull_request.base.sha` of an event's payload
+* is not it: what is built is a merge with the base branch as it is when the run starts.
+*/
+/** Finds it with at most one request; for a pull request that is checked out as usual with none. Never rejects. */
+async function findBaseCommit(question) {
+	const { event, checkedOut, defaultBranch } = question;
+	switch (event.kind) {
+		case "pull_request":
+		case "pull_request_target": return await ofPullRequest(question, event);
+		case "push":
+			if (event.before !== void 0) return found(event.before, "before");
+			return await sinceDefault(question, event.branch, event.after);
+		case "merge_group":
+			if (event.baseSha !== void 0) return found(event.baseSha, "merge-group");
+			return none$2("The merge queue does not name its base.");
+		case "workflow_dispatch": {
+			const commit = checkedOut?.commit ?? event.sha;
+			if (commit === void 0) return none$2("The run names no commit.");
+			return await sinceDefault(question, event.branch, commit);
+		}
+		case "workflow_run": return none$2("The run that is reported knows it.");
+		case "other":
+			if (checkedOut !== void 0) return await sinceDefault(question, defaultBranch, checkedOut.commit);
+			return none$2(`A run for ${event.name} without a checkout has no base.`);
+	}
+}
+async function ofPullRequest(question, event) {
+	const { checkedOut } = question;
+	const { headSha, baseSha, baseRef } = event;
+	const others = checkedOut?.parents.filter((parent) => parent !== headSha) ?? [];
+	const [mergedWith] = others;
+	if (checkedOut?.parents.length === 2 && others.length === 1 && mergedWith !== void 0) return found(mergedWith, "merge-parent");
+	const isHead = checkedOut?.commit === headSha;
+	const against = baseSha ?? baseRef;
+	let why = checkedOut === void 0 ? "there is no checkout" : "another commit is checked out than the pull request’s";
+	if (isHead && against !== void 0) {
+		const mergeBase = await findMergeBase(question.client, question.repository, against, headSha);
+		if (mergeBase.ok) return found(mergeBase.value, "merge-base");
+		why = describeError(mergeBase.error);
+	}
+	if (baseSha === void 0) return none$2("The event does not name the base of the pull request.");
+	return {
+		kind: "found",
+		base: {
+			commit: baseSha,
+			source: "payload",
+			doubt: `The base is the one that the event names, which may be older than the one that was built on: ${why}.`
+		}
+	};
+}
+/** Of a branch, where it left the default branch; of the default branch itself, the commit before. */
+async function sinceDefault(question, branch, commit) {
+	const { client, repository, defaultBranch, checkedOut } = question;
+	const parent = checkedOut?.commit === commit ? checkedOut.parents[0] : void 0;
+	if (defaultBranch !== void 0 && branch !== void 0 && branch !== defaultBranch) {
+		const mergeBase = await findMergeBase(client, repository, defaultBranch, commit);
+		if (mergeBase.ok && mergeBase.value !== commit) return found(mergeBase.value, "merge-base");
+		if (!mergeBase.ok && parent === void 0) return none$2(`${describeError(mergeBase.error)}.`);
+	}
+	return parent === void 0 ? none$2("The commit before is not known.") : found(parent, "parent");
+}
+/** The newest commit that two commits (or branches of the repository) both descend from. */
+async function findMergeBase(client, repository, base, head) {
+	const [owner, repo] = repository.split("/");
+	const parameters = {
+		owner,
+		repo,
+		basehead: `${base}...${head}`,
+		per_page: 1
+	};
+	const answer = await client.request("GET /repos/{owner}/{repo}/compare/{basehead}", parameters);
+	if (!answer.ok) return answer;
+	const commit = commitName(property(answer.value.data, "merge_base_commit", "sha"));
+	return commit === void 0 ? undocumented("merge base") : success(commit);
+}
+const PAGES$1 = 3;
+/**
+* A commit's line of first parents, itself first, so that an index is the distance: at most `limit` commits, fewer where
+* history ends or where merged branches fill the pages that are read. (A shallow checkout cannot tell.)
+* @param limit 1 to 100
+*/
+async function listFirstParents(client, repository, commit, limit) {
+	const [owner, repo] = repository.split("/");
+	const firstParents = /* @__PURE__ */ new Map();
+	for (let page = 1; page <= PAGES$1; page++) {
+		const parameters = {
+			owner,
+			repo,
+			sha: commit,
+			per_page: 100,
+			page
+		};
+		const answer = await client.request("GET /repos/{owner}/{repo}/commits", parameters);
+		if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit));
+		if (!Array.isArray(answer.value.data)) return undocumented("list of commits");
+		for (const entry of list(answer.value.data)) {
+			const sha = commitName(property(entry, "sha"));
+			const [first] = list(property(entry, "parents"));
+			if (sha !== void 0) firstParents.set(sha, commitName(property(first, "sha")));
+		}
+		if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break;
+	}
+	return success(follow(firstParents, commit, limit));
+}
+/** The last one's parents need not be known, only its name. */
+function follow(firstParents, from, limit) {
+	const line = [];
+	for (let at = from; at !== void 0 && line.length < limit; at = firstParents.get(at)) line.push(at);
+	return line;
+}
+function found(commit, source) {
+	return {
+		kind: "found",
+		base: {
+			commit,
+			source
+		}
+	};
+}
+function none$2(reason) {
+	return {
+		kind: "none",
+		reason
+	};
+}
+
+// src/measure/size-record.ts
+/** Bytes of a file of records. */
+const MOST_RECORD_BYTES = 1e6;
+const VERSION$1 = 1;
+const MOST_RECORDS = 500;
+const MOST_TAGS = 200;
+const MOST_PLATFORMS$1 = 64;
+const LONGEST_NAME = 500;
+const LONGEST_FAILURE = 2e3;
+const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const PLATFORM = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+/**
+* A file of records. What explains sizes is left out where the file would be larger than `mostBytes`: packages first, then
+* files, then instructions and layers.
+*/
+function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
+	let text = "";
+	for (const reduce of REDUCTIONS) {
+		const reduced = (record) => ({
+			...record,
+			platforms: record.platforms.map(reduce)
+		});
+		const all = records.map((record) => {
+			const { baseline } = record;
+			const before = baseline?.record === void 0 ? baseline : {
+				...baseline,
+				record: reduced(baseline.record)
+			};
+			return sizeRecordToJson({
+				...reduced(record),
+				baseline: before
+			});
+		});
+		text = JSON.stringify({
+			version: VERSION$1,
+			records: all
+		});
+		if (Buffer.byteLength(text) <= mostBytes) break;
+	}
+	return text;
+}
+/** What `writeSizeRecords` wrote, and nothing else. */
+function readSizeRecords(text) {
+	if (Buffer.byteLength(text) > 1e6) return refused$2(`it is larger than ${MOST_RECORD_BYTES} bytes`);
+	const json = parseJson(text);
+	if (json === void 0) return refused$2("it is no JSON");
+	if (field$2(json, "version") !== VERSION$1) return refused$2("it is of a version that is not known");
+	const records = all$1(field$2(json, "records"), parseSizeRecord, MOST_RECORDS);
+	return records === void 0 || records.length === 0 ? refused$2("it holds no size records") : {
+		kind: "records",
+		records
+	};
+}
+/** A record as data that `JSON.stringify` writes and `parseSizeRecord` reads. */
+function sizeRecordToJson(record) {
+	const { baseline, ...rest } = record;
+	const before = baseline?.record === void 0 ? void 0 : sizeRecordToJson({
+		...baseline.record,
+		baseline: void 0
+	});
+	return {
+		...rest,
+		platforms: record.platforms.map(platformToJson),
+		...baseline === void 0 ? {} : { baseline: {
+			facts: baseline.facts,
+			record: before
+		} }
+	};
+}
+/** Undefined where it is no record, or of a version that is not known. */
+function parseSizeRecord(value) {
+	const [id, target, file, createdAt] = [
+		"id",
+		"target",
+		"file",
+		"createdAt"
+	].map((key) => field$2(value, key));
+	const status = STATUSES$1.find((known) => known === field$2(value, "status"));
+	const platforms = parsePlatforms(field$2(value, "platforms"));
+	const tags = all$1(field$2(value, "tags"), nameOf, MOST_TAGS);
+	if (field$2(value, "version") !== VERSION$1 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
+	if (!isTime(createdAt) || status === void 0 || platforms === void 0 || tags === void 0) return void 0;
+	if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return void 0;
+	const baseline = baselineOf(field$2(value, "baseline"));
+	return {
+		version: VERSION$1,
+		id,
+		target,
+		file,
+		createdAt,
+		status,
+		tags,
+		platforms,
+		...optionalOf(value),
+		...baseline === void 0 ? {} : { baseline }
+	};
+}
+const SOURCES = [
+	"input",
+	"exact",
+	"ancestor",
+	"registry",
+	"none"
+];
+/** Of a baseline's own baseline nothing is read. */
+function baselineOf(value) {
+	const facts = field$2(value, "facts");
+	const source = SOURCES.find((known) => known === field$2(facts, "source"));
+	if (source === void 0) return void 0;
+	const [distance, branch, url] = [
+		"distance",
+		"branch",
+		"url"
+	].map((key) => field$2(facts, key));
+	const record = field$2(value, "record");
+	const before = typeof record === "object" && record !== null ? {
+		...record,
+		baseline: void 0
+	} : void 0;
+	return {
+		facts: {
+			source,
+			branch: nameOf(branch),
+			url: isAddress(url) ? url : void 0,
+			wanted: commitOf(field$2(facts, "wanted")),
+			commit: commitOf(field$2(facts, "commit")),
+			distance: isCount$1(distance) ? distance : void 0
+		},
+		record: parseSizeRecord(before)
+	};
+}
+function commitOf(value) {
+	return typeof value === "string" && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(value) ? value : void 0;
+}
+/** The name of a target, or what could be one. */
+function isTarget(value) {
+	return typeof value === "string" && TARGET.test(value);
+}
+function isPlatform(value) {
+	return typeof value === "string" && PLATFORM.test(value);
+}
+/** Undefined for what is no JSON; never throws. */
+function parseJson(text) {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return;
+	}
+}
+const STATUSES$1 = [
+	"built",
+	"unchanged",
+	"failed"
+];
+function optionalOf(value) {
+	const [failure, digest, fingerprint] = [
+		"failure",
+		"digest",
+		"fingerprint"
+	].map((key) => field$2(value, key));
+	const line = field$2(value, "line");
+	const wanted = all$1(field$2(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
+	return {
+		commit: commitOf(field$2(value, "commit")),
+		ref: nameOf(field$2(value, "ref")),
+		run: runOf$1(field$2(value, "run")),
+		line: isCount$1(line) && line > 0 ? line : void 0,
+		...isText$1(failure, LONGEST_FAILURE) ? { failure } : {},
+		...isDigest(digest) ? { digest } : {},
+		...wanted === void 0 ? {} : { wantedPlatforms: wanted },
+		...isDigest(fingerprint) ? { fingerprint } : {}
+	};
+}
+function runOf$1(value) {
+	const [id, attempt, url] = [
+		field$2(value, "id"),
+		field$2(value, "attempt"),
+		field$2(value, "url")
+	];
+	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount$1(attempt) || attempt === 0) return void 0;
+	return {
+		id,
+		attempt,
+		url: isAddress(url) ? url : void 0
+	};
+}
+function isAddress(value) {
+	return isName(value) && /^https?:\/\/[\w.:/?&=%#~-]+$/.test(value);
+}
+function isTime(value) {
+	return typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value));
+}
+function isDigest(value) {
+	return typeof value === "string" && DIGEST.test(value);
+}
+/** On one line. */
+function isName(value) {
+	return isText$1(value, LONGEST_NAME) && !/[\p{Cc}\u2028\u2029]/u.test(value);
+}
+function nameOf(value) {
+	return isName(value) ? value : void 0;
+}
+function refused$2(reason) {
+	return {
+		kind: "refused",
+		reason
+	};
+}
+/** Each leaves out more than the one before. Texts may be whole scripts; their beginnings tell layers apart. */
+const REDUCTIONS = [
+	(sizes) => withShortTexts(sizes, 2e3),
+	(sizes) => withShortTexts(without(sizes, { packages: void 0 }), 1e3),
+	(sizes) => withShortTexts(without(sizes, NO_FILES), 300),
+	(sizes) => withShortTexts(without(sizes, NO_FILES), 60),
+	(sizes) => ({
+		...sizes,
+		...NO_FILES,
+		layers: []
+	})
+];
+const NO_FILES = {
+	packages: void 0,
+	files: void 0
+};
+function without(sizes, parts) {
+	return {
+		...sizes,
+		...parts,
+		layers: sizes.layers.map((layer) => ({
+			...layer,
+			...parts
+		}))
+	};
+}
+function withShortTexts(sizes, longest) {
+	const layers = sizes.layers.map((layer) => ({
+		...layer,
+		createdBy: cut(layer.createdBy, longest),
+		...layer.source === void 0 ? {} : { source: {
+			...layer.source,
+			text: cut(layer.source.text, longest)
+		} }
+	}));
+	return {
+		...sizes,
+		layers
+	};
+}
+function cut(text, longest) {
+	return text.length <= longest ? text : text.slice(0, longest).toWellFormed();
+}
+
+// src/measure/baseline-file.ts
+/** A file of sizes that the input `baseline` names: the `sizes` output of an earlier run, or size records. Pure. */
+/** A user's own file: records of many targets with all that explains them. */
+const MOST_BASELINE_BYTES = 5e7;
+const VERSION = 1;
+const MOST_TARGETS$1 = 500;
+const MOST_PLATFORMS = 64;
+/**
+* What a file holds: a record, a file of records (`writeSizeRecords`), or the `sizes` output. What that tells has no layers.
+* @param id of targets in a `sizes` output, which does not tell any
+*/
+function readBaselineFile(text, id) {
+	if (text.length > 5e7) return refused$1(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
+	const json = parseJson(text);
+	if (json === void 0) return refused$1("it is no JSON");
+	if (field$2(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
+	const records = recordsOf(json) ?? sizesOutput(json, id);
+	return records === void 0 || records.length === 0 ? refused$1("it is neither the `sizes` output nor size records") : {
+		kind: "records",
+		records
+	};
+}
+function recordsOf(json) {
+	const one = parseSizeRecord(json);
+	return one === void 0 ? all$1(field$2(json, "records"), parseSizeRecord, MOST_TARGETS$1) : [one];
+}
+/** See `writeBuildOutputs` in src/outputs.ts. Targets that were not measured are there without platforms. */
+function sizesOutput(json, id) {
+	const records = entries$1(field$2(json, "targets"), MOST_TARGETS$1).map(([target, value]) => {
+		const platforms = entries$1(value, MOST_PLATFORMS).map(([platform, sizes]) => platformOf(platform, sizes));
+		if (!isTarget(target) || !platforms.every((platform) => platform !== void 0)) return void 0;
+		return {
+			version: VERSION,
+			id,
+			target,
+			platforms,
+			status: "built",
+			file: "",
+			createdAt: "",
+			tags: [],
+			commit: void 0,
+			ref: void 0,
+			run: void 0,
+			line: void 0
+		};
+	});
+	return records.every((record) => record !== void 0) ? records.filter(({ platforms }) => platforms.length > 0) : void 0;
+}
+function platformOf(platform, sizes) {
+	const [transfer, unpacked] = [parseSplit(field$2(sizes, "transfer")), parseSplit(field$2(sizes, "unpacked"))];
+	if (!isPlatform(platform) || transfer === void 0 || unpacked === void 0) return void 0;
+	if (transfer.total === void 0 && unpacked.total === void 0) return void 0;
+	return {
+		platform,
+		transfer,
+		unpacked,
+		digest: "",
+		configDigest: "",
+		layers: [],
+		unknownReason: void 0
+	};
+}
+function refused$1(reason) {
+	return {
+		kind: "refused",
+		reason
+	};
+}
+
+// src/registry-baseline.ts
+const CONCURRENCY = 8;
+const SHORT = 7;
+/**
+* Where tags name the commit that is built, the tags that the build of another commit had, by target.
+* @param commits.sha that is built (GITHUB_SHA), in full
+*/
+function shippedTags({ targets, tagsOf }, { sha, wanted }) {
+	if (!/^[0-9a-f]{40,64}$/.test(sha) || !/^[0-9a-f]{40,64}$/.test(wanted)) return /* @__PURE__ */ new Map();
+	const tags = targets.flatMap(({ name }) => {
+		const whole = (tagsOf.get(name) ?? []).find((tag) => tagPart(tag).includes(sha));
+		if (whole !== void 0) return [[name, withTag(whole, (tag) => tag.replace(sha, wanted))]];
+		const short = (tagsOf.get(name) ?? []).find((tag) => tagPart(tag).includes(sha.slice(0, SHORT)));
+		if (short === void 0) return [];
+		return [[name, withTag(short, (tag) => tag.replace(sha.slice(0, SHORT), wanted.slice(0, SHORT)))]];
+	});
+	return new Map(tags);
+}
+function tagPart(ref) {
+	return /:([^/:]*)$/.exec(ref)?.[1] ?? "";
+}
+function withTag(ref, change) {
+	return ref.replace(/[^/:]*$/, change);
+}
+/** The records of the images that are there; why one is not. Never rejects. */
+async function registryRecords(images, { project, registry, signal, wanted }) {
+	const problems = [];
+	return {
+		records: (await sideBySide$1([...images], CONCURRENCY, async ([target, image]) => {
+			try {
+				const { digest, ...root } = await registry.fetchManifest(image, { signal });
+				const named = (wantedDigest) => `${repositoryOf(image)}@${wantedDigest}`;
+				const { platforms } = await measureImage(digest, {
+					manifest: async (wantedDigest) => wantedDigest === digest ? root.manifest : (await registry.fetchManifest(named(wantedDigest), { signal })).manifest,
+					config: async (wantedDigest) => await registry.fetchConfig(image, wantedDigest, { signal }),
+					baseDiffIds: void 0,
+					unpackedOf: () => Promise.resolve(void 0)
+				});
+				return {
+					version: 1,
+					id: project.id,
+					target,
+					file: project.dockerfileName,
+					status: "built",
+					tags: [image],
+					digest,
+					commit: wanted,
+					ref: void 0,
+					createdAt: (/* @__PURE__ */ new Date(0)).toISOString(),
+					run: void 0,
+					line: void 0,
+					platforms
+				};
+			} catch (error) {
+				problems.push({ message: error instanceof Error ? error.message : String(error) });
+				return;
+			}
+		})).filter((record) => record !== void 0),
+		problem: problems[0]
+	};
+}
+
+// src/size-records.ts
+/** The record of every target of this run, also of one that failed. */
+function sizeRecords(place) {
+	const { planned, project, built, env, commit, now } = place;
+	const failure = built.problems[0]?.message;
+	return planned.targets.map(({ name, stage }) => {
+		const image = built.images.find(({ target }) => target === name);
+		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
+		return {
+			version: 1,
+			id: project.id,
+			target: name,
+			file: project.dockerfileName,
+			status,
+			commit,
+			ref: env["GITHUB_REF"],
+			createdAt: new Date(now).toISOString(),
+			run: runOf(env),
+			line: planned.graph.stages[stage]?.line,
+			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
+			tags: planned.tagsOf.get(name) ?? [],
+			...image?.digest === void 0 ? {} : { digest: image.digest },
+			platforms: image?.sizes?.platforms ?? [],
+			wantedPlatforms: planned.platforms,
+			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
+		};
+	});
+}
+/** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
+function sizeRecordOf(name, { record, ref }, { project, planned }) {
+	const sizes = parseTargetSizes(record.image.sizes);
+	if (sizes === void 0) return void 0;
+	const stage = planned.targets.find((target) => target.name === name)?.stage;
+	return {
+		version: 1,
+		id: project.id,
+		target: name,
+		file: project.dockerfileName,
+		status: "built",
+		ref,
+		tags: [],
+		commit: record.commit,
+		createdAt: record.createdAt,
+		run: void 0,
+		fingerprint: record.fingerprint,
+		line: stage === void 0 ? void 0 : planned.graph.stages[stage]?.line,
+		platforms: sizes.platforms
+	};
+}
+function runOf(env) {
+	const [id, repository] = [env["GITHUB_RUN_ID"], env["GITHUB_REPOSITORY"]];
+	if (id === void 0 || !/^\d+$/.test(id)) return void 0;
+	const attempt = Number(env["GITHUB_RUN_ATTEMPT"] ?? "1");
+	const server = env["GITHUB_SERVER_URL"] ?? "https://github.com";
+	const url = repository === void 0 ? void 0 : `${server}/${repository}/actions/runs/${id}`;
+	return {
+		id,
+		attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
+		url
+	};
+}
+
+// src/baselines.ts
+/**
+* What sizes are compared with (DESIGN §8): what the input `baseline` names, the record of the very base commit, the
+* nearest ancestor's, the image in the registry, or nothing. Never rejects: what is wrong with a baseline is a warning.
+*/
+/** Commits that are gone through for the nearest ancestor. */
+const MOST_ANCESTORS = 100;
+/** Finds the baseline of every target that has one. */
+async function findBaseline(question) {
+	try {
+		return await find(question);
+	} catch (error) {
+		return none$1(question, [{ message: `Sizes are compared with nothing: the baseline could not be read (${error instanceof Error ? error.message : String(error)}).` }]);
+	}
+}
+async function find(question) {
+	const { baseline } = question;
+	if (baseline === void 0) return await ofBase(question, question.wanted);
+	if (/^[0-9a-f]{7,64}$/.test(baseline)) return asInput(await ofBase({
+		...question,
+		wanted: baseline
+	}, baseline), question);
+	if (/\.json$/i.test(baseline)) return asInput(await ofFile(question, baseline), question);
+	return asInput(await ofRegistry(question, new Map(question.planned.targets.map(({ name }) => [name, baseline.replaceAll("{target}", name)])), "what `baseline` names"), question);
+}
+function asInput(found, { baseline }) {
+	if (found.records.length > 0) return {
+		...found,
+		facts: {
+			...found.facts,
+			source: "input",
+			distance: void 0
+		}
+	};
+	const known = {
+		input: "baseline",
+		message: `\`baseline\`: nothing is known of \`${baseline ?? ""}\`, so sizes are compared with nothing.`,
+		mend: "Name a commit that this workflow built on the base branch, an image, or a file with the `sizes` output."
+	};
+	return {
+		...found,
+		warnings: found.warnings.length > 0 ? found.warnings : [known]
+	};
+}
+async function ofFile(question, path) {
+	const { project } = question;
+	let text = "";
+	try {
+		text = await readFile(resolve$1(project.workspace, path), "utf8");
+	} catch (error) {
+		return none$1(question, [fileProblem(path, `cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "it cannot be read"})`)]);
+	}
+	const read = readBaselineFile(text, project.id);
+	if (read.kind === "refused") return none$1(question, [fileProblem(path, `is of no use: ${read.reason}`)]);
+	const commits = new Set(read.records.map(({ commit }) => commit));
+	const commit = commits.size === 1 ? [...commits][0] : void 0;
+	return {
+		facts: {
+			...nothing(question),
+			source: "input",
+			commit
+		},
+		records: read.records,
+		warnings: []
+	};
+}
+function fileProblem(path, what) {
+	return {
+		input: "baseline",
+		message: `\`baseline\`: \`${path}\` ${what}, so sizes are compared with nothing.`,
+		mend: "Name a file with the `sizes` output of an earlier run."
+	};
+}
+async function ofBase(question, wanted) {
+	const { planned, records, env } = question;
+	const names = planned.targets.map(({ name }) => name);
+	const isWanted = ({ commit }) => wanted !== void 0 && commit?.startsWith(wanted) === true;
+	const found = /* @__PURE__ */ new Map();
+	const latest = /* @__PURE__ */ new Map();
+	for (const name of names) {
+		const all = measuredRecords(records, name, question);
+		const exact = all.find(isWanted);
+		if (exact !== void 0) found.set(name, {
+			record: exact,
+			distance: 0
+		});
+		else if (all[0] !== void 0) latest.set(name, all[0]);
+	}
+	if (latest.size > 0) await addAncestors(found, latest, question, wanted);
+	if (found.size === 0 && wanted !== void 0) {
+		const images = shippedTags(planned, {
+			sha: env["GITHUB_SHA"] ?? "",
+			wanted
+		});
+		if (images.size > 0) return await ofRegistry(question, images, "the image of the base commit");
+	}
+	if (found.size === 0) return none$1(question);
+	const others = (records === void 0 ? [] : sourcesOf(env).flatMap((source) => records.names(source))).filter((name) => !names.includes(name)).flatMap((name) => measuredRecords(records, name, question).find(isWanted) ?? []);
+	return {
+		facts: factsOf([...found.values()], question, wanted),
+		records: [...[...found.values()].map(({ record }) => record), ...others],
+		warnings: []
+	};
+}
+/** The farthest speaks for all. */
+function factsOf(found, question, wanted) {
+	const distances = found.map(({ distance }) => distance);
+	const farthest = found.find(({ distance }) => distance === void 0) ?? found.toSorted((a, b) => (b.distance ?? 0) - (a.distance ?? 0))[0];
+	const isExact = distances.every((distance) => distance === 0);
+	return {
+		wanted,
+		branch: question.branch,
+		commit: farthest?.record.commit,
+		url: farthest?.record.run?.url,
+		source: isExact ? "exact" : "ancestor",
+		distance: farthest?.distance
+	};
+}
+/** Of targets that have no record of the wanted commit: the nearest before it, and failing that what was built last. */
+async function addAncestors(found, latest, question, wanted) {
+	const line = wanted === void 0 ? void 0 : await firstParents(question, wanted);
+	const distanceOf = ({ commit = "" }) => {
+		const distance = line?.indexOf(commit) ?? -1;
+		return distance === -1 ? void 0 : distance;
+	};
+	const unplaced = [...latest].filter(([, record]) => distanceOf(record) === void 0);
+	const older = line === void 0 || unplaced.length === 0 ? void 0 : await question.recordsOf(line.slice(1, 8));
+	for (const [name, record] of latest) {
+		const nearest = [record, ...measuredRecords(older, name, question)].map((candidate) => ({
+			record: candidate,
+			distance: distanceOf(candidate)
+		})).filter(({ distance }) => distance !== void 0).toSorted((a, b) => (a.distance ?? 0) - (b.distance ?? 0))[0];
+		found.set(name, nearest ?? {
+			record,
+			distance: void 0
+		});
+	}
+}
+async function firstParents({ github }, wanted) {
+	if (github === void 0 || !/^[0-9a-f]{40,64}$/.test(wanted)) return void 0;
+	const line = await listFirstParents(github.client, github.repository, wanted, MOST_ANCESTORS);
+	return line.ok ? line.value : void 0;
+}
+/** Of the branch that is compared with; where nothing is known of it, of the default branch. */
+function measuredRecords(records, name, question) {
+	for (const source of sourcesOf(question.env)) {
+		const found = (records?.measured(name, source) ?? []).flatMap((candidate) => sizeRecordOf(name, candidate, question) ?? []);
+		if (found.length > 0) return found;
+	}
+	return [];
+}
+/** Only runs of a base branch leave baselines: what a pull request built before says nothing of its base. */
+function sourcesOf(env) {
+	return (env["GITHUB_BASE_REF"] ?? "") === "" && env["GITHUB_EVENT_NAME"] !== "merge_group" ? ["own", "default"] : ["base", "default"];
+}
+async function ofRegistry(question, images, what) {
+	const { records, problem } = await registryRecords(images, question);
+	if (records.length === 0) return none$1(question, problem === void 0 || question.baseline === void 0 ? [] : [{
+		...problem,
+		message: `${what}: ${problem.message}`
+	}]);
+	const { wanted } = question;
+	return {
+		facts: {
+			...nothing(question),
+			source: "registry",
+			commit: wanted,
+			distance: 0
+		},
+		records,
+		warnings: []
+	};
+}
+function nothing({ wanted, branch }) {
+	return {
+		wanted,
+		branch,
+		commit: void 0,
+		source: "none",
+		distance: void 0
+	};
+}
+function none$1(question, warnings = []) {
+	return {
+		facts: nothing(question),
+		records: [],
+		warnings
+	};
+}
+
+// src/github/rest-client.ts
+/**
+* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
+* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
+* fails becomes data (`GithubError`).
+*/
+const DEFAULT_LIMITS = {
+	requestMs: 1e4,
+	totalMs: 9e4,
+	requests: 25,
+	waitMs: 3e4,
+	retryMs: 1e3
+};
+const TRIES = 3;
+/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
+async function openGithub(options) {
+	try {
+		if (options.token === "") throw new Error("there is no token");
+		const { getOctokit } = await import("./github.js");
+		const silent = () => void 0;
+		const log = {
+			debug: silent,
+			info: silent,
+			warn: silent,
+			error: silent
+		};
+		const octokit = getOctokit(options.token, {
+			baseUrl: options.apiUrl,
+			log
+		});
+		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
+	} catch (error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
+		const kind = options.token === "" ? "forbidden" : "unavailable";
+		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
+	}
+}
+/** Of a client that could not be opened. */
+var NotOpenError = class extends Error {
+	kind;
+	constructor(kind, message) {
+		super(message);
+		this.kind = kind;
+	}
+};
+var Client = class {
+	#options;
+	#limits;
+	#send;
+	#endsAt;
+	#requests = 0;
+	#waited = 0;
+	constructor(options, send) {
+		this.#options = options;
+		this.#limits = {
+			...DEFAULT_LIMITS,
+			...options.limits
+		};
+		this.#send = send;
+		this.#endsAt = performance.now() + this.#limits.totalMs;
+	}
+	get requests() {
+		return this.#requests;
+	}
+	async request(route, parameters = {}) {
+		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
+		for (let attempt = 1;; attempt++) {
+			const tried = await this.#try(route, parameters);
+			if (tried.ok) return tried;
+			const { error, retryAfterMs } = tried;
+			if (error.kind === "rate-limited") {
+				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure$1(error);
+				this.#waited += retryAfterMs;
+				await this.pause(retryAfterMs);
+			} else {
+				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure$1(error);
+				await this.pause(this.#limits.retryMs * attempt);
+			}
+		}
+	}
+	async query(query) {
+		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
+		const answer = await this.request("POST /graphql", {
+			baseUrl,
+			query
+		});
+		if (!answer.ok) return answer;
+		const [first] = list(property(answer.value.data, "errors"));
+		if (first === void 0) return success(property(answer.value.data, "data"));
+		const message = plainMessage(text(property(first, "message")) ?? "the query failed", this.#options.token);
+		const kind = property(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
+		return failure$1({
+			kind,
+			status: 200,
+			message
+		});
+	}
+	async pause(milliseconds) {
+		const left = Math.max(0, this.#endsAt - performance.now());
+		try {
+			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
+		} catch {}
+	}
+	#mayWait(milliseconds) {
+		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
+		return performance.now() + milliseconds < this.#endsAt;
+	}
+	async #try(route, parameters) {
+		const hindrance = this.#hindrance();
+		if (hindrance !== void 0) return refused({
+			kind: "unavailable",
+			status: void 0,
+			message: hindrance
+		});
+		this.#requests++;
+		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
+		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
+		const { signal: cancelled } = this.#options;
+		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
+		try {
+			const { data, headers } = await this.#send(route, {
+				...parameters,
+				request: { signal }
+			});
+			return {
+				ok: true,
+				value: {
+					data,
+					hasNext: /\brel="next"/.test(text(headers["link"]) ?? "")
+				}
+			};
+		} catch (error) {
+			if (error instanceof NotOpenError) return refused({
+				kind: error.kind,
+				status: void 0,
+				message: error.message
+			});
+			if (timeout.aborted) return passing("GitHub did not answer in time");
+			return this.#failed(error);
+		}
+	}
+	/** Why no more requests are sent. */
+	#hindrance() {
+		if (this.#options.signal?.aborted === true) return "the run was cancelled";
+		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
+		if (performance.now() >= this.#endsAt) return "GitHub took too long";
+	}
+	#failed(error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
+		const response = property(error, "response");
+		const status = property(response, "status");
+		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
+		const retryAfterMs = readRetryAfter(property(response, "headers"));
+		return {
+			ok: false,
+			error: {
+				kind: kindOf(status, message, retryAfterMs),
+				status,
+				message
+			},
+			isFinal: false,
+			retryAfterMs
+		};
+	}
+};
+function refused(error) {
+	return {
+		ok: false,
+		error,
+		isFinal: true,
+		retryAfterMs: void 0
+	};
+}
+function passing(message) {
+	return {
+		ok: false,
+		error: {
+			kind: "unavailable",
+			status: void 0,
+			message
+		},
+		isFinal: false,
+		retryAfterMs: void 0
+	};
+}
+function kindOf(status, message, retryAfterMs) {
+	if (status === 429) return "rate-limited";
+	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
+	if (status === 401) return "forbidden";
+	if (status === 404 || status === 410) return "not-found";
+	return status >= 500 ? "unavailable" : "invalid";
+}
+/**
+* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
+* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+*/
+function readRetryAfter(headers) {
+	const after = Number(text(property(headers, "retry-after")) ?? NaN);
+	if (Number.isFinite(after) && after >= 0) return after * 1e3;
+	if (String(property(headers, "x-ratelimit-remaining")) !== "0") return void 0;
+	const reset = Number(text(property(headers, "x-ratelimit-reset")) ?? NaN);
+	if (!Number.isFinite(reset)) return void 0;
+	const now = Date.parse(text(property(headers, "date")) ?? "");
+	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
+}
+
+// src/github-access.ts
+/** A client that is loaded with its first request: many runs have none. */
+var GithubAccess = class {
+	#options;
+	#client;
+	#opened;
+	constructor(options) {
+		this.#options = options;
+	}
+	get requests() {
+		return this.#opened?.requests ?? 0;
+	}
+	async request(route, parameters) {
+		return await (await this.#open()).request(route, parameters);
+	}
+	async query(query) {
+		return await (await this.#open()).query(query);
+	}
+	async pause(milliseconds) {
+		await (await this.#open()).pause(milliseconds);
+	}
+	async #open() {
+		const { token = "", env, signal } = this.#options;
+		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
+		this.#client ??= openGithub({
+			token,
+			apiUrl,
+			signal
+		});
+		this.#opened = await this.#client;
+		return this.#opened;
+	}
+};
+/** Answers nothing: for what is found without a request, or not at all. */
+const NO_REQUESTS = {
+	request: () => Promise.resolve(REFUSED),
+	query: () => Promise.resolve(REFUSED),
+	pause: () => Promise.resolve(),
+	requests: 0
+};
+const REFUSED = {
+	ok: false,
+	error: {
+		kind: "unavailable",
+		status: void 0,
+		message: "GitHub is not asked"
+	}
+};
+
+// src/handover/fork-run.ts
+/** This run's attempt, from 1. */
+function runAttempt(env) {
+	return whole(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
+}
+function whole(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
+}
+
+// src/handover/artifact-name.ts
+/**
+* Names of the artifacts by which legs of a matrix hand over size records:
+* `stage-build.<hash>.<target>.<platform>.attempt-<N>`. The hash is of all that tells legs of a run apart; the words are
+* for people. An artifact cannot be replaced, so a leg that is run again has a name of its own.
+* Rules: https://github.com/actions/toolkit/blob/main/packages/artifact/src/internal/upload/path-and-artifact-name-validation.ts
+*/
+/** The file in an artifact. */
+const ENTRY_NAME = "size-record.json";
+const MAX_WORD = 40;
+/** The artifact's name, at most 124 ASCII characters; `attempt` is the run's, from 1. */
+function artifactName(leg, attempt) {
+	return `${legName(leg)}.attempt-${attempt}`;
+}
+/** The part of the name that all attempts of a leg have. */
+function legName({ id, cells }) {
+	const pairs = cells.map(({ target, platform }) => JSON.stringify([target, platform])).sort();
+	return `stage-build.${createHash("sha256").update(JSON.stringify([id, pairs])).digest("hex").slice(0, 16)}.${slug(cells.map((cell) => cell.target))}.${slug(cells.map((cell) => cell.platform))}`;
+}
+function slug(words) {
+	const bounded = [...new Set(words)].sort().map((word) => word.slice(0, MAX_WORD).replaceAll(/[^A-Za-z0-9_]+/g, "-")).join("-").replaceAll(/-+/g, "-").replace(/^-/, "").slice(0, MAX_WORD).replace(/-$/, "");
+	return bounded === "" ? "x" : bounded;
+}
+
+// src/handover/handover-fault.ts
+const MAX_REASON = 300;
+/** What was thrown, as an answer. */
+function failure(error) {
+	const reason = plainReason(error);
+	return {
+		kind: "failed",
+		why: classify(reason, statusOf$2(error)),
+		reason
+	};
+}
+/** One line without signatures of addresses. */
+function plainReason(error) {
+	const short = hideSignatures(error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ").trim().replace(/^Failed to \w+: (?:Received non-retryable error: )?(?:Failed request: )?/, "");
+	const bounded = short.length > MAX_REASON ? `${short.slice(0, MAX_REASON)}…` : short;
+	return bounded === "" ? "the artifact service gave no reason" : bounded;
+}
+/** Why the toolkit tries a call again, by what it prints then; undefined for other lines. */
+function retryCause(line) {
+	return /^Attempt \d+ of \d+ failed with error: (.*)\. Retrying request in \d+ ms/.exec(line)?.[1];
+}
+/** The toolkit has the runner mask them by a workflow command, which never gets to the runner from the child. */
+function hideSignatures(text) {
+	return text.replaceAll(/\bsig=[^&"'\s\\]+/g, "sig=***").replaceAll(/^::add-mask::.*$/gm, "");
+}
+/** As octokit has it, or Azure. */
+function statusOf$2(error) {
+	if (typeof error !== "object" || error === null) return void 0;
+	const { status, statusCode } = error;
+	return [status, statusCode].find((value) => typeof value === "number");
+}
+function classify(reason, status) {
+	if (/\(409\)/.test(reason)) return "exists";
+	if (status === 429 || /\(429\)|storage quota|rate limit/i.test(reason)) return "limited";
+	if (status === 401 || status === 403 || status === 404 || /\(40[134]\)|GHES/.test(reason)) return "denied";
+	return "service";
+}
+
+// src/handover/artifacts.ts
+/**
+* Texts that the jobs of a run hand over to each other as artifacts, by `@actions/artifact` in a child process
+* (`artifact-client.ts`). A handover never fails a build: what went wrong is a sentence in the outcome.
+*/
+const NODE_FLAGS = [
+	"--max-semi-space-size=1",
+	"--max-old-space-size=128",
+	"--v8-pool-size=1"
+];
+/** What the toolkit reads, and what finds and trusts the service. The user's secrets are not among it. */
+const PASSED_ON = [
+	"ACTIONS_ORCHESTRATION_ID",
+	"ACTIONS_RESULTS_URL",
+	"ACTIONS_RUNTIME_TOKEN",
+	"GITHUB_API_URL",
+	"GITHUB_RETENTION_DAYS",
+	"GITHUB_SERVER_URL",
+	"HOME",
+	"NODE_EXTRA_CA_CERTS",
+	"NODE_TLS_REJECT_UNAUTHORIZED",
+	"PATH",
+	"SSL_CERT_DIR",
+	"SSL_CERT_FILE",
+	...[
+		"http_proxy",
+		"https_proxy",
+		"no_proxy"
+	].flatMap((name) => [name, name.toUpperCase()])
+];
+/** Whether a step can hand over at all: the runner tells steps of actions where the service is. */
+function artifactsAreHere(env) {
+	return (env["ACTIONS_RUNTIME_TOKEN"] ?? "") !== "" && (env["ACTIONS_RESULTS_URL"] ?? "") !== "";
+}
+/**
+* Hands a text over to later jobs of this run, under a name by `artifactName`.
+* @param retentionDays after which GitHub removes it
+*/
+async function uploadText({ name, text, retentionDays }, options) {
+	if (!artifactsAreHere(options.env)) return { kind: "none" };
+	const { folder, timeoutMs = 45e3 } = options;
+	const file = join(folder, ENTRY_NAME);
+	return await inFolder(folder, async () => {
+		await writeFile$1(file, text);
+		const [outcome] = await ask({
+			op: "upload",
+			name,
+			file,
+			folder,
+			retentionDays
+		}, {
+			...options,
+			timeoutMs
+		});
+		if (outcome?.kind === "uploaded") return outcome;
+		const { why, reason } = outcome?.kind === "failed" ? outcome : UNEXPECTED;
+		return {
+			kind: "failed",
+			why,
+			warning: why === "exists" ? `This run has an artifact ${name} already, so another step with the same id, targets and platforms handed its sizes over, and these are not in the report: give each step an id of its own.` : `The sizes could not be handed over to the report job: ${reason}.`
+		};
+	});
+}
+async function inFolder(folder, work) {
+	try {
+		await mkdir$1(folder, { recursive: true });
+		return await work();
+	} catch (error) {
+		return {
+			kind: "failed",
+			why: "service",
+			warning: `Sizes could not be handed over between jobs: ${error instanceof Error ? error.message : String(error)}.`
+		};
+	} finally {
+		await rm$1(folder, {
+			recursive: true,
+			force: true
+		}).catch(() => void 0);
+	}
+}
+const UNEXPECTED = {
+	kind: "failed",
+	why: "service",
+	reason: "the artifact client gave an answer to another question"
+};
+/** All answers to a request; the last tells how it ended. The child is gone afterwards. */
+async function ask(request, { env, clientPath, folder, debug = () => void 0, timeoutMs }) {
+	const answers = [];
+	const { promise: ended, resolve: tellEnd } = Promise.withResolvers();
+	let isOver = false;
+	let trouble;
+	const end = (last) => {
+		if (isOver) return;
+		isOver = true;
+		answers.push(last);
+		child.kill();
+	};
+	const child = startChild(clientPath, NODE_FLAGS, {
+		cwd: folder,
+		env: {
+			...Object.fromEntries(PASSED_ON.flatMap((name) => env[name] === void 0 ? [] : [[name, env[name]]])),
+			GITHUB_WORKSPACE: folder,
+			TMPDIR: folder
+		},
+		onLine: (line) => {
+			trouble = retryCause(line) ?? trouble;
+			if (!/^(?:::|$)/.test(line)) debug(hideSignatures(line));
+		},
+		onMessage: (message) => {
+			const answer = message;
+			if (answer.kind === "fetched" || answer.kind === "left") answers.push(answer);
+			else end(answer);
+		},
+		onEnd: (how) => {
+			end({
+				kind: "failed",
+				why: "service",
+				reason: `the artifact client ${how}`
+			});
+			tellEnd(void 0);
+		}
+	});
+	const timer = setTimeout(() => {
+		const inTime = `within ${Math.round(timeoutMs / 1e3)} s`;
+		end(failure(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
+	}, timeoutMs);
+	child.send(request);
+	await ended;
+	clearTimeout(timer);
+	return answers;
+}
+
+// src/handover/gather.ts
+/** What a step that hands these records over is called by; its records have one `id`. */
+function legOf(records) {
+	return {
+		id: records[0]?.id ?? "",
+		cells: records.flatMap(cellsOf$1)
+	};
+}
+/** What a record is about: what was measured, and what was to be; of what failed early, no platform may be known. */
+function cellsOf$1({ target, platforms, wantedPlatforms = [] }) {
+	const all = /* @__PURE__ */ new Set([...platforms.map(({ platform }) => platform), ...wantedPlatforms]);
+	return all.size === 0 ? [{
+		target,
+		platform: ""
+	}] : [...all].map((platform) => ({
+		target,
+		platform
+	}));
+}
+
+// src/handover/size-handover.ts
+/** Size records on their way: what a step of a leg does with those it made, and the report job with those of all legs. */
+/** Days that GitHub keeps records for: as long as a run may be started again. */
+const RETENTION_DAYS = 30;
+/**
+* Hands a step's records over to the report job. Never throws.
+* @param attempt of this run, from 1
+*/
+async function handOverSizes(records, attempt, options) {
+	const text = writeSizeRecords(records);
+	const read = readSizeRecords(text);
+	if (read.kind === "refused") return {
+		kind: "failed",
+		why: "service",
+		warning: `The sizes are not handed over to the report job: ${read.reason}.`
+	};
+	const name = artifactName(legOf(read.records), attempt);
+	return await uploadText({
+		name,
+		text,
+		retentionDays: RETENTION_DAYS
+	}, options);
+}
+
+// src/github/comment-body.ts
+/**
+* The text of the one comment on a pull request: sections of several identities, each between hidden markers, the worst
+* first, so that the first line is the verdict. Pure; what is read here was written by us, but anybody who may
+* edit comments may have changed it.
+*
+*     <!-- stage-build:report -->
+*     ### VERDICT
+*
+*     <!-- stage-build:section KEY -->
+*     <!-- stage-build:data BASE64URL -->
+*     CONTENT
+*     <!-- /stage-build:section KEY -->
+*/
+const REPORT_MARKER = "<!-- stage-build:report -->";
+/** A line that holds this may change without the comment being sent again: run links, times. */
+const VOLATILE_MARKER = "<!-- stage-build:volatile -->";
+/** Characters of a comment at most; GitHub's own limit is 65,536. */
+const LONGEST_COMMENT = 6e4;
+const LEFT_OUT = "<sub>There is no room for the details in this comment; they are in the job summary.</sub>";
+const LONGEST_VERDICT = 1e3;
+/** The sections of a comment. What is between them, or not as we write it, is dropped. */
+function parseComment(body) {
+	const found = [...body.replaceAll("\r\n", "\n").matchAll(/^<!-- stage-build:section (\S{1,300}) -->\n<!-- stage-build:data ([\w-]+) -->\n([^]*?)\n<!-- \/stage-build:section \1 -->$/gm)].map(([, name = "", data = "", content = ""]) => ({
+		name,
+		...decoded(data),
+		content: content.trim()
+	}));
+	return [...new Map(found.map((section) => [section.name, section])).values()];
+}
+/** What stands in the comment for a section, as `isSaid` compares it. */
+function findSection(sections, section) {
+	const name = sectionName(section.key);
+	return sections.find((stored) => stored.name === name);
+}
+/** Whether a stored section says the same in the form that it has, but for volatile lines. */
+function isSaid(stored, section) {
+	const wanted = storedAs(section, stored.form);
+	return stored.verdict === wanted.verdict && stored.severity === wanted.severity && steady(stored.content) === steady(wanted.content);
+}
+/**
+* The comment with a section put in or replaced; those of others are kept as they are, unless there is no room even for
+* this one's verdict.
+* @param longest form to try first: `compact` once GitHub has found the comment too long
+*/
+function mergeSection(sections, section, longest = "full") {
+	const name = sectionName(section.key);
+	const others = sections.filter((stored) => stored.name !== name);
+	const earlierShort = others.map((stored) => isEarlier(stored, section.commit) ? shortened$1(stored) : stored);
+	const forms = longest === "full" ? ["full", "compact"] : ["compact"];
+	for (const kept of [others, earlierShort]) for (const form of forms) {
+		const body = render([...kept, storedAs(section, form)], section.commit);
+		if (body.length <= 6e4) return {
+			body,
+			form
+		};
+	}
+	const own = storedAs(section, "verdict");
+	let kept = earlierShort;
+	for (;;) {
+		const body = render([...kept, own], section.commit);
+		const candidates = kept.filter(({ form }) => form !== "verdict");
+		if (body.length <= 6e4 || candidates.length === 0) return {
+			body,
+			form: "verdict"
+		};
+		const largest = candidates.reduce((a, b) => b.content.length > a.content.length ? b : a);
+		kept = kept.map((stored) => stored === largest ? shortened$1(stored) : stored);
+	}
+}
+function render(sections, commit) {
+	const order = (stored) => isEarlier(stored, commit) ? 1 : 0;
+	const sorted = [...sections].sort((a, b) => order(a) - order(b) || b.severity - a.severity || (a.name < b.name ? -1 : 1));
+	return [REPORT_MARKER, ...sorted.map((stored) => renderSection(stored, commit))].join("\n");
+}
+function renderSection(stored, commit) {
+	const earlier = isEarlier(stored, commit) ? `<sub>Of another commit, ${stored.commit ?? ""}.</sub>\n\n` : "";
+	return [
+		`### ${stored.verdict}\n\n${earlier}<!-- stage-build:section ${stored.name} -->`,
+		`<!-- stage-build:data ${encoded(stored)} -->`,
+		`\n${stored.content}\n`,
+		`<!-- /stage-build:section ${stored.name} -->\n`
+	].join("\n");
+}
+function isEarlier(stored, commit) {
+	return commit !== void 0 && stored.commit !== void 0 && stored.commit !== commit;
+}
+function shortened$1(stored) {
+	return {
+		...stored,
+		form: "verdict",
+		content: LEFT_OUT
+	};
+}
+function storedAs(section, form) {
+	const content = {
+		full: section.full,
+		compact: section.compact,
+		verdict: LEFT_OUT
+	}[form];
+	return {
+		name: sectionName(section.key),
+		verdict: cleaned(section.verdict).replaceAll(/\s+/g, " ").trim().slice(0, LONGEST_VERDICT).toWellFormed(),
+		severity: section.severity,
+		commit: commitName(section.commit),
+		form,
+		content: cleaned(content).trim()
+	};
+}
+/** A key as it can stand in a hidden comment: no blanks, nothing that closes one; `%h` and `%e` are in no encoded key. */
+function sectionName(key) {
+	const name = encodeURIComponent(key.toWellFormed()).replaceAll("-", "%2D");
+	if (name.length <= 200) return name === "" ? "%e" : name;
+	return `${name.slice(0, 100)}%h${createHash("sha256").update(key).digest("hex")}`;
+}
+/** Text without our own markers, and without what GitHub does not keep as it is: what is read back must be equal. */
+function cleaned(markdown) {
+	return markdown.toWellFormed().replaceAll(/\r\n?/g, "\n").replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, "").replaceAll(/<!--(?=\s*\/?\s*stage-build:(?!volatile -->))/g, "&lt;!--");
+}
+function steady(content) {
+	return content.split("\n").filter((line) => !line.includes(VOLATILE_MARKER)).map((line) => line.trimEnd()).join("\n").trim();
+}
+function encoded({ verdict, severity, commit, form }) {
+	return Buffer.from(JSON.stringify({
+		verdict,
+		severity,
+		commit,
+		form
+	})).toString("base64url");
+}
+function decoded(data) {
+	const value = parsed(Buffer.from(data, "base64url").toString("utf8"));
+	const severity = property(value, "severity");
+	const form = property(value, "form");
+	return {
+		verdict: cleaned(text(property(value, "verdict")) ?? "Image sizes").replaceAll(/\s+/g, " ").slice(0, LONGEST_VERDICT),
+		severity: typeof severity === "number" && Number.isFinite(severity) ? severity : 0,
+		commit: commitName(property(value, "commit")),
+		form: form === "compact" || form === "verdict" ? form : "full"
+	};
+}
+function parsed(json) {
+	try {
+		return JSON.parse(json);
+	} catch {
+		return;
+	}
+}
+
+// src/github/sticky-comment.ts
+/**
+* The one comment per pull request. GitHub has no compare-and-swap for comments, so a write is read back after a while, and
+* repeated if another writer has undone it: the comment with the lowest id is the one, each writer puts in its own
+* section, and nobody removes what others wrote.
+*/
+/** Puts a section into the pull request's comment. Never rejects. */
+async function writeComment(options) {
+	const outcome = await new Writer(options).write();
+	if (!outcome.ok) return refusal(options.number, outcome.error);
+	if (outcome.value === void 0) return {
+		kind: "skipped",
+		reason: `Pull request #${options.number} has no comment yet, and nothing calls for one.`
+	};
+	return {
+		kind: "written",
+		...outcome.value
+	};
+}
+const COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments";
+const COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment_id}";
+/** The author of what GITHUB_TOKEN writes. */
+const ACTIONS = "github-actions[bot]";
+const SETTLE_MS = 1500;
+const WRITES = 5;
+const ROUNDS = 5;
+const PAGES = 20;
+const DELETIONS = 3;
+var Writer = class {
+	#client;
+	#options;
+	#repository;
+	#settleMs;
+	/** Sections that others wrote, as last seen: one that vanishes was undone by a third writer. */
+	#seen = /* @__PURE__ */ new Map();
+	/** The token's user, once it is known. */
+	#self;
+	/** The comment that this writer made. */
+	#made;
+	#writes = 0;
+	#longest = "full";
+	constructor(options) {
+		const [owner = "", repo = ""] = options.repository.split("/");
+		this.#client = options.client;
+		this.#options = options;
+		this.#repository = {
+			owner,
+			repo
+		};
+		this.#settleMs = options.settleMs ?? SETTLE_MS;
+	}
+	/** The value is undefined where there is no comment and none is to be made. */
+	async write() {
+		for (let round = 1;; round++) {
+			const outcome = await this.#round();
+			if (!(!outcome.ok && outcome.error === AGAIN)) return outcome;
+			if (round === ROUNDS) return failure$1({
+				kind: "unavailable",
+				status: void 0,
+				message: "the comment keeps moving"
+			});
+		}
+	}
+	async #round() {
+		const listed = await this.#ownComments();
+		if (!listed.ok) return listed;
+		const [first, ...duplicates] = listed.value;
+		if (first === void 0) return await this.#make();
+		const written = await this.#update(first);
+		if (!written.ok) return written;
+		await this.#removeDuplicates(written.value.body, duplicates);
+		const action = this.#made?.id === first.id ? "created" : this.#writes === 0 ? "unchanged" : "updated";
+		return success({
+			url: first.url,
+			action
+		});
+	}
+	/** Makes the comment; the next round finds out whether it is the one. */
+	async #make() {
+		if (!this.#options.create) return success(void 0);
+		const { body } = mergeSection([], this.#options.section, this.#longest);
+		const sent = await this.#send(`POST ${COMMENTS}`, { issue_number: this.#options.number }, body);
+		if (sent.ok) {
+			this.#made = sent.value;
+			this.#self = sent.value.author;
+			this.#writes++;
+		} else {
+			if (sent.error.kind !== "unavailable" || sent.error === AGAIN) return sent;
+			if (this.#writes++ >= 2) return sent;
+		}
+		await this.#client.pause(this.#settleMs);
+		return failure$1(AGAIN);
+	}
+	/** Puts the section into a comment until it stays there; the value is the comment as last read. */
+	async #update(listed) {
+		const { section } = this.#options;
+		let comment = listed;
+		let isFresh = false;
+		for (;;) {
+			const sections = this.#withSeen(parseComment(comment.body));
+			const merged = mergeSection(sections.all, section, this.#longest);
+			const stored = findSection(sections.all, section);
+			if (stored !== void 0 && isSaid(stored, section) && isOfCommit(stored, section, sections.all) && sections.vanished === 0 && (this.#writes > 0 || stored.form === merged.form)) return success(comment);
+			if (this.#writes > WRITES) return failure$1({
+				kind: "unavailable",
+				status: void 0,
+				message: "other jobs kept replacing the comment"
+			});
+			if (isFresh) {
+				const sent = await this.#send(`PATCH ${COMMENT}`, { comment_id: comment.id }, merged.body);
+				if (!sent.ok) return await this.#updateFailed(sent, listed);
+				this.#writes++;
+				await this.#settle();
+			}
+			const read = await this.#read(comment.id);
+			if (!read.ok) {
+				if (isFresh && read.error.kind !== "not-found") return success({
+					...comment,
+					body: merged.body
+				});
+				return read.error.kind === "not-found" ? failure$1(AGAIN) : read;
+			}
+			comment = read.value;
+			isFresh = true;
+		}
+	}
+	async #updateFailed(sent, comment) {
+		if (sent.error.kind === "not-found") return failure$1(AGAIN);
+		if (sent.error.kind !== "forbidden" || this.#self !== void 0) return sent;
+		const self = await this.#viewer();
+		if (self === void 0 || self === comment.author) return sent;
+		this.#self = self;
+		return failure$1(AGAIN);
+	}
+	/** Creates or edits a comment; one that is too long is sent once more, compact. */
+	async #send(route, at, body) {
+		const answer = await this.#client.request(route, {
+			...this.#repository,
+			...at,
+			body
+		});
+		if (answer.ok) {
+			const comment = readComment(answer.value.data);
+			return comment === void 0 ? undocumented("comment") : success(comment);
+		}
+		if (answer.error.status !== 422 || this.#longest === "compact") return answer;
+		this.#longest = "compact";
+		return failure$1(AGAIN);
+	}
+	async #read(id) {
+		const answer = await this.#client.request(`GET ${COMMENT}`, {
+			...this.#repository,
+			comment_id: id
+		});
+		if (!answer.ok) return answer;
+		const comment = readComment(answer.value.data);
+		return comment === void 0 ? undocumented("comment") : success(comment);
+	}
+	/** A while, the longer and the more different from that of others, the more often a write was undone. */
+	async #settle() {
+		const spread = this.#settleMs * 2 ** (this.#writes - 1);
+		await this.#client.pause(this.#settleMs + Math.random() * spread);
+	}
+	/** Sections read, and those that were there once and have vanished. */
+	#withSeen(read) {
+		const own = findSection(read, this.#options.section);
+		const names = new Set(read.map(({ name }) => name));
+		const vanished = [...this.#seen.values()].filter(({ name }) => !names.has(name));
+		for (const stored of read) if (stored !== own) this.#seen.set(stored.name, stored);
+		return {
+			all: [...read, ...vanished],
+			vanished: vanished.length
+		};
+	}
+	/** The comments with our marker that are by the token's user, the lowest id first. */
+	async #ownComments() {
+		const marked = this.#made === void 0 ? [] : [this.#made];
+		for (let page = 1;; page++) {
+			const parameters = {
+				...this.#repository,
+				issue_number: this.#options.number,
+				per_page: 100,
+				page
+			};
+			const answer = await this.#client.request(`GET ${COMMENTS}`, parameters);
+			if (!answer.ok) return answer;
+			if (!Array.isArray(answer.value.data)) return undocumented("list of comments");
+			for (const comment of list(answer.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
+			if (!answer.value.hasNext) break;
+			if (page < PAGES) continue;
+			if (marked.length > 0) break;
+			return failure$1({
+				kind: "invalid",
+				status: void 0,
+				message: `it has more than 2000 comments`
+			});
+		}
+		const byId = [...new Map(marked.map((comment) => [comment.id, comment])).values()].sort((a, b) => a.id - b.id);
+		if (byId.every(({ author }) => author === (this.#self ?? ACTIONS))) return success(byId);
+		this.#self ??= await this.#viewer() ?? ACTIONS;
+		return success(byId.filter(({ author }) => author === this.#self));
+	}
+	async #viewer() {
+		const answer = await this.#client.query("query { viewer { login } }");
+		return answer.ok ? text(property(answer.value, "viewer", "login")) : void 0;
+	}
+	/** Removes our own comments that say nothing that the one does not say: two writers made one each. */
+	async #removeDuplicates(body, duplicates) {
+		const told = new Set(parseComment(body).map(({ name }) => name));
+		const removable = duplicates.filter((comment) => parseComment(comment.body).every(({ name }) => told.has(name)));
+		const isMade = ({ id }) => id === this.#made?.id ? 0 : 1;
+		for (const { id } of removable.sort((a, b) => isMade(a) - isMade(b)).slice(0, DELETIONS)) await this.#client.request(`DELETE ${COMMENT}`, {
+			...this.#repository,
+			comment_id: id
+		});
+	}
+};
+/** The comment is to be looked up again. */
+const AGAIN = {
+	kind: "unavailable",
+	status: void 0,
+	message: "the comment has changed"
+};
+/** Beside sections of other jobs, which commit one is about is told; alone, it would be an edit for nothing. */
+function isOfCommit(stored, section, all) {
+	return all.length === 1 || stored.commit === commitName(section.commit);
+}
+function readComment(value) {
+	const id = positive(property(value, "id"));
+	const body = property(value, "body");
+	if (id === void 0) return void 0;
+	return {
+		id,
+		url: text(property(value, "html_url")) ?? "",
+		author: text(property(value, "user", "login")) ?? "",
+		body: typeof body === "string" ? body : ""
+	};
+}
+function refusal(number, error) {
+	return {
+		kind: "refused",
+		reason: `The comment on pull request #${number} was not written: ${describeError(error)}.`,
+		mend: mendFor(error)
+	};
+}
+function mendFor(error) {
+	if (/\block(?:ed)?\b/i.test(error.message)) return "Unlock the conversation of the pull request.";
+	switch (error.kind) {
+		case "forbidden":
+		case "not-found": return "Give the job `permissions: pull-requests: write`.";
+		case "rate-limited":
+		case "unavailable": return "The next run writes it.";
+		case "invalid": return;
+	}
+}
+
+// src/github/event.ts
+/**
+* The event that started the run, as far as a size report needs it. Of its payload, parts are written by who opened the
+* pull request: names are checked, nothing is trusted to be there.
+* https://docs.github.com/en/webhooks/webhook-events-and-payloads
+*/
+/** An event that lacks what its kind is about is of the kind `other`. */
+function readReportEvent(source) {
+	return known(source) ?? {
+		kind: "other",
+		name: source.name
+	};
+}
+function known(source) {
+	const { name, payload } = source;
+	switch (name) {
+		case "pull_request":
+		case "pull_request_target": return pullRequest(name, payload, source.repository);
+		case "push": {
+			const branch = branchOf(source.ref);
+			const after = commitName(property(payload, "after")) ?? commitName(source.sha);
+			if (branch === void 0 || after === void 0) return void 0;
+			return {
+				kind: name,
+				branch,
+				before: commitName(property(payload, "before")),
+				after
+			};
+		}
+		case "merge_group": {
+			const headSha = commitName(property(payload, "merge_group", "head_sha")) ?? commitName(source.sha);
+			if (headSha === void 0) return void 0;
+			return {
+				kind: name,
+				headSha,
+				baseSha: commitName(property(payload, "merge_group", "base_sha")),
+				number: queuedNumber(text(property(payload, "merge_group", "head_ref")) ?? source.ref)
+			};
+		}
+		case "workflow_run": return workflowRun(property(payload, "workflow_run"));
+		case "workflow_dispatch": return {
+			kind: name,
+			branch: branchOf(source.ref),
+			sha: commitName(source.sha)
+		};
+		default: return;
+	}
+}
+function pullRequest(kind, payload, repository) {
+	const pull = property(payload, "pull_request");
+	const number = positive(property(pull, "number"));
+	const headSha = commitName(property(pull, "head", "sha"));
+	if (number === void 0 || headSha === void 0) return void 0;
+	return {
+		kind,
+		number,
+		headSha,
+		baseSha: commitName(property(pull, "base", "sha")),
+		baseRef: text(property(pull, "base", "ref")),
+		isFork: !sameRepository(property(pull, "head", "repo", "full_name"), repository),
+		isDependabot: property(pull, "user", "login") === "dependabot[bot]"
+	};
+}
+function workflowRun(run) {
+	const headSha = commitName(property(run, "head_sha"));
+	if (headSha === void 0) return void 0;
+	const numbers = list(property(run, "pull_requests")).map((pull) => positive(property(pull, "number")));
+	return {
+		kind: "workflow_run",
+		headSha,
+		headRepository: repositoryName(property(run, "head_repository", "full_name")),
+		headBranch: text(property(run, "head_branch")),
+		numbers: numbers.filter((number) => number !== void 0)
+	};
+}
+/** GitHub's names of repositories are equal in any case. */
+function sameRepository(one, other) {
+	return repositoryName(one)?.toLowerCase() === other.toLowerCase();
+}
+function branchOf(ref) {
+	return /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+}
+/** `refs/heads/gh-readonly-queue/release/2/pr-104-SHA`; the base branch may have slashes and look like this, too. */
+function queuedNumber(ref) {
+	const digits = /^(?:refs\/heads\/)?gh-readonly-queue\/.+\/pr-(\d{1,15})-[0-9a-f]{40,64}$/.exec(ref)?.[1];
+	return digits === void 0 ? void 0 : positive(Number(digits));
+}
+
+// src/github/pull-request.ts
+/** The pull request that an event is about, as it is now. */
+const PULLS = "GET /repos/{owner}/{repo}/pulls";
+const PULL = "GET /repos/{owner}/{repo}/pulls/{pull_number}";
+const PULLS_OF_COMMIT = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
+/** Finds it with at most two requests. Never rejects. */
+async function findPullRequest(client, repository, event) {
+	return await new Finder(client, repository).find(event);
+}
+var Finder = class {
+	#client;
+	#repository;
+	#parameters;
+	constructor(client, repository) {
+		const [owner = "", repo = ""] = repository.split("/");
+		this.#client = client;
+		this.#repository = repository;
+		this.#parameters = {
+			owner,
+			repo
+		};
+	}
+	async find(event) {
+		switch (event.kind) {
+			case "pull_request":
+			case "pull_request_target": return await this.#ofPayload(event);
+			case "push": return await this.#ofCommit(event.after, event.branch);
+			case "merge_group": return await this.#ofQueue(event.number);
+			case "workflow_run": return await this.#ofRun(event);
+			case "workflow_dispatch":
+				if (event.branch === void 0) return none("The run is for a tag, which has no pull request.");
+				return await this.#ofBranch(event.branch, event.sha);
+			case "other": return none(`A run for ${event.name} has no pull request.`);
+		}
+	}
+	/** What the payload says holds, also where the token may not look. */
+	async #ofPayload(event) {
+		const now = await this.#get(event.number);
+		const isStale = now.ok && now.value.headSha !== event.headSha;
+		const pull = {
+			...now.ok ? now.value : {
+				baseRef: event.baseRef,
+				baseSha: event.baseSha,
+				labels: void 0
+			},
+			number: event.number,
+			headSha: event.headSha,
+			isFork: event.isFork
+		};
+		if (event.kind === "pull_request" && event.isFork) return {
+			kind: "found",
+			pull,
+			noComment: OF_FORK
+		};
+		return {
+			kind: "found",
+			pull,
+			noComment: isStale ? { reason: staleReason(event.number) } : void 0
+		};
+	}
+	async #ofCommit(sha, branch) {
+		return only(await this.#list(PULLS_OF_COMMIT, { commit_sha: sha }), (pull) => pull.headSha === sha && !pull.isFork, `the pushed commit of branch ${branch}`);
+	}
+	async #ofBranch(branch, sha) {
+		const head = `${this.#parameters.owner}:${branch}`;
+		return only(await this.#list(PULLS, {
+			state: "open",
+			head
+		}), (pull) => !pull.isFork && (sha === void 0 || pull.headSha === sha), `branch ${branch}`);
+	}
+	async #ofQueue(number) {
+		if (number === void 0) return none("The merge queue does not name its pull request.");
+		const pull = await this.#get(number);
+		return pull.ok ? {
+			kind: "found",
+			pull: pull.value,
+			noComment: IN_QUEUE
+		} : unread(pull.error);
+	}
+	async #ofRun(event) {
+		const { headRepository, headBranch, headSha, numbers } = event;
+		if (headRepository === void 0 || headBranch === void 0) return none("The repository that the pull request came from is gone.");
+		const [number, ...more] = numbers;
+		if (number !== void 0 && more.length === 0) {
+			const pull = await this.#get(number);
+			if (!pull.ok) return unread(pull.error);
+			if (sameRepository(pull.value.headName, headRepository)) return current([pull.value], headSha, headBranch);
+		}
+		const head = `${headRepository.split("/")[0] ?? ""}:${headBranch}`;
+		const pulls = await this.#list(PULLS, {
+			state: "open",
+			head
+		});
+		if (!pulls.ok) return unread(pulls.error);
+		return current(pulls.value.filter(({ headName }) => sameRepository(headName, headRepository)), headSha, `${headBranch} of ${headRepository}`);
+	}
+	async #get(number) {
+		const answer = await this.#client.request(PULL, {
+			...this.#parameters,
+			pull_number: number
+		});
+		if (!answer.ok) return answer;
+		const pull = this.#read(answer.value.data);
+		return pull === void 0 ? undocumented("pull request") : success(pull);
+	}
+	/** The open ones of a list. */
+	async #list(route, parameters) {
+		const answer = await this.#client.request(route, {
+			...this.#parameters,
+			...parameters,
+			per_page: 100
+		});
+		if (!answer.ok) return answer;
+		if (!Array.isArray(answer.value.data)) return undocumented("list of pull requests");
+		const open = list(answer.value.data).filter((pull) => property(pull, "state") === "open");
+		return success(open.map((pull) => this.#read(pull)).filter((pull) => pull !== void 0));
+	}
+	#read(value) {
+		const number = positive(property(value, "number"));
+		const headSha = commitName(property(value, "head", "sha"));
+		if (number === void 0 || headSha === void 0) return void 0;
+		const headName = property(value, "head", "repo", "full_name");
+		const labels = list(property(value, "labels")).map((label) => text(property(label, "name")));
+		return {
+			number,
+			headSha,
+			headName,
+			baseRef: text(property(value, "base", "ref")),
+			baseSha: commitName(property(value, "base", "sha")),
+			labels: labels.filter((label) => label !== void 0),
+			isFork: !sameRepository(headName, this.#repository)
+		};
+	}
+};
+const OF_FORK = {
+	reason: "The pull request is from a fork, whose runs may not write comments.",
+	mend: "Have a workflow for `workflow_run` write it."
+};
+const IN_QUEUE = { reason: "Runs of the merge queue write no comment." };
+function none(reason) {
+	return {
+		kind: "none",
+		reason
+	};
+}
+function unread(error) {
+	const mend = error.kind === "forbidden" || error.kind === "not-found" ? "Give the job `permissions: pull-requests: write`." : void 0;
+	return {
+		kind: "none",
+		reason: `The pull request could not be looked up: ${describeError(error)}.`,
+		mend
+	};
+}
+function staleReason(number) {
+	return `Pull request #${number} has a newer commit than the run that is reported.`;
+}
+/** The one whose head is still the commit of the run. */
+function current(pulls, headSha, branch) {
+	const [first] = pulls;
+	if (first !== void 0 && pulls.every((pull) => pull.headSha !== headSha)) return none(staleReason(first.number));
+	return only(success(pulls), (pull) => pull.headSha === headSha, `branch ${branch}`);
+}
+/** The one open pull request that fits. */
+function only(pulls, fits, what) {
+	if (!pulls.ok) return unread(pulls.error);
+	const [pull, ...more] = pulls.value.filter(fits);
+	if (pull === void 0) return none(`There is no open pull request for ${what}.`);
+	if (more.length === 0) return {
+		kind: "found",
+		pull,
+		noComment: void 0
+	};
+	return none(`There are several open pull requests for ${what}: ${[pull, ...more].map(({ number }) => `#${number}`).join(", ")}.`);
+}
+
+// src/measure/noise.ts
+const LEAST_BYTES = 1e4;
+const LEAST_SHARE = 5e-4;
+/** Differences below so many bytes are noise, for a size that was `before` bytes. */
+function noiseFloor(before) {
+	return Math.max(LEAST_BYTES, before * LEAST_SHARE);
+}
+/** Bytes more than before; undefined where one of the two is not known. */
+function deltaOf({ now, before }) {
+	return now === void 0 || before === void 0 ? void 0 : now - before;
+}
+/** The difference is noise; undefined where it is not known. */
+function isNoise(change) {
+	const delta = deltaOf(change);
+	return delta === void 0 ? void 0 : Math.abs(delta) < noiseFloor(change.before ?? 0);
+}
+
+// src/measure/budgets.ts
+/** Of every budget that applies, in the order given. Of what was not built there is nothing to say. */
+function budgetVerdicts(row, options) {
+	if (row.status === "failed" || row.status === "removed") return [];
+	const { waived, file, line } = options;
+	return budgetsFor(options.budgets, row).map((budget) => ({
+		budget: budget.text,
+		metric: budget.metric,
+		file,
+		line,
+		...judge(row, budget, waived)
+	}));
+}
+function judge(row, { metric, limit: allowed }, waived) {
+	const actual = row[metric].now;
+	const before = metric === "unpacked" || row.notComparable.length === 0 ? row[metric].before : void 0;
+	const limit = limitOf(allowed, before);
+	if (actual === void 0 || limit === void 0) return {
+		limit,
+		actual,
+		verdict: "skipped"
+	};
+	if (actual <= limit) return {
+		limit,
+		actual,
+		verdict: "held"
+	};
+	const worse = before === void 0 || actual - before >= noiseFloor(before);
+	if (allowed.kind !== "absolute" && !worse) return {
+		limit,
+		actual,
+		verdict: "held"
+	};
+	if (before !== void 0 && before > limit && !worse) return {
+		limit,
+		actual,
+		verdict: "over-before"
+	};
+	return {
+		limit,
+		actual,
+		verdict: waived ? "waived" : "over"
+	};
+}
+/** Bytes; undefined for a relative one without a baseline. */
+function limitOf(allowed, before) {
+	if (allowed.kind === "absolute") return allowed.bytes;
+	if (before === void 0) return void 0;
+	return before + (allowed.kind === "more-bytes" ? allowed.bytes : Math.floor(before * allowed.percent / 100));
+}
+/**
+* A verdict in plain words, without a full stop, for the log and annotations:
+* `` `prod` is 186.5 MB, 26.5 MB over its budget of 160 MB (transfer) ``.
+* @param options.platform names the row's platform, where a target has several
+*/
+function budgetSentence(row, verdict, options = {}) {
+	const { metric, limit, actual } = verdict;
+	const name = `\`${row.target}\`${options.platform === true ? ` (${row.platform})` : ""}`;
+	const allowance = verdict.budget.slice(verdict.budget.lastIndexOf("=") + 1).trim();
+	const relative = /^\+[^a-z%]*(?:%|[a-z]+)/i.exec(allowance)?.[0].replaceAll(/\s+/g, "");
+	if (verdict.verdict === "skipped" || limit === void 0 || actual === void 0) return `${name} was not held against its budget of ${relative ?? words$1(limit ?? 0)} (${metric}): ${why(row, verdict)}`;
+	const [is, most] = apart(actual, limit);
+	const budget = `its budget of ${relative ?? most}`;
+	if (verdict.verdict === "held") return `${name} is ${is}${relative === void 0 && limit > 0 ? `, ${Math.floor(100 * actual / limit)} % of ` : ", within "}${budget} (${metric})`;
+	const grown = deltaOf(row[metric]);
+	const over = relative === void 0 || grown === void 0 ? `${name} is ${is}, ${words$1(actual - limit)} over ${budget} (${metric})` : `${name} grew by ${words$1(grown)} to ${is}, ${words$1(actual - limit)} over ${budget} (${metric})`;
+	if (verdict.verdict === "over-before") return `${over}, as it was before`;
+	return verdict.verdict === "waived" ? `${over}, which a label allows` : over;
+}
+function why(row, { actual, metric }) {
+	if (actual === void 0) return "its size is not known";
+	return metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is no size to compare it with";
+}
+/** One decimal more than in tables, and none that is 0: `186.5 MB`, `160 MB`. */
+function words$1(bytes, digits = 1) {
+	const [, number = "", unit = ""] = /^([\d.]+) (\w+)$/.exec(formatBytes(bytes)) ?? [];
+	const power = [
+		"B",
+		"kB",
+		"MB",
+		"GB",
+		"TB",
+		"PB"
+	].indexOf(unit);
+	return `${Number((bytes / 1e3 ** Math.max(0, power)).toFixed(Math.max(digits, fraction(number))))} ${unit}`;
+}
+function fraction(number) {
+	return number.split(".")[1]?.length ?? 0;
+}
+/** Two sizes with as many digits as tell them apart. */
+function apart(a, b) {
+	for (let digits = 1; digits < 6; digits++) {
+		const [one, other] = [words$1(a, digits), words$1(b, digits)];
+		if (one !== other) return [one, other];
+	}
+	return [words$1(a), words$1(b)];
+}
+
+// src/measure/changed-paths.ts
+/** Of the bytes that changed, and of the difference. */
+const EXPLAINED = .9;
+/** Of the bytes that changed: a difference that nobody asks about, where as much came as went. */
+const NEGLIGIBLE = .02;
+const MAX_PATHS = 10;
+/** How many paths may take the place of the directory that they are in. */
+const MAX_SPLIT = 4;
+/** What may have been folded on the other side, of what stands alone on one: more, and nobody knows what it was there. */
+const MAX_DOUBT = .1;
+/** The changes, the largest first; ten at most. Pure and the same for the same trees. */
+function changedPaths(before, now) {
+	const root = delta("", before, now);
+	if (root.moved === 0) return [];
+	let chosen = [root];
+	const kept = /* @__PURE__ */ new Set();
+	for (;;) {
+		const largest = chosen.filter((one) => !kept.has(one)).toSorted(byMoved)[0];
+		if (largest === void 0) break;
+		const others = chosen.filter((one) => one !== largest);
+		const parts = split(largest, others, root);
+		if (parts === void 0) kept.add(largest);
+		else chosen = [...others, ...parts];
+	}
+	return chosen.toSorted((a, b) => Math.abs(b.now - b.before) - Math.abs(a.now - a.before) || byMoved(a, b)).map(({ path, now: bytes, before: bytesBefore }) => ({
+		path,
+		now: bytes,
+		before: bytesBefore
+	}));
+}
+/** The fewest parts of a directory that explain enough together with the others; undefined where it takes too many. */
+function split(one, others, root) {
+	const isRoot = one === root;
+	const most = isRoot ? MAX_PATHS : Math.min(MAX_SPLIT, MAX_PATHS - others.length);
+	const { moved, missed } = explained([...others, one], root);
+	const leastMoved = Math.min(moved, EXPLAINED * root.moved);
+	const mostMissed = Math.max(missed, .09999999999999998 * Math.abs(root.now - root.before), NEGLIGIBLE * root.moved);
+	for (let count = 1; count <= Math.min(most, one.parts.length); count++) {
+		const parts = one.parts.slice(0, count);
+		const then = explained([...others, ...parts], root);
+		if (then.moved >= leastMoved && then.missed <= mostMissed) return parts;
+	}
+	return isRoot && one.parts.length > 0 ? one.parts.slice(0, most) : void 0;
+}
+/** Bytes that moved in what was chosen, and how far its difference is from that of the whole. */
+function explained(chosen, root) {
+	const moved = chosen.reduce((sum, one) => sum + one.moved, 0);
+	const difference = chosen.reduce((sum, one) => sum + one.now - one.before, 0);
+	return {
+		moved,
+		missed: Math.abs(root.now - root.before - difference)
+	};
+}
+function byMoved(a, b) {
+	return b.moved - a.moved || (a.path < b.path ? -1 : 1);
+}
+function delta(path, before, now) {
+	const [bytes, bytesBefore] = [now?.bytes ?? 0, before?.bytes ?? 0];
+	const told = {
+		path: (now ?? before)?.children !== void 0 ? `${path}/` : path,
+		now: bytes,
+		before: bytesBefore,
+		isOneSided: before === void 0 || now === void 0
+	};
+	if (isFolded(before) || isFolded(now)) return {
+		...told,
+		moved: Math.abs(bytes - bytesBefore),
+		parts: []
+	};
+	const { parts, loose } = sortOut([.../* @__PURE__ */ new Set([...now?.children?.keys() ?? [], ...before?.children?.keys() ?? []])].map((name) => delta(path === "" ? name : `${path}/${name}`, before?.children?.get(name), now?.children?.get(name))), looseBytes(now) - looseBytes(before));
+	const moved = parts.reduce((sum, part) => sum + part.moved, Math.abs(loose));
+	return {
+		...told,
+		moved,
+		parts: parts.filter((part) => part.moved > 0).toSorted(byMoved)
+	};
+}
+/**
+* What stands alone on one side may have been small, and counted in its directory, on the other: as much of it as is
+* missing there. Parts of which that may be more than a little are counted with what is loose in the directory.
+*/
+function sortOut(all, looseChange) {
+	const parts = all.filter((part) => !part.isOneSided);
+	let loose = looseChange;
+	for (const part of all.filter(({ isOneSided }) => isOneSided).toSorted((a, b) => byMoved(b, a))) {
+		const change = part.now - part.before;
+		if ((Math.sign(loose) === -Math.sign(change) ? Math.min(Math.abs(loose), part.moved) : 0) > MAX_DOUBT * part.moved) loose += change;
+		else parts.push(part);
+	}
+	return {
+		parts,
+		loose
+	};
+}
+function isFolded(tree) {
+	return tree?.children?.size === 0 && tree.bytes > 0;
+}
+/** Bytes of a directory that are in none of what stands alone in it. */
+function looseBytes(tree) {
+	return [...tree?.children?.values() ?? []].reduce((sum, child) => sum - child.bytes, tree?.bytes ?? 0);
+}
+
+// src/measure/longest-common.ts
+/** The longest common subsequence of two lists. */
+/** Above this, the table would take too much memory and time: pairs are left for others to find. */
+const MOST_CELLS = 4e6;
+/**
+* Pairs of items with equal keys, in both lists' order, as many as there can be. Items without a key are in none. Only what
+* lies between the beginning and the end that both have in common takes time in the product of its lengths.
+*/
+function longestCommon(a, b, keyOf) {
+	const [left, right] = inCommon(a, b, keyOf);
+	const same = (i, j) => left[i]?.number === right[j]?.number;
+	const shorter = Math.min(left.length, right.length);
+	let start = 0;
+	while (start < shorter && same(start, start)) start++;
+	let tail = 0;
+	while (tail < shorter - start && same(left.length - 1 - tail, right.length - 1 - tail)) tail++;
+	const [rows, columns] = [left.length - start - tail, right.length - start - tail];
+	const middle = rows * columns > MOST_CELLS ? [] : walk(rows, columns, (i, j) => same(start + i, start + j));
+	return [
+		...Array.from({ length: start }, (_, i) => [i, i]),
+		...middle.map(([i, j]) => [start + i, start + j]),
+		...Array.from({ length: tail }, (_, i) => [left.length - tail + i, right.length - tail + i])
+	].flatMap(([i, j]) => {
+		const [from, to] = [left[i], right[j]];
+		return from === void 0 || to === void 0 ? [] : [[from.item, to.item]];
+	});
+}
+/** The items whose key the other list has, too, with a number for each key. */
+function inCommon(a, b, keyOf) {
+	const ofB = new Set(b.map(keyOf));
+	const numbers = /* @__PURE__ */ new Map();
+	for (const item of a) {
+		const key = keyOf(item);
+		if (key !== void 0 && ofB.has(key) && !numbers.has(key)) numbers.set(key, numbers.size);
+	}
+	const numbered = (items) => items.flatMap((item) => {
+		const key = keyOf(item);
+		const number = key === void 0 ? void 0 : numbers.get(key);
+		return number === void 0 ? [] : [{
+			item,
+			number
+		}];
+	});
+	return [numbered(a), numbered(b)];
+}
+/** https://en.wikipedia.org/wiki/Longest_common_subsequence#Code_for_the_dynamic_programming_solution */
+function walk(rows, columns, same) {
+	const width = columns + 1;
+	/** How many pairs the items from i and from j on have. */
+	const lengths = new Uint16Array((rows + 1) * width);
+	const length = (i, j) => lengths[i * width + j] ?? 0;
+	for (let i = rows - 1; i >= 0; i--) for (let j = columns - 1; j >= 0; j--) lengths[i * width + j] = same(i, j) ? length(i + 1, j + 1) + 1 : Math.max(length(i + 1, j), length(i, j + 1));
+	const pairs = [];
+	let [i, j] = [0, 0];
+	while (i < rows && j < columns) if (same(i, j)) pairs.push([i++, j++]);
+	else if (length(i + 1, j) >= length(i, j + 1)) i++;
+	else j++;
+	return pairs;
+}
+
+// src/measure/layer-alignment.ts
+/** Instructions that share half their words are one instruction, edited. */
+const ALIKE = .5;
+/** Words of an instruction that count, and instructions that are compared word by word: else it would take too long. */
+const MOST_WORDS = 60;
+const MOST_EDITED = 200;
+const LONGEST_KEY = 2e3;
+/** Every layer of both lists in exactly one pair: those of now in their order, then those that are gone. */
+function alignLayers(before, now) {
+	const found = /* @__PURE__ */ new Map();
+	const left = {
+		before,
+		now
+	};
+	const match = (pairs) => {
+		for (const [was, is] of pairs) found.set(is, was);
+		const taken = new Set(pairs.map(([was]) => was));
+		left.before = left.before.filter((layer) => !taken.has(layer));
+		left.now = left.now.filter((layer) => !found.has(layer));
+	};
+	for (const keyOf of [
+		contentKey,
+		writtenKey,
+		historyKey
+	]) {
+		match(longestCommon(left.before, left.now, keyOf));
+		match(anywhere(left.before, left.now, keyOf));
+	}
+	if (left.before.length <= MOST_EDITED && left.now.length <= MOST_EDITED) match(edited(left.before, left.now));
+	return [...now.map((layer) => ({
+		before: found.get(layer),
+		now: layer
+	})), ...left.before.map((layer) => ({
+		before: layer,
+		now: void 0
+	}))];
+}
+/** What changed in size, the largest change in transfer first. Layers that weigh what they weighed are not told. */
+function layerChanges(before, now) {
+	const told = alignLayers(before, now).flatMap((pair) => {
+		const change = changeOf(pair);
+		return change.transfer.now === change.transfer.before && !differs(change.unpacked) ? [] : [change];
+	});
+	const weight = ({ transfer, unpacked }) => [span(transfer), span(unpacked)];
+	return told.toSorted((a, b) => {
+		const [[transferA, unpackedA], [transferB, unpackedB]] = [weight(a), weight(b)];
+		return transferB - transferA || unpackedB - unpackedA;
+	});
+}
+/** What a layer was made by, as the image's history tells, without what a builder adds and what changes from build to build. */
+function normalizeHistory(createdBy) {
+	return createdBy.slice(0, LONGEST_KEY).replace(/\s+# buildkit\s*$/, "").replace(/^\/bin\/sh -c #\(nop\)\s+/, "").replace(/^(RUN )?\|\d+ .*?(?=\/bin\/(?:ba)?sh )/s, "$1").replace(/^(?:RUN )?\/bin\/sh -c /, "RUN ").replaceAll(/(?:sha256|file|dir|multi):[0-9a-f]{64}/g, "#").replaceAll(/\s+/g, " ").trim();
+}
+function contentKey({ diffId }) {
+	return diffId === "" ? void 0 : diffId;
+}
+function writtenKey({ source }) {
+	return source === void 0 ? void 0 : source.text.slice(0, LONGEST_KEY).replaceAll(/\s+/g, " ").trim();
+}
+function historyKey({ createdBy }) {
+	const key = normalizeHistory(createdBy);
+	return key === "" ? void 0 : key;
+}
+/** What was moved: of several with one key the first belongs to the first. */
+function anywhere(before, now, keyOf) {
+	const waiting = Map.groupBy(before, keyOf);
+	const next = /* @__PURE__ */ new Map();
+	return now.flatMap((layer) => {
+		const key = keyOf(layer);
+		if (key === void 0) return [];
+		const at = next.get(key) ?? 0;
+		const was = waiting.get(key)?.[at];
+		next.set(key, at + 1);
+		return was === void 0 ? [] : [[was, layer]];
+	});
+}
+function edited(before, now) {
+	const waiting = before.map((layer) => ({
+		layer,
+		words: wordsOf(layer)
+	}));
+	return now.flatMap((layer) => {
+		const words = wordsOf(layer);
+		const scores = waiting.map((candidate) => likeness$1(candidate.words, words));
+		const best = Math.max(0, ...scores);
+		const [was] = best < ALIKE ? [] : waiting.splice(scores.indexOf(best), 1);
+		return was === void 0 ? [] : [[was.layer, layer]];
+	});
+}
+function wordsOf(layer) {
+	return (writtenKey(layer) ?? historyKey(layer) ?? "").split(" ").slice(0, MOST_WORDS);
+}
+/** The share of words that two instructions have in common, 0 to 1; 0 where they are of different kinds. */
+function likeness$1(a, b) {
+	if (a[0] === void 0 || a[0] === "" || a[0] !== b[0]) return 0;
+	const [restA, restB] = [new Set(a.slice(1)), new Set(b.slice(1))];
+	const total = restA.size + restB.size;
+	return total === 0 ? 0 : 2 * [...restA].filter((word) => restB.has(word)).length / total;
+}
+function changeOf({ before, now }) {
+	const layer = now ?? before;
+	return {
+		kind: before === void 0 ? "added" : now === void 0 ? "removed" : "changed",
+		transfer: {
+			now: now === void 0 ? 0 : now.size,
+			before: before === void 0 ? 0 : before.size
+		},
+		unpacked: {
+			now: now === void 0 ? 0 : now.unpacked,
+			before: before === void 0 ? 0 : before.unpacked
+		},
+		instruction: layer?.source?.text ?? normalizeHistory(layer?.createdBy ?? ""),
+		line: now?.source?.line,
+		file: now?.source?.file
+	};
+}
+/** A size that is not known does not differ. */
+function differs({ now, before }) {
+	return now !== void 0 && before !== void 0 && now !== before;
+}
+function span({ now, before }) {
+	return now === void 0 || before === void 0 ? 0 : Math.abs(now - before);
+}
+
+// src/measure/package-changes.ts
+/** Bytes: smaller differences of a package whose version is the same say nothing. */
+const NOISE$1 = 1e4;
+/** Versions of one package that are named. */
+const MOST_VERSIONS = 3;
+/**
+* By manager and name, the largest change first. A package that is there several times (npm nests them) is one, with all its
+* versions.
+*/
+function packageChanges(before, now) {
+	const [was, is] = [byName(before), byName(now)];
+	const changes = [.../* @__PURE__ */ new Set([...is.keys(), ...was.keys()])].flatMap((key) => {
+		const [old, current] = [was.get(key), is.get(key)];
+		const any = (current ?? old)?.[0];
+		if (any === void 0) return [];
+		const [version, versionBefore] = [versionsOf(current), versionsOf(old)];
+		const [bytes, bytesBefore] = [sum(current), sum(old)];
+		return version === versionBefore && Math.abs(bytes - bytesBefore) < NOISE$1 ? [] : [{
+			manager: any.manager,
+			name: any.name,
+			version,
+			versionBefore,
+			now: bytes,
+			before: bytesBefore
+		}];
+	});
+	const weight = (change) => Math.abs(change.now - change.before);
+	return changes.sort((a, b) => weight(b) - weight(a) || compare(a.name, b.name) || compare(a.manager, b.manager));
+}
+function byName(packages) {
+	return Map.groupBy(packages, ({ manager, name }) => `${manager} ${name}`);
+}
+function versionsOf(packages) {
+	if (packages === void 0) return void 0;
+	const versions = [...new Set(packages.map(({ version }) => version))].sort(compare);
+	const more = versions.length - MOST_VERSIONS;
+	return more > 0 ? `${versions.slice(0, MOST_VERSIONS).join(", ")} and ${more} more` : versions.join(", ");
+}
+function sum(packages = []) {
+	return packages.reduce((total, { bytes }) => total + bytes, 0);
+}
+function compare(a, b) {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// src/measure/compare-platforms.ts
+/** An image beside what it was, of one platform: how much it changed and what makes the difference. Pure. */
+/** Either may be missing: then there are figures and no reasons. */
+function comparePlatforms(before, now) {
+	const figures = figuresOf(before, now);
+	const none = {
+		notComparable: [],
+		unchanged: false,
+		layers: [],
+		paths: [],
+		packages: [],
+		base: void 0
+	};
+	if (before === void 0 || now === void 0) return {
+		...figures,
+		...none
+	};
+	if (before.digest !== "" && before.digest === now.digest) return {
+		...figures,
+		...none,
+		unchanged: true
+	};
+	const notComparable = otherCompression(before, now);
+	return {
+		...figures,
+		notComparable,
+		unchanged: isUnchanged(figures, notComparable),
+		layers: layersBetween(before, now),
+		paths: before.files === void 0 || now.files === void 0 ? [] : changedPaths(before.files, now.files),
+		packages: before.packages === void 0 || now.packages === void 0 ? [] : packageChanges(before.packages, now.packages),
+		base: baseChange(before, now)
+	};
+}
+function figuresOf(before, now) {
+	const change = (figure) => ({
+		now: now === void 0 ? void 0 : figure(now),
+		before: before === void 0 ? void 0 : figure(before)
+	});
+	return {
+		transfer: change(({ transfer }) => transfer.total),
+		unpacked: change(({ unpacked }) => unpacked.total),
+		own: {
+			transfer: change(({ transfer }) => transfer.own),
+			unpacked: change(({ unpacked }) => unpacked.own)
+		},
+		inherited: {
+			transfer: change(({ transfer }) => transfer.inherited),
+			unpacked: change(({ unpacked }) => unpacked.inherited)
+		},
+		waste: change(({ unpacked, merged }) => unpacked.total === void 0 || merged === void 0 ? void 0 : Math.max(0, unpacked.total - merged))
+	};
+}
+/** A size that is not known on one side hides no change that is known of the other. */
+function isUnchanged({ transfer, unpacked }, notComparable) {
+	const known = [notComparable.length > 0 ? void 0 : isNoise(transfer), isNoise(unpacked)];
+	return known.some((noise) => noise === true) && !known.includes(false);
+}
+/** The layers of the base keep what compression they had; those of the Dockerfile are compressed by the builder. */
+function otherCompression(before, now) {
+	const [was, is] = [compressionsOf(before), compressionsOf(now)];
+	if (was.length === 0 || is.length === 0 || was.join() === is.join()) return [];
+	return [`The baseline’s layers are ${words(was)} and these are ${words(is)}, so their transfer sizes are no measure.`];
+}
+/** In one order, each once. */
+function compressionsOf(sizes) {
+	const weighing = sizes.layers.filter(({ own, size, unpacked }) => own && size > 0 && unpacked !== 0);
+	return [...new Set(weighing.flatMap(({ compression }) => compression ?? []))].sort();
+}
+function words(compressions) {
+	return compressions.map((name) => name === "none" ? "not compressed" : `compressed by ${name}`).join(" or ");
+}
+/**
+* Own layers, where both sides know which those are: then the changes add up to the change of own bytes. Else all layers: then
+* they add up to that of the whole.
+*/
+function layersBetween(before, now) {
+	if (!knowsLayers(before) || !knowsLayers(now)) return [];
+	const ownKnown = before.transfer.own !== void 0 && now.transfer.own !== void 0;
+	const chosen = ({ layers }) => layers.filter(({ own }) => own || !ownKnown);
+	return layerChanges(chosen(before), chosen(now));
+}
+/** A user's sizes file tells totals only. */
+function knowsLayers({ layers, transfer }) {
+	return layers.length > 0 || transfer.total === 0;
+}
+const SCRATCH = "scratch";
+/** Undefined where it is the same, or one of the two is not known. */
+function baseChange(before, now) {
+	const [was, is] = [baseOf(before), baseOf(now)];
+	if (was === void 0 || is === void 0) return void 0;
+	if (was.image === is.image && !holdsOther(before, now)) return void 0;
+	return {
+		image: is.image,
+		imageBefore: was.image,
+		digest: is.digest,
+		digestBefore: was.digest
+	};
+}
+function baseOf({ base, transfer }) {
+	return base ?? (transfer.inherited === 0 ? {
+		image: SCRATCH,
+		digest: void 0
+	} : void 0);
+}
+/** An index may have another digest for what another platform has in it: the layers tell, where they are known. */
+function holdsOther(before, now) {
+	const [was, is] = [inheritedOf(before), inheritedOf(now)];
+	if (was !== void 0 && is !== void 0) return was !== is;
+	const [digestBefore, digest] = [before.base?.digest, now.base?.digest];
+	return digestBefore !== void 0 && digest !== void 0 && digestBefore !== digest;
+}
+function inheritedOf(sizes) {
+	if (!knowsLayers(sizes) || sizes.transfer.inherited === void 0) return void 0;
+	return sizes.layers.flatMap(({ own, diffId }) => own ? [] : [diffId]).join();
+}
+
+// src/measure/size-cells.ts
+/** Which measurement counts for a target on a platform. Pure. */
+/**
+* One cell for each identity and platform: of several records (a leg that ran again) the one of the highest attempt, then the
+* latest.
+*/
+function newestCells(records) {
+	const newest = /* @__PURE__ */ new Map();
+	for (const cell of records.flatMap(cellsOf)) {
+		const key = cellKey(cell);
+		const other = newest.get(key);
+		if (other === void 0 || isNewer(cell, other)) newest.set(key, cell);
+	}
+	const cells = [...newest.values()];
+	const later = ({ id, target, record }) => cells.some((cell) => cell.id === id && cell.target === target && attemptOf(cell.record) > attemptOf(record));
+	return cells.filter((cell) => cell.platform !== "" || !later(cell));
+}
+function targetKey({ id, target }) {
+	return JSON.stringify([id, target]);
+}
+function cellKey({ id, target, platform }) {
+	return JSON.stringify([
+		id,
+		target,
+		platform
+	]);
+}
+/** The one spelling of a platform; what is none stays as it is. */
+function normalizedPlatform(platform) {
+	try {
+		return formatPlatform$1(parsePlatform$1(platform));
+	} catch {
+		return platform;
+	}
+}
+function cellsOf(record) {
+	const { id, target } = record;
+	const measured = new Map(record.platforms.map((sizes) => [sizes.platform, sizes]));
+	const names = /* @__PURE__ */ new Set([...measured.keys(), ...(record.wantedPlatforms ?? []).map(normalizedPlatform)]);
+	return (names.size === 0 ? [""] : [...names]).map((platform) => ({
+		id,
+		target,
+		platform,
+		record,
+		sizes: measured.get(platform)
+	}));
+}
+/** Attempts of different runs are not in any order. */
+function isNewer({ record: a }, { record: b }) {
+	const attempts = a.run?.id === b.run?.id ? attemptOf(a) - attemptOf(b) : 0;
+	return attempts === 0 ? Date.parse(a.createdAt) > Date.parse(b.createdAt) : attempts > 0;
+}
+function attemptOf({ run }) {
+	return run?.attempt ?? 0;
+}
+
+// src/measure/renames.ts
+/** Targets that are called otherwise than before and are the same in all else. Pure. */
+/** The most comparisons: with more targets at once that came and went, nobody thinks of a rename. */
+const MOST_TARGETS = 200;
+/**
+* From the key (`targetKey`) of a target that is new to the name of the one of its `id` that is gone, where the two have one
+* fingerprint, one image, or most of their own layers in common. Each has one name at most, the likest.
+*/
+function findRenames(gone, added) {
+	const [olds, news] = [targetsOf(gone), targetsOf(added)];
+	if (olds.length > MOST_TARGETS || news.length > MOST_TARGETS) return /* @__PURE__ */ new Map();
+	const likely = news.flatMap((now) => olds.filter(({ id }) => id === now.id).map((old) => ({
+		now,
+		old,
+		score: likeness(old, now)
+	}))).filter(({ score }) => score > .5).sort((a, b) => b.score - a.score);
+	const [names, taken] = [/* @__PURE__ */ new Map(), /* @__PURE__ */ new Set()];
+	for (const { now, old } of likely) {
+		const key = targetKey(now);
+		if (names.has(key) || taken.has(old)) continue;
+		names.set(key, old.target);
+		taken.add(old);
+	}
+	return names;
+}
+function targetsOf(cells) {
+	return [...Map.groupBy(cells, targetKey).values()].flatMap((group) => {
+		const [first] = group;
+		if (first === void 0) return [];
+		const known = group.flatMap(({ platform, sizes }) => sizes === void 0 ? [] : [{
+			platform,
+			sizes
+		}]);
+		const digests = known.flatMap(({ platform, sizes }) => sizes.digest === "" ? [] : [`${platform} ${sizes.digest}`]);
+		const layers = known.flatMap(({ platform, sizes }) => sizes.layers.flatMap(({ own, diffId }) => own && diffId !== "" ? [`${platform} ${diffId}`] : []));
+		const { id, target, record } = first;
+		return [{
+			id,
+			target,
+			fingerprint: record.fingerprint,
+			digests: new Set(digests),
+			layers: new Set(layers)
+		}];
+	});
+}
+/** 0 to 1 for the share of layers in common; above 1 where there is no doubt. */
+function likeness(old, now) {
+	if (old.fingerprint !== void 0 && old.fingerprint === now.fingerprint) return 3;
+	if ([...now.digests].some((digest) => old.digests.has(digest))) return 2;
+	return [...now.layers].filter((layer) => old.layers.has(layer)).length / Math.max(1, old.layers.size, now.layers.size);
+}
+
+// src/measure/pair-cells.ts
+/** Which measurement of the baseline stands beside which of now. Pure. */
+/**
+* Each cell of now beside that of the baseline, in their order, then those of the baseline that are gone. Only what was
+* built under the same `id`s can be gone.
+*/
+function pairCells(options) {
+	const { planned } = options;
+	const measured = options.before.filter(isMeasured);
+	const now = withPlatforms(options.now, measured);
+	const was = new Map(measured.map((cell) => [cellKey(cell), cell]));
+	const [nowKeys, nowTargets] = [new Set(now.map(cellKey)), new Set(now.map(targetKey))];
+	const ids = new Set([...now, ...planned].map(({ id }) => id));
+	const wanted = new Set(planned.flatMap(plannedKeys));
+	const gone = measured.filter((cell) => {
+		if (!ids.has(cell.id) || nowKeys.has(cellKey(cell))) return false;
+		if (wanted.has(cellKey(cell)) || wanted.has(targetKey(cell))) return false;
+		return nowTargets.has(targetKey(cell)) || !options.isStillThere(cell.id, cell.target);
+	});
+	const beforeTargets = new Set(options.before.map(targetKey));
+	const renames = findRenames(gone.filter((cell) => !nowTargets.has(targetKey(cell))), now.filter((cell) => cell.record.status !== "failed" && !beforeTargets.has(targetKey(cell))));
+	const pairs = now.map((cell) => {
+		const renamedFrom = renames.get(targetKey(cell));
+		const key = cellKey(renamedFrom === void 0 ? cell : {
+			...cell,
+			target: renamedFrom
+		});
+		const before = was.get(key);
+		return {
+			now: cell,
+			before,
+			...before === void 0 ? {} : { renamedFrom }
+		};
+	});
+	const taken = new Set(pairs.map(({ before }) => before));
+	return [...pairs, ...gone.filter((cell) => !taken.has(cell)).map((before) => ({
+		now: void 0,
+		before
+	}))];
+}
+/** A build that failed without saying for which platforms failed for those of the baseline that there is nothing else of. */
+function withPlatforms(now, before) {
+	const platforms = Map.groupBy(before, targetKey);
+	const there = new Set(now.map(cellKey));
+	return now.flatMap((cell) => {
+		const left = (cell.platform === "" ? platforms.get(targetKey(cell)) ?? [] : []).map(({ platform }) => ({
+			...cell,
+			platform
+		})).filter((named) => !there.has(cellKey(named)));
+		return left.length === 0 ? [cell] : left;
+	});
+}
+/** What was planned and is not among the cells: targets, with the platforms where others of theirs are. */
+function missingCells(planned, now) {
+	const [cells, targets] = [new Set(now.map(cellKey)), new Set(now.map(targetKey))];
+	const names = planned.flatMap((plan) => {
+		if (!targets.has(targetKey(plan))) return [plan.target];
+		if (cells.has(cellKey({
+			...plan,
+			platform: ""
+		}))) return [];
+		const missing = platformsOf(plan).filter((platform) => !cells.has(cellKey({
+			...plan,
+			platform
+		})));
+		return missing.length === 0 ? [] : [`${plan.target} (${missing.join(", ")})`];
+	});
+	return [...new Set(names)];
+}
+/** There is something to compare with. */
+function isMeasured({ sizes, record }) {
+	return sizes !== void 0 && record.status !== "failed";
+}
+/** A target's key, where any of its platforms will do. */
+function plannedKeys(plan) {
+	const platforms = platformsOf(plan);
+	return platforms.length === 0 ? [targetKey(plan)] : platforms.map((platform) => cellKey({
+		...plan,
+		platform
+	}));
+}
+function platformsOf({ platform = "" }) {
+	return platform.split(",").map((name) => name.trim()).filter((name) => name !== "").map(normalizedPlatform);
+}
+
+// src/measure/compare-sizes.ts
+/** Sizes beside those of a baseline: the whole of a size report, as data. Pure. */
+/** Rows in the order in which they are to be read: failed, over budget, larger, smaller, new, gone, unchanged. */
+function compareSizes(options) {
+	const { planned = [], isStillThere = () => false } = options;
+	const { facts } = options.baseline;
+	const now = newestCells(options.records);
+	const before = facts.source === "none" ? [] : newestCells(options.baseline.records);
+	const known = Map.groupBy(before, ({ id }) => id);
+	return {
+		rows: inOrder(pairCells({
+			now,
+			before,
+			planned,
+			isStillThere
+		}).filter((pair) => pair.now !== void 0 || facts.source !== "registry").flatMap((pair) => rowOf(pair, options, known.get((pair.now ?? pair.before)?.id ?? "") ?? []))),
+		missing: missingCells(planned, now),
+		baseline: facts
+	};
+}
+/** @param baseline what it knows of the same `id` */
+function rowOf(pair, options, baseline) {
+	const { now, before, renamedFrom } = pair;
+	const cell = now ?? before;
+	if (cell === void 0) return [];
+	const { id, target, platform, record } = cell;
+	const status = statusOf$1(pair, options.baseline.facts, baseline);
+	const compared = comparePlatforms(before?.sizes, now?.sizes);
+	const others = status === "added" ? otherPlatforms(cell, options.records, baseline) : [];
+	const row = {
+		id,
+		target,
+		platform,
+		status,
+		...compared,
+		current: now?.sizes,
+		notComparable: [...compared.notComparable, ...others],
+		unchanged: status === "compared" && compared.unchanged,
+		...renamedFrom === void 0 ? {} : { renamedFrom },
+		...status === "failed" ? { failure: record.failure } : {}
+	};
+	const { budgets, waived } = options;
+	return [{
+		...row,
+		budgets: budgetVerdicts(row, {
+			budgets,
+			waived,
+			file: record.file,
+			line: record.line
+		})
+	}];
+}
+function statusOf$1({ now, before }, { source }, baseline) {
+	if (now === void 0) return "removed";
+	if (now.record.status === "failed") return "failed";
+	if (before !== void 0) return "compared";
+	const unmeasured = baseline.some((cell) => cell.target === now.target && !isMeasured(cell) && ["", now.platform].includes(cell.platform));
+	return source === "registry" || unmeasured || !baseline.some(isMeasured) ? "no-baseline" : "added";
+}
+/** Why a target that the baseline knows is new: it was there for other platforms alone. */
+function otherPlatforms({ id, target }, records, baseline) {
+	const was = baseline.filter((cell) => cell.target === target && isMeasured(cell)).map(({ platform }) => platform);
+	const is = records.filter((record) => record.id === id && record.target === target).flatMap(({ platforms }) => platforms.map(({ platform }) => platform));
+	if (was.length === 0 || is.some((platform) => was.includes(platform))) return [];
+	return [`The baseline was measured for ${was.join(", ")} only, and platforms are not compared with each other.`];
+}
+function inOrder(rows) {
+	const ranked = rows.map((row) => ({
+		row,
+		rank: rankOf(row),
+		weight: weightOf(row)
+	}));
+	const size = ({ transfer }) => transfer.now ?? transfer.before ?? 0;
+	ranked.sort((a, b) => a.rank - b.rank || b.weight - a.weight || size(b.row) - size(a.row) || order(a.row.target, b.row.target) || order(a.row.platform, b.row.platform) || order(a.row.id, b.row.id));
+	return ranked.map(({ row }) => row);
+}
+const VERDICTS$1 = [
+	"over",
+	"waived",
+	"over-before"
+];
+const STATUSES = [
+	"added",
+	"removed",
+	"no-baseline"
+];
+function rankOf(row) {
+	if (row.status === "failed") return 0;
+	const verdict = VERDICTS$1.findIndex((candidate) => row.budgets.some((budget) => budget.verdict === candidate));
+	if (verdict >= 0) return 1 + verdict;
+	if (row.status !== "compared") return 6 + STATUSES.indexOf(row.status);
+	const change = headline(row);
+	if (row.unchanged || change === void 0) return 9;
+	return change >= 0 ? 4 : 5;
+}
+function weightOf(row) {
+	return Math.abs(headline(row) ?? 0);
+}
+/** Bytes of the change that is told first: in transfer, unless that is noise or no measure. */
+function headline({ transfer, unpacked, notComparable }) {
+	return (notComparable.length > 0 || isNoise(transfer) !== false) && isNoise(unpacked) !== void 0 ? deltaOf(unpacked) : deltaOf(transfer);
+}
+function order(a, b) {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// src/report/size-report-rows.ts
+/** Questions about the rows of a size report that several of its parts ask: what counts, what differs by how much. */
+/** `+38.4 MB (+25.9 %)`; undefined where it is not known. */
+function differenceText(change) {
+	const bytes = deltaOf(change);
+	if (bytes === void 0) return void 0;
+	const percent = formatChange(change.before ?? 0, change.now ?? 0);
+	return bytes === 0 || percent === void 0 ? formatDelta(bytes) : `${formatDelta(bytes)} (${percent})`;
+}
+/** The metric that tells of this row's change: transfer, unless it can't be compared or only the files changed. */
+function headlineMetric(row) {
+	const { transfer, unpacked, notComparable } = row;
+	if (deltaOf(unpacked) === void 0) return "transfer";
+	return notComparable.length === 0 && deltaOf(transfer) !== void 0 && (isNoise(transfer) !== true || isNoise(unpacked) === true) ? "transfer" : "unpacked";
+}
+/** The change in {@link headlineMetric}, in bytes; 0 where it is not known. */
+function headlineBytes(row) {
+	return row.status === "compared" ? deltaOf(row[headlineMetric(row)]) ?? 0 : 0;
+}
+const VERDICTS = [
+	"over",
+	"waived",
+	"over-before",
+	"held",
+	"skipped"
+];
+/** A row's budgets, the most pressing first. */
+function budgetsOf(row) {
+	return row.budgets.toSorted((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || used(b) - used(a));
+}
+function used({ limit, actual }) {
+	return limit === void 0 || actual === void 0 ? 0 : actual / Math.max(1, limit);
+}
+/** What the most pressing budget says; undefined without one. */
+function worst(row) {
+	return budgetsOf(row)[0]?.verdict;
+}
+/** A row that nobody need look at. */
+function isQuiet(row) {
+	return row.status === "compared" && row.unchanged && ![
+		"over",
+		"waived",
+		"over-before"
+	].includes(worst(row) ?? "");
+}
+/** Rows of the same target, whatever the platform; in the order of their first. */
+function byTarget(rows) {
+	const groups = [];
+	const known = /* @__PURE__ */ new Map();
+	for (const row of rows) {
+		const ofId = known.get(row.id) ?? /* @__PURE__ */ new Map();
+		known.set(row.id, ofId);
+		const group = ofId.get(row.target);
+		if (group === void 0) {
+			const first = [row];
+			ofId.set(row.target, first);
+			groups.push(first);
+		} else group.push(row);
+	}
+	return groups;
+}
+/** Whether targets have to be told apart by the id of what they were built from. */
+function severalIds(report) {
+	return new Set(report.rows.map((row) => row.id)).size > 1;
+}
+/** The platform of all rows; undefined where they differ. */
+function onlyPlatform(report) {
+	const platforms = new Set(report.rows.map((row) => row.platform));
+	return platforms.size === 1 ? [...platforms][0] : void 0;
+}
+/** Nothing to compare with, for the whole report. */
+function hasBaseline(report) {
+	return report.baseline.source !== "none";
+}
+/** `187 MB`, or `unknown`. */
+function sizeText(bytes) {
+	return bytes === void 0 ? "unknown" : formatBytes(bytes);
+}
+/** A number stays with its unit, however narrow its column. */
+function unbroken(text) {
+	return text.replace(/([\d.]) (?=[a-zA-Z%])/g, "$1&nbsp;").replaceAll("<", "&lt;");
+}
+
+// src/report/size-report-verdict.ts
+/** The first line of a size report: all that an e-mail's preview, a notice or a log shows of it. */
+const MAX_NAMED = 3;
+/**
+* The verdict as plain text for a log, a notice or a commit status:
+* ``Image sizes: 1 of 4 targets over budget · `runtime` 187 MB of 160 MB, +38.4 MB (+25.9 %)``. It holds no workflow
+* command and no line break.
+* @param title the identity's `id`, named where it is not empty
+*/
+function verdictLine(report, title = "") {
+	return verdict$1(report, title, {
+		name: (name) => `\`${logText(visible(name, 60)).replaceAll("`", "'")}\``,
+		figure: (text) => text
+	});
+}
+/** The verdict as Markdown, on one line, without the heading's `#`. */
+function verdictMarkdown(report, title) {
+	return verdict$1(report, title, {
+		name: (name) => code(name, 60),
+		figure: unbroken
+	});
+}
+function verdict$1(report, title, style) {
+	const groups = byTarget(report.rows);
+	const head = heads(report, groups);
+	const tail = tails(report, groups, style);
+	const start = `Image sizes${title === "" ? "" : ` of ${style.name(title)}`}`;
+	const said = [...head === "" ? [] : [head], ...tail];
+	return `${start}: ${said.length === 0 ? "nothing was measured" : said.join(" · ")}`;
+}
+function heads(report, groups) {
+	const here = groups.filter((rows) => rows.some((row) => row.status !== "removed"));
+	const all = here.length + report.missing.length;
+	const failed = here.filter((rows) => rows.some((row) => row.status === "failed")).length;
+	const of = (verdict) => here.filter((rows) => rows.some((row) => worst(row) === verdict)).length;
+	const phrases = [
+		[
+			failed,
+			"failed to build",
+			"failed to build"
+		],
+		[
+			of("over"),
+			"over budget",
+			"over budget"
+		],
+		[
+			of("waived"),
+			"over budget, allowed by label",
+			"over budget but allowed by label"
+		],
+		[
+			of("over-before"),
+			"over budget as before",
+			"over budget as before"
+		]
+	].filter(([n]) => n > 0).map(([n, alone, among], i) => all === 1 ? alone : i === 0 && report.missing.length === 0 ? `${n} of ${all} targets ${among}` : `${n} ${among}`);
+	return [...report.missing.length === 0 ? [] : [`${here.length} of ${count(all, "target")} reported`], ...phrases.length === 0 ? general(report, groups, all) : phrases].join(", ");
+}
+/** What there is to say where nothing failed and no budget was broken. */
+function general(report, groups, all) {
+	const measured = groups.filter((rows) => rows.some((row) => row.status !== "removed")).length;
+	if (measured > 0 && !hasBaseline(report)) return [`${count(measured, "target")} measured, no baseline yet`];
+	const changed = groups.filter((rows) => rows.some((row) => !isQuiet(row))).length;
+	if (groups.length === 0) return [];
+	if (changed === 0) return [all === 1 ? "no change" : `no change in ${count(measured, "target")}`];
+	return all === 1 ? [] : [`${changed} of ${count(Math.max(all, groups.length), "target")} changed`];
+}
+function tails(report, groups, style) {
+	const ids = severalIds(report);
+	const loud = groups.filter((rows) => rows.some((row) => !isQuiet(row)));
+	const named = (loud.length === 0 ? groups : loud).flatMap((rows) => {
+		const row = rows[0];
+		return row === void 0 ? [] : [`${style.name(row.target)}${ids ? ` of ${style.name(row.id)}` : ""} ${style.figure(tail(row))}`];
+	});
+	return named.length <= 4 ? named : [...named.slice(0, MAX_NAMED), `${named.length - MAX_NAMED} more`];
+}
+function tail(row) {
+	switch (row.status) {
+		case "failed": return "failed";
+		case "added": return `new, ${sizeText(row.transfer.now)}`;
+		case "removed": return "removed";
+		case "no-baseline":
+		case "compared": {
+			const budget = budgetsOf(row)[0];
+			if (budget !== void 0 && [
+				"over",
+				"waived",
+				"over-before"
+			].includes(budget.verdict)) {
+				const unit = budget.metric === "unpacked" ? " unpacked" : "";
+				const change = row.status === "compared" ? differenceText(row[budget.metric]) : void 0;
+				const [actual, limit] = [sizeText(budget.actual), sizeText(budget.limit)];
+				const over = formatBytes((budget.actual ?? 0) - (budget.limit ?? 0));
+				const size = `${actual === limit ? `${over} over ${limit}` : `${actual} of ${limit}`}${unit}`;
+				return change === void 0 || change === "0 B" ? size : `${size}, ${change}`;
+			}
+			if (row.status === "no-baseline" || row.unchanged || headlineBytes(row) === 0) return sizeText(row.transfer.now);
+			const metric = headlineMetric(row);
+			return `${differenceText(row[metric]) ?? ""}${metric === "unpacked" ? " unpacked" : ""}`;
+		}
+	}
+}
+
+// src/report/size-report-budgets.ts
+/** A line for each budget that is over, what to do about it, and which were not checked. Undefined where all is well. */
+function budgetSentences(report, context, maxLines) {
+	const all = report.rows.flatMap((row) => budgetsOf(row).map((budget) => ({
+		row,
+		budget
+	})));
+	const broken = all.filter(({ budget }) => [
+		"over",
+		"waived",
+		"over-before"
+	].includes(budget.verdict));
+	const lines = broken.slice(0, maxLines).map((item) => sentence(item, report, context));
+	if (broken.length > maxLines) lines.push(`${broken.length - maxLines} more.`);
+	const paragraphs = [
+		...lines.length === 0 ? [] : [lines.length === 1 ? lines.join("") : lines.map((line) => `- ${line}`).join("\n")],
+		...broken.some(({ budget }) => budget.verdict === "over") && context.budgetLabel !== void 0 ? [`To accept the increase, put the label ${code(context.budgetLabel)} on the pull request and run the job again.`] : [],
+		...unchecked(all.filter(({ budget }) => budget.verdict === "skipped"))
+	];
+	return paragraphs.length === 0 ? void 0 : paragraphs.join("\n\n");
+}
+/** What a target is called in a sentence: with platform and id only where they are needed to tell it apart. */
+function rowName(row, report) {
+	const platform = onlyPlatform(report) === void 0 ? ` ${code(row.platform, 32)}` : "";
+	return `${code(row.target, 60)}${platform}${severalIds(report) ? ` of ${code(row.id, 60)}` : ""}`;
+}
+function sentence({ row, budget }, report, context) {
+	const target = visible(row.target, 60).replaceAll("`", "'");
+	const named = {
+		...row,
+		target,
+		platform: visible(row.platform, 32)
+	};
+	const text = budgetSentence(named, {
+		...budget,
+		budget: visible(budget.budget, 80)
+	}, { platform: onlyPlatform(report) === void 0 });
+	const said = `${prose(text)}${severalIds(report) ? ` of ${code(row.id, 60)}` : ""}`;
+	switch (budget.verdict) {
+		case "over-before": return `⚠️ ${said}. It did not get worse, so this is only a warning.`;
+		case "waived": return `⚠️ ${said}${context.budgetLabel === void 0 ? "" : `: ${code(context.budgetLabel)}`}.`;
+		case "over":
+		case "held":
+		case "skipped": return `❌ ${said}.`;
+	}
+}
+/** Each budget once, by why it was not checked. */
+function unchecked(items) {
+	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is nothing to compare with")].map(([reason, group]) => {
+		const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))];
+		return `Budgets not checked, since ${reason}: ${list$1(names, 10)}.`;
+	});
+}
+
+// src/report/size-report-context.ts
+const MAX_URL = 1e3;
+/** The first seven digits of a commit, linked; other text is undefined, since a commit may come from a fork. */
+function commitLink(context, commit) {
+	if (commit === void 0 || !/^[0-9a-f]{7,64}$/.test(commit)) return void 0;
+	return link(context, `\`${commit.slice(0, 7)}\``, `commit/${commit}`);
+}
+/**
+* Markdown (`text`, made of Markdown already) linked to a line of a file at the head commit; only `text` where there is
+* no such address.
+*/
+function lineLink(context, text, file, line) {
+	const { headCommit } = context;
+	const segments = file.split("/");
+	if (headCommit === void 0 || segments.some((segment) => [
+		"",
+		".",
+		".."
+	].includes(segment))) return text;
+	if (file.length > MAX_URL || !file.isWellFormed()) return text;
+	return link(context, text, `blob/${headCommit}/${segments.map(encodeURIComponent).join("/")}#L${line}`);
+}
+/** `text` linked to a page of this repository; only `text` where the address is of any other place. */
+function pageLink(context, text, url) {
+	const home = `${context.serverUrl}/${context.repository}/`;
+	return url?.startsWith(home) === true ? link(context, text, url.slice(home.length)) : text;
+}
+function link(context, text, path) {
+	const url = URL.parse(`${context.serverUrl}/${context.repository}/${path}`);
+	const home = URL.parse(`${context.serverUrl}/${context.repository}/`);
+	if (url === null || home === null || !url.href.startsWith(home.href) || !/^https?:$/.test(url.protocol)) return text;
+	if (url.href.length > 4 * MAX_URL) return text;
+	return `[${text}](${url.href.replace(/[^\w./:?=#%&+,;~-]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`).replaceAll("&", "&amp;").replaceAll("~", "%7E")})`;
+}
+
+// src/report/size-report-graph.ts
+/** The stage graph in a size report, with what it weighs; folded away, and only there when it changed. */
+function graphBlock(report, change) {
+	const failed = new Set(report.rows.filter((row) => row.status === "failed").map((row) => row.target));
+	const chart = flowchart({
+		graph: change.graph,
+		requested: change.targets.map(({ stage }) => stage),
+		failed: change.targets.filter(({ name }) => failed.has(name)).map(({ stage }) => stage),
+		shared: change.shared,
+		captions: captions(report, change)
+	});
+	const { added, removed } = change;
+	const words = [...added.length === 0 ? [] : [`${added.length} new`], ...removed.length === 0 ? [] : [`${removed.length} gone`]];
+	const sentences = [
+		...added.length === 0 ? [] : [`New: ${named(added)}.`],
+		...removed.length === 0 ? [] : [`Gone: ${named(removed)}.`],
+		...words.length === 0 ? ["The same stages, but they need other ones than before."] : []
+	].join(" ");
+	return details(`The stage graph changed (${[count(change.graph.stages.length, "stage"), ...words].join(", ")})`, `${mermaidBlock(chart.source)}\n\n<sub>${sentences}</sub>`);
+}
+function named(names) {
+	return list$1(names.map((name) => code(name, 60)), 20);
+}
+/** Where a target has one platform: its size and what it gained. */
+function captions(report, { targets }) {
+	return new Map(targets.flatMap(({ name, stage }) => {
+		const rows = report.rows.filter((row) => row.target === name);
+		const size = rows[0]?.transfer.now;
+		if (rows.length !== 1 || size === void 0) return [];
+		const bytes = deltaOf(rows[0]?.transfer ?? {
+			now: void 0,
+			before: void 0
+		});
+		const more = bytes === void 0 || bytes === 0 || rows[0]?.unchanged === true ? "" : `, ${formatDelta(bytes)}`;
+		return [[stage, `${formatBytes(size)}${more}`]];
+	}));
+}
+
+// src/report/size-report-notes.ts
+/**
+* What a reader has to know to read the figures right: boxes for what limits them (no baseline, an older one, figures
+* that can't be compared, targets that are missing), and the line below the table that names what was compared.
+*/
+/** At most one box of warnings and one of notes; undefined where there is nothing to know. */
+function boxes(report, context, maxLines) {
+	const warnings = [
+		...missing(report),
+		...failures(report, context),
+		...incomparable(report)
+	];
+	const notes = [...baselineNotes(report.baseline, context), ...unknownSizes$1(report)];
+	const texts = [...box("WARNING", warnings, maxLines), ...box("NOTE", notes, maxLines)];
+	return texts.length === 0 ? void 0 : texts.join("\n\n");
+}
+/** https://docs.github.com/en/get-started/writing-on-github (Alerts); elsewhere it is a quotation. */
+function box(kind, sentences, maxLines) {
+	if (sentences.length === 0) return [];
+	const shown = sentences.slice(0, maxLines);
+	if (shown.length < sentences.length) shown.push(`${sentences.length - shown.length} more of such remarks.`);
+	const lines = shown.length === 1 ? shown : shown.map((sentence) => `- ${sentence}`);
+	return [[`[!${kind}]`, ...lines].map((line) => `> ${line}`).join("\n")];
+}
+function missing({ missing: names }) {
+	if (names.length === 0) return [];
+	const who = list$1(names.map((name) => code(name, 60)), 10);
+	return [names.length === 1 ? `No sizes were handed over for ${who}. Its job has not ended yet, failed early or was cancelled.` : `No sizes were handed over for ${who}. Their jobs have not ended yet, failed early or were cancelled.`];
+}
+function failures(report, context) {
+	return report.rows.filter((row) => row.status === "failed").map((row) => {
+		const why = row.failure === void 0 ? "The build failed." : prose(row.failure, 500);
+		return `${rowName(row, report)}: ${why} ${pageLink(context, "See the run", context.runUrl)}.`;
+	});
+}
+/** Rows that share the sentences are told of together. */
+function incomparable(report) {
+	return [...Map.groupBy(report.rows.filter((row) => row.notComparable.length > 0), (row) => row.notComparable.join("\n")).values()].map((rows) => {
+		const sentences = (rows[0]?.notComparable ?? []).slice(0, 5).map((sentence) => prose(sentence, 300));
+		const shown = rows.some((row) => row.status === "compared");
+		return `${names(rows, report)}: ${sentences.join(" ")}${shown ? " Their differences are shown, but no relative budget is held against them." : ""}`;
+	});
+}
+function unknownSizes$1(report) {
+	return [...Map.groupBy(report.rows.filter((row) => row.current?.unknownReason !== void 0), (row) => row.current?.unknownReason ?? "")].map(([reason, rows]) => `${names(rows, report)}: ${prose(reason, 300)}`);
+}
+function names(rows, report) {
+	return list$1(rows.map((row) => rowName(row, report)), 5);
+}
+function baselineNotes(baseline, context) {
+	const wanted = commitLink(context, baseline.wanted);
+	const branch = baseline.branch === void 0 ? "the base branch" : code(baseline.branch, 60);
+	switch (baseline.source) {
+		case "exact":
+		case "input": return [];
+		case "ancestor": return [`Compared with ${commitLink(context, baseline.commit) ?? "an earlier commit"}, ${baseline.distance === void 0 ? "which is before" : `${count(baseline.distance, "commit")} before`} ${wanted === void 0 ? `the tip of ${branch}` : `the base commit ${wanted}`}, whose own sizes are not known. The differences may hold what was changed in between.`];
+		case "registry": return ["Compared with the image in the registry, which tells transfer sizes only: which files or packages changed is not known."];
+		case "none": return [`There is nothing to compare with yet: no sizes are known of ${branch}${wanted === void 0 ? "" : ` at ${wanted}`} or of the commits before it. Run this workflow on \`push\` to ${branch} too: what it measures there is what pull requests are compared with.`];
+	}
+}
+/** In words what `noiseFloor` of `measure/noise.ts` is. */
+const NOISE = "less than 10 kB or 0.05 % is no change";
+/** What was compared with what, and how figures are meant; one small line. */
+function footnote(report, context) {
+	const { baseline } = report;
+	const platform = onlyPlatform(report);
+	const compressions = [...new Set(report.rows.flatMap((row) => (row.current?.layers ?? []).flatMap((layer) => layer.own && layer.compression !== void 0 ? [layer.compression] : [])))].map((compression) => compression === "none" ? "uncompressed" : compression);
+	const head = commitLink(context, context.headCommit);
+	const parts = [
+		...comparedWith(baseline, context),
+		...head === void 0 ? [] : [baseline.source === "none" ? `Measured at ${head}` : `head ${head}`],
+		...platform === void 0 ? [] : [code(platform, 32)],
+		...compressions.length === 0 ? [] : [list$1(compressions)],
+		...baseline.source === "none" ? [] : [NOISE]
+	];
+	return `<sub>${parts.join(" · ")}${parts.length === 0 ? "" : "<br>"}Transfer: the layers as a registry keeps them. Unpacked: the files in them.</sub>`;
+}
+function comparedWith(baseline, context) {
+	const commit = commitLink(context, baseline.commit);
+	const branch = baseline.branch === void 0 ? "" : ` on ${code(baseline.branch, 60)}`;
+	const run = baseline.url === void 0 ? "" : pageLink(context, "its run", baseline.url);
+	const more = run === "" || run === "its run" ? "" : ` (${run})`;
+	switch (baseline.source) {
+		case "none": return [];
+		case "input": return [`Compared with ${commit ?? "what"}${commit === void 0 ? "" : ", which"} the input \`baseline\` names${more}`];
+		case "exact": return [`Compared with ${commit ?? "the base commit"}${commit === void 0 ? "" : ", the base commit"}${branch}${more}`];
+		case "ancestor": {
+			const distance = baseline.distance === void 0 ? "" : `, ${count(baseline.distance, "commit")} before the base`;
+			return [`Compared with ${commit ?? "an earlier commit"}${branch}${distance}${more}`];
+		}
+		case "registry": return [`Compared with the image in the registry${commit === void 0 ? "" : `, of ${commit}`}${more}`];
+	}
+}
+
+// src/report/size-report-table.ts
+/** The size report's tables: one row per target and platform, those that nobody need look at apart. */
+const NONE = "–";
+/** What changed, failed, is over budget or is missing, or everything where there is no baseline. */
+function openTable(report, options) {
+	const rows = report.rows.filter((row) => !isQuiet(row));
+	const missing = report.missing.map((target) => ({ target }));
+	const failed = rows.filter((row) => row.status === "failed");
+	const all = [
+		...failed,
+		...missing,
+		...rows.slice(failed.length)
+	];
+	const shown = all.slice(0, options.maxRows);
+	const leftOut = all.slice(options.maxRows).filter((row) => "status" in row);
+	return {
+		markdown: shown.length === 0 ? void 0 : draw(report, shown, options),
+		leftOut
+	};
+}
+/** Rows folded away: the unchanged ones, or those that the open table has no room for. */
+function foldedTable(report, rows, options) {
+	return rows.length === 0 ? void 0 : draw(report, rows.slice(0, options.maxRows), options);
+}
+/** Columns that would say nothing, or the same in each row, are not drawn: the page is narrow. */
+function draw(report, rows, options) {
+	const known = rows.filter((row) => "status" in row);
+	const compact = options.compact === true;
+	const shape = {
+		icon: rows.some((row) => icon(row) !== ""),
+		platform: onlyPlatform(report) === void 0,
+		ids: severalIds(report),
+		change: hasBaseline(report) && known.some((row) => !isQuiet(row)),
+		unpacked: !compact && known.some((row) => row.unpacked.now !== void 0 || row.unpacked.before !== void 0),
+		budget: known.some((row) => row.budgets.length > 0)
+	};
+	const columns = [
+		...shape.icon ? [{ title: "" }] : [],
+		{ title: "Target" },
+		...shape.platform ? [{ title: "Platform" }] : [],
+		{
+			title: "Transfer",
+			align: "right"
+		},
+		...shape.change ? [{
+			title: "Change",
+			align: "right"
+		}] : [],
+		...shape.unpacked ? [{
+			title: "Unpacked",
+			align: "right"
+		}] : [],
+		...shape.unpacked && shape.change ? [{
+			title: "Change",
+			align: "right"
+		}] : [],
+		...shape.budget ? [{ title: "Budget" }] : []
+	];
+	return table(columns, rows.map((row) => cells(row, shape)));
+}
+function cells(row, shape) {
+	const known = "status" in row ? row : void 0;
+	const id = shape.ids && known !== void 0 ? `<br><sub>${code(known.id, 60)}</sub>` : "";
+	const old = known?.renamedFrom === void 0 ? "" : `<br><sub>was ${code(known.renamedFrom, 60)}</sub>`;
+	return [
+		...shape.icon ? [icon(row)] : [],
+		`**${code(row.target, 60)}**${id}${old}`,
+		...shape.platform ? [known === void 0 ? NONE : code(known.platform, 32)] : [],
+		sizeCell(known, "transfer"),
+		...shape.change ? [changeCell(known, "transfer")] : [],
+		...shape.unpacked ? [sizeCell(known, "unpacked")] : [],
+		...shape.unpacked && shape.change ? [changeCell(known, "unpacked")] : [],
+		...shape.budget ? [known === void 0 ? NONE : budgetCell(known)] : []
+	];
+}
+function icon(row) {
+	if (!("status" in row)) return "⏳";
+	if (row.status === "failed") return "💥";
+	const verdict = worst(row);
+	if (verdict === "over") return "❌";
+	if (verdict === "waived" || verdict === "over-before") return "⚠️";
+	return row.status === "added" ? "🆕" : row.status === "removed" ? "🗑️" : "";
+}
+function sizeCell(row, metric) {
+	if (row === void 0) return metric === "transfer" ? "no sizes yet" : NONE;
+	switch (row.status) {
+		case "failed": return metric === "transfer" ? "build failed" : NONE;
+		case "removed": return metric === "transfer" ? "removed" : NONE;
+		case "added":
+		case "compared":
+		case "no-baseline": return unbroken(sizeText(row[metric].now));
+	}
+}
+function changeCell(row, metric) {
+	switch (row?.status) {
+		case void 0:
+		case "failed": return NONE;
+		case "removed": return was(row[metric]);
+		case "added": return metric === "transfer" ? "new" : NONE;
+		case "no-baseline": return metric === "transfer" ? "no baseline" : NONE;
+		case "compared": {
+			const bytes = deltaOf(row[metric]);
+			if (bytes === void 0) return NONE;
+			if (metric !== headlineMetric(row)) return unbroken(formatDelta(bytes));
+			const text = unbroken(differenceText(row[metric]) ?? "");
+			return row.unchanged ? text : `**${text}**`;
+		}
+	}
+}
+function was({ before }) {
+	return before === void 0 ? NONE : `was ${unbroken(formatBytes(before))}`;
+}
+function budgetCell(row) {
+	const shown = budgetsOf(row).slice(0, 2).map(budgetText);
+	return shown.length === 0 ? NONE : shown.join("<br>");
+}
+function budgetText(budget) {
+	const { limit, actual, metric, verdict } = budget;
+	if (limit === void 0 || actual === void 0 || verdict === "skipped") return "not checked";
+	const share = unbroken(usedPercent(limit, actual));
+	const unit = metric === "unpacked" ? " unpacked" : "";
+	return `${unbroken(formatBytes(limit))}${unit} · ${verdict === "held" ? share : `**${share}**`}`;
+}
+/** Only what is over is above 100 %, and only what is full is 100 %. */
+function usedPercent(limit, actual) {
+	const percent = 100 * actual / Math.max(1, limit);
+	return `${actual > limit ? Math.max(101, Math.round(percent)) : Math.floor(percent)} %`;
+}
+
+// src/report/size-report-why.ts
+const MAX_PACKAGES = 12;
+const MAX_OPEN = 3;
+/** A folded block per changed target, open for the first and those over budget (three at most). */
+function whyBlocks(report, context, options) {
+	const changed = report.rows.filter((row) => row.status === "compared" && !row.unchanged);
+	const blocks = byTarget(changed).flatMap((rows) => {
+		const row = rows[0];
+		const body = row === void 0 ? void 0 : whyBody(row, rows, report, context, options);
+		return row === void 0 || body === void 0 ? [] : [{
+			row,
+			body
+		}];
+	});
+	const open = new Set(blocks.filter(({ row }, i) => i === 0 || worst(row) === "over").slice(0, MAX_OPEN).map(({ row }) => row));
+	const shown = blocks.slice(0, options.maxTargets).map(({ row, body }) => {
+		const block = details(`<b>${question(row)}</b> ${answer(row)}`, body);
+		return open.has(row) ? block.replace(/^<details>/, "<details open>") : block;
+	});
+	const more = blocks.length - shown.length;
+	return more === 0 || shown.length === 0 ? shown : [...shown, `<sub>Why ${more} more targets changed is left out.</sub>`];
+}
+function question(row) {
+	const bytes = deltaOf(row[headlineMetric(row)]) ?? 0;
+	return `Why did ${htmlCode(row.target, 60)} ${bytes > 0 ? "grow" : bytes < 0 ? "shrink" : "change"}?`;
+}
+/** The change, and how much of it came with the base image. */
+function answer(row) {
+	const metric = headlineMetric(row);
+	const total = deltaOf(row[metric]);
+	if (total === void 0) return "";
+	const unit = metric === "unpacked" ? " unpacked" : "";
+	const own = deltaOf(row.own[metric]);
+	const inherited = deltaOf(row.inherited[metric]);
+	const split = own === void 0 || inherited === void 0 || inherited === 0 && row.base === void 0 ? "" : `: ${formatDelta(inherited)} inherited, ${formatDelta(own)} yours`;
+	return unbroken(`${formatDelta(total)}${unit}${split}`);
+}
+function whyBody(row, all, report, context, options) {
+	const parts = [
+		...layers(row.layers, context, options.maxLayers),
+		...paths(row.paths, options.maxPaths),
+		...options.packages ? packages(row.packages) : [],
+		...base(row),
+		...waste(row.waste)
+	];
+	if (parts.length === 0) return void 0;
+	const others = all.slice(1).map((other) => `${code(other.platform, 32)} ${change(other)}`);
+	return [...others.length === 0 ? [] : [`This is ${rowName(row, report)}. Beside it: ${others.slice(0, 10).join(", ")}.`], ...parts].join("\n\n");
+}
+function change(row) {
+	const metric = headlineMetric(row);
+	return unbroken(`${differenceText(row[metric]) ?? "changed"}${metric === "unpacked" ? " unpacked" : ""}`);
+}
+function layers(changes, context, max) {
+	if (changes.length === 0) return [];
+	const shown = changes.slice(0, max).map((layer) => [
+		layerDelta(layer, "transfer"),
+		layerDelta(layer, "unpacked"),
+		`${code(layer.instruction, 160)}${place(layer, context)}${layer.kind === "changed" ? "" : ` <sub>${MARKS[layer.kind]}</sub>`}`
+	]);
+	return [
+		"**Layers**",
+		table([
+			{
+				title: "Transfer",
+				align: "right"
+			},
+			{
+				title: "Unpacked",
+				align: "right"
+			},
+			{ title: "Instruction" }
+		], shown),
+		...more(changes.length - shown.length, "smaller layer")
+	];
+}
+const MARKS = {
+	added: "new",
+	removed: "gone"
+};
+function layerDelta(layer, metric) {
+	const { now, before } = layer[metric];
+	const bytes = layer.kind === "added" ? now : layer.kind === "removed" ? before && -before : deltaOf({
+		now,
+		before
+	});
+	return bytes === void 0 ? "–" : unbroken(formatDelta(bytes));
+}
+function place({ file, line, kind }, context) {
+	if (file === void 0 || line === void 0 || kind === "removed") return "";
+	return ` ${lineLink(context, code(`${file.slice(file.lastIndexOf("/") + 1)}:${line}`, 60), file, line)}`;
+}
+function paths(changes, max) {
+	if (changes.length === 0) return [];
+	const shown = changes.slice(0, max).map(({ path, now, before }) => [
+		unbroken(formatDelta(now - before)),
+		`${code(path, 120)}${before === 0 ? " <sub>new</sub>" : now === 0 ? " <sub>gone</sub>" : ""}`,
+		now === 0 ? "–" : unbroken(formatBytes(now))
+	]);
+	return [
+		"**Directories and files**",
+		table([
+			{
+				title: "Unpacked",
+				align: "right"
+			},
+			{ title: "Path" },
+			{
+				title: "Now",
+				align: "right"
+			}
+		], shown),
+		...more(changes.length - shown.length, "path")
+	];
+}
+function packages(changes) {
+	if (changes.length === 0) return [];
+	const shown = changes.slice(0, MAX_PACKAGES).map(({ name, version, versionBefore, now, before }) => {
+		const versions = versionBefore === void 0 ? `${version === void 0 ? "" : `${code(version, 40)} `}new` : version === void 0 ? "gone" : version === versionBefore ? code(version, 40) : `${code(versionBefore, 40)} → ${code(version, 40)}`;
+		return `${code(name, 60)} ${versions} ${unbroken(formatDelta(now - before))}`;
+	});
+	const rest = changes.length - shown.length;
+	return [`**Packages:** ${[...shown, ...rest === 0 ? [] : [`${rest} more`]].join(" · ")}`];
+}
+function base({ base: changed, inherited }) {
+	if (changed === void 0) return [];
+	const sizes = [...inheritedText(inherited.transfer, "to transfer"), ...inheritedText(inherited.unpacked, "unpacked")].join(", ");
+	return [`**Base image:** ${images(changed)}${sizes === "" ? "" : `: ${sizes}`}`];
+}
+function inheritedText(figure, unit) {
+	const bytes = deltaOf(figure);
+	return bytes === void 0 ? [] : [`${unbroken(formatDelta(bytes))} ${unit}`];
+}
+function images({ image, imageBefore, digest, digestBefore }) {
+	const [old, now] = [digestBefore, digest].map((value) => {
+		const short = shortDigest(value);
+		return short === void 0 ? void 0 : `\`${short}\``;
+	});
+	if (imageBefore === void 0 || imageBefore === image) {
+		const moved = old === void 0 || now === void 0 || old === now ? now ?? "" : `${old} → ${now}`;
+		return `${code(image, 100)}${moved === "" ? "" : ` ${moved}`}`;
+	}
+	return `${code(imageBefore, 100)}${old === void 0 ? "" : ` ${old}`} → ${code(image, 100)}${now === void 0 ? "" : ` ${now}`}`;
+}
+function waste({ now, before }) {
+	if (now === void 0 || now === 0) return [];
+	const bytes = deltaOf({
+		now,
+		before
+	});
+	const more = bytes === void 0 || bytes === 0 ? "" : ` (${formatDelta(bytes)})`;
+	return [`**Waste:** ${unbroken(`${formatBytes(now)}${more}`)} that a later layer overwrites or deletes`];
+}
+function more(n, what) {
+	return n === 0 ? [] : [`<sub>${n} ${what}${n === 1 ? "" : "s"} more.</sub>`];
+}
+
+// src/report/size-report.ts
+/**
+* A size report as Markdown: one section of the comment on a pull request, and of the job summary. Owns which parts
+* stand in which order, and what goes when there is no room for all.
+*/
+/**
+* GitHub takes 65,536 characters a comment (older servers) or 262,144 bytes; this stays below both with room for the
+* marker and what it carries.
+*/
+const MAX_COMMENT_CHARACTERS = 6e4;
+const MAX_COMMENT_BYTES = 65e3;
+const MAX_SUMMARY_SECTION = 3e5;
+const WHOLE = {
+	graph: true,
+	packages: true,
+	paths: 15,
+	layers: 15,
+	unchanged: true,
+	whys: 50,
+	compact: false,
+	rows: 25,
+	folded: 300,
+	sentences: 25
+};
+/** What goes when there is no room, in this order; `name` is what the reader is told. */
+const DROPS = [
+	{
+		name: "the stage graph",
+		drop: { graph: false }
+	},
+	{
+		name: "packages",
+		drop: { packages: false }
+	},
+	{
+		name: "all but five paths each",
+		drop: { paths: 5 }
+	},
+	{
+		name: "all but five layers each",
+		drop: { layers: 5 }
+	},
+	{
+		name: "unchanged targets",
+		drop: { unchanged: false }
+	},
+	{
+		name: "why more than twenty targets changed",
+		drop: { whys: 20 }
+	},
+	{
+		name: "why more than ten targets changed",
+		drop: { whys: 10 }
+	},
+	{
+		name: "why more than three targets changed",
+		drop: { whys: 3 }
+	},
+	{
+		name: "everything but the table",
+		drop: {
+			whys: 0,
+			folded: 0,
+			compact: true,
+			sentences: 5
+		}
+	}
+];
+/**
+* The report, ending in a line break; its first line is the verdict. It never exceeds the limits: what is dropped, and
+* where it is told in full, stands at its end.
+*/
+function renderSizeReport(report, context, limits = {}) {
+	const maxCharacters = limits.limit ?? 6e4;
+	const maxBytes = limits.maxBytes ?? Math.floor(maxCharacters * 65e3 / 6e4);
+	const level = limits.level ?? 3;
+	const first = limits.compact === true ? DROPS.length : 0;
+	for (let dropped = first; dropped <= DROPS.length; dropped++) {
+		const text = assemble(report, context, dropped, level);
+		if (text.length <= maxCharacters && Buffer.byteLength(text) <= maxBytes) return text;
+	}
+	return `${verdict(report, context, level)}\n\n${leftOut(["everything else"], context)}\n`;
+}
+/** The report as a section of the job summary, where there is more room and the stage graph is drawn anyway. */
+function sizeReportSection(report, context) {
+	return renderSizeReport(report, {
+		...context,
+		graphChanged: void 0
+	}, {
+		limit: MAX_SUMMARY_SECTION,
+		maxBytes: MAX_SUMMARY_SECTION,
+		level: 4
+	});
+}
+function verdict(report, context, level) {
+	return `${"#".repeat(level)} ${verdictMarkdown(report, context.title)}`;
+}
+function assemble(report, context, dropped, level) {
+	const drops = DROPS.slice(0, dropped);
+	const scope = Object.assign({}, WHOLE, ...drops.map(({ drop }) => drop));
+	const open = openTable(report, {
+		maxRows: scope.rows,
+		compact: scope.compact
+	});
+	return `${[
+		verdict(report, context, level),
+		boxes(report, context, scope.sentences),
+		open.markdown,
+		moreRows(report, open.leftOut, scope),
+		budgetSentences(report, context, scope.sentences),
+		...scope.whys === 0 ? [] : whyBlocks(report, context, {
+			maxTargets: scope.whys,
+			maxLayers: scope.layers,
+			maxPaths: scope.paths,
+			packages: scope.packages
+		}),
+		unchangedRows(report, scope),
+		scope.graph && context.graphChanged !== void 0 ? graphBlock(report, context.graphChanged) : void 0,
+		footnote(report, context),
+		...drops.length === 0 ? [] : [leftOut(told(report, context, drops), context)]
+	].filter((part) => part !== void 0).join("\n\n")}\n`;
+}
+function moreRows(report, rows, scope) {
+	if (rows.length === 0) return void 0;
+	const body = foldedTable(report, rows, { maxRows: scope.folded });
+	if (scope.folded === 0 || body === void 0) return `${count(rows.length, "more row")} are left out.`;
+	return details(count(rows.length, "more row"), withRest(body, rows.length - scope.folded));
+}
+function unchangedRows(report, scope) {
+	const quiet = report.rows.filter(isQuiet);
+	if (quiet.length === 0 || !scope.unchanged) return void 0;
+	const body = foldedTable(report, quiet, { maxRows: scope.folded });
+	const targets = byTarget(quiet).length;
+	const title = targets === quiet.length ? count(targets, "unchanged target") : count(quiet.length, "unchanged image");
+	return body === void 0 ? void 0 : details(title, withRest(body, quiet.length - scope.folded));
+}
+function withRest(body, rest) {
+	return rest <= 0 ? body : `${body}\n\n${count(rest, "more row")} are left out.`;
+}
+/** Only what there was to drop; the last step stands for all before it. */
+function told(report, context, drops) {
+	const last = DROPS.at(-1);
+	if (last !== void 0 && drops.length === DROPS.length) return [last.name];
+	return drops.filter(({ drop }) => drop.graph === void 0 || context.graphChanged !== void 0).filter(({ drop }) => drop.unchanged === void 0 || report.rows.some(isQuiet)).filter(({ drop }, i) => drop.whys === void 0 || drops.slice(i + 1).every((later) => later.drop.whys === void 0)).map(({ name }) => name);
+}
+function leftOut(names, context) {
+	const where = pageLink(context, "the run's summary", context.runUrl);
+	return `<sub>Left out for want of room: ${list$1(names)}. The whole report is in ${where}.</sub>`;
+}
+
+// src/size-reporting.ts
+/** Allows a pull request to grow over its budgets. */
+const BUDGET_LABEL = "stage-build: allow-size-increase";
+/** Compares, and writes the comment. Never rejects. */
+async function reportSizes(sizes, place) {
+	const event = eventOf(place);
+	let pull;
+	const findPull = async () => pull ??= await pullOf(event, place);
+	let report = compareSizes({
+		...sizes,
+		waived: false
+	});
+	if (verdicts(report).includes("over")) {
+		const found = await findPull();
+		if (found.kind === "found" && found.pull.labels?.includes("stage-build: allow-size-increase") === true) report = compareSizes({
+			...sizes,
+			waived: true
+		});
+	}
+	const context = contextOf(sizes, event, place);
+	const written = await comment({
+		sizes,
+		report,
+		context,
+		event,
+		findPull
+	}, place);
+	return {
+		report,
+		section: sizeReportSection(report, context),
+		verdict: verdictLine(report),
+		commentUrl: written?.kind === "written" ? written.url : void 0,
+		problems: brokenBudgets(report),
+		warnings: written?.kind === "refused" ? [{
+			message: `No comment was written. ${written.reason}`,
+			mend: written.mend
+		}] : [],
+		notice: written?.kind === "skipped" ? `No comment: ${written.reason}${written.mend === void 0 ? "" : ` ${written.mend}`}` : void 0
+	};
+}
+/** What the event says of the run. */
+function eventOf({ env, payload }) {
+	const { GITHUB_EVENT_NAME: name = "", GITHUB_REPOSITORY: repository = "", GITHUB_REF: ref = "", GITHUB_SHA: sha = "" } = env;
+	return readReportEvent({
+		name,
+		payload,
+		repository,
+		ref,
+		sha
+	});
+}
+/** The commit that reviewers know: of a pull request its head, not the merge that is built. */
+function headCommit(event, env) {
+	return "headSha" in event ? event.headSha : env["GITHUB_SHA"];
+}
+async function pullOf(event, { github, defaultBranch }) {
+	if (github === void 0) return {
+		kind: "none",
+		reason: "There is no token for GitHub’s API, or this is not GitHub."
+	};
+	if (event.kind === "push" && event.branch === defaultBranch) return {
+		kind: "none",
+		reason: "The default branch has no pull request."
+	};
+	return await findPullRequest(github.client, github.repository, event);
+}
+async function comment({ sizes, report, context, event, findPull }, { github, env }) {
+	if (sizes.isLeg || sizes.comment === "never" || github === void 0) return void 0;
+	if (event.kind === "other" || event.kind === "merge_group") return void 0;
+	const found = await findPull();
+	if (found.kind === "none") return event.kind === "workflow_run" || event.kind === "pull_request" ? {
+		kind: "skipped",
+		reason: found.reason,
+		mend: found.mend
+	} : void 0;
+	if (found.noComment !== void 0) return {
+		kind: "skipped",
+		...found.noComment
+	};
+	const { client, repository } = github;
+	return await writeComment({
+		client,
+		repository,
+		number: found.pull.number,
+		create: callsForComment(report, sizes.comment),
+		section: {
+			key: sizes.id,
+			verdict: verdictMarkdown(report, context.title),
+			severity: severityOf(report),
+			full: withoutVerdict(renderSizeReport(report, context)),
+			compact: withoutVerdict(renderSizeReport(report, context, { compact: true })),
+			commit: headCommit(event, env)
+		}
+	});
+}
+/** The comment has its verdict from us already. */
+function withoutVerdict(markdown) {
+	return markdown.slice(markdown.indexOf("\n") + 1).trim();
+}
+/** Whether a pull request without a comment gets one. */
+function callsForComment(report, mode) {
+	if (mode !== "size-changed") return mode === "always" || mode === "over-budget" && verdicts(report).includes("over");
+	const isNews = ({ status, unchanged }) => status === "compared" ? !unchanged : status !== "no-baseline";
+	return report.rows.some(isNews) || verdicts(report).some((verdict) => ["over", "waived"].includes(verdict));
+}
+function verdicts({ rows }) {
+	return rows.flatMap(({ budgets }) => budgets.map(({ verdict }) => verdict));
+}
+function severityOf(report) {
+	const found = verdicts(report);
+	if (report.rows.some(({ status }) => status === "failed")) return 4;
+	if (found.includes("over")) return 3;
+	if (found.includes("over-before") || found.includes("waived") || report.missing.length > 0) return 2;
+	return report.rows.some(({ status, unchanged }) => status !== "compared" || !unchanged) ? 1 : 0;
+}
+/** One problem for each, at the target's FROM. */
+function brokenBudgets({ rows }) {
+	return rows.flatMap((row) => row.budgets.filter(({ verdict }) => verdict === "over").map((verdict) => {
+		const several = rows.filter(({ target }) => target === row.target).length > 1;
+		return {
+			message: `${budgetSentence(row, verdict, { platform: several })}.`,
+			mend: `Make the image smaller, raise the budget in \`size-budgets\`, or give the pull request the label \`${BUDGET_LABEL}\`.`,
+			file: verdict.file,
+			line: verdict.line
+		};
+	}));
+}
+function contextOf(sizes, event, { env }) {
+	const server = env["GITHUB_SERVER_URL"] ?? "https://github.com";
+	const [repository, run] = [env["GITHUB_REPOSITORY"] ?? "", env["GITHUB_RUN_ID"]];
+	return {
+		title: sizes.id === "Dockerfile" ? "" : sizes.id,
+		repository,
+		serverUrl: server,
+		headCommit: repository === "" ? void 0 : headCommit(event, env),
+		runUrl: run === void 0 || repository === "" ? void 0 : `${server}/${repository}/actions/runs/${run}`,
+		budgetLabel: event.kind === "pull_request" || event.kind === "workflow_run" ? BUDGET_LABEL : void 0
+	};
+}
+
+// src/sizing.ts
+/**
+* Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
+* targets are built, and in the end there is a report, or, in a leg of a matrix, a record for the job that reports.
+*/
+const ARTIFACT_CLIENT = new URL("../dist/artifact-client.js", import.meta.url);
+var Sizing = class {
+	#options;
+	#place;
+	#head;
+	#baseline;
+	constructor(options) {
+		this.#options = options;
+		const { inputs, event, env, signal } = options;
+		this.#place = reportPlace({
+			token: inputs.githubToken,
+			event,
+			env,
+			signal
+		});
+		const isRun = (env["GITHUB_EVENT_NAME"] ?? "") !== "";
+		const workspace = env["GITHUB_WORKSPACE"] ?? process.cwd();
+		this.#head = isRun ? readHead(join(workspace, inputs.context)) : Promise.resolve(void 0);
+		this.#head.catch(() => void 0);
+	}
+	/** The base commit, where it is known without asking GitHub: whose cache is looked for first. */
+	async likelyBase() {
+		const found = await findBaseCommit(await this.#question(NO_REQUESTS));
+		return found.kind === "found" ? found.base.commit : void 0;
+	}
+	/** Begins to look for what sizes are compared with. */
+	begin(found) {
+		this.#baseline ??= this.#find(found);
+	}
+	/** Compares and tells, or hands over. Never rejects. */
+	async finish(result) {
+		const { inputs, env, now, runner } = this.#options;
+		const { planned, project } = result;
+		const commit = headCommit(eventOf(this.#place), env);
+		const records = sizeRecords({
+			...result,
+			env,
+			commit,
+			now: now()
+		});
+		const baseline = await this.#baseline ?? NO_BASELINE;
+		const isLeg = inputs.jobTotal > 1 && artifactsAreHere(env);
+		const warning = isLeg ? await this.#handOver(records, baseline) : void 0;
+		const known = new Set(planned.graph.stages.map(({ name }) => name));
+		const reported = await reportSizes({
+			records,
+			baseline,
+			id: project.id,
+			comment: inputs.comment,
+			isLeg,
+			budgets: parseSizeBudgets(inputs.sizeBudgets, void 0).budgets,
+			isStillThere: (id, target) => id === project.id && known.has(target)
+		}, this.#place);
+		if (isLeg && warning === void 0) runner.notice(legNotice(inputs.jobTotal));
+		const told = warning === void 0 ? [] : [{ message: warning }];
+		return {
+			...reported,
+			warnings: [
+				...baseline.warnings,
+				...reported.warnings,
+				...told
+			]
+		};
+	}
+	async #handOver(records, { facts, records: before }) {
+		const { env, runner } = this.#options;
+		const compared = records.map((record) => {
+			const found = before.find(({ id, target }) => id === record.id && target === record.target);
+			return {
+				...record,
+				baseline: {
+					facts,
+					record: found
+				}
+			};
+		});
+		const outcome = await handOverSizes(compared, runAttempt(env), handoverOptions(env, runner));
+		return outcome.kind === "failed" ? outcome.warning : void 0;
+	}
+	async #find({ planned, project, registry, records, caching }) {
+		const { inputs, event, env, signal } = this.#options;
+		const { github } = this.#place;
+		const local = await findBaseCommit(await this.#question(NO_REQUESTS));
+		const base = local.kind === "found" && local.base.source !== "payload" || github === void 0 ? local : await findBaseCommit(await this.#question(github.client));
+		const branch = env["GITHUB_BASE_REF"] ?? "";
+		const ownBranch = eventOf(this.#place).kind === "push" ? env["GITHUB_REF_NAME"] : event.defaultBranch;
+		return await findBaseline({
+			baseline: inputs.baseline,
+			planned,
+			project,
+			records,
+			github,
+			registry,
+			env,
+			signal,
+			wanted: base.kind === "found" ? base.base.commit : void 0,
+			branch: branch === "" ? ownBranch : branch,
+			recordsOf: async (commits) => await caching?.recordsOf(commits)
+		});
+	}
+	async #question(client) {
+		const { event, env } = this.#options;
+		return {
+			client,
+			event: eventOf(this.#place),
+			defaultBranch: event.defaultBranch,
+			repository: env["GITHUB_REPOSITORY"] ?? "",
+			checkedOut: await this.#head.catch(() => void 0)
+		};
+	}
+};
+/** Where reports go. */
+function reportPlace(options) {
+	const { token, event, env, signal } = options;
+	const repository = env["GITHUB_REPOSITORY"] ?? "";
+	const isHere = env["GITHUB_ACTIONS"] === "true" && token !== void 0 && repository !== "";
+	return {
+		env,
+		payload: event.payload,
+		defaultBranch: event.defaultBranch,
+		github: isHere ? {
+			client: new GithubAccess({
+				token,
+				env,
+				signal
+			}),
+			repository
+		} : void 0
+	};
+}
+/** How artifacts are reached. */
+function handoverOptions(env, runner) {
+	return {
+		env,
+		clientPath: fileURLToPath(ARTIFACT_CLIENT),
+		folder: join(env["RUNNER_TEMP"] ?? tmpdir(), `stage-build-handover-${randomBytes(8).toString("hex")}`),
+		debug: (line) => {
+			runner.debug(line);
+		}
+	};
+}
+const NO_BASELINE = {
+	facts: {
+		wanted: void 0,
+		branch: void 0,
+		commit: void 0,
+		source: "none",
+		distance: void 0
+	},
+	records: [],
+	warnings: []
+};
+function legNotice(jobs) {
+	return `One of ${jobs} jobs of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`;
+}
+
 // src/skipping.ts
 /** Skips the unchanged targets; re-tags what is pushed. */
 async function skipUnchanged(options) {
@@ -28176,7 +33412,7 @@ async function skipUnchanged(options) {
 		}])),
 		warnings: [...failures].map(([name, { message, ...problem }]) => ({
 			...problem,
-			message: `\`${name}\` is unchanged, but it is built, since its tags could not be set: ${sentence(message)}`
+			message: `\`${name}\` is unchanged, but it is built, since its tags could not be set: ${sentence$1(message)}`
 		}))
 	};
 }
@@ -28396,7 +33632,13 @@ async function run(surroundings) {
 		await runReport(inputs, surroundings, warnings);
 		return;
 	}
-	const project = await openProject(inputs, env);
+	const event = await readEvent(env);
+	const sizing = new Sizing({
+		inputs,
+		event,
+		...surroundings
+	});
+	const [project, baseCommit] = await Promise.all([openProject(inputs, env), sizing.likelyBase()]);
 	const warn = (problems) => {
 		announce(runner, problems, {
 			level: "warning",
@@ -28410,7 +33652,6 @@ async function run(surroundings) {
 	let engine;
 	let caching;
 	let records;
-	const event = await readEvent(env);
 	try {
 		const planned = await planBuild(inputs, project, {
 			client,
@@ -28423,15 +33664,16 @@ async function run(surroundings) {
 					engine = openEngine(project, env);
 					engine.catch(() => void 0);
 				}
-				const question = {
+				const names = targets.map(({ name }) => name);
+				const opened = openLayerCaching({
 					inputs,
 					project,
 					event,
 					env,
 					platforms,
-					targets: targets.map(({ name }) => name)
-				};
-				const opened = openLayerCaching(question, surroundings);
+					baseCommit,
+					targets: names
+				}, surroundings);
 				caching = opened.caching;
 				warnings.push(...opened.warnings);
 			},
@@ -28455,6 +33697,13 @@ async function run(surroundings) {
 			await runner.appendSummary(renderPlanSummary(planned.plan, data));
 			return;
 		}
+		sizing.begin({
+			planned,
+			project,
+			registry: client,
+			records,
+			caching
+		});
 		const skipped = await skipUnchanged({
 			inputs,
 			planned,
@@ -28488,6 +33737,7 @@ async function run(surroundings) {
 			}),
 			surroundings,
 			warn,
+			sizing,
 			durationMs: now() - started
 		});
 	} finally {
@@ -28517,7 +33767,7 @@ async function runReport(inputs, surroundings, warnings) {
 			signal,
 			docker: dockerOf({ workspace }, env)
 		});
-		writeBuildOutputs(runner, done.images, {});
+		writeBuildOutputs(runner, done.images, { metadata: {} });
 		await appendSummary(runner, done.summary, warn);
 		throwProblems(done);
 	} finally {
@@ -28525,14 +33775,32 @@ async function runReport(inputs, surroundings, warnings) {
 	}
 }
 async function report(options) {
-	const { built, surroundings, warn } = options;
+	const { built, surroundings, warn, sizing } = options;
 	const { runner } = surroundings;
 	warn(built.warnings);
-	const data = summaryData(options);
-	writeBuildOutputs(runner, built.images, built.metadata);
+	const sizes = await sizing.finish(options);
+	warn(sizes.warnings);
+	const data = {
+		...summaryData(options),
+		sizeReport: sizes.section
+	};
+	writeBuildOutputs(runner, built.images, {
+		metadata: built.metadata,
+		report: reportOutputs(sizes)
+	});
 	if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
+	runner.log(sizes.verdict);
+	for (const notice of [sizes.notice, sizes.commentUrl]) if (notice !== void 0) runner.log(notice);
 	await appendSummary(runner, renderSummary(data), warn);
-	if (built.problems.length > 0) throw new UserError(built.problems);
+	const problems = [...built.problems, ...sizes.problems];
+	if (problems.length > 0) throw new UserError(problems);
+}
+function reportOutputs({ report, commentUrl }) {
+	return {
+		rows: report.rows,
+		baselineSha: report.baseline.commit,
+		commentUrl
+	};
 }
 /** A summary that cannot be written is no reason to fail a build. */
 async function appendSummary(runner, markdown, warn) {
