@@ -7853,6 +7853,7 @@ function diffIds(layers) {
 /** What own layers hold together; undefined where one of them is not known. */
 function ownFiles(layers) {
 	const own = layers.filter((layer) => layer.own);
+	if (own.length === 0) return {};
 	const trees = own.flatMap(({ files }) => files ?? []);
 	const packages = own.flatMap((layer) => layer.packages === void 0 ? [] : [layer.packages]);
 	return {

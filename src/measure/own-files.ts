@@ -61,6 +61,7 @@ function diffIds(layers: readonly LayerSize[]): readonly string[] {
 /** What own layers hold together; undefined where one of them is not known. */
 export function ownFiles(layers: readonly LayerSize[]): Pick<PlatformSizes, 'files' | 'packages'> {
   const own = layers.filter((layer) => layer.own)
+  if (own.length === 0) return {}
   const trees = own.flatMap(({ files }) => files ?? [])
   const packages = own.flatMap((layer) => (layer.packages === undefined ? [] : [layer.packages]))
   return {
