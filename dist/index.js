@@ -30039,12 +30039,23 @@ async function findBaseline(question) {
 async function find(question) {
 	const { baseline } = question;
 	if (baseline === void 0) return await ofBase(question, question.wanted);
-	if (/^[0-9a-f]{7,64}$/.test(baseline)) return asInput(await ofBase({
-		...question,
-		wanted: baseline
-	}, baseline), question);
+	if (/^[0-9a-f]{7,64}$/.test(baseline)) return asInput(await ofCommit(question, baseline), question);
 	if (/\.json$/i.test(baseline)) return asInput(await ofFile(question, baseline), question);
 	return asInput(await ofRegistry(question, new Map(question.planned.targets.map(({ name }) => [name, baseline.replaceAll("{target}", name)])), "what `baseline` names"), question);
+}
+/** That commit and no other: from what this run has read, and failing that, from the entries of the commit. */
+async function ofCommit(question, commit) {
+	const exact = (known) => question.planned.targets.flatMap(({ name }) => measuredRecords(known, name, question).find((record) => record.commit?.startsWith(commit)) ?? []);
+	const read = exact(question.records);
+	const records = read.length > 0 ? read : exact(await question.recordsOf([commit]));
+	return {
+		facts: {
+			...nothing(question),
+			commit: records[0]?.commit
+		},
+		records,
+		warnings: []
+	};
 }
 function asInput(found, { baseline }) {
 	if (found.records.length > 0) return {

@@ -62,11 +62,21 @@ export async function findBaseline(question: BaselineQuestion): Promise<Baseline
 async function find(question: BaselineQuestion): Promise<Baseline> {
   const { baseline } = question
   if (baseline === undefined) return await ofBase(question, question.wanted)
-  if (/^[0-9a-f]{7,64}$/.test(baseline))
-    return asInput(await ofBase({ ...question, wanted: baseline }, baseline), question)
+  if (/^[0-9a-f]{7,64}$/.test(baseline)) return asInput(await ofCommit(question, baseline), question)
   if (/\.json$/i.test(baseline)) return asInput(await ofFile(question, baseline), question)
   const images = new Map(question.planned.targets.map(({ name }) => [name, baseline.replaceAll('{target}', name)]))
   return asInput(await ofRegistry(question, images, 'what `baseline` names'), question)
+}
+
+/** That commit and no other: from what this run has read, and failing that, from the entries of the commit. */
+async function ofCommit(question: BaselineQuestion, commit: string): Promise<Baseline> {
+  const exact = (known: KnownRecords | undefined): readonly SizeRecord[] =>
+    question.planned.targets.flatMap(
+      ({ name }) => measuredRecords(known, name, question).find((record) => record.commit?.startsWith(commit)) ?? [],
+    )
+  const read = exact(question.records)
+  const records = read.length > 0 ? read : exact(await question.recordsOf([commit]))
+  return { facts: { ...nothing(question), commit: records[0]?.commit }, records, warnings: [] }
 }
 
 function asInput(found: Baseline, { baseline }: BaselineQuestion): Baseline {
