@@ -29,7 +29,7 @@ const target = (name: string, status: PlanTarget['status']): PlanTarget => ({
   ...{ name, status, stage: 0, stages: [0], tags: [], reasons: [], fingerprint: null },
 })
 const plan = (...targets: readonly PlanTarget[]): Plan => ({
-  ...{ version: 1, file: 'Dockerfile', platforms: ['linux/amd64'], stages: [], targets, shared: [] },
+  ...{ version: 1, id: 'Dockerfile', file: 'Dockerfile', platforms: ['linux/amd64'], stages: [], targets, shared: [] },
 })
 
 describe('a plan’s outputs', () => {

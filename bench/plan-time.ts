@@ -37,6 +37,7 @@ function planOnce(text: string): number {
   if (graph === undefined) throw new Error('the benchmark’s Dockerfile does not resolve')
   const { targets } = chooseTargets(graph, undefined, 'Dockerfile')
   const plan = makePlan({
+    id: 'Dockerfile',
     file: 'Dockerfile',
     platforms: [PLATFORM],
     graph,

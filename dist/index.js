@@ -14,7 +14,7 @@ import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { once } from "node:events";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { crc32, createGunzip, createZstdDecompress, inflateRawSync } from "node:zlib";
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import https from "node:https";
@@ -1824,8 +1824,8 @@ function parseConfig(config) {
 }
 /** A layer of a manifest, or undefined. */
 function layerDescriptor(value) {
-	const mediaType = text$4(field$5(value, "mediaType"));
-	const digest = text$4(field$5(value, "digest"));
+	const mediaType = text$5(field$5(value, "mediaType"));
+	const digest = text$5(field$5(value, "digest"));
 	const size = field$5(value, "size");
 	const annotations = textMap(field$5(value, "annotations"));
 	if (mediaType === void 0 || digest === void 0 || !isDigest$2(digest) || annotations === false) return void 0;
@@ -1838,7 +1838,7 @@ function layerDescriptor(value) {
 	};
 }
 function cacheLayer(value, count) {
-	const blob = text$4(field$5(value, "blob"));
+	const blob = text$5(field$5(value, "blob"));
 	const parent = field$5(value, "parent") ?? 0;
 	const annotations = field$5(value, "annotations");
 	if (blob === void 0 || !isDigest$2(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
@@ -1852,10 +1852,10 @@ function cacheLayer(value, count) {
 /** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/spec.go (LayerAnnotations) */
 function isLayerAnnotations(value) {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-	return Object.entries(value).every(([name, entry]) => text$4(name) !== void 0 && (text$4(entry) !== void 0 || Number.isSafeInteger(entry)));
+	return Object.entries(value).every(([name, entry]) => text$5(name) !== void 0 && (text$5(entry) !== void 0 || Number.isSafeInteger(entry)));
 }
 function cacheRecord(value, counts) {
-	const digest = text$4(field$5(value, "digest"));
+	const digest = text$5(field$5(value, "digest"));
 	if (digest === void 0 || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return void 0;
 	const layers = optionalList(field$5(value, "layers"), (result) => cacheResult(result, counts.layerCount));
 	const chains = optionalList(field$5(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
@@ -1887,7 +1887,7 @@ function chainResult(value, count) {
 function cacheInput(value, count) {
 	const link = field$5(value, "link") ?? 0;
 	const selector = field$5(value, "selector");
-	if (!isIndex(link, count) || selector !== void 0 && text$4(selector) === void 0) return void 0;
+	if (!isIndex(link, count) || selector !== void 0 && text$5(selector) === void 0) return void 0;
 	return {
 		...selector === void 0 ? {} : { selector },
 		link
@@ -1918,10 +1918,10 @@ function optionalList(value, read) {
 }
 function textMap(value) {
 	if (value === void 0 || value === null) return void 0;
-	if (typeof value !== "object" || Object.values(value).some((entry) => text$4(entry) === void 0)) return false;
+	if (typeof value !== "object" || Object.values(value).some((entry) => text$5(entry) === void 0)) return false;
 	return value;
 }
-function text$4(value) {
+function text$5(value) {
 	return typeof value === "string" && value.length <= MAX_TEXT ? value : void 0;
 }
 function field$5(value, key) {
@@ -4536,21 +4536,21 @@ function parseImageConfig(bytes) {
 	if (diffIds.some((digest) => digestFault(digest) !== void 0)) throw new ManifestError("a diff ID is no digest");
 	return {
 		platform: normalizePlatform$1({
-			os: text$3(json["os"]) ?? "linux",
-			architecture: text$3(json["architecture"]) ?? "unknown",
-			variant: text$3(json["variant"])
+			os: text$4(json["os"]) ?? "linux",
+			architecture: text$4(json["architecture"]) ?? "unknown",
+			variant: text$4(json["variant"])
 		}),
 		diffIds,
 		history: list$2(json["history"]).map((entry) => ({
-			createdBy: text$3(object$1(entry)["created_by"]) ?? "",
-			created: text$3(object$1(entry)["created"]),
-			comment: text$3(object$1(entry)["comment"]) ?? "",
+			createdBy: text$4(object$1(entry)["created_by"]) ?? "",
+			created: text$4(object$1(entry)["created"]),
+			comment: text$4(object$1(entry)["comment"]) ?? "",
 			emptyLayer: object$1(entry)["empty_layer"] === true
 		})),
 		env: strings(config["Env"]),
 		onBuild: strings(config["OnBuild"]),
-		user: text$3(config["User"]) ?? "",
-		workingDir: text$3(config["WorkingDir"]) ?? ""
+		user: text$4(config["User"]) ?? "",
+		workingDir: text$4(config["WorkingDir"]) ?? ""
 	};
 }
 /**
@@ -4585,8 +4585,8 @@ function digestOf$2(bytes, like = "sha256:") {
 function parseEntry(value) {
 	const json = object$1(value);
 	const platform = object$1(json["platform"]);
-	const os = text$3(platform["os"]);
-	const architecture = text$3(platform["architecture"]);
+	const os = text$4(platform["os"]);
+	const architecture = text$4(platform["architecture"]);
 	const annotations = Object.entries(object$1(json["annotations"])).filter((pair) => typeof pair[1] === "string");
 	return {
 		...parseDescriptor(value),
@@ -4594,7 +4594,7 @@ function parseEntry(value) {
 		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform$1({
 			os,
 			architecture,
-			variant: text$3(platform["variant"])
+			variant: text$4(platform["variant"])
 		}) }
 	};
 }
@@ -4603,7 +4603,7 @@ function parseDescriptor(value) {
 	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw new ManifestError("the manifest names something by an invalid digest");
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) throw new ManifestError("the manifest names something of an invalid size");
 	return {
-		mediaType: text$3(mediaType) ?? "",
+		mediaType: text$4(mediaType) ?? "",
 		digest,
 		size
 	};
@@ -4621,7 +4621,7 @@ function object$1(value) {
 function list$2(value) {
 	return Array.isArray(value) ? value : [];
 }
-function text$3(value) {
+function text$4(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
@@ -5512,7 +5512,7 @@ function blobHeaders(digest) {
 	};
 }
 /** A request's body, or undefined where it is longer than `limit` bytes; the rest is not kept. */
-async function readBounded(request, limit) {
+async function readBounded$1(request, limit) {
 	const chunks = [];
 	let size = 0;
 	for await (const chunk of request) {
@@ -5985,7 +5985,7 @@ var LayerRegistry = class LayerRegistry {
 		else answer$1(response, 200, headers, found.bytes);
 	}
 	async #putManifest({ repository, reference }, request, response) {
-		const bytes = await readBounded(request, MAX_DOCUMENT_BYTES);
+		const bytes = await readBounded$1(request, MAX_DOCUMENT_BYTES);
 		if (bytes === void 0) {
 			answerError(response, 413, "MANIFEST_INVALID");
 			return;
@@ -6873,12 +6873,14 @@ var LayerFormatError = class extends Error {
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512;
 /**
-* Large pieces, for each is a round trip to the thread that decompresses. Several layers are read at once, so no larger
-* than pays.
+* Large pieces in and out, for each is a round trip to the thread that decompresses. Of what goes in, no more is taken
+* than is worked on, as it lies in a buffer that is used again.
 */
+const PIECE_BYTES = 1 << 20;
 const DECOMPRESSOR = {
-	chunkSize: 524288,
-	readableHighWaterMark: 1048576
+	chunkSize: PIECE_BYTES,
+	readableHighWaterMark: 2 * PIECE_BYTES,
+	writableHighWaterMark: 1
 };
 /**
 * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
@@ -6916,6 +6918,7 @@ async function readLayer(source, options = {}) {
 		hash?.update(chunk);
 		tar += chunk.length;
 		walker.push(chunk);
+		if (kind !== "none") release(chunk);
 	});
 	try {
 		switch (kind) {
@@ -6923,9 +6926,9 @@ async function readLayer(source, options = {}) {
 				await pipeline(rest, reader);
 				break;
 			case "gzip":
-				await pipeline(rest, createGunzip(DECOMPRESSOR), reader);
+				await pipeline(pieces(rest), createGunzip(DECOMPRESSOR), reader);
 				break;
-			case "zstd": await pipeline(frames(rest), createZstdDecompress(DECOMPRESSOR), reader);
+			case "zstd": await pipeline(frames(pieces(rest)), createZstdDecompress(DECOMPRESSOR), reader);
 		}
 		walker.end();
 	} catch (error) {
@@ -6947,7 +6950,7 @@ async function readLayer(source, options = {}) {
 */
 function afterwards(take) {
 	return new Writable({
-		highWaterMark: DECOMPRESSOR.chunkSize * 2,
+		highWaterMark: 2 * PIECE_BYTES,
 		write: (chunk, _encoding, done) => {
 			queueMicrotask(() => {
 				try {
@@ -6960,6 +6963,27 @@ function afterwards(take) {
 			});
 		}
 	});
+}
+/**
+* Gives the memory of a whole output buffer back at once, for a garbage collector would keep a hundred megabytes of them,
+* and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
+*/
+function release({ buffer, byteOffset, byteLength }) {
+	if (buffer instanceof ArrayBuffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES) buffer.transfer(0);
+}
+/** The bytes in large pieces. Each is only good until the next one is asked for. */
+async function* pieces(source) {
+	const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+	let filled = 0;
+	for await (const chunk of source) {
+		if (filled + chunk.length > PIECE_BYTES) {
+			yield piece.subarray(0, filled);
+			filled = 0;
+		}
+		if (chunk.length > PIECE_BYTES) yield chunk;
+		else filled += chunk.copy(piece, filled);
+	}
+	if (filled > 0) yield piece.subarray(0, filled);
 }
 /** What a blob is, by its first bytes (up to 512 of them). */
 function kindOfBlob(head) {
@@ -7009,7 +7033,7 @@ function asLayerError(error) {
 * index of its files.
 */
 /** Of all layers of a run. */
-const LIMITS = {
+const LIMITS$1 = {
 	entries: 1e6,
 	bytes: 64 << 20
 };
@@ -7018,7 +7042,7 @@ var LayerCounter = class {
 	#counts = /* @__PURE__ */ new Map();
 	#budget;
 	/** @param limits of the indexes of all layers together; layers that come later have none. */
-	constructor(limits = LIMITS) {
+	constructor(limits = LIMITS$1) {
 		this.#budget = new FilesBudget(limits);
 	}
 	/** What was counted of a blob that passed by; undefined where it was not pushed or is no readable layer. */
@@ -8331,7 +8355,7 @@ const MOST_PLATFORMS$2 = 64;
 /** Engines take no more than 127 layers. */
 const MOST_LAYERS = 1e3;
 const MOST_PACKAGES = 2e4;
-const LONGEST$3 = 2e4;
+const LONGEST$4 = 2e4;
 const LONGEST_NAME$1 = 500;
 /** Undefined where it is not what was written. */
 function parseTargetSizes(value) {
@@ -8383,7 +8407,7 @@ function platformOf$2(value) {
 		transfer,
 		unpacked,
 		layers,
-		unknownReason: isText$1(unknownReason, LONGEST$3) ? unknownReason : void 0,
+		unknownReason: isText$1(unknownReason, LONGEST$4) ? unknownReason : void 0,
 		...ownFiles(layers),
 		...detailsOf(value)
 	};
@@ -8438,7 +8462,7 @@ function layerOf(value) {
 		"createdBy"
 	].map((key) => field$2(value, key));
 	const [size, own] = [field$2(value, "size"), field$2(value, "own")];
-	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$3)) return void 0;
+	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$4)) return void 0;
 	if (!isCount$1(size) || typeof own !== "boolean") return void 0;
 	const compression = COMPRESSIONS.find((known) => known === field$2(value, "compression"));
 	const source = sourceOf$3(field$2(value, "source"));
@@ -8463,7 +8487,7 @@ function sourceOf$3(value) {
 		field$2(value, "line"),
 		field$2(value, "text")
 	];
-	return isName$1(file) && isCount$1(line) && line > 0 && isText$1(text, LONGEST$3) ? {
+	return isName$1(file) && isCount$1(line) && line > 0 && isText$1(text, LONGEST$4) ? {
 		file,
 		line,
 		text
@@ -9756,9 +9780,9 @@ const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
 const MOST_FILES = 2e4;
-const LONGEST$2 = 2e4;
+const LONGEST$3 = 2e4;
 /** Every target's record that can be read. */
-function readRecords$1(json) {
+function readRecords$2(json) {
 	const records = /* @__PURE__ */ new Map();
 	if (field$1(json, "version") !== VERSION$3) return records;
 	const stages = new Map(entries(field$1(json, "stages"), MOST_STAGES).map(([key, value]) => [key, stageOf(value)]));
@@ -9929,7 +9953,7 @@ function field$1(value, key) {
 	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 function isText(value) {
-	return typeof value === "string" && value.length <= LONGEST$2;
+	return typeof value === "string" && value.length <= LONGEST$3;
 }
 function isCount(value) {
 	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
@@ -10012,7 +10036,7 @@ function mayVouch(source, isPullRequest) {
 	return source !== "default" || !isPullRequest;
 }
 function recordsIn({ records }) {
-	return typeof records === "object" && records !== null && KEY in records ? readRecords$1(records[KEY]) : /* @__PURE__ */ new Map();
+	return typeof records === "object" && records !== null && KEY in records ? readRecords$2(records[KEY]) : /* @__PURE__ */ new Map();
 }
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known, record) {
@@ -10036,7 +10060,7 @@ function asRead(value) {
 * export, and what is saved when the build is over. Trouble with it is told once and never fails a build.
 */
 /** The repository that cache manifests are in; each has a tag of its own. */
-const REPOSITORY = CACHE;
+const REPOSITORY$1 = CACHE;
 /**
 * What is larger is left to the post step, so that the job's next step need not wait for it. For less, starting the cache
 * client a second time would take longer than saving does.
@@ -10099,7 +10123,7 @@ var LayerCaching = class {
 		const targets = await Promise.all(request.targets.map(async (target, index) => {
 			const useful = (await this.#cache.offers(target.name, (digest) => upstream.has(digest))).filter(({ rendered }) => rendered.layers > 0);
 			useful.forEach(({ rendered }, number) => {
-				registry.offer(REPOSITORY, `t${index}-${number}`, rendered);
+				registry.offer(REPOSITORY$1, `t${index}-${number}`, rendered);
 			});
 			this.#imports.set(target.name, useful.map(({ ref, createdAt, rendered }) => ({
 				ref,
@@ -10139,7 +10163,7 @@ var LayerCaching = class {
 	}
 	/** Whether the cache of a target (or of a part of the build) has been exported. */
 	isExported(name) {
-		return this.#place?.registry.manifest(REPOSITORY, tagOf(name)) !== void 0;
+		return this.#place?.registry.manifest(REPOSITORY$1, tagOf(name)) !== void 0;
 	}
 	/** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
 	isBroken(errors) {
@@ -10244,7 +10268,7 @@ var LayerCaching = class {
 		return failure === void 0 ? void 0 : savingTrouble(failure);
 	}
 	#exported(registry, name) {
-		const manifest = registry.manifest(REPOSITORY, tagOf(name));
+		const manifest = registry.manifest(REPOSITORY$1, tagOf(name));
 		const digest = manifest === void 0 ? void 0 : configDigest(manifest.bytes);
 		const config = digest === void 0 ? void 0 : registry.document(digest);
 		if (manifest === void 0 || config === void 0) return [];
@@ -10252,7 +10276,7 @@ var LayerCaching = class {
 		return cache === void 0 ? [] : [[name, cache]];
 	}
 	#reference(registry, tag) {
-		return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`;
+		return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY$1)}:${tag}`;
 	}
 };
 /** Whether the build told of trouble with the cache: one warning is enough. */
@@ -10879,7 +10903,7 @@ var DockerCredentials = class {
 	async #lookUp(key) {
 		this.#configuration ??= this.#readConfiguration();
 		const configuration = await this.#configuration;
-		const helper = text$2(object(configuration["credHelpers"])[key]) ?? text$2(configuration["credsStore"]);
+		const helper = text$3(object(configuration["credHelpers"])[key]) ?? text$3(configuration["credsStore"]);
 		if (helper !== void 0 && helper !== "") {
 			const answer = await this.#askHelper(helper, key);
 			if (answer !== "failed") return answer;
@@ -10928,8 +10952,8 @@ var DockerCredentials = class {
 	}
 };
 function helperCredential(answer) {
-	const username = text$2(answer["Username"]);
-	const secret = text$2(answer["Secret"]);
+	const username = text$3(answer["Username"]);
+	const secret = text$3(answer["Secret"]);
 	if (username === void 0 || secret === void 0) return void 0;
 	return username === "<token>" ? {
 		kind: "identity-token",
@@ -10951,17 +10975,17 @@ function hostOf$1(address) {
 	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 function entryCredential(entry) {
-	const identityToken = text$2(entry["identitytoken"]);
+	const identityToken = text$3(entry["identitytoken"]);
 	if (identityToken !== void 0 && identityToken !== "") return {
 		kind: "identity-token",
 		token: identityToken
 	};
-	const registryToken = text$2(entry["registrytoken"]);
+	const registryToken = text$3(entry["registrytoken"]);
 	if (registryToken !== void 0 && registryToken !== "") return {
 		kind: "registry-token",
 		token: registryToken
 	};
-	const auth = text$2(entry["auth"]);
+	const auth = text$3(entry["auth"]);
 	if (auth !== void 0 && auth !== "") {
 		const decoded = Buffer.from(auth, "base64").toString("utf8");
 		const colon = decoded.indexOf(":");
@@ -10972,8 +10996,8 @@ function entryCredential(entry) {
 			password: decoded.slice(colon + 1).replace(/\0+$/, "")
 		};
 	}
-	const username = text$2(entry["username"]);
-	const password = text$2(entry["password"]);
+	const username = text$3(entry["username"]);
+	const password = text$3(entry["password"]);
 	if (username === void 0 || username === "" || password === void 0) return void 0;
 	return {
 		kind: "basic",
@@ -10984,7 +11008,7 @@ function entryCredential(entry) {
 function object(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function text$2(value) {
+function text$3(value) {
 	return typeof value === "string" ? value : void 0;
 }
 
@@ -11803,12 +11827,12 @@ async function* limited(answer, { size, request }) {
 /** Reads the event; an unreadable one says nothing. */
 async function readEvent(env) {
 	const event = await parsed$2(env["GITHUB_EVENT_PATH"]);
-	const pull = property$1(event, "pull_request");
-	const repositoryOf = (side) => property$1(property$1(property$1(pull, side), "repo"), "full_name");
+	const pull = property$2(event, "pull_request");
+	const repositoryOf = (side) => property$2(property$2(property$2(pull, side), "repo"), "full_name");
 	return {
 		payload: event,
-		defaultBranch: text$1(property$1(property$1(event, "repository"), "default_branch")),
-		headSha: text$1(property$1(property$1(pull, "head"), "sha")),
+		defaultBranch: text$2(property$2(property$2(event, "repository"), "default_branch")),
+		headSha: text$2(property$2(property$2(pull, "head"), "sha")),
 		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
 	};
 }
@@ -11820,10 +11844,10 @@ async function parsed$2(path) {
 		return;
 	}
 }
-function property$1(value, key) {
+function property$2(value, key) {
 	return typeof value === "object" && value !== null ? value[key] : void 0;
 }
-function text$1(value) {
+function text$2(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 
@@ -12842,7 +12866,7 @@ const parse = function(data, opts = {}) {
 * https://github.com/docker/actions-toolkit/blob/v0.62.1/src/util.ts#L31-L66
 */
 /** The records of a list input: one array of items a line. Without `commas` each record has exactly one item. */
-function readRecords(text, options) {
+function readRecords$1(text, options) {
 	return parse(text, {
 		columns: false,
 		relax_quotes: true,
@@ -12935,7 +12959,7 @@ function listOf$1(name, value, options, problems) {
 }
 function recordsOf$1(name, value, options, problems) {
 	try {
-		return readRecords(value, options);
+		return readRecords$1(value, options);
 	} catch (error) {
 		const reason = error instanceof Error ? error.message.replace(/ at line.*$/s, "") : "not a list";
 		problems.push({
@@ -13520,9 +13544,9 @@ const BUILD_ONLY = [
 	"cache-to"
 ];
 /** Adds the problems between inputs to `problems`; returns the warnings. */
-function checkCombinations(inputs, raw, problems) {
+function checkCombinations(inputs, raw, { problems, eventName }) {
 	problems.push(...malformed(inputs));
-	if (inputs.mode === "report" && inputs.plan === void 0) problems.push({
+	if (inputs.mode === "report" && inputs.plan === void 0 && eventName !== "workflow_run") problems.push({
 		input: "plan",
 		message: "`mode: report` needs `plan`, and it is empty.",
 		mend: "Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag."
@@ -13804,7 +13828,10 @@ function readInputs(read, env) {
 		message: `\`call\`: \`${shown$1(raw("call"))}\` is not supported: stage-build builds and reports.`,
 		mend: "Remove `call`; to check a Dockerfile without building it use `mode: plan`."
 	});
-	const warnings = checkCombinations(inputs, raw, problems);
+	const warnings = checkCombinations(inputs, raw, {
+		problems,
+		eventName: env["GITHUB_EVENT_NAME"]
+	});
 	if (problems.length > 0) throw new UserError(problems);
 	return {
 		inputs,
@@ -13822,7 +13849,7 @@ function makePlan(request) {
 	const { graph, prints } = request;
 	const fingerprints = stageFingerprints([...prints.values()]);
 	const targets = request.targets.map((target) => {
-		const { image, ...decision } = request.decisionOf(target);
+		const { image, sizes, since, ...decision } = request.decisionOf(target);
 		return {
 			name: target.name,
 			stage: target.stage,
@@ -13830,12 +13857,15 @@ function makePlan(request) {
 			...decision,
 			tags: request.tagsOf(target),
 			fingerprint: prints.get(target.name)?.fingerprint ?? null,
-			...image === void 0 ? {} : { image }
+			...image === void 0 ? {} : { image },
+			...sizes === void 0 ? {} : { sizes },
+			...since === void 0 ? {} : { since }
 		};
 	});
 	const changed = targets.filter(({ status }) => status === "changed").map(({ stage }) => stage);
 	return {
 		version: 1,
+		id: request.id,
 		file: request.file,
 		platforms: request.platforms,
 		stages: graph.stages.map((stage) => planStage(stage, request.pinOf, fingerprints.get(stage.index))),
@@ -23800,7 +23830,7 @@ function reasonsOf(before, now) {
 	const [names, wanted] = [old, current].map((all) => all.map(({ platform }) => platform));
 	if (String(names) !== String(wanted)) reasons.push({
 		kind: "platform",
-		text: `platforms ${tell(names)} → ${tell(wanted)}`
+		text: `platforms ${tell$1(names)} → ${tell$1(wanted)}`
 	});
 	for (const platform of current) {
 		const counterpart = old.find((candidate) => candidate.platform === platform.platform);
@@ -23823,7 +23853,7 @@ function differing(before, now, valueOf) {
 	const [old, current] = [before, now].map((list) => new Map(list.map((item) => [item.name, valueOf(item)])));
 	return [...new Set([...now, ...before].map(({ name }) => name))].filter((name) => old?.get(name) !== current?.get(name));
 }
-function tell(names) {
+function tell$1(names) {
 	return names === void 0 || names.length === 0 ? "none" : names.join(", ");
 }
 var Walk$1 = class {
@@ -23994,10 +24024,10 @@ function settingText(name, what) {
 	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
 	return `${name.toUpperCase()} ${what}`;
 }
-const LONGEST$1 = 60;
+const LONGEST$2 = 60;
 function instructionText(step) {
 	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
-	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
+	return text.length <= LONGEST$2 ? text : `${text.slice(0, 59)}…`;
 }
 function shortDigest$1(digest) {
 	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
@@ -25945,10 +25975,10 @@ function mergeGraphs(graphs) {
 }
 function mergeStage(stage, variants) {
 	const needs = [...stage.needs];
-	const seen = /* @__PURE__ */ new Set([baseKey(stage.from), ...needs.map(key)]);
+	const seen = /* @__PURE__ */ new Set([baseKey(stage.from), ...needs.map(key$1)]);
 	const add = (need) => {
-		if (seen.has(key(need))) return;
-		seen.add(key(need));
+		if (seen.has(key$1(need))) return;
+		seen.add(key$1(need));
 		needs.push(need);
 	};
 	for (const variant of variants) {
@@ -25971,7 +26001,7 @@ function mergeStage(stage, variants) {
 function baseKey(source) {
 	return `from ${JSON.stringify(source)}`;
 }
-function key(need) {
+function key$1(need) {
 	return `${need.via} ${JSON.stringify(need.source)}`;
 }
 
@@ -27607,6 +27637,7 @@ async function planBuild(inputs, project, options) {
 		records: await records
 	});
 	const plan = makePlan({
+		id: project.id,
 		file,
 		platforms,
 		graph,
@@ -27731,14 +27762,24 @@ function planDecision(decision) {
 		status: "changed",
 		reasons: decision?.reasons ?? []
 	};
-	const { digest, repositories } = decision.record.image;
+	const { image, commit } = decision.record;
+	const sizes = parseTargetSizes(image.sizes)?.platforms.map(({ platform, digest, configDigest, transfer, unpacked }) => ({
+		platform,
+		digest,
+		configDigest,
+		transfer,
+		unpacked,
+		layers: []
+	}));
 	return {
 		status: "unchanged",
 		reasons: [],
-		...digest === void 0 ? {} : { image: {
-			digest,
-			repositories
-		} }
+		...image.digest === void 0 ? {} : { image: {
+			digest: image.digest,
+			repositories: image.repositories
+		} },
+		...sizes === void 0 ? {} : { sizes },
+		...commit === void 0 ? {} : { since: commit }
 	};
 }
 
@@ -28880,698 +28921,67 @@ function identity(data) {
 	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
 }
 
-// src/build/retag-failure.ts
-/**
-* Why a tag could not be written, from a registry's answer to us or from buildx's words. Pure. Every pattern stands for a text that
-* was seen: buildx 0.29 prints the registry's status and, on the next line, the code and message of the API's first error.
-*/
-/**
-* Registries that keep tags from being overwritten. ECR answers 400 (TAG_INVALID), Harbor 412, others 403 or 409, and Quay,
-* MSR and ACR each in words of their own; https://github.com/moby/buildkit/issues/3776 and
-* https://github.com/goharbor/harbor/issues/18792 show two of them.
-*/
-const IMMUTABLE = /immutab|cannot be (?:overwritten|overwrite|updated|modified)|already exists|not allow\w* overwrit/i;
-const NO_LOGIN = /no basic auth|authorization failed|failed to authorize|unauthorized|authentication required|insufficient_scope/i;
-const NOT_ALLOWED = /denied|forbidden|permission/i;
-const NO_CONNECTION = /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|context deadline|HTTP response to HTTPS/i;
-const BROKEN = /connection reset|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|server closed/i;
-/** Buildx puts a manifest while the parts of it are still on their way; the registry's own words for it. */
-const UNFINISHED = /blob unknown to registry|MANIFEST_BLOB_UNKNOWN/i;
-/**
-* @param tag the full reference that was to be written
-* @param error buildx's error for it
-*/
-function retagFailure(tag, error) {
-	const status = Number(/unexpected status[^\n]*: (\d{3}) [A-Z]/.exec(error)?.[1] ?? 0);
-	return failureOf(tag, {
-		status,
-		said: words$2(error),
-		cause: causeOf(error, status)
-	}, "buildx failed.");
-}
-/**
-* @param tag the full reference that was to be written
-* @param error what came of our own requests for it, after all tries
-*/
-function writeFailure(tag, error) {
-	const { kind, status = 0, said = "" } = error;
-	return failureOf(tag, {
-		status,
-		said: kind === "unreachable" ? errorCode(error.cause) ?? "" : said,
-		cause: {
-			unauthorized: "login",
-			denied: "login",
-			unreachable: "connection",
-			"not-found": "not-found"
-		}[kind] ?? "other"
-	}, sentence$1(error.message)).problem;
-}
-/** A tag that was written and stands for something else. */
-function wrongTag(tag, { digest, found }) {
+// src/handover/fork-run.ts
+const REPOSITORY = /^([A-Za-z0-9_.-]{1,100})\/([A-Za-z0-9_.-]{1,100})$/;
+const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+/** The run of a `workflow_run` event (the parsed file of GITHUB_EVENT_PATH); undefined for another event. */
+function measuredRun(event) {
+	const run = property$1(event, "workflow_run");
+	const [, owner, repository] = REPOSITORY.exec(text$1(property$1(property$1(event, "repository"), "full_name")) ?? "") ?? [];
+	const id = whole(property$1(run, "id"));
+	const headSha = text$1(property$1(run, "head_sha"));
+	if (owner === void 0 || repository === void 0 || id === void 0) return void 0;
+	if (headSha === void 0 || !SHA.test(headSha)) return void 0;
+	const headRepository = text$1(property$1(property$1(run, "head_repository"), "full_name"));
 	return {
-		message: `${tag} was written, but does not point to ${digest}: ${found === void 0 ? "it is not there" : `it points to ${found}`}.`,
-		mend: "Look for another job that writes the same tag at the same time, and run this one again."
+		id,
+		owner,
+		repository,
+		headSha,
+		attempt: whole(property$1(run, "run_attempt")) ?? 1,
+		headRepository: headRepository !== void 0 && REPOSITORY.test(headRepository) ? headRepository : void 0,
+		headBranch: text$1(property$1(run, "head_branch")),
+		event: text$1(property$1(run, "event")) ?? "",
+		conclusion: text$1(property$1(run, "conclusion"))
 	};
-}
-function failureOf(tag, { status, said, cause }, otherwise) {
-	const reference = parseReference(tag);
-	const { domain, path } = reference;
-	const name = formatFamiliar(reference);
-	const fail = (why, mend, passing = false) => ({
-		passing,
-		problem: {
-			message: `${name} was not re-tagged: ${why}${said === "" ? "" : ` It said: ${sentence$1(said)}`}`,
-			mend
-		}
-	});
-	if (IMMUTABLE.test(said) || status === 409 || status === 412) return fail(`the tag is there with another image, and ${domain} does not let it be overwritten.`, `Use a tag that every commit has anew (\`\${{ github.sha }}\`), or let this tag be overwritten in the settings of ${path}.`);
-	if (cause === "login") return fail(`${domain} does not let this job write it (not logged in, or no permission).`, loginMend(domain, path));
-	if (status === 429) return fail(`${domain} refuses more requests for now.`, "Run the job again later, or write fewer tags.", true);
-	if (UNFINISHED.test(said)) return fail(`${domain} does not have all that it was just sent.`, "Run the job again.", true);
-	if (status >= 500) return fail(`${domain} failed with status ${status}.`, "Run the job again later.", true);
-	if (cause === "connection" || cause === "broken-connection") return fail(`${domain} could not be reached.`, "Check the name of the registry and the runner’s network.", cause === "broken-connection");
-	if (cause === "not-found") return fail("its image is no longer there.", "Run the job again: what is not there is built.");
-	return fail(status === 0 ? otherwise : `${domain} answered with status ${status}.`, "Check that the registry takes this kind of image and tag.");
-}
-function causeOf(error, status) {
-	if (status === 401 || status === 403) return "login";
-	if (status === 404 || status === 0 && /: not found$/.test(error)) return "not-found";
-	if (status !== 0) return "other";
-	if (NO_LOGIN.test(error) || NOT_ALLOWED.test(error)) return "login";
-	if (BROKEN.test(error)) return "broken-connection";
-	return NO_CONNECTION.test(error) ? "connection" : "other";
-}
-function loginMend(domain, path) {
-	if (domain === "ghcr.io") return `Give the job \`permissions: packages: write\`, log in before this step with docker/login-action (registry: ghcr.io), and let this repository write in the settings of the package ${path} (Manage Actions access).`;
-	return `Log in before this step with ${`docker/login-action${domain === "docker.io" ? "" : ` (registry: ${domain})`}`}, with an account or token that may push to ${path}.`;
-}
-/** What the registry said beside its status; without that, buildx's last clause. One short line. */
-function words$2(error) {
-	const [head = "", ...rest] = error.split("\n");
-	const body = oneLine(rest.join(" ")).replace(/^unknown: /, "");
-	if (body !== "") return body;
-	return /unexpected status/.test(head) ? "" : oneLine(head.split(": ").slice(-2).join(": "));
-}
-
-// src/build/retag-in-place.ts
-/**
-* Further tags of an image in its own repository: its manifest is read once and put under each name. `imagetools create`
-* would do the same with dozens of requests a tag (it reads every child manifest, and each of those counts as a pull on Docker
-* Hub) and 0.2–0.3 s of a processor: ten targets took 1.3–1.8 s that way, and take 0.1 s this way (2 cores, registry beside).
-*/
-/** Tags of one image at a time. */
-const CONCURRENCY$3 = 4;
-/** Before a tag that does not stand for the image yet is asked for again, ms: registries in several places may be late. */
-const WAITS = [500, 2e3];
-/**
-* Carries out an action whose source is in the tags' own repository. What is wrong with each tag that does not stand for the image
-* afterwards.
-* @throws the signal's reason when it is aborted
-*/
-async function retagInPlace({ source, tags }, options) {
-	const { client, signal } = options;
-	let manifest;
-	try {
-		manifest = await client.fetchManifest(source, { signal });
-	} catch (error) {
-		const failure = registryError(error, signal);
-		return new Map(tags.map((tag) => [tag, writeFailure(tag, failure)]));
-	}
-	const problems = await sideBySide$1(tags, CONCURRENCY$3, async (tag) => {
-		const problem = await writeOne(tag, manifest, options);
-		return problem === void 0 ? [] : [[tag, problem]];
-	});
-	return new Map(problems.flat());
-}
-async function writeOne(tag, manifest, { client, signal }) {
-	const { digest } = manifest;
-	try {
-		let found = await client.writeTag(tag, manifest, { signal });
-		for (const wait of WAITS) {
-			if (found === digest) return void 0;
-			await setTimeout$1(wait, void 0, signal === void 0 ? {} : { signal });
-			found = await client.findDigest(tag, { signal });
-		}
-		return found === digest ? void 0 : wrongTag(tag, {
-			digest,
-			found
-		});
-	} catch (error) {
-		const failure = registryError(error, signal);
-		return wasAnswered(failure) && await standsFor(tag, digest, {
-			client,
-			signal
-		}) ? void 0 : writeFailure(tag, failure);
-	}
-}
-function wasAnswered({ kind }) {
-	return kind !== "unreachable" && kind !== "rate-limited";
-}
-async function standsFor(tag, digest, { client, signal }) {
-	try {
-		return await client.findDigest(tag, { signal }) === digest;
-	} catch (error) {
-		registryError(error, signal);
-		return false;
-	}
-}
-/** @throws what is no registry's failure; the signal's reason when it is aborted */
-function registryError(error, signal) {
-	signal?.throwIfAborted();
-	if (!(error instanceof RegistryError)) throw error;
-	return error;
-}
-
-// src/build/imagetools.ts
-/**
-* Writes tags of images that a registry already holds, as `images/retag.ts` planned it: in the image's own repository by
-* `retag-in-place.ts`, and in another one with `docker buildx imagetools create`, which needs no engine, uses docker's own
-* logins, and copies or mounts what is missing there.
-*/
-/** Actions at a time: of copies, and where nothing is copied. */
-const CONCURRENCY$2 = {
-	copying: 8,
-	inPlace: 16
-};
-/** Before the second and the third try, ms. */
-const BACKOFF = [500, 2e3];
-/** `docker buildx imagetools create`: the image as it is, under more tags of one repository. */
-function createImageArgs({ source, tags }, builder) {
-	const args = [
-		"buildx",
-		"imagetools",
-		"create",
-		"--progress",
-		"rawjson",
-		"--prefer-index=false"
-	];
-	if (builder !== void 0) args.push("--builder", builder);
-	for (const tag of tags) args.push("--tag", tag);
-	return [...args, source];
 }
 /**
-* Carries out all actions, several side by side, and looks whether the tags point to the image. One answer per action, in
-* their order: what is wrong with the first tag that could not be written, or undefined when all is well. A tag that could
-* not be written keeps no other from being written.
-* @throws UserError when there is no docker program; the signal's reason when it is aborted
+* Where the records of a report lie: in the run that the event is about, else in this one, whose earlier attempts only
+* the REST API gives (with `actions: read`).
 */
-async function carryOut(docker, actions, options) {
-	const limit = CONCURRENCY$2[actions.every(isInPlace) ? "inPlace" : "copying"];
-	return await sideBySide$1(actions, options.concurrency ?? limit, async (action) => {
-		const failures = await writeAction(docker, action, options);
-		return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== void 0);
-	});
-}
-async function writeAction(docker, action, options) {
-	if (isInPlace(action)) return await retagInPlace(action, options);
-	const { source, tags: [first, ...rest] } = action;
-	if (first === void 0) return /* @__PURE__ */ new Map();
-	const copied = await writeAgain(docker, {
-		source,
-		tags: [first]
-	}, options);
-	if (rest.length === 0) return copied;
-	const copy = `${repositoryOf(first)}@${digestOf(source)}`;
-	const others = copied.size === 0 ? await retagInPlace({
-		source: copy,
-		tags: rest
-	}, options) : await writeAgain(docker, {
-		source,
-		tags: rest
-	}, options);
-	return new Map([...copied, ...others]);
-}
-function isInPlace({ source, tags }) {
-	return tags.every((tag) => source.startsWith(`${repositoryOf(tag)}@`));
-}
-/** Writes, and writes once more after a passing failure what is still not right. */
-async function writeAgain(docker, action, options) {
-	let { tags } = action;
-	const problems = /* @__PURE__ */ new Map();
-	for (const wait of [...BACKOFF, void 0]) {
-		const failures = await writeOnce(docker, {
-			source: action.source,
-			tags
-		}, options);
-		for (const tag of tags) problems.delete(tag);
-		for (const [tag, { problem }] of failures) problems.set(tag, problem);
-		tags = tags.filter((tag) => failures.get(tag)?.passing === true);
-		if (tags.length === 0 || wait === void 0) break;
-		await setTimeout$1(wait, void 0, options.signal === void 0 ? {} : { signal: options.signal });
+function recordPlaces(run, env, token) {
+	const hasToken = token !== void 0 && token !== "";
+	if (run !== void 0) {
+		const { owner, repository, id } = run;
+		return hasToken ? [{
+			owner,
+			repository,
+			runId: id,
+			token
+		}] : [];
 	}
-	return problems;
+	const [, owner, repository] = REPOSITORY.exec(env["GITHUB_REPOSITORY"] ?? "") ?? [];
+	const runId = whole(Number(env["GITHUB_RUN_ID"]));
+	if (!hasToken || runAttempt(env) === 1 || owner === void 0 || repository === void 0 || runId === void 0) return ["own"];
+	return ["own", {
+		owner,
+		repository,
+		runId,
+		token
+	}];
 }
-async function writeOnce(docker, action, { client, builder, signal }) {
-	const errors = await createImage(docker, {
-		action,
-		builder,
-		signal
-	});
-	const failures = /* @__PURE__ */ new Map();
-	const verify = async (tag) => {
-		const error = errors.get(tag);
-		const said = error === void 0 ? void 0 : retagFailure(tag, error);
-		const wrong = await verified(tag, {
-			digest: digestOf(action.source),
-			client,
-			signal
-		});
-		if (wrong !== void 0) failures.set(tag, said ?? wrong);
-	};
-	await Promise.all(action.tags.map(verify));
-	return failures;
+/** This run's attempt, from 1. */
+function runAttempt(env) {
+	return whole(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
 }
-/** Runs the command; what buildx said for each tag that was not written. */
-async function createImage(docker, run) {
-	const { action, builder, signal } = run;
-	const ended = /* @__PURE__ */ new Map();
-	const text = [];
-	const reader = rawJsonReader(({ vertexes }) => {
-		for (const { name, completedMs, error } of vertexes) if (completedMs !== void 0) ended.set(name.replace(/^\[internal\] pushing /, ""), error);
-	}, (line) => text.push(line));
-	const { code } = await runDocker(docker, createImageArgs(action, builder), {
-		signal,
-		onStderr: (chunk) => {
-			reader.push(chunk);
-		}
-	});
-	reader.end();
-	signal?.throwIfAborted();
-	if (code === 0) return /* @__PURE__ */ new Map();
-	const last = text.join("\n").replace(/^[^]*?ERROR: /, "") || `it ended with exit code ${String(code)}`;
-	return new Map(action.tags.flatMap((tag) => {
-		const error = ended.has(tag) ? ended.get(tag) : last;
-		return error === void 0 ? [] : [[tag, error]];
-	}));
+function property$1(value, key) {
+	return typeof value === "object" && value !== null ? value[key] : void 0;
 }
-/** What is wrong with a tag that should point to the image, if anything is. */
-async function verified(tag, { digest, client, signal }) {
-	try {
-		const found = await client.findDigest(tag, { signal });
-		if (found === digest) return void 0;
-		return {
-			passing: true,
-			problem: wrongTag(tag, {
-				digest,
-				found
-			})
-		};
-	} catch (error) {
-		signal?.throwIfAborted();
-		if (!(error instanceof RegistryError)) throw error;
-		return {
-			passing: false,
-			problem: {
-				message: error.message,
-				mend: error.mend
-			}
-		};
-	}
-}
-function digestOf(source) {
-	return source.slice(source.indexOf("@") + 1);
-}
-
-// src/plan/plan-input.ts
-/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
-const MOST_TARGETS$2 = 1e3;
-/**
-* The targets of a plan.
-* @throws UserError where the text is no plan of this version
-*/
-function readPlanInput(text) {
-	const json = parsed$1(text);
-	const version = field(json, "version");
-	if (version !== 1) {
-		const newer = typeof version === "number" && version > 1;
-		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
-	}
-	const targets = field(json, "targets");
-	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$2) throw broken("its targets cannot be read");
-	return targets.map(targetOf);
-}
-function targetOf(value) {
-	const [name, status, tags, image] = [
-		"name",
-		"status",
-		"tags",
-		"image"
-	].map((key) => field(value, key));
-	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
-	return {
-		name,
-		status,
-		tags: references(tags),
-		...image === void 0 ? {} : { image: imageOf(image) }
-	};
-}
-function imageOf(value) {
-	const digest = field(value, "digest");
-	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
-	return {
-		digest,
-		repositories: references(field(value, "repositories"))
-	};
-}
-function references(value) {
-	if (!Array.isArray(value)) throw broken("the tags of a target cannot be read");
-	return value.map((item) => {
-		if (typeof item !== "string") throw broken("a tag is no text");
-		try {
-			parseReference(item);
-			return item;
-		} catch (error) {
-			if (error instanceof InvalidReferenceError) throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`);
-			throw error;
-		}
-	});
-}
-function parsed$1(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		throw broken("it is no JSON");
-	}
-}
-function field(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
-}
-function broken(what, isNewer = false) {
-	return new UserError({
-		input: "plan",
-		message: `\`plan\` cannot be used: ${what}.`,
-		mend: isNewer ? "Use the same version of stage-build in every job of the workflow." : "Give the `plan` output of a stage-build step with `mode: plan`, as it is."
-	});
-}
-
-// src/report/matrix-summary.ts
-const MAX_ROWS = 300;
-function renderMatrixSummary(rows, { pushes }) {
-	const changed = rows.filter(({ status }) => status === "changed").length;
-	const failed = rows.filter(({ problem }) => problem !== void 0).length;
-	const tagged = rows.filter(({ written }) => written).length;
-	const verdict = [
-		`${changed} of ${count(rows.length, "target")} to build`,
-		...rows.length > changed ? [`${rows.length - changed} unchanged`] : [],
-		...pushes && tagged > 0 ? [`${tagged} re-tagged`] : [],
-		...failed > 0 ? [`${failed} could not be re-tagged`] : []
-	].join(", ");
-	const cells = rows.slice(0, MAX_ROWS).map((row) => [
-		code(row.name, 60),
-		row.status === "changed" ? "changed: built by its own job" : outcome(row, pushes),
-		row.tags.length === 0 ? "–" : code(row.tags[0] ?? "", 120) + (row.tags.length > 1 ? ` +${row.tags.length - 1}` : ""),
-		row.digest === void 0 ? "" : `\`${shortDigest(row.digest) ?? ""}\``
-	]);
-	const more = rows.length - cells.length;
-	return [
-		`**${verdict}**`,
-		table([
-			{ title: "Target" },
-			{ title: "What became of it" },
-			{ title: "Tags" },
-			{ title: "Image" }
-		], cells),
-		...more === 0 ? [] : [`${count(more, "more target")} left out.`],
-		""
-	].join("\n\n");
-}
-function outcome({ problem, written, tags }, pushes) {
-	if (problem !== void 0) return `❌ ${prose(problem.message, 400)}`;
-	if (!pushes || tags.length === 0) return "unchanged";
-	return written ? "unchanged, re-tagged" : "unchanged, its tags are there already";
-}
-
-// src/reporting.ts
-/** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
-/** Targets at a time, of which registries are asked. */
-const CONCURRENCY$1 = 16;
-/**
-* Re-tags where `push` is set.
-* @throws UserError where `plan` cannot be used
-*/
-async function reportMatrix(options) {
-	const { inputs, client, docker, signal } = options;
-	const targets = readPlanInput(inputs.plan ?? "");
-	const unchanged = targets.filter(({ status, tags }) => inputs.push && status === "unchanged" && tags.length > 0);
-	const plans = await sideBySide$1(unchanged, CONCURRENCY$1, async (target) => ({
-		target,
-		plan: await retagOf(target, {
-			client,
-			signal
-		})
-	}));
-	const actions = plans.flatMap(({ plan }) => plan.kind === "possible" ? plan.actions : []);
-	const results = await carryOut(docker, actions, {
-		client,
-		signal
-	});
-	const failed = new Map(actions.map((action, index) => [action, results[index]]));
-	const problemOf = ({ target, plan }) => plan.kind === "possible" ? plan.actions.map((action) => failed.get(action)).find((problem) => problem !== void 0) : notRetagged(target, plan);
-	const problems = new Map(plans.flatMap((entry) => withProblem(entry.target.name, problemOf(entry))));
-	const rows = targets.map((target) => {
-		const plan = plans.find((entry) => entry.target === target)?.plan;
-		const problem = problems.get(target.name);
-		const written = plan?.kind === "possible" && plan.actions.length > 0;
-		return {
-			...target,
-			digest: target.image?.digest,
-			problem,
-			written: written && problem === void 0
-		};
-	});
-	return {
-		images: unchanged.filter(({ name }) => !problems.has(name)).map(({ name, tags, image }) => ({
-			target: name,
-			tags,
-			digest: image?.digest,
-			imageId: void 0,
-			sizes: void 0
-		})),
-		summary: renderMatrixSummary(rows, { pushes: inputs.push }),
-		problems: [...problems.values()]
-	};
-}
-function withProblem(name, problem) {
-	return problem === void 0 ? [] : [[name, problem]];
-}
-async function retagOf({ image, tags }, options) {
-	if (image === void 0) return {
-		kind: "gone",
-		missing: []
-	};
-	return await planRetag({
-		...options,
-		digest: image.digest,
-		tags,
-		repositories: image.repositories
-	});
-}
-function notRetagged({ name }, plan) {
-	if (plan.kind === "unknown") {
-		const [first] = plan.problems;
-		return {
-			...first,
-			message: `\`${name}\` could not be re-tagged: ${first?.message ?? "a registry did not answer."}`
-		};
-	}
-	return {
-		message: `\`${name}\` is unchanged, but its image is ${plan.missing.length === 0 ? "in no registry" : `no longer in ${plan.missing.join(", ")}`}.`,
-		mend: "Run the workflow again: the plan will see that it is gone, and build it. Give the plan job `push` and `tags`, too."
-	};
-}
-/** @throws UserError with all problems, if there are any */
-function throwProblems({ problems }) {
-	if (problems.length > 0) throw new UserError(problems);
-}
-
-// src/github/answers.ts
-/** Reading JSON that others wrote: an event's payload, GitHub's answers. What is not as expected is undefined. */
-function property(value, ...path) {
-	let at = value;
-	for (const key of path) {
-		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
-		at = at[key];
-	}
-	return at;
-}
-function list(value) {
-	return Array.isArray(value) ? value : [];
-}
-function text(value) {
+function text$1(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
-/** The number of a pull request or the id of a comment. */
-function positive(value) {
+function whole(value) {
 	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
-}
-/** A commit's full name, SHA-1 or SHA-256, which is not all zeros (git's word for "none"). */
-function commitName(value) {
-	return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value) && !/^0+$/.test(value) ? value : void 0;
-}
-/** `owner/name` */
-function repositoryName(value) {
-	return typeof value === "string" && /^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(value) ? value : void 0;
-}
-
-// src/github/github-error.ts
-function success(value) {
-	return {
-		ok: true,
-		value
-	};
-}
-function failure$1(error) {
-	return {
-		ok: false,
-		error
-	};
-}
-/** The outcome for an answer that is not what GitHub's documentation says. */
-function undocumented(what) {
-	return failure$1({
-		kind: "invalid",
-		status: 200,
-		message: `GitHub's answer has no ${what}`
-	});
-}
-/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
-function describeError(error) {
-	const message = error.message.replace(/\.$/, "");
-	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
-}
-const LONGEST = 300;
-/** A message for one line of a log: no control characters, no token, not long. */
-function plainMessage(text, token) {
-	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
-	return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
-}
-
-// src/github/base-commits.ts
-/**
-* The commit that sizes are compared with, and its line of first parents. `pull_request.base.sha` of an event's payload
-* is not it: what is built is a merge with the base branch as it is when the run starts.
-*/
-/** Finds it with at most one request; for a pull request that is checked out as usual with none. Never rejects. */
-async function findBaseCommit(question) {
-	const { event, checkedOut, defaultBranch } = question;
-	switch (event.kind) {
-		case "pull_request":
-		case "pull_request_target": return await ofPullRequest(question, event);
-		case "push":
-			if (event.before !== void 0) return found(event.before, "before");
-			return await sinceDefault(question, event.branch, event.after);
-		case "merge_group":
-			if (event.baseSha !== void 0) return found(event.baseSha, "merge-group");
-			return none$2("The merge queue does not name its base.");
-		case "workflow_dispatch": {
-			const commit = checkedOut?.commit ?? event.sha;
-			if (commit === void 0) return none$2("The run names no commit.");
-			return await sinceDefault(question, event.branch, commit);
-		}
-		case "workflow_run": return none$2("The run that is reported knows it.");
-		case "other":
-			if (checkedOut !== void 0) return await sinceDefault(question, defaultBranch, checkedOut.commit);
-			return none$2(`A run for ${event.name} without a checkout has no base.`);
-	}
-}
-async function ofPullRequest(question, event) {
-	const { checkedOut } = question;
-	const { headSha, baseSha, baseRef } = event;
-	const others = checkedOut?.parents.filter((parent) => parent !== headSha) ?? [];
-	const [mergedWith] = others;
-	if (checkedOut?.parents.length === 2 && others.length === 1 && mergedWith !== void 0) return found(mergedWith, "merge-parent");
-	const isHead = checkedOut?.commit === headSha;
-	const against = baseSha ?? baseRef;
-	let why = checkedOut === void 0 ? "there is no checkout" : "another commit is checked out than the pull request’s";
-	if (isHead && against !== void 0) {
-		const mergeBase = await findMergeBase(question.client, question.repository, against, headSha);
-		if (mergeBase.ok) return found(mergeBase.value, "merge-base");
-		why = describeError(mergeBase.error);
-	}
-	if (baseSha === void 0) return none$2("The event does not name the base of the pull request.");
-	return {
-		kind: "found",
-		base: {
-			commit: baseSha,
-			source: "payload",
-			doubt: `The base is the one that the event names, which may be older than the one that was built on: ${why}.`
-		}
-	};
-}
-/** Of a branch, where it left the default branch; of the default branch itself, the commit before. */
-async function sinceDefault(question, branch, commit) {
-	const { client, repository, defaultBranch, checkedOut } = question;
-	const parent = checkedOut?.commit === commit ? checkedOut.parents[0] : void 0;
-	if (defaultBranch !== void 0 && branch !== void 0 && branch !== defaultBranch) {
-		const mergeBase = await findMergeBase(client, repository, defaultBranch, commit);
-		if (mergeBase.ok && mergeBase.value !== commit) return found(mergeBase.value, "merge-base");
-		if (!mergeBase.ok && parent === void 0) return none$2(`${describeError(mergeBase.error)}.`);
-	}
-	return parent === void 0 ? none$2("The commit before is not known.") : found(parent, "parent");
-}
-/** The newest commit that two commits (or branches of the repository) both descend from. */
-async function findMergeBase(client, repository, base, head) {
-	const [owner, repo] = repository.split("/");
-	const parameters = {
-		owner,
-		repo,
-		basehead: `${base}...${head}`,
-		per_page: 1
-	};
-	const answer = await client.request("GET /repos/{owner}/{repo}/compare/{basehead}", parameters);
-	if (!answer.ok) return answer;
-	const commit = commitName(property(answer.value.data, "merge_base_commit", "sha"));
-	return commit === void 0 ? undocumented("merge base") : success(commit);
-}
-const PAGES$1 = 3;
-/**
-* A commit's line of first parents, itself first, so that an index is the distance: at most `limit` commits, fewer where
-* history ends or where merged branches fill the pages that are read. (A shallow checkout cannot tell.)
-* @param limit 1 to 100
-*/
-async function listFirstParents(client, repository, commit, limit) {
-	const [owner, repo] = repository.split("/");
-	const firstParents = /* @__PURE__ */ new Map();
-	for (let page = 1; page <= PAGES$1; page++) {
-		const parameters = {
-			owner,
-			repo,
-			sha: commit,
-			per_page: 100,
-			page
-		};
-		const answer = await client.request("GET /repos/{owner}/{repo}/commits", parameters);
-		if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit));
-		if (!Array.isArray(answer.value.data)) return undocumented("list of commits");
-		for (const entry of list(answer.value.data)) {
-			const sha = commitName(property(entry, "sha"));
-			const [first] = list(property(entry, "parents"));
-			if (sha !== void 0) firstParents.set(sha, commitName(property(first, "sha")));
-		}
-		if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break;
-	}
-	return success(follow(firstParents, commit, limit));
-}
-/** The last one's parents need not be known, only its name. */
-function follow(firstParents, from, limit) {
-	const line = [];
-	for (let at = from; at !== void 0 && line.length < limit; at = firstParents.get(at)) line.push(at);
-	return line;
-}
-function found(commit, source) {
-	return {
-		kind: "found",
-		base: {
-			commit,
-			source
-		}
-	};
-}
-function none$2(reason) {
-	return {
-		kind: "none",
-		reason
-	};
 }
 
 // src/measure/size-record.ts
@@ -29828,664 +29238,6 @@ function cut(text, longest) {
 	return text.length <= longest ? text : text.slice(0, longest).toWellFormed();
 }
 
-// src/measure/baseline-file.ts
-/** A file of sizes that the input `baseline` names: the `sizes` output of an earlier run, or size records. Pure. */
-/** A user's own file: records of many targets with all that explains them. */
-const MOST_BASELINE_BYTES = 5e7;
-const VERSION = 1;
-const MOST_TARGETS$1 = 500;
-const MOST_PLATFORMS = 64;
-/**
-* What a file holds: a record, a file of records (`writeSizeRecords`), or the `sizes` output. What that tells has no layers.
-* @param id of targets in a `sizes` output, which does not tell any
-*/
-function readBaselineFile(text, id) {
-	if (text.length > 5e7) return refused$1(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
-	const json = parseJson(text);
-	if (json === void 0) return refused$1("it is no JSON");
-	if (field$2(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
-	const records = recordsOf(json) ?? sizesOutput(json, id);
-	return records === void 0 || records.length === 0 ? refused$1("it is neither the `sizes` output nor size records") : {
-		kind: "records",
-		records
-	};
-}
-function recordsOf(json) {
-	const one = parseSizeRecord(json);
-	return one === void 0 ? all$1(field$2(json, "records"), parseSizeRecord, MOST_TARGETS$1) : [one];
-}
-/** See `writeBuildOutputs` in src/outputs.ts. Targets that were not measured are there without platforms. */
-function sizesOutput(json, id) {
-	const records = entries$1(field$2(json, "targets"), MOST_TARGETS$1).map(([target, value]) => {
-		const platforms = entries$1(value, MOST_PLATFORMS).map(([platform, sizes]) => platformOf(platform, sizes));
-		if (!isTarget(target) || !platforms.every((platform) => platform !== void 0)) return void 0;
-		return {
-			version: VERSION,
-			id,
-			target,
-			platforms,
-			status: "built",
-			file: "",
-			createdAt: "",
-			tags: [],
-			commit: void 0,
-			ref: void 0,
-			run: void 0,
-			line: void 0
-		};
-	});
-	return records.every((record) => record !== void 0) ? records.filter(({ platforms }) => platforms.length > 0) : void 0;
-}
-function platformOf(platform, sizes) {
-	const [transfer, unpacked] = [parseSplit(field$2(sizes, "transfer")), parseSplit(field$2(sizes, "unpacked"))];
-	if (!isPlatform(platform) || transfer === void 0 || unpacked === void 0) return void 0;
-	if (transfer.total === void 0 && unpacked.total === void 0) return void 0;
-	return {
-		platform,
-		transfer,
-		unpacked,
-		digest: "",
-		configDigest: "",
-		layers: [],
-		unknownReason: void 0
-	};
-}
-function refused$1(reason) {
-	return {
-		kind: "refused",
-		reason
-	};
-}
-
-// src/registry-baseline.ts
-const CONCURRENCY = 8;
-const SHORT = 7;
-/**
-* Where tags name the commit that is built, the tags that the build of another commit had, by target.
-* @param commits.sha that is built (GITHUB_SHA), in full
-*/
-function shippedTags({ targets, tagsOf }, { sha, wanted }) {
-	if (!/^[0-9a-f]{40,64}$/.test(sha) || !/^[0-9a-f]{40,64}$/.test(wanted)) return /* @__PURE__ */ new Map();
-	const tags = targets.flatMap(({ name }) => {
-		const whole = (tagsOf.get(name) ?? []).find((tag) => tagPart(tag).includes(sha));
-		if (whole !== void 0) return [[name, withTag(whole, (tag) => tag.replace(sha, wanted))]];
-		const short = (tagsOf.get(name) ?? []).find((tag) => tagPart(tag).includes(sha.slice(0, SHORT)));
-		if (short === void 0) return [];
-		return [[name, withTag(short, (tag) => tag.replace(sha.slice(0, SHORT), wanted.slice(0, SHORT)))]];
-	});
-	return new Map(tags);
-}
-function tagPart(ref) {
-	return /:([^/:]*)$/.exec(ref)?.[1] ?? "";
-}
-function withTag(ref, change) {
-	return ref.replace(/[^/:]*$/, change);
-}
-/** The records of the images that are there; why one is not. Never rejects. */
-async function registryRecords(images, { project, registry, signal, wanted }) {
-	const problems = [];
-	return {
-		records: (await sideBySide$1([...images], CONCURRENCY, async ([target, image]) => {
-			try {
-				const { digest, ...root } = await registry.fetchManifest(image, { signal });
-				const named = (wantedDigest) => `${repositoryOf(image)}@${wantedDigest}`;
-				const { platforms } = await measureImage(digest, {
-					manifest: async (wantedDigest) => wantedDigest === digest ? root.manifest : (await registry.fetchManifest(named(wantedDigest), { signal })).manifest,
-					config: async (wantedDigest) => await registry.fetchConfig(image, wantedDigest, { signal }),
-					baseDiffIds: void 0,
-					unpackedOf: () => Promise.resolve(void 0)
-				});
-				return {
-					version: 1,
-					id: project.id,
-					target,
-					file: project.dockerfileName,
-					status: "built",
-					tags: [image],
-					digest,
-					commit: wanted,
-					ref: void 0,
-					createdAt: (/* @__PURE__ */ new Date(0)).toISOString(),
-					run: void 0,
-					line: void 0,
-					platforms
-				};
-			} catch (error) {
-				problems.push({ message: error instanceof Error ? error.message : String(error) });
-				return;
-			}
-		})).filter((record) => record !== void 0),
-		problem: problems[0]
-	};
-}
-
-// src/size-records.ts
-/** The record of every target of this run, also of one that failed. */
-function sizeRecords(place) {
-	const { planned, project, built, env, commit, now } = place;
-	const failure = built.problems[0]?.message;
-	return planned.targets.map(({ name, stage }) => {
-		const image = built.images.find(({ target }) => target === name);
-		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
-		return {
-			version: 1,
-			id: project.id,
-			target: name,
-			file: project.dockerfileName,
-			status,
-			commit,
-			ref: env["GITHUB_REF"],
-			createdAt: new Date(now).toISOString(),
-			run: runOf(env),
-			line: planned.graph.stages[stage]?.line,
-			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
-			tags: planned.tagsOf.get(name) ?? [],
-			...image?.digest === void 0 ? {} : { digest: image.digest },
-			platforms: image?.sizes?.platforms ?? [],
-			wantedPlatforms: planned.platforms,
-			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
-		};
-	});
-}
-/** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
-function sizeRecordOf(name, { record, ref }, { project, planned }) {
-	const sizes = parseTargetSizes(record.image.sizes);
-	if (sizes === void 0) return void 0;
-	const stage = planned.targets.find((target) => target.name === name)?.stage;
-	return {
-		version: 1,
-		id: project.id,
-		target: name,
-		file: project.dockerfileName,
-		status: "built",
-		ref,
-		tags: [],
-		commit: record.commit,
-		createdAt: record.createdAt,
-		run: void 0,
-		fingerprint: record.fingerprint,
-		line: stage === void 0 ? void 0 : planned.graph.stages[stage]?.line,
-		platforms: sizes.platforms
-	};
-}
-function runOf(env) {
-	const [id, repository] = [env["GITHUB_RUN_ID"], env["GITHUB_REPOSITORY"]];
-	if (id === void 0 || !/^\d+$/.test(id)) return void 0;
-	const attempt = Number(env["GITHUB_RUN_ATTEMPT"] ?? "1");
-	const server = env["GITHUB_SERVER_URL"] ?? "https://github.com";
-	const url = repository === void 0 ? void 0 : `${server}/${repository}/actions/runs/${id}`;
-	return {
-		id,
-		attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
-		url
-	};
-}
-
-// src/baselines.ts
-/**
-* What sizes are compared with (DESIGN §8): what the input `baseline` names, the record of the very base commit, the
-* nearest ancestor's, the image in the registry, or nothing. Never rejects: what is wrong with a baseline is a warning.
-*/
-/** Commits that are gone through for the nearest ancestor. */
-const MOST_ANCESTORS = 100;
-/** Finds the baseline of every target that has one. */
-async function findBaseline(question) {
-	try {
-		return await find(question);
-	} catch (error) {
-		return none$1(question, [{ message: `Sizes are compared with nothing: the baseline could not be read (${error instanceof Error ? error.message : String(error)}).` }]);
-	}
-}
-async function find(question) {
-	const { baseline } = question;
-	if (baseline === void 0) return await ofBase(question, question.wanted);
-	if (/^[0-9a-f]{7,64}$/.test(baseline)) return asInput(await ofCommit(question, baseline), question);
-	if (/\.json$/i.test(baseline)) return asInput(await ofFile(question, baseline), question);
-	return asInput(await ofRegistry(question, new Map(question.planned.targets.map(({ name }) => [name, baseline.replaceAll("{target}", name)])), "what `baseline` names"), question);
-}
-/** That commit and no other: from what this run has read, and failing that, from the entries of the commit. */
-async function ofCommit(question, commit) {
-	const exact = (known) => question.planned.targets.flatMap(({ name }) => measuredRecords(known, name, question).find((record) => record.commit?.startsWith(commit)) ?? []);
-	const read = exact(question.records);
-	const records = read.length > 0 ? read : exact(await question.recordsOf([commit]));
-	return {
-		facts: {
-			...nothing(question),
-			commit: records[0]?.commit
-		},
-		records,
-		warnings: []
-	};
-}
-function asInput(found, { baseline }) {
-	if (found.records.length > 0) return {
-		...found,
-		facts: {
-			...found.facts,
-			source: "input",
-			distance: void 0
-		}
-	};
-	const known = {
-		input: "baseline",
-		message: `\`baseline\`: nothing is known of \`${baseline ?? ""}\`, so sizes are compared with nothing.`,
-		mend: "Name a commit that this workflow built on the base branch, an image, or a file with the `sizes` output."
-	};
-	return {
-		...found,
-		warnings: found.warnings.length > 0 ? found.warnings : [known]
-	};
-}
-async function ofFile(question, path) {
-	const { project } = question;
-	let text = "";
-	try {
-		text = await readFile(resolve$1(project.workspace, path), "utf8");
-	} catch (error) {
-		return none$1(question, [fileProblem(path, `cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "it cannot be read"})`)]);
-	}
-	const read = readBaselineFile(text, project.id);
-	if (read.kind === "refused") return none$1(question, [fileProblem(path, `is of no use: ${read.reason}`)]);
-	const commits = new Set(read.records.map(({ commit }) => commit));
-	const commit = commits.size === 1 ? [...commits][0] : void 0;
-	return {
-		facts: {
-			...nothing(question),
-			source: "input",
-			commit
-		},
-		records: read.records,
-		warnings: []
-	};
-}
-function fileProblem(path, what) {
-	return {
-		input: "baseline",
-		message: `\`baseline\`: \`${path}\` ${what}, so sizes are compared with nothing.`,
-		mend: "Name a file with the `sizes` output of an earlier run."
-	};
-}
-async function ofBase(question, wanted) {
-	const { planned, records, env } = question;
-	const names = planned.targets.map(({ name }) => name);
-	const isWanted = ({ commit }) => wanted !== void 0 && commit?.startsWith(wanted) === true;
-	const found = /* @__PURE__ */ new Map();
-	const latest = /* @__PURE__ */ new Map();
-	for (const name of names) {
-		const all = measuredRecords(records, name, question);
-		const exact = all.find(isWanted);
-		if (exact !== void 0) found.set(name, {
-			record: exact,
-			distance: 0
-		});
-		else if (all[0] !== void 0) latest.set(name, all[0]);
-	}
-	if (latest.size > 0) await addAncestors(found, latest, question, wanted);
-	if (found.size === 0 && wanted !== void 0) {
-		const images = shippedTags(planned, {
-			sha: env["GITHUB_SHA"] ?? "",
-			wanted
-		});
-		if (images.size > 0) return await ofRegistry(question, images, "the image of the base commit");
-	}
-	if (found.size === 0) return none$1(question);
-	const others = (records === void 0 ? [] : sourcesOf(env).flatMap((source) => records.names(source))).filter((name) => !names.includes(name)).flatMap((name) => measuredRecords(records, name, question).find(isWanted) ?? []);
-	return {
-		facts: factsOf([...found.values()], question, wanted),
-		records: [...[...found.values()].map(({ record }) => record), ...others],
-		warnings: []
-	};
-}
-/** The farthest speaks for all. */
-function factsOf(found, question, wanted) {
-	const distances = found.map(({ distance }) => distance);
-	const farthest = found.find(({ distance }) => distance === void 0) ?? found.toSorted((a, b) => (b.distance ?? 0) - (a.distance ?? 0))[0];
-	const isExact = distances.every((distance) => distance === 0);
-	return {
-		wanted,
-		branch: question.branch,
-		commit: farthest?.record.commit,
-		url: farthest?.record.run?.url,
-		source: isExact ? "exact" : "ancestor",
-		distance: farthest?.distance
-	};
-}
-/** Of targets that have no record of the wanted commit: the nearest before it, and failing that what was built last. */
-async function addAncestors(found, latest, question, wanted) {
-	const line = wanted === void 0 ? void 0 : await firstParents(question, wanted);
-	const distanceOf = ({ commit = "" }) => {
-		const distance = line?.indexOf(commit) ?? -1;
-		return distance === -1 ? void 0 : distance;
-	};
-	const unplaced = [...latest].filter(([, record]) => distanceOf(record) === void 0);
-	const older = line === void 0 || unplaced.length === 0 ? void 0 : await question.recordsOf(line.slice(1, 8));
-	for (const [name, record] of latest) {
-		const nearest = [record, ...measuredRecords(older, name, question)].map((candidate) => ({
-			record: candidate,
-			distance: distanceOf(candidate)
-		})).filter(({ distance }) => distance !== void 0).toSorted((a, b) => (a.distance ?? 0) - (b.distance ?? 0))[0];
-		found.set(name, nearest ?? {
-			record,
-			distance: void 0
-		});
-	}
-}
-async function firstParents({ github }, wanted) {
-	if (github === void 0 || !/^[0-9a-f]{40,64}$/.test(wanted)) return void 0;
-	const line = await listFirstParents(github.client, github.repository, wanted, MOST_ANCESTORS);
-	return line.ok ? line.value : void 0;
-}
-/** Of the branch that is compared with; where nothing is known of it, of the default branch. */
-function measuredRecords(records, name, question) {
-	for (const source of sourcesOf(question.env)) {
-		const found = (records?.measured(name, source) ?? []).flatMap((candidate) => sizeRecordOf(name, candidate, question) ?? []);
-		if (found.length > 0) return found;
-	}
-	return [];
-}
-/** Only runs of a base branch leave baselines: what a pull request built before says nothing of its base. */
-function sourcesOf(env) {
-	return (env["GITHUB_BASE_REF"] ?? "") === "" && env["GITHUB_EVENT_NAME"] !== "merge_group" ? ["own", "default"] : ["base", "default"];
-}
-async function ofRegistry(question, images, what) {
-	const { records, problem } = await registryRecords(images, question);
-	if (records.length === 0) return none$1(question, problem === void 0 || question.baseline === void 0 ? [] : [{
-		...problem,
-		message: `${what}: ${problem.message}`
-	}]);
-	const { wanted } = question;
-	return {
-		facts: {
-			...nothing(question),
-			source: "registry",
-			commit: wanted,
-			distance: 0
-		},
-		records,
-		warnings: []
-	};
-}
-function nothing({ wanted, branch }) {
-	return {
-		wanted,
-		branch,
-		commit: void 0,
-		source: "none",
-		distance: void 0
-	};
-}
-function none$1(question, warnings = []) {
-	return {
-		facts: nothing(question),
-		records: [],
-		warnings
-	};
-}
-
-// src/github/rest-client.ts
-/**
-* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
-* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
-* fails becomes data (`GithubError`).
-*/
-const DEFAULT_LIMITS = {
-	requestMs: 1e4,
-	totalMs: 9e4,
-	requests: 25,
-	waitMs: 3e4,
-	retryMs: 1e3
-};
-const TRIES = 3;
-/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
-async function openGithub(options) {
-	try {
-		if (options.token === "") throw new Error("there is no token");
-		const { getOctokit } = await import("./github.js");
-		const silent = () => void 0;
-		const log = {
-			debug: silent,
-			info: silent,
-			warn: silent,
-			error: silent
-		};
-		const octokit = getOctokit(options.token, {
-			baseUrl: options.apiUrl,
-			log
-		});
-		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
-	} catch (error) {
-		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
-		const kind = options.token === "" ? "forbidden" : "unavailable";
-		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
-	}
-}
-/** Of a client that could not be opened. */
-var NotOpenError = class extends Error {
-	kind;
-	constructor(kind, message) {
-		super(message);
-		this.kind = kind;
-	}
-};
-var Client = class {
-	#options;
-	#limits;
-	#send;
-	#endsAt;
-	#requests = 0;
-	#waited = 0;
-	constructor(options, send) {
-		this.#options = options;
-		this.#limits = {
-			...DEFAULT_LIMITS,
-			...options.limits
-		};
-		this.#send = send;
-		this.#endsAt = performance.now() + this.#limits.totalMs;
-	}
-	get requests() {
-		return this.#requests;
-	}
-	async request(route, parameters = {}) {
-		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
-		for (let attempt = 1;; attempt++) {
-			const tried = await this.#try(route, parameters);
-			if (tried.ok) return tried;
-			const { error, retryAfterMs } = tried;
-			if (error.kind === "rate-limited") {
-				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure$1(error);
-				this.#waited += retryAfterMs;
-				await this.pause(retryAfterMs);
-			} else {
-				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure$1(error);
-				await this.pause(this.#limits.retryMs * attempt);
-			}
-		}
-	}
-	async query(query) {
-		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
-		const answer = await this.request("POST /graphql", {
-			baseUrl,
-			query
-		});
-		if (!answer.ok) return answer;
-		const [first] = list(property(answer.value.data, "errors"));
-		if (first === void 0) return success(property(answer.value.data, "data"));
-		const message = plainMessage(text(property(first, "message")) ?? "the query failed", this.#options.token);
-		const kind = property(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
-		return failure$1({
-			kind,
-			status: 200,
-			message
-		});
-	}
-	async pause(milliseconds) {
-		const left = Math.max(0, this.#endsAt - performance.now());
-		try {
-			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
-		} catch {}
-	}
-	#mayWait(milliseconds) {
-		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
-		return performance.now() + milliseconds < this.#endsAt;
-	}
-	async #try(route, parameters) {
-		const hindrance = this.#hindrance();
-		if (hindrance !== void 0) return refused({
-			kind: "unavailable",
-			status: void 0,
-			message: hindrance
-		});
-		this.#requests++;
-		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
-		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
-		const { signal: cancelled } = this.#options;
-		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
-		try {
-			const { data, headers } = await this.#send(route, {
-				...parameters,
-				request: { signal }
-			});
-			return {
-				ok: true,
-				value: {
-					data,
-					hasNext: /\brel="next"/.test(text(headers["link"]) ?? "")
-				}
-			};
-		} catch (error) {
-			if (error instanceof NotOpenError) return refused({
-				kind: error.kind,
-				status: void 0,
-				message: error.message
-			});
-			if (timeout.aborted) return passing("GitHub did not answer in time");
-			return this.#failed(error);
-		}
-	}
-	/** Why no more requests are sent. */
-	#hindrance() {
-		if (this.#options.signal?.aborted === true) return "the run was cancelled";
-		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
-		if (performance.now() >= this.#endsAt) return "GitHub took too long";
-	}
-	#failed(error) {
-		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
-		const response = property(error, "response");
-		const status = property(response, "status");
-		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
-		const retryAfterMs = readRetryAfter(property(response, "headers"));
-		return {
-			ok: false,
-			error: {
-				kind: kindOf(status, message, retryAfterMs),
-				status,
-				message
-			},
-			isFinal: false,
-			retryAfterMs
-		};
-	}
-};
-function refused(error) {
-	return {
-		ok: false,
-		error,
-		isFinal: true,
-		retryAfterMs: void 0
-	};
-}
-function passing(message) {
-	return {
-		ok: false,
-		error: {
-			kind: "unavailable",
-			status: void 0,
-			message
-		},
-		isFinal: false,
-		retryAfterMs: void 0
-	};
-}
-function kindOf(status, message, retryAfterMs) {
-	if (status === 429) return "rate-limited";
-	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
-	if (status === 401) return "forbidden";
-	if (status === 404 || status === 410) return "not-found";
-	return status >= 500 ? "unavailable" : "invalid";
-}
-/**
-* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
-* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-*/
-function readRetryAfter(headers) {
-	const after = Number(text(property(headers, "retry-after")) ?? NaN);
-	if (Number.isFinite(after) && after >= 0) return after * 1e3;
-	if (String(property(headers, "x-ratelimit-remaining")) !== "0") return void 0;
-	const reset = Number(text(property(headers, "x-ratelimit-reset")) ?? NaN);
-	if (!Number.isFinite(reset)) return void 0;
-	const now = Date.parse(text(property(headers, "date")) ?? "");
-	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
-}
-
-// src/github-access.ts
-/** A client that is loaded with its first request: many runs have none. */
-var GithubAccess = class {
-	#options;
-	#client;
-	#opened;
-	constructor(options) {
-		this.#options = options;
-	}
-	get requests() {
-		return this.#opened?.requests ?? 0;
-	}
-	async request(route, parameters) {
-		return await (await this.#open()).request(route, parameters);
-	}
-	async query(query) {
-		return await (await this.#open()).query(query);
-	}
-	async pause(milliseconds) {
-		await (await this.#open()).pause(milliseconds);
-	}
-	async #open() {
-		const { token = "", env, signal } = this.#options;
-		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
-		this.#client ??= openGithub({
-			token,
-			apiUrl,
-			signal
-		});
-		this.#opened = await this.#client;
-		return this.#opened;
-	}
-};
-/** Answers nothing: for what is found without a request, or not at all. */
-const NO_REQUESTS = {
-	request: () => Promise.resolve(REFUSED),
-	query: () => Promise.resolve(REFUSED),
-	pause: () => Promise.resolve(),
-	requests: 0
-};
-const REFUSED = {
-	ok: false,
-	error: {
-		kind: "unavailable",
-		status: void 0,
-		message: "GitHub is not asked"
-	}
-};
-
-// src/handover/fork-run.ts
-/** This run's attempt, from 1. */
-function runAttempt(env) {
-	return whole(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
-}
-function whole(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
-}
-
 // src/handover/artifact-name.ts
 /**
 * Names of the artifacts by which legs of a matrix hand over size records:
@@ -30496,6 +29248,7 @@ function whole(value) {
 /** The file in an artifact. */
 const ENTRY_NAME = "size-record.json";
 const MAX_WORD = 40;
+const FORM = /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})(?:-again)?$/;
 /** The artifact's name, at most 124 ASCII characters; `attempt` is the run's, from 1. */
 function artifactName(leg, attempt) {
 	return `${legName(leg)}.attempt-${attempt}`;
@@ -30505,6 +29258,14 @@ function legName({ id, cells }) {
 	const pairs = cells.map(({ target, platform }) => JSON.stringify([target, platform])).sort();
 	return `stage-build.${createHash("sha256").update(JSON.stringify([id, pairs])).digest("hex").slice(0, 16)}.${slug(cells.map((cell) => cell.target))}.${slug(cells.map((cell) => cell.platform))}`;
 }
+/** What a name says; undefined for artifacts that are not ours. */
+function parseArtifactName(name) {
+	const [, leg, attempt] = FORM.exec(name) ?? [];
+	return leg === void 0 ? void 0 : {
+		leg,
+		attempt: Number(attempt)
+	};
+}
 function slug(words) {
 	const bounded = [...new Set(words)].sort().map((word) => word.slice(0, MAX_WORD).replaceAll(/[^A-Za-z0-9_]+/g, "-")).join("-").replaceAll(/-+/g, "-").replace(/^-/, "").slice(0, MAX_WORD).replace(/-$/, "");
 	return bounded === "" ? "x" : bounded;
@@ -30513,7 +29274,7 @@ function slug(words) {
 // src/handover/handover-fault.ts
 const MAX_REASON = 300;
 /** What was thrown, as an answer. */
-function failure(error) {
+function failure$1(error) {
 	const reason = plainReason(error);
 	return {
 		kind: "failed",
@@ -30548,11 +29309,111 @@ function classify(reason, status) {
 	return "service";
 }
 
+// src/handover/zip-entry.ts
+/**
+* Reads the one file of an artifact's zip. An artifact may be anybody's: its names are compared and never used as
+* paths, what its header claims is held against limits before anything is unpacked, and nothing is written to disk.
+* https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+*/
+const END = 101010256;
+const CENTRAL = 33639248;
+const LOCAL = 67324752;
+const [END_BYTES, CENTRAL_BYTES, LOCAL_BYTES] = [
+	22,
+	46,
+	30
+];
+const MAX_COMMENT = 65535;
+const [STORED, DEFLATED] = [0, 8];
+const ENCRYPTED = 1;
+var ZipFault = class extends Error {};
+/**
+* The text of the file `name` in a zip that holds that file and no other; a text that is no zip stands for itself, as
+* an artifact may be uploaded without being packed.
+* @param maxBytes of the unpacked file
+*/
+function readArtifact(bytes, name, maxBytes) {
+	try {
+		const content = isZip(bytes) ? onlyEntry(bytes, name, maxBytes) : bytes;
+		if (content.length > maxBytes) throw tooLarge(maxBytes);
+		return {
+			kind: "read",
+			text: new TextDecoder("utf-8", { fatal: true }).decode(content)
+		};
+	} catch (error) {
+		if (error instanceof ZipFault) return {
+			kind: "refused",
+			reason: error.message
+		};
+		const code = errorCode(error) ?? "";
+		if (code === "ERR_BUFFER_TOO_LARGE") return {
+			kind: "refused",
+			reason: tooLarge(maxBytes).message
+		};
+		if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return {
+			kind: "refused",
+			reason: "it is not text in UTF-8"
+		};
+		return {
+			kind: "refused",
+			reason: "its zip is damaged"
+		};
+	}
+}
+function isZip(bytes) {
+	const first = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
+	return first === LOCAL || first === END;
+}
+function onlyEntry(zip, name, maxBytes) {
+	const end = endOf(zip);
+	const count = zip.readUInt16LE(end + 10);
+	if (count !== 1) throw new ZipFault(`its zip holds ${count === 65535 ? "too many" : count} files instead of one`);
+	const at = zip.readUInt32LE(end + 16);
+	if (zip.readUInt32LE(at) !== CENTRAL) throw new ZipFault("its zip is damaged");
+	if (zip.toString("utf8", at + CENTRAL_BYTES, at + CENTRAL_BYTES + zip.readUInt16LE(at + 28)) !== name) throw new ZipFault(`its zip holds another file than ${name}`);
+	if ((zip.readUInt16LE(at + 8) & ENCRYPTED) !== 0) throw new ZipFault("its zip is encrypted");
+	const method = zip.readUInt16LE(at + 10);
+	const [checksum, packed, size] = [
+		zip.readUInt32LE(at + 16),
+		zip.readUInt32LE(at + 20),
+		zip.readUInt32LE(at + 24)
+	];
+	if (size > maxBytes || packed > zip.length) throw tooLarge(maxBytes);
+	const local = zip.readUInt32LE(at + 42);
+	if (zip.readUInt32LE(local) !== LOCAL) throw new ZipFault("its zip is damaged");
+	const start = local + LOCAL_BYTES + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28);
+	if (start + packed > zip.length) throw new ZipFault("its zip is cut short");
+	const content = unpack(zip.subarray(start, start + packed), method, maxBytes);
+	if (content.length !== size || crc32(content) !== checksum) throw new ZipFault("its zip is damaged");
+	return content;
+}
+function unpack(data, method, maxBytes) {
+	if (method === STORED) return data;
+	if (method === DEFLATED) return inflateRawSync(data, { maxOutputLength: maxBytes });
+	throw new ZipFault("its zip is packed in a way of its own");
+}
+/** Where the end record stands: last in the file, but for a comment. */
+function endOf(zip) {
+	const lowest = Math.max(0, zip.length - END_BYTES - MAX_COMMENT);
+	for (let at = zip.length - END_BYTES; at >= lowest; at--) if (zip.readUInt32LE(at) === END && at + END_BYTES + zip.readUInt16LE(at + 20) === zip.length) return at;
+	throw new ZipFault("its zip is cut short");
+}
+function tooLarge(maxBytes) {
+	return new ZipFault(`it is larger than ${maxBytes} bytes`);
+}
+
 // src/handover/artifacts.ts
 /**
 * Texts that the jobs of a run hand over to each other as artifacts, by `@actions/artifact` in a child process
 * (`artifact-client.ts`). A handover never fails a build: what went wrong is a sentence in the outcome.
 */
+const LIMITS = {
+	artifacts: 500,
+	bytes: 1e6,
+	timeMs: 25e3
+};
+/** Of all texts together. */
+const MAX_TEXTS = 64e6;
 const NODE_FLAGS = [
 	"--max-semi-space-size=1",
 	"--max-old-space-size=128",
@@ -30610,6 +29471,80 @@ async function uploadText({ name, text, retentionDays }, options) {
 			warning: why === "exists" ? `This run has an artifact ${name} already, so another step with the same id, targets and platforms handed its sizes over, and these are not in the report: give each step an id of its own.` : `The sizes could not be handed over to the report job: ${reason}.`
 		};
 	});
+}
+/**
+* Gets what legs of a run handed over: of each leg what its highest attempt did.
+* @param places of this run `own`; after the first attempt the run itself, too, as the runner's token gives no artifacts
+*   of earlier ones (https://github.com/actions/download-artifact/issues/486)
+*/
+async function fetchTexts(places, options) {
+	const usable = places.filter((place) => place !== "own" || artifactsAreHere(options.env));
+	if (usable.length === 0) return { kind: "none" };
+	const { folder, timeoutMs = 12e4 } = options;
+	const limits = {
+		...LIMITS,
+		...options.limits
+	};
+	return await inFolder(folder, async () => {
+		const answers = await ask({
+			op: "fetch",
+			places: usable,
+			folder,
+			limits
+		}, {
+			...options,
+			timeoutMs
+		});
+		const failed = answers.find((answer) => answer.kind === "failed");
+		const fetched = answers.filter((answer) => answer.kind === "fetched").sort((a, b) => a.name < b.name ? -1 : 1);
+		const left = answers.flatMap((answer) => answer.kind === "left" ? [{
+			name: answer.name,
+			reason: answer.reason
+		}] : []);
+		const texts = [];
+		let total = 0;
+		for (const { name, file } of fetched) {
+			const read = await readBounded(file, limits.bytes);
+			if (read.kind === "refused") left.push({
+				name,
+				reason: read.reason
+			});
+			else if ((total += read.text.length) > MAX_TEXTS) left.push({
+				name,
+				reason: "there is too much of all together"
+			});
+			else texts.push({
+				name,
+				text: read.text
+			});
+		}
+		if (failed === void 0) return {
+			kind: "fetched",
+			texts,
+			left
+		};
+		const warning = `What the jobs of this run handed over could not be fetched: ${failed.reason}.`;
+		return texts.length > 0 ? {
+			kind: "fetched",
+			texts,
+			left,
+			warning
+		} : {
+			kind: "failed",
+			why: failed.why,
+			warning
+		};
+	});
+}
+async function readBounded(file, maxBytes) {
+	const { size } = await stat$1(file);
+	return size > maxBytes ? {
+		kind: "refused",
+		reason: `it is larger than ${maxBytes} bytes`
+	} : readText(file, maxBytes);
+}
+async function readText(file, maxBytes) {
+	return readArtifact(await readFile(file), ENTRY_NAME, maxBytes);
 }
 async function inFolder(folder, work) {
 	try {
@@ -30672,7 +29607,7 @@ async function ask(request, { env, clientPath, folder, debug = () => void 0, tim
 	});
 	const timer = setTimeout(() => {
 		const inTime = `within ${Math.round(timeoutMs / 1e3)} s`;
-		end(failure(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
+		end(failure$1(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
 	}, timeoutMs);
 	child.send(request);
 	await ended;
@@ -30681,11 +29616,67 @@ async function ask(request, { env, clientPath, folder, debug = () => void 0, tim
 }
 
 // src/handover/gather.ts
+/**
+* The report job's view of what legs handed over: which records count, which are left out, and which were to come and
+* did not. Pure. Texts may come from anybody's artifact (of a fork's run), so a record counts only if it is what its
+* name says, and of the commit that the report is about.
+*/
 /** What a step that hands these records over is called by; its records have one `id`. */
 function legOf(records) {
 	return {
 		id: records[0]?.id ?? "",
 		cells: records.flatMap(cellsOf$1)
+	};
+}
+/** Sorts out what was handed over. */
+function gatherRecords(texts, { expected, commit } = {}) {
+	const left = [];
+	const read = [];
+	for (const { name, text } of [...texts].sort((a, b) => a.name < b.name ? -1 : 1)) {
+		const found = readRecords(name, text, commit);
+		if ("reason" in found) left.push({
+			name,
+			reason: found.reason
+		});
+		else read.push(...found.records.map((record) => ({
+			name,
+			attempt: found.attempt,
+			record
+		})));
+	}
+	const newest = newestOf(read);
+	const counts = (one, platform) => newest.get(key(one.record.id, {
+		target: one.record.target,
+		platform
+	})) === one;
+	return {
+		records: read.filter((one) => cellsOf$1(one.record).some(({ platform }) => counts(one, platform))).map((one) => ({
+			...one,
+			record: onPlatforms(one.record, (platform) => counts(one, platform))
+		})),
+		left,
+		missing: expected === void 0 ? [] : missingOf(expected, read)
+	};
+}
+/** One sentence for those that were left out; undefined where none was. Names are untrusted: to be escaped. */
+function leftOutWarning(left) {
+	const [first] = left;
+	if (first === void 0) return void 0;
+	const others = left.length === 1 ? "" : `, and ${left.length - 1} more`;
+	return `Sizes that were handed over are left out of the report: ${first.name} (${first.reason})${others}.`;
+}
+function readRecords(name, text, commit) {
+	const parsed = parseArtifactName(name);
+	if (parsed === void 0) return { reason: "its name is not one of ours" };
+	const read = readSizeRecords(text);
+	if (read.kind === "refused") return { reason: read.reason };
+	const { records } = read;
+	const leg = legOf(records);
+	if (!(records.every(({ id }) => id === leg.id) && legName(leg) === parsed.leg)) return { reason: "it is about other targets than its name says" };
+	if (commit !== void 0 && records.some((record) => record.commit !== commit)) return { reason: "it is about another commit" };
+	return {
+		records,
+		attempt: parsed.attempt
 	};
 }
 /** What a record is about: what was measured, and what was to be; of what failed early, no platform may be known. */
@@ -30698,6 +29689,37 @@ function cellsOf$1({ target, platforms, wantedPlatforms = [] }) {
 		target,
 		platform
 	}));
+}
+function onPlatforms(record, isKept) {
+	const { platforms, wantedPlatforms } = record;
+	return {
+		...record,
+		platforms: platforms.filter(({ platform }) => isKept(platform)),
+		...wantedPlatforms === void 0 ? {} : { wantedPlatforms: wantedPlatforms.filter(isKept) }
+	};
+}
+/** For each identity the record of the highest attempt. */
+function newestOf(read) {
+	const newest = /* @__PURE__ */ new Map();
+	for (const one of read) for (const cell of cellsOf$1(one.record)) {
+		const other = newest.get(key(one.record.id, cell));
+		if (other === void 0 || one.attempt > other.attempt) newest.set(key(one.record.id, cell), one);
+	}
+	return newest;
+}
+function missingOf({ id, cells }, read) {
+	const handed = read.filter(({ record }) => record.id === id).flatMap(({ record }) => cellsOf$1(record));
+	return cells.flatMap(({ target, platform }) => platform.split(",").map((one) => ({
+		target,
+		platform: one.trim()
+	}))).filter(({ target, platform }) => !handed.some((cell) => cell.target === target && (platform === "" || cell.platform === "" || cell.platform === platform)));
+}
+function key(id, { target, platform }) {
+	return JSON.stringify([
+		id,
+		target,
+		platform
+	]);
 }
 
 // src/handover/size-handover.ts
@@ -30722,6 +29744,63 @@ async function handOverSizes(records, attempt, options) {
 		text,
 		retentionDays: RETENTION_DAYS
 	}, options);
+}
+/** Gets and sorts out the records of all legs. Never throws. */
+async function gatherSizes(places, gathering, options) {
+	const fetched = await fetchTexts(places, options);
+	const gathered = gatherRecords(fetched.kind === "fetched" ? fetched.texts : [], gathering);
+	if (fetched.kind !== "fetched") return {
+		...gathered,
+		kind: fetched.kind,
+		warnings: fetched.kind === "failed" ? [fetched.warning] : []
+	};
+	const left = [...fetched.left, ...gathered.left];
+	const warnings = [
+		fetched.warning,
+		leftOutWarning(left),
+		missingWarning(gathered.missing)
+	];
+	return {
+		...gathered,
+		left,
+		kind: "gathered",
+		warnings: warnings.filter((warning) => warning !== void 0)
+	};
+}
+function missingWarning(missing) {
+	if (missing.length === 0) return void 0;
+	const names = missing.slice(0, 10).map(({ target, platform }) => platform === "" ? target : `${target} on ${platform}`);
+	const others = missing.length > names.length ? ` and ${missing.length - names.length} more` : "";
+	return `No sizes were handed over for ${names.join(", ")}${others}.`;
+}
+
+// src/github/answers.ts
+/** Reading JSON that others wrote: an event's payload, GitHub's answers. What is not as expected is undefined. */
+function property(value, ...path) {
+	let at = value;
+	for (const key of path) {
+		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
+		at = at[key];
+	}
+	return at;
+}
+function list(value) {
+	return Array.isArray(value) ? value : [];
+}
+function text(value) {
+	return typeof value === "string" && value !== "" ? value : void 0;
+}
+/** The number of a pull request or the id of a comment. */
+function positive(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
+}
+/** A commit's full name, SHA-1 or SHA-256, which is not all zeros (git's word for "none"). */
+function commitName(value) {
+	return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value) && !/^0+$/.test(value) ? value : void 0;
+}
+/** `owner/name` */
+function repositoryName(value) {
+	return typeof value === "string" && /^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(value) ? value : void 0;
 }
 
 // src/github/comment-body.ts
@@ -30855,7 +29934,7 @@ function encoded({ verdict, severity, commit, form }) {
 	})).toString("base64url");
 }
 function decoded(data) {
-	const value = parsed(Buffer.from(data, "base64url").toString("utf8"));
+	const value = parsed$1(Buffer.from(data, "base64url").toString("utf8"));
 	const severity = property(value, "severity");
 	const form = property(value, "form");
 	return {
@@ -30865,12 +29944,45 @@ function decoded(data) {
 		form: form === "compact" || form === "verdict" ? form : "full"
 	};
 }
-function parsed(json) {
+function parsed$1(json) {
 	try {
 		return JSON.parse(json);
 	} catch {
 		return;
 	}
+}
+
+// src/github/github-error.ts
+function success(value) {
+	return {
+		ok: true,
+		value
+	};
+}
+function failure(error) {
+	return {
+		ok: false,
+		error
+	};
+}
+/** The outcome for an answer that is not what GitHub's documentation says. */
+function undocumented(what) {
+	return failure({
+		kind: "invalid",
+		status: 200,
+		message: `GitHub's answer has no ${what}`
+	});
+}
+/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
+function describeError(error) {
+	const message = error.message.replace(/\.$/, "");
+	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
+}
+const LONGEST$1 = 300;
+/** A message for one line of a log: no control characters, no token, not long. */
+function plainMessage(text, token) {
+	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+	return line.length > LONGEST$1 ? `${line.slice(0, LONGEST$1)}…` : line;
 }
 
 // src/github/sticky-comment.ts
@@ -30899,7 +30011,7 @@ const ACTIONS = "github-actions[bot]";
 const SETTLE_MS = 1500;
 const WRITES = 5;
 const ROUNDS = 5;
-const PAGES = 20;
+const PAGES$1 = 20;
 const DELETIONS = 3;
 var Writer = class {
 	#client;
@@ -30929,7 +30041,7 @@ var Writer = class {
 		for (let round = 1;; round++) {
 			const outcome = await this.#round();
 			if (!(!outcome.ok && outcome.error === AGAIN)) return outcome;
-			if (round === ROUNDS) return failure$1({
+			if (round === ROUNDS) return failure({
 				kind: "unavailable",
 				status: void 0,
 				message: "the comment keeps moving"
@@ -30964,7 +30076,7 @@ var Writer = class {
 			if (this.#writes++ >= 2) return sent;
 		}
 		await this.#client.pause(this.#settleMs);
-		return failure$1(AGAIN);
+		return failure(AGAIN);
 	}
 	/** Puts the section into a comment until it stays there; the value is the comment as last read. */
 	async #update(listed) {
@@ -30976,7 +30088,7 @@ var Writer = class {
 			const merged = mergeSection(sections.all, section, this.#longest);
 			const stored = findSection(sections.all, section);
 			if (stored !== void 0 && isSaid(stored, section) && isOfCommit(stored, section, sections.all) && sections.vanished === 0 && (this.#writes > 0 || stored.form === merged.form)) return success(comment);
-			if (this.#writes > WRITES) return failure$1({
+			if (this.#writes > WRITES) return failure({
 				kind: "unavailable",
 				status: void 0,
 				message: "other jobs kept replacing the comment"
@@ -30993,19 +30105,19 @@ var Writer = class {
 					...comment,
 					body: merged.body
 				});
-				return read.error.kind === "not-found" ? failure$1(AGAIN) : read;
+				return read.error.kind === "not-found" ? failure(AGAIN) : read;
 			}
 			comment = read.value;
 			isFresh = true;
 		}
 	}
 	async #updateFailed(sent, comment) {
-		if (sent.error.kind === "not-found") return failure$1(AGAIN);
+		if (sent.error.kind === "not-found") return failure(AGAIN);
 		if (sent.error.kind !== "forbidden" || this.#self !== void 0) return sent;
 		const self = await this.#viewer();
 		if (self === void 0 || self === comment.author) return sent;
 		this.#self = self;
-		return failure$1(AGAIN);
+		return failure(AGAIN);
 	}
 	/** Creates or edits a comment; one that is too long is sent once more, compact. */
 	async #send(route, at, body) {
@@ -31020,7 +30132,7 @@ var Writer = class {
 		}
 		if (answer.error.status !== 422 || this.#longest === "compact") return answer;
 		this.#longest = "compact";
-		return failure$1(AGAIN);
+		return failure(AGAIN);
 	}
 	async #read(id) {
 		const answer = await this.#client.request(`GET ${COMMENT}`, {
@@ -31062,9 +30174,9 @@ var Writer = class {
 			if (!Array.isArray(answer.value.data)) return undocumented("list of comments");
 			for (const comment of list(answer.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
 			if (!answer.value.hasNext) break;
-			if (page < PAGES) continue;
+			if (page < PAGES$1) continue;
 			if (marked.length > 0) break;
-			return failure$1({
+			return failure({
 				kind: "invalid",
 				status: void 0,
 				message: `it has more than 2000 comments`
@@ -31247,9 +30359,9 @@ var Finder = class {
 			case "merge_group": return await this.#ofQueue(event.number);
 			case "workflow_run": return await this.#ofRun(event);
 			case "workflow_dispatch":
-				if (event.branch === void 0) return none("The run is for a tag, which has no pull request.");
+				if (event.branch === void 0) return none$2("The run is for a tag, which has no pull request.");
 				return await this.#ofBranch(event.branch, event.sha);
-			case "other": return none(`A run for ${event.name} has no pull request.`);
+			case "other": return none$2(`A run for ${event.name} has no pull request.`);
 		}
 	}
 	/** What the payload says holds, also where the token may not look. */
@@ -31288,7 +30400,7 @@ var Finder = class {
 		}), (pull) => !pull.isFork && (sha === void 0 || pull.headSha === sha), `branch ${branch}`);
 	}
 	async #ofQueue(number) {
-		if (number === void 0) return none("The merge queue does not name its pull request.");
+		if (number === void 0) return none$2("The merge queue does not name its pull request.");
 		const pull = await this.#get(number);
 		return pull.ok ? {
 			kind: "found",
@@ -31298,7 +30410,7 @@ var Finder = class {
 	}
 	async #ofRun(event) {
 		const { headRepository, headBranch, headSha, numbers } = event;
-		if (headRepository === void 0 || headBranch === void 0) return none("The repository that the pull request came from is gone.");
+		if (headRepository === void 0 || headBranch === void 0) return none$2("The repository that the pull request came from is gone.");
 		const [number, ...more] = numbers;
 		if (number !== void 0 && more.length === 0) {
 			const pull = await this.#get(number);
@@ -31356,7 +30468,7 @@ const OF_FORK = {
 	mend: "Have a workflow for `workflow_run` write it."
 };
 const IN_QUEUE = { reason: "Runs of the merge queue write no comment." };
-function none(reason) {
+function none$2(reason) {
 	return {
 		kind: "none",
 		reason
@@ -31376,20 +30488,20 @@ function staleReason(number) {
 /** The one whose head is still the commit of the run. */
 function current(pulls, headSha, branch) {
 	const [first] = pulls;
-	if (first !== void 0 && pulls.every((pull) => pull.headSha !== headSha)) return none(staleReason(first.number));
+	if (first !== void 0 && pulls.every((pull) => pull.headSha !== headSha)) return none$2(staleReason(first.number));
 	return only(success(pulls), (pull) => pull.headSha === headSha, `branch ${branch}`);
 }
 /** The one open pull request that fits. */
 function only(pulls, fits, what) {
 	if (!pulls.ok) return unread(pulls.error);
 	const [pull, ...more] = pulls.value.filter(fits);
-	if (pull === void 0) return none(`There is no open pull request for ${what}.`);
+	if (pull === void 0) return none$2(`There is no open pull request for ${what}.`);
 	if (more.length === 0) return {
 		kind: "found",
 		pull,
 		noComment: void 0
 	};
-	return none(`There are several open pull requests for ${what}: ${[pull, ...more].map(({ number }) => `#${number}`).join(", ")}.`);
+	return none$2(`There are several open pull requests for ${what}: ${[pull, ...more].map(({ number }) => `#${number}`).join(", ")}.`);
 }
 
 // src/measure/noise.ts
@@ -31469,12 +30581,12 @@ function budgetSentence(row, verdict, options = {}) {
 	const name = `\`${row.target}\`${options.platform === true ? ` (${row.platform})` : ""}`;
 	const allowance = verdict.budget.slice(verdict.budget.lastIndexOf("=") + 1).trim();
 	const relative = /^\+[^a-z%]*(?:%|[a-z]+)/i.exec(allowance)?.[0].replaceAll(/\s+/g, "");
-	if (verdict.verdict === "skipped" || limit === void 0 || actual === void 0) return `${name} was not held against its budget of ${relative ?? words$1(limit ?? 0)} (${metric}): ${why(row, verdict)}`;
+	if (verdict.verdict === "skipped" || limit === void 0 || actual === void 0) return `${name} was not held against its budget of ${relative ?? words$2(limit ?? 0)} (${metric}): ${why(row, verdict)}`;
 	const [is, most] = apart(actual, limit);
 	const budget = `its budget of ${relative ?? most}`;
 	if (verdict.verdict === "held") return `${name} is ${is}${relative === void 0 && limit > 0 ? `, ${Math.floor(100 * actual / limit)} % of ` : ", within "}${budget} (${metric})`;
 	const grown = deltaOf(row[metric]);
-	const over = relative === void 0 || grown === void 0 ? `${name} is ${is}, ${words$1(actual - limit)} over ${budget} (${metric})` : `${name} grew by ${words$1(grown)} to ${is}, ${words$1(actual - limit)} over ${budget} (${metric})`;
+	const over = relative === void 0 || grown === void 0 ? `${name} is ${is}, ${words$2(actual - limit)} over ${budget} (${metric})` : `${name} grew by ${words$2(grown)} to ${is}, ${words$2(actual - limit)} over ${budget} (${metric})`;
 	if (verdict.verdict === "over-before") return `${over}, as it was before`;
 	return verdict.verdict === "waived" ? `${over}, which a label allows` : over;
 }
@@ -31483,7 +30595,7 @@ function why(row, { actual, metric }) {
 	return metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is no size to compare it with";
 }
 /** One decimal more than in tables, and none that is 0: `186.5 MB`, `160 MB`. */
-function words$1(bytes, digits = 1) {
+function words$2(bytes, digits = 1) {
 	const [, number = "", unit = ""] = /^([\d.]+) (\w+)$/.exec(formatBytes(bytes)) ?? [];
 	const power = [
 		"B",
@@ -31501,10 +30613,10 @@ function fraction(number) {
 /** Two sizes with as many digits as tell them apart. */
 function apart(a, b) {
 	for (let digits = 1; digits < 6; digits++) {
-		const [one, other] = [words$1(a, digits), words$1(b, digits)];
+		const [one, other] = [words$2(a, digits), words$2(b, digits)];
 		if (one !== other) return [one, other];
 	}
-	return [words$1(a), words$1(b)];
+	return [words$2(a), words$2(b)];
 }
 
 // src/measure/changed-paths.ts
@@ -31899,14 +31011,14 @@ function isUnchanged({ transfer, unpacked }, notComparable) {
 function otherCompression(before, now) {
 	const [was, is] = [compressionsOf(before), compressionsOf(now)];
 	if (was.length === 0 || is.length === 0 || was.join() === is.join()) return [];
-	return [`The baseline’s layers are ${words(was)} and these are ${words(is)}, so their transfer sizes are no measure.`];
+	return [`The baseline’s layers are ${words$1(was)} and these are ${words$1(is)}, so their transfer sizes are no measure.`];
 }
 /** In one order, each once. */
 function compressionsOf(sizes) {
 	const weighing = sizes.layers.filter(({ own, size, unpacked }) => own && size > 0 && unpacked !== 0);
 	return [...new Set(weighing.flatMap(({ compression }) => compression ?? []))].sort();
 }
-function words(compressions) {
+function words$1(compressions) {
 	return compressions.map((name) => name === "none" ? "not compressed" : `compressed by ${name}`).join(" or ");
 }
 /**
@@ -32013,14 +31125,14 @@ function attemptOf({ run }) {
 // src/measure/renames.ts
 /** Targets that are called otherwise than before and are the same in all else. Pure. */
 /** The most comparisons: with more targets at once that came and went, nobody thinks of a rename. */
-const MOST_TARGETS = 200;
+const MOST_TARGETS$2 = 200;
 /**
 * From the key (`targetKey`) of a target that is new to the name of the one of its `id` that is gone, where the two have one
 * fingerprint, one image, or most of their own layers in common. Each has one name at most, the likest.
 */
 function findRenames(gone, added) {
 	const [olds, news] = [targetsOf(gone), targetsOf(added)];
-	if (olds.length > MOST_TARGETS || news.length > MOST_TARGETS) return /* @__PURE__ */ new Map();
+	if (olds.length > MOST_TARGETS$2 || news.length > MOST_TARGETS$2) return /* @__PURE__ */ new Map();
 	const likely = news.flatMap((now) => olds.filter(({ id }) => id === now.id).map((old) => ({
 		now,
 		old,
@@ -33126,6 +32238,7 @@ async function reportSizes(sizes, place) {
 	}, place);
 	return {
 		report,
+		records: sizes.records,
 		section: sizeReportSection(report, context),
 		verdict: verdictLine(report),
 		commentUrl: written?.kind === "written" ? written.url : void 0,
@@ -33237,6 +32350,1445 @@ function contextOf(sizes, event, { env }) {
 	};
 }
 
+// src/matrix-report.ts
+/**
+* The sizes of a whole matrix: what its jobs handed over, and what the plan says of targets that were not built, in one
+* report. Also of a run that another event is about (`workflow_run`), whose records may come from a fork.
+*/
+/** Gathers, compares and tells. Never rejects. */
+async function reportGathered(options) {
+	const { inputs, plan, place, handover, now } = options;
+	const run = measuredRun(place.payload);
+	const changed = plan?.targets.filter(({ status }) => status === "changed") ?? [];
+	const platform = plan?.platforms.join(",") ?? "";
+	const cells = changed.map(({ name }) => ({
+		target: name,
+		platform
+	}));
+	const gathered = await gatherSizes(recordPlaces(run, place.env, inputs.githubToken), {
+		commit: run?.headSha,
+		...plan === void 0 ? {} : { expected: {
+			id: plan.id,
+			cells
+		} }
+	}, handover);
+	const handed = gathered.records.map(({ record }) => record);
+	const records = [...handed, ...plan === void 0 ? [] : unchangedRecords(plan, handed, now)];
+	const reported = await reportSizes({
+		records,
+		comment: inputs.comment,
+		isLeg: false,
+		id: plan?.id ?? records[0]?.id ?? "",
+		baseline: {
+			facts: factsOf$1(records),
+			records: records.flatMap(({ baseline }) => baseline?.record ?? [])
+		},
+		budgets: parseSizeBudgets(inputs.sizeBudgets, void 0).budgets,
+		planned: plan === void 0 ? [] : changed.map(({ name }) => ({
+			id: plan.id,
+			target: name,
+			platform
+		})),
+		isStillThere: () => true
+	}, place);
+	const warnings = gathered.warnings.map((message) => ({ message }));
+	return {
+		...reported,
+		warnings: [
+			...noRecords(gathered.kind, records),
+			...warnings,
+			...reported.warnings
+		]
+	};
+}
+function noRecords(kind, records) {
+	if (records.length > 0 || kind === "failed") return [];
+	return [{
+		message: "There are no sizes to report: no job of this run handed any over.",
+		mend: "Run stage-build in the jobs of a matrix, or give this one a token with `actions: read` for the run that it is about."
+	}];
+}
+/** Of targets that the plan left as they were, unless the job that planned handed over more of them. */
+function unchangedRecords(plan, handed, now) {
+	return plan.targets.flatMap(({ name, status, tags, sizes, since }) => {
+		const isHanded = handed.some(({ id, target }) => id === plan.id && target === name);
+		const platforms = parseTargetSizes({ platforms: sizes })?.platforms;
+		if (status === "changed" || isHanded || platforms === void 0) return [];
+		const record = {
+			version: 1,
+			id: plan.id,
+			target: name,
+			file: plan.file,
+			commit: since,
+			ref: void 0,
+			status: "unchanged",
+			createdAt: new Date(now).toISOString(),
+			run: void 0,
+			line: void 0,
+			tags,
+			platforms
+		};
+		const facts = {
+			wanted: void 0,
+			branch: void 0,
+			commit: since,
+			source: "exact",
+			distance: 0
+		};
+		return [{
+			...record,
+			baseline: {
+				facts,
+				record
+			}
+		}];
+	});
+}
+/** What was farthest off speaks for all; what no job had to compare with is known by its row. */
+function factsOf$1(records) {
+	const all = records.flatMap(({ baseline }) => baseline?.facts ?? []).filter(({ source }) => source !== "none");
+	const built = all.filter(({ wanted }) => wanted !== void 0);
+	const [first, ...others] = built.length > 0 ? built : all;
+	if (first === void 0) return {
+		wanted: void 0,
+		branch: void 0,
+		commit: void 0,
+		source: "none",
+		distance: void 0
+	};
+	const rank = ({ source, distance }) => source === "registry" ? 1e400 : distance ?? Number.MAX_SAFE_INTEGER;
+	return others.reduce((worst, facts) => rank(facts) > rank(worst) ? facts : worst, first);
+}
+
+// src/plan/plan-input.ts
+/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
+const MOST_TARGETS$1 = 1e3;
+const LONGEST = 500;
+/**
+* A plan, as far as a report needs it.
+* @throws UserError where the text is no plan of this version
+*/
+function readPlanInput(text) {
+	const json = parsed(text);
+	const version = field(json, "version");
+	if (version !== 1) {
+		const newer = typeof version === "number" && version > 1;
+		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
+	}
+	const targets = field(json, "targets");
+	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$1) throw broken("its targets cannot be read");
+	const [id, file, platforms] = [
+		"id",
+		"file",
+		"platforms"
+	].map((key) => field(json, key));
+	const isText = (value) => typeof value === "string" && value.length <= LONGEST;
+	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
+	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
+	return {
+		id: id ?? file,
+		file,
+		platforms,
+		targets: targets.map(targetOf)
+	};
+}
+function targetOf(value) {
+	const [name, status, tags, image] = [
+		"name",
+		"status",
+		"tags",
+		"image"
+	].map((key) => field(value, key));
+	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
+	const [sizes, since] = [field(value, "sizes"), field(value, "since")];
+	return {
+		name,
+		status,
+		tags: references(tags),
+		sizes,
+		since: typeof since === "string" && /^[0-9a-f]{40,64}$/.test(since) ? since : void 0,
+		...image === void 0 ? {} : { image: imageOf(image) }
+	};
+}
+function imageOf(value) {
+	const digest = field(value, "digest");
+	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
+	return {
+		digest,
+		repositories: references(field(value, "repositories"))
+	};
+}
+function references(value) {
+	if (!Array.isArray(value)) throw broken("the tags of a target cannot be read");
+	return value.map((item) => {
+		if (typeof item !== "string") throw broken("a tag is no text");
+		try {
+			parseReference(item);
+			return item;
+		} catch (error) {
+			if (error instanceof InvalidReferenceError) throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`);
+			throw error;
+		}
+	});
+}
+function parsed(text) {
+	try {
+		return JSON.parse(text);
+	} catch {
+		throw broken("it is no JSON");
+	}
+}
+function field(value, key) {
+	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
+}
+function broken(what, isNewer = false) {
+	return new UserError({
+		input: "plan",
+		message: `\`plan\` cannot be used: ${what}.`,
+		mend: isNewer ? "Use the same version of stage-build in every job of the workflow." : "Give the `plan` output of a stage-build step with `mode: plan`, as it is."
+	});
+}
+
+// src/build/retag-failure.ts
+/**
+* Why a tag could not be written, from a registry's answer to us or from buildx's words. Pure. Every pattern stands for a text that
+* was seen: buildx 0.29 prints the registry's status and, on the next line, the code and message of the API's first error.
+*/
+/**
+* Registries that keep tags from being overwritten. ECR answers 400 (TAG_INVALID), Harbor 412, others 403 or 409, and Quay,
+* MSR and ACR each in words of their own; https://github.com/moby/buildkit/issues/3776 and
+* https://github.com/goharbor/harbor/issues/18792 show two of them.
+*/
+const IMMUTABLE = /immutab|cannot be (?:overwritten|overwrite|updated|modified)|already exists|not allow\w* overwrit/i;
+const NO_LOGIN = /no basic auth|authorization failed|failed to authorize|unauthorized|authentication required|insufficient_scope/i;
+const NOT_ALLOWED = /denied|forbidden|permission/i;
+const NO_CONNECTION = /no such host|connection refused|i\/o timeout|TLS handshake|x509|network is unreachable|no route to host|context deadline|HTTP response to HTTPS/i;
+const BROKEN = /connection reset|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|server closed/i;
+/** Buildx puts a manifest while the parts of it are still on their way; the registry's own words for it. */
+const UNFINISHED = /blob unknown to registry|MANIFEST_BLOB_UNKNOWN/i;
+/**
+* @param tag the full reference that was to be written
+* @param error buildx's error for it
+*/
+function retagFailure(tag, error) {
+	const status = Number(/unexpected status[^\n]*: (\d{3}) [A-Z]/.exec(error)?.[1] ?? 0);
+	return failureOf(tag, {
+		status,
+		said: words(error),
+		cause: causeOf(error, status)
+	}, "buildx failed.");
+}
+/**
+* @param tag the full reference that was to be written
+* @param error what came of our own requests for it, after all tries
+*/
+function writeFailure(tag, error) {
+	const { kind, status = 0, said = "" } = error;
+	return failureOf(tag, {
+		status,
+		said: kind === "unreachable" ? errorCode(error.cause) ?? "" : said,
+		cause: {
+			unauthorized: "login",
+			denied: "login",
+			unreachable: "connection",
+			"not-found": "not-found"
+		}[kind] ?? "other"
+	}, sentence$1(error.message)).problem;
+}
+/** A tag that was written and stands for something else. */
+function wrongTag(tag, { digest, found }) {
+	return {
+		message: `${tag} was written, but does not point to ${digest}: ${found === void 0 ? "it is not there" : `it points to ${found}`}.`,
+		mend: "Look for another job that writes the same tag at the same time, and run this one again."
+	};
+}
+function failureOf(tag, { status, said, cause }, otherwise) {
+	const reference = parseReference(tag);
+	const { domain, path } = reference;
+	const name = formatFamiliar(reference);
+	const fail = (why, mend, passing = false) => ({
+		passing,
+		problem: {
+			message: `${name} was not re-tagged: ${why}${said === "" ? "" : ` It said: ${sentence$1(said)}`}`,
+			mend
+		}
+	});
+	if (IMMUTABLE.test(said) || status === 409 || status === 412) return fail(`the tag is there with another image, and ${domain} does not let it be overwritten.`, `Use a tag that every commit has anew (\`\${{ github.sha }}\`), or let this tag be overwritten in the settings of ${path}.`);
+	if (cause === "login") return fail(`${domain} does not let this job write it (not logged in, or no permission).`, loginMend(domain, path));
+	if (status === 429) return fail(`${domain} refuses more requests for now.`, "Run the job again later, or write fewer tags.", true);
+	if (UNFINISHED.test(said)) return fail(`${domain} does not have all that it was just sent.`, "Run the job again.", true);
+	if (status >= 500) return fail(`${domain} failed with status ${status}.`, "Run the job again later.", true);
+	if (cause === "connection" || cause === "broken-connection") return fail(`${domain} could not be reached.`, "Check the name of the registry and the runner’s network.", cause === "broken-connection");
+	if (cause === "not-found") return fail("its image is no longer there.", "Run the job again: what is not there is built.");
+	return fail(status === 0 ? otherwise : `${domain} answered with status ${status}.`, "Check that the registry takes this kind of image and tag.");
+}
+function causeOf(error, status) {
+	if (status === 401 || status === 403) return "login";
+	if (status === 404 || status === 0 && /: not found$/.test(error)) return "not-found";
+	if (status !== 0) return "other";
+	if (NO_LOGIN.test(error) || NOT_ALLOWED.test(error)) return "login";
+	if (BROKEN.test(error)) return "broken-connection";
+	return NO_CONNECTION.test(error) ? "connection" : "other";
+}
+function loginMend(domain, path) {
+	if (domain === "ghcr.io") return `Give the job \`permissions: packages: write\`, log in before this step with docker/login-action (registry: ghcr.io), and let this repository write in the settings of the package ${path} (Manage Actions access).`;
+	return `Log in before this step with ${`docker/login-action${domain === "docker.io" ? "" : ` (registry: ${domain})`}`}, with an account or token that may push to ${path}.`;
+}
+/** What the registry said beside its status; without that, buildx's last clause. One short line. */
+function words(error) {
+	const [head = "", ...rest] = error.split("\n");
+	const body = oneLine(rest.join(" ")).replace(/^unknown: /, "");
+	if (body !== "") return body;
+	return /unexpected status/.test(head) ? "" : oneLine(head.split(": ").slice(-2).join(": "));
+}
+
+// src/build/retag-in-place.ts
+/**
+* Further tags of an image in its own repository: its manifest is read once and put under each name. `imagetools create`
+* would do the same with dozens of requests a tag (it reads every child manifest, and each of those counts as a pull on Docker
+* Hub) and 0.2–0.3 s of a processor: ten targets took 1.3–1.8 s that way, and take 0.1 s this way (2 cores, registry beside).
+*/
+/** Tags of one image at a time. */
+const CONCURRENCY$3 = 4;
+/** Before a tag that does not stand for the image yet is asked for again, ms: registries in several places may be late. */
+const WAITS = [500, 2e3];
+/**
+* Carries out an action whose source is in the tags' own repository. What is wrong with each tag that does not stand for the image
+* afterwards.
+* @throws the signal's reason when it is aborted
+*/
+async function retagInPlace({ source, tags }, options) {
+	const { client, signal } = options;
+	let manifest;
+	try {
+		manifest = await client.fetchManifest(source, { signal });
+	} catch (error) {
+		const failure = registryError(error, signal);
+		return new Map(tags.map((tag) => [tag, writeFailure(tag, failure)]));
+	}
+	const problems = await sideBySide$1(tags, CONCURRENCY$3, async (tag) => {
+		const problem = await writeOne(tag, manifest, options);
+		return problem === void 0 ? [] : [[tag, problem]];
+	});
+	return new Map(problems.flat());
+}
+async function writeOne(tag, manifest, { client, signal }) {
+	const { digest } = manifest;
+	try {
+		let found = await client.writeTag(tag, manifest, { signal });
+		for (const wait of WAITS) {
+			if (found === digest) return void 0;
+			await setTimeout$1(wait, void 0, signal === void 0 ? {} : { signal });
+			found = await client.findDigest(tag, { signal });
+		}
+		return found === digest ? void 0 : wrongTag(tag, {
+			digest,
+			found
+		});
+	} catch (error) {
+		const failure = registryError(error, signal);
+		return wasAnswered(failure) && await standsFor(tag, digest, {
+			client,
+			signal
+		}) ? void 0 : writeFailure(tag, failure);
+	}
+}
+function wasAnswered({ kind }) {
+	return kind !== "unreachable" && kind !== "rate-limited";
+}
+async function standsFor(tag, digest, { client, signal }) {
+	try {
+		return await client.findDigest(tag, { signal }) === digest;
+	} catch (error) {
+		registryError(error, signal);
+		return false;
+	}
+}
+/** @throws what is no registry's failure; the signal's reason when it is aborted */
+function registryError(error, signal) {
+	signal?.throwIfAborted();
+	if (!(error instanceof RegistryError)) throw error;
+	return error;
+}
+
+// src/build/imagetools.ts
+/**
+* Writes tags of images that a registry already holds, as `images/retag.ts` planned it: in the image's own repository by
+* `retag-in-place.ts`, and in another one with `docker buildx imagetools create`, which needs no engine, uses docker's own
+* logins, and copies or mounts what is missing there.
+*/
+/** Actions at a time: of copies, and where nothing is copied. */
+const CONCURRENCY$2 = {
+	copying: 8,
+	inPlace: 16
+};
+/** Before the second and the third try, ms. */
+const BACKOFF = [500, 2e3];
+/** `docker buildx imagetools create`: the image as it is, under more tags of one repository. */
+function createImageArgs({ source, tags }, builder) {
+	const args = [
+		"buildx",
+		"imagetools",
+		"create",
+		"--progress",
+		"rawjson",
+		"--prefer-index=false"
+	];
+	if (builder !== void 0) args.push("--builder", builder);
+	for (const tag of tags) args.push("--tag", tag);
+	return [...args, source];
+}
+/**
+* Carries out all actions, several side by side, and looks whether the tags point to the image. One answer per action, in
+* their order: what is wrong with the first tag that could not be written, or undefined when all is well. A tag that could
+* not be written keeps no other from being written.
+* @throws UserError when there is no docker program; the signal's reason when it is aborted
+*/
+async function carryOut(docker, actions, options) {
+	const limit = CONCURRENCY$2[actions.every(isInPlace) ? "inPlace" : "copying"];
+	return await sideBySide$1(actions, options.concurrency ?? limit, async (action) => {
+		const failures = await writeAction(docker, action, options);
+		return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== void 0);
+	});
+}
+async function writeAction(docker, action, options) {
+	if (isInPlace(action)) return await retagInPlace(action, options);
+	const { source, tags: [first, ...rest] } = action;
+	if (first === void 0) return /* @__PURE__ */ new Map();
+	const copied = await writeAgain(docker, {
+		source,
+		tags: [first]
+	}, options);
+	if (rest.length === 0) return copied;
+	const copy = `${repositoryOf(first)}@${digestOf(source)}`;
+	const others = copied.size === 0 ? await retagInPlace({
+		source: copy,
+		tags: rest
+	}, options) : await writeAgain(docker, {
+		source,
+		tags: rest
+	}, options);
+	return new Map([...copied, ...others]);
+}
+function isInPlace({ source, tags }) {
+	return tags.every((tag) => source.startsWith(`${repositoryOf(tag)}@`));
+}
+/** Writes, and writes once more after a passing failure what is still not right. */
+async function writeAgain(docker, action, options) {
+	let { tags } = action;
+	const problems = /* @__PURE__ */ new Map();
+	for (const wait of [...BACKOFF, void 0]) {
+		const failures = await writeOnce(docker, {
+			source: action.source,
+			tags
+		}, options);
+		for (const tag of tags) problems.delete(tag);
+		for (const [tag, { problem }] of failures) problems.set(tag, problem);
+		tags = tags.filter((tag) => failures.get(tag)?.passing === true);
+		if (tags.length === 0 || wait === void 0) break;
+		await setTimeout$1(wait, void 0, options.signal === void 0 ? {} : { signal: options.signal });
+	}
+	return problems;
+}
+async function writeOnce(docker, action, { client, builder, signal }) {
+	const errors = await createImage(docker, {
+		action,
+		builder,
+		signal
+	});
+	const failures = /* @__PURE__ */ new Map();
+	const verify = async (tag) => {
+		const error = errors.get(tag);
+		const said = error === void 0 ? void 0 : retagFailure(tag, error);
+		const wrong = await verified(tag, {
+			digest: digestOf(action.source),
+			client,
+			signal
+		});
+		if (wrong !== void 0) failures.set(tag, said ?? wrong);
+	};
+	await Promise.all(action.tags.map(verify));
+	return failures;
+}
+/** Runs the command; what buildx said for each tag that was not written. */
+async function createImage(docker, run) {
+	const { action, builder, signal } = run;
+	const ended = /* @__PURE__ */ new Map();
+	const text = [];
+	const reader = rawJsonReader(({ vertexes }) => {
+		for (const { name, completedMs, error } of vertexes) if (completedMs !== void 0) ended.set(name.replace(/^\[internal\] pushing /, ""), error);
+	}, (line) => text.push(line));
+	const { code } = await runDocker(docker, createImageArgs(action, builder), {
+		signal,
+		onStderr: (chunk) => {
+			reader.push(chunk);
+		}
+	});
+	reader.end();
+	signal?.throwIfAborted();
+	if (code === 0) return /* @__PURE__ */ new Map();
+	const last = text.join("\n").replace(/^[^]*?ERROR: /, "") || `it ended with exit code ${String(code)}`;
+	return new Map(action.tags.flatMap((tag) => {
+		const error = ended.has(tag) ? ended.get(tag) : last;
+		return error === void 0 ? [] : [[tag, error]];
+	}));
+}
+/** What is wrong with a tag that should point to the image, if anything is. */
+async function verified(tag, { digest, client, signal }) {
+	try {
+		const found = await client.findDigest(tag, { signal });
+		if (found === digest) return void 0;
+		return {
+			passing: true,
+			problem: wrongTag(tag, {
+				digest,
+				found
+			})
+		};
+	} catch (error) {
+		signal?.throwIfAborted();
+		if (!(error instanceof RegistryError)) throw error;
+		return {
+			passing: false,
+			problem: {
+				message: error.message,
+				mend: error.mend
+			}
+		};
+	}
+}
+function digestOf(source) {
+	return source.slice(source.indexOf("@") + 1);
+}
+
+// src/report/matrix-summary.ts
+const MAX_ROWS = 300;
+function renderMatrixSummary(rows, { pushes }) {
+	const changed = rows.filter(({ status }) => status === "changed").length;
+	const failed = rows.filter(({ problem }) => problem !== void 0).length;
+	const tagged = rows.filter(({ written }) => written).length;
+	const verdict = [
+		`${changed} of ${count(rows.length, "target")} to build`,
+		...rows.length > changed ? [`${rows.length - changed} unchanged`] : [],
+		...pushes && tagged > 0 ? [`${tagged} re-tagged`] : [],
+		...failed > 0 ? [`${failed} could not be re-tagged`] : []
+	].join(", ");
+	const cells = rows.slice(0, MAX_ROWS).map((row) => [
+		code(row.name, 60),
+		row.status === "changed" ? "changed: built by its own job" : outcome(row, pushes),
+		row.tags.length === 0 ? "–" : code(row.tags[0] ?? "", 120) + (row.tags.length > 1 ? ` +${row.tags.length - 1}` : ""),
+		row.digest === void 0 ? "" : `\`${shortDigest(row.digest) ?? ""}\``
+	]);
+	const more = rows.length - cells.length;
+	return [
+		`**${verdict}**`,
+		table([
+			{ title: "Target" },
+			{ title: "What became of it" },
+			{ title: "Tags" },
+			{ title: "Image" }
+		], cells),
+		...more === 0 ? [] : [`${count(more, "more target")} left out.`],
+		""
+	].join("\n\n");
+}
+function outcome({ problem, written, tags }, pushes) {
+	if (problem !== void 0) return `❌ ${prose(problem.message, 400)}`;
+	if (!pushes || tags.length === 0) return "unchanged";
+	return written ? "unchanged, re-tagged" : "unchanged, its tags are there already";
+}
+
+// src/reporting.ts
+/** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
+/** Targets at a time, of which registries are asked. */
+const CONCURRENCY$1 = 16;
+/** Re-tags where `push` is set. */
+async function reportMatrix(options) {
+	const { inputs, plan: given, client, docker, signal } = options;
+	const { targets } = given;
+	const unchanged = targets.filter(({ status, tags }) => inputs.push && status === "unchanged" && tags.length > 0);
+	const plans = await sideBySide$1(unchanged, CONCURRENCY$1, async (target) => ({
+		target,
+		plan: await retagOf(target, {
+			client,
+			signal
+		})
+	}));
+	const actions = plans.flatMap(({ plan }) => plan.kind === "possible" ? plan.actions : []);
+	const results = await carryOut(docker, actions, {
+		client,
+		signal
+	});
+	const failed = new Map(actions.map((action, index) => [action, results[index]]));
+	const problemOf = ({ target, plan }) => plan.kind === "possible" ? plan.actions.map((action) => failed.get(action)).find((problem) => problem !== void 0) : notRetagged(target, plan);
+	const problems = new Map(plans.flatMap((entry) => withProblem(entry.target.name, problemOf(entry))));
+	const rows = targets.map((target) => {
+		const plan = plans.find((entry) => entry.target === target)?.plan;
+		const problem = problems.get(target.name);
+		const written = plan?.kind === "possible" && plan.actions.length > 0;
+		return {
+			...target,
+			digest: target.image?.digest,
+			problem,
+			written: written && problem === void 0
+		};
+	});
+	return {
+		images: unchanged.filter(({ name }) => !problems.has(name)).map(({ name, tags, image }) => ({
+			target: name,
+			tags,
+			digest: image?.digest,
+			imageId: void 0,
+			sizes: void 0
+		})),
+		summary: renderMatrixSummary(rows, { pushes: inputs.push }),
+		problems: [...problems.values()]
+	};
+}
+function withProblem(name, problem) {
+	return problem === void 0 ? [] : [[name, problem]];
+}
+async function retagOf({ image, tags }, options) {
+	if (image === void 0) return {
+		kind: "gone",
+		missing: []
+	};
+	return await planRetag({
+		...options,
+		digest: image.digest,
+		tags,
+		repositories: image.repositories
+	});
+}
+function notRetagged({ name }, plan) {
+	if (plan.kind === "unknown") {
+		const [first] = plan.problems;
+		return {
+			...first,
+			message: `\`${name}\` could not be re-tagged: ${first?.message ?? "a registry did not answer."}`
+		};
+	}
+	return {
+		message: `\`${name}\` is unchanged, but its image is ${plan.missing.length === 0 ? "in no registry" : `no longer in ${plan.missing.join(", ")}`}.`,
+		mend: "Run the workflow again: the plan will see that it is gone, and build it. Give the plan job `push` and `tags`, too."
+	};
+}
+/** Without a plan there is nothing to set. */
+const NOTHING_TAGGED = {
+	images: [],
+	summary: "",
+	problems: []
+};
+/** The images of the whole matrix, in the order of the plan: those that were re-tagged, and what its jobs measured. */
+function withSizes(images, { report, records }, plan) {
+	const tagged = new Map(images.map((image) => [image.target, image]));
+	const planned = (plan?.targets ?? []).map(({ name }) => name);
+	return [.../* @__PURE__ */ new Set([
+		...planned,
+		...tagged.keys(),
+		...report.rows.map(({ target }) => target)
+	])].flatMap((target) => {
+		const found = records.filter((record) => record.target === target && record.status !== "failed");
+		const platforms = found.flatMap((record) => record.platforms);
+		const sizes = platforms.length === 0 ? void 0 : { platforms };
+		const known = tagged.get(target);
+		if (known !== void 0) return [{
+			...known,
+			sizes
+		}];
+		const [record] = found;
+		if (record === void 0) return [];
+		return [{
+			target,
+			tags: record.tags,
+			digest: record.digest,
+			imageId: void 0,
+			sizes
+		}];
+	});
+}
+/** @throws UserError with all problems, if there are any */
+function throwProblems(problems) {
+	if (problems.length > 0) throw new UserError(problems);
+}
+
+// src/github/base-commits.ts
+/**
+* The commit that sizes are compared with, and its line of first parents. `pull_request.base.sha` of an event's payload
+* is not it: what is built is a merge with the base branch as it is when the run starts.
+*/
+/** Finds it with at most one request; for a pull request that is checked out as usual with none. Never rejects. */
+async function findBaseCommit(question) {
+	const { event, checkedOut, defaultBranch } = question;
+	switch (event.kind) {
+		case "pull_request":
+		case "pull_request_target": return await ofPullRequest(question, event);
+		case "push":
+			if (event.before !== void 0) return found(event.before, "before");
+			return await sinceDefault(question, event.branch, event.after);
+		case "merge_group":
+			if (event.baseSha !== void 0) return found(event.baseSha, "merge-group");
+			return none$1("The merge queue does not name its base.");
+		case "workflow_dispatch": {
+			const commit = checkedOut?.commit ?? event.sha;
+			if (commit === void 0) return none$1("The run names no commit.");
+			return await sinceDefault(question, event.branch, commit);
+		}
+		case "workflow_run": return none$1("The run that is reported knows it.");
+		case "other":
+			if (checkedOut !== void 0) return await sinceDefault(question, defaultBranch, checkedOut.commit);
+			return none$1(`A run for ${event.name} without a checkout has no base.`);
+	}
+}
+async function ofPullRequest(question, event) {
+	const { checkedOut } = question;
+	const { headSha, baseSha, baseRef } = event;
+	const others = checkedOut?.parents.filter((parent) => parent !== headSha) ?? [];
+	const [mergedWith] = others;
+	if (checkedOut?.parents.length === 2 && others.length === 1 && mergedWith !== void 0) return found(mergedWith, "merge-parent");
+	const isHead = checkedOut?.commit === headSha;
+	const against = baseSha ?? baseRef;
+	let why = checkedOut === void 0 ? "there is no checkout" : "another commit is checked out than the pull request’s";
+	if (isHead && against !== void 0) {
+		const mergeBase = await findMergeBase(question.client, question.repository, against, headSha);
+		if (mergeBase.ok) return found(mergeBase.value, "merge-base");
+		why = describeError(mergeBase.error);
+	}
+	if (baseSha === void 0) return none$1("The event does not name the base of the pull request.");
+	return {
+		kind: "found",
+		base: {
+			commit: baseSha,
+			source: "payload",
+			doubt: `The base is the one that the event names, which may be older than the one that was built on: ${why}.`
+		}
+	};
+}
+/** Of a branch, where it left the default branch; of the default branch itself, the commit before. */
+async function sinceDefault(question, branch, commit) {
+	const { client, repository, defaultBranch, checkedOut } = question;
+	const parent = checkedOut?.commit === commit ? checkedOut.parents[0] : void 0;
+	if (defaultBranch !== void 0 && branch !== void 0 && branch !== defaultBranch) {
+		const mergeBase = await findMergeBase(client, repository, defaultBranch, commit);
+		if (mergeBase.ok && mergeBase.value !== commit) return found(mergeBase.value, "merge-base");
+		if (!mergeBase.ok && parent === void 0) return none$1(`${describeError(mergeBase.error)}.`);
+	}
+	return parent === void 0 ? none$1("The commit before is not known.") : found(parent, "parent");
+}
+/** The newest commit that two commits (or branches of the repository) both descend from. */
+async function findMergeBase(client, repository, base, head) {
+	const [owner, repo] = repository.split("/");
+	const parameters = {
+		owner,
+		repo,
+		basehead: `${base}...${head}`,
+		per_page: 1
+	};
+	const answer = await client.request("GET /repos/{owner}/{repo}/compare/{basehead}", parameters);
+	if (!answer.ok) return answer;
+	const commit = commitName(property(answer.value.data, "merge_base_commit", "sha"));
+	return commit === void 0 ? undocumented("merge base") : success(commit);
+}
+const PAGES = 3;
+/**
+* A commit's line of first parents, itself first, so that an index is the distance: at most `limit` commits, fewer where
+* history ends or where merged branches fill the pages that are read. (A shallow checkout cannot tell.)
+* @param limit 1 to 100
+*/
+async function listFirstParents(client, repository, commit, limit) {
+	const [owner, repo] = repository.split("/");
+	const firstParents = /* @__PURE__ */ new Map();
+	for (let page = 1; page <= PAGES; page++) {
+		const parameters = {
+			owner,
+			repo,
+			sha: commit,
+			per_page: 100,
+			page
+		};
+		const answer = await client.request("GET /repos/{owner}/{repo}/commits", parameters);
+		if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit));
+		if (!Array.isArray(answer.value.data)) return undocumented("list of commits");
+		for (const entry of list(answer.value.data)) {
+			const sha = commitName(property(entry, "sha"));
+			const [first] = list(property(entry, "parents"));
+			if (sha !== void 0) firstParents.set(sha, commitName(property(first, "sha")));
+		}
+		if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break;
+	}
+	return success(follow(firstParents, commit, limit));
+}
+/** The last one's parents need not be known, only its name. */
+function follow(firstParents, from, limit) {
+	const line = [];
+	for (let at = from; at !== void 0 && line.length < limit; at = firstParents.get(at)) line.push(at);
+	return line;
+}
+function found(commit, source) {
+	return {
+		kind: "found",
+		base: {
+			commit,
+			source
+		}
+	};
+}
+function none$1(reason) {
+	return {
+		kind: "none",
+		reason
+	};
+}
+
+// src/measure/baseline-file.ts
+/** A file of sizes that the input `baseline` names: the `sizes` output of an earlier run, or size records. Pure. */
+/** A user's own file: records of many targets with all that explains them. */
+const MOST_BASELINE_BYTES = 5e7;
+const VERSION = 1;
+const MOST_TARGETS = 500;
+const MOST_PLATFORMS = 64;
+/**
+* What a file holds: a record, a file of records (`writeSizeRecords`), or the `sizes` output. What that tells has no layers.
+* @param id of targets in a `sizes` output, which does not tell any
+*/
+function readBaselineFile(text, id) {
+	if (text.length > 5e7) return refused$1(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
+	const json = parseJson(text);
+	if (json === void 0) return refused$1("it is no JSON");
+	if (field$2(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
+	const records = recordsOf(json) ?? sizesOutput(json, id);
+	return records === void 0 || records.length === 0 ? refused$1("it is neither the `sizes` output nor size records") : {
+		kind: "records",
+		records
+	};
+}
+function recordsOf(json) {
+	const one = parseSizeRecord(json);
+	return one === void 0 ? all$1(field$2(json, "records"), parseSizeRecord, MOST_TARGETS) : [one];
+}
+/** See `writeBuildOutputs` in src/outputs.ts. Targets that were not measured are there without platforms. */
+function sizesOutput(json, id) {
+	const records = entries$1(field$2(json, "targets"), MOST_TARGETS).map(([target, value]) => {
+		const platforms = entries$1(value, MOST_PLATFORMS).map(([platform, sizes]) => platformOf(platform, sizes));
+		if (!isTarget(target) || !platforms.every((platform) => platform !== void 0)) return void 0;
+		return {
+			version: VERSION,
+			id,
+			target,
+			platforms,
+			status: "built",
+			file: "",
+			createdAt: "",
+			tags: [],
+			commit: void 0,
+			ref: void 0,
+			run: void 0,
+			line: void 0
+		};
+	});
+	return records.every((record) => record !== void 0) ? records.filter(({ platforms }) => platforms.length > 0) : void 0;
+}
+function platformOf(platform, sizes) {
+	const [transfer, unpacked] = [parseSplit(field$2(sizes, "transfer")), parseSplit(field$2(sizes, "unpacked"))];
+	if (!isPlatform(platform) || transfer === void 0 || unpacked === void 0) return void 0;
+	if (transfer.total === void 0 && unpacked.total === void 0) return void 0;
+	return {
+		platform,
+		transfer,
+		unpacked,
+		digest: "",
+		configDigest: "",
+		layers: [],
+		unknownReason: void 0
+	};
+}
+function refused$1(reason) {
+	return {
+		kind: "refused",
+		reason
+	};
+}
+
+// src/registry-baseline.ts
+const CONCURRENCY = 8;
+const SHORT = 7;
+/**
+* Where tags name the commit that is built, the tags that the build of another commit had, by target.
+* @param commits.sha that is built (GITHUB_SHA), in full
+*/
+function shippedTags({ targets, tagsOf }, { sha, wanted }) {
+	if (!/^[0-9a-f]{40,64}$/.test(sha) || !/^[0-9a-f]{40,64}$/.test(wanted)) return /* @__PURE__ */ new Map();
+	const tags = targets.flatMap(({ name }) => {
+		const whole = (tagsOf.get(name) ?? []).find((tag) => tagPart(tag).includes(sha));
+		if (whole !== void 0) return [[name, withTag(whole, (tag) => tag.replace(sha, wanted))]];
+		const short = (tagsOf.get(name) ?? []).find((tag) => tagPart(tag).includes(sha.slice(0, SHORT)));
+		if (short === void 0) return [];
+		return [[name, withTag(short, (tag) => tag.replace(sha.slice(0, SHORT), wanted.slice(0, SHORT)))]];
+	});
+	return new Map(tags);
+}
+function tagPart(ref) {
+	return /:([^/:]*)$/.exec(ref)?.[1] ?? "";
+}
+function withTag(ref, change) {
+	return ref.replace(/[^/:]*$/, change);
+}
+/** The records of the images that are there; why one is not. Never rejects. */
+async function registryRecords(images, { project, registry, signal, wanted }) {
+	const problems = [];
+	return {
+		records: (await sideBySide$1([...images], CONCURRENCY, async ([target, image]) => {
+			try {
+				const { digest, ...root } = await registry.fetchManifest(image, { signal });
+				const named = (wantedDigest) => `${repositoryOf(image)}@${wantedDigest}`;
+				const { platforms } = await measureImage(digest, {
+					manifest: async (wantedDigest) => wantedDigest === digest ? root.manifest : (await registry.fetchManifest(named(wantedDigest), { signal })).manifest,
+					config: async (wantedDigest) => await registry.fetchConfig(image, wantedDigest, { signal }),
+					baseDiffIds: void 0,
+					unpackedOf: () => Promise.resolve(void 0)
+				});
+				return {
+					version: 1,
+					id: project.id,
+					target,
+					file: project.dockerfileName,
+					status: "built",
+					tags: [image],
+					digest,
+					commit: wanted,
+					ref: void 0,
+					createdAt: (/* @__PURE__ */ new Date(0)).toISOString(),
+					run: void 0,
+					line: void 0,
+					platforms
+				};
+			} catch (error) {
+				problems.push({ message: error instanceof Error ? error.message : String(error) });
+				return;
+			}
+		})).filter((record) => record !== void 0),
+		problem: problems[0]
+	};
+}
+
+// src/size-records.ts
+/** The record of every target of this run, also of one that failed. */
+function sizeRecords(place) {
+	const { planned, project, built, env, commit, now } = place;
+	const failure = built.problems[0]?.message;
+	return planned.targets.map(({ name, stage }) => {
+		const image = built.images.find(({ target }) => target === name);
+		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
+		return {
+			version: 1,
+			id: project.id,
+			target: name,
+			file: project.dockerfileName,
+			status,
+			commit,
+			ref: env["GITHUB_REF"],
+			createdAt: new Date(now).toISOString(),
+			run: runOf(env),
+			line: planned.graph.stages[stage]?.line,
+			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
+			tags: planned.tagsOf.get(name) ?? [],
+			...image?.digest === void 0 ? {} : { digest: image.digest },
+			platforms: image?.sizes?.platforms ?? [],
+			wantedPlatforms: planned.platforms,
+			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
+		};
+	});
+}
+/** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
+function sizeRecordOf(name, { record, ref }, { project, planned }) {
+	const sizes = parseTargetSizes(record.image.sizes);
+	if (sizes === void 0) return void 0;
+	const stage = planned.targets.find((target) => target.name === name)?.stage;
+	return {
+		version: 1,
+		id: project.id,
+		target: name,
+		file: project.dockerfileName,
+		status: "built",
+		ref,
+		tags: [],
+		commit: record.commit,
+		createdAt: record.createdAt,
+		run: void 0,
+		fingerprint: record.fingerprint,
+		line: stage === void 0 ? void 0 : planned.graph.stages[stage]?.line,
+		platforms: sizes.platforms
+	};
+}
+function runOf(env) {
+	const [id, repository] = [env["GITHUB_RUN_ID"], env["GITHUB_REPOSITORY"]];
+	if (id === void 0 || !/^\d+$/.test(id)) return void 0;
+	const attempt = Number(env["GITHUB_RUN_ATTEMPT"] ?? "1");
+	const server = env["GITHUB_SERVER_URL"] ?? "https://github.com";
+	const url = repository === void 0 ? void 0 : `${server}/${repository}/actions/runs/${id}`;
+	return {
+		id,
+		attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
+		url
+	};
+}
+
+// src/baselines.ts
+/**
+* What sizes are compared with (DESIGN §8): what the input `baseline` names, the record of the very base commit, the
+* nearest ancestor's, the image in the registry, or nothing. Never rejects: what is wrong with a baseline is a warning.
+*/
+/** Commits that are gone through for the nearest ancestor. */
+const MOST_ANCESTORS = 100;
+/** Finds the baseline of every target that has one. */
+async function findBaseline(question) {
+	try {
+		return await find(question);
+	} catch (error) {
+		return none(question, [{ message: `Sizes are compared with nothing: the baseline could not be read (${error instanceof Error ? error.message : String(error)}).` }]);
+	}
+}
+async function find(question) {
+	const { baseline } = question;
+	if (baseline === void 0) return await ofBase(question, question.wanted);
+	if (/^[0-9a-f]{7,64}$/.test(baseline)) return asInput(await ofCommit(question, baseline), question);
+	if (/\.json$/i.test(baseline)) return asInput(await ofFile(question, baseline), question);
+	return asInput(await ofRegistry(question, new Map(question.planned.targets.map(({ name }) => [name, baseline.replaceAll("{target}", name)])), "what `baseline` names"), question);
+}
+/** That commit and no other: from what this run has read, and failing that, from the entries of the commit. */
+async function ofCommit(question, commit) {
+	const exact = (known) => question.planned.targets.flatMap(({ name }) => measuredRecords(known, name, question).find((record) => record.commit?.startsWith(commit)) ?? []);
+	const read = exact(question.records);
+	const records = read.length > 0 ? read : exact(await question.recordsOf([commit]));
+	return {
+		facts: {
+			...nothing(question),
+			commit: records[0]?.commit
+		},
+		records,
+		warnings: []
+	};
+}
+function asInput(found, { baseline }) {
+	if (found.records.length > 0) return {
+		...found,
+		facts: {
+			...found.facts,
+			source: "input",
+			distance: void 0
+		}
+	};
+	const known = {
+		input: "baseline",
+		message: `\`baseline\`: nothing is known of \`${baseline ?? ""}\`, so sizes are compared with nothing.`,
+		mend: "Name a commit that this workflow built on the base branch, an image, or a file with the `sizes` output."
+	};
+	return {
+		...found,
+		warnings: found.warnings.length > 0 ? found.warnings : [known]
+	};
+}
+async function ofFile(question, path) {
+	const { project } = question;
+	let text = "";
+	try {
+		text = await readFile(resolve$1(project.workspace, path), "utf8");
+	} catch (error) {
+		return none(question, [fileProblem(path, `cannot be read (${error instanceof Error && "code" in error ? String(error.code) : "it cannot be read"})`)]);
+	}
+	const read = readBaselineFile(text, project.id);
+	if (read.kind === "refused") return none(question, [fileProblem(path, `is of no use: ${read.reason}`)]);
+	const commits = new Set(read.records.map(({ commit }) => commit));
+	const commit = commits.size === 1 ? [...commits][0] : void 0;
+	return {
+		facts: {
+			...nothing(question),
+			source: "input",
+			commit
+		},
+		records: read.records,
+		warnings: []
+	};
+}
+function fileProblem(path, what) {
+	return {
+		input: "baseline",
+		message: `\`baseline\`: \`${path}\` ${what}, so sizes are compared with nothing.`,
+		mend: "Name a file with the `sizes` output of an earlier run."
+	};
+}
+async function ofBase(question, wanted) {
+	const { planned, records, env } = question;
+	const names = planned.targets.map(({ name }) => name);
+	const isWanted = ({ commit }) => wanted !== void 0 && commit?.startsWith(wanted) === true;
+	const found = /* @__PURE__ */ new Map();
+	const latest = /* @__PURE__ */ new Map();
+	for (const name of names) {
+		const all = measuredRecords(records, name, question);
+		const exact = all.find(isWanted);
+		if (exact !== void 0) found.set(name, {
+			record: exact,
+			distance: 0
+		});
+		else if (all[0] !== void 0) latest.set(name, all[0]);
+	}
+	if (latest.size > 0) await addAncestors(found, latest, question, wanted);
+	if (found.size === 0 && wanted !== void 0) {
+		const images = shippedTags(planned, {
+			sha: env["GITHUB_SHA"] ?? "",
+			wanted
+		});
+		if (images.size > 0) return await ofRegistry(question, images, "the image of the base commit");
+	}
+	if (found.size === 0) return none(question);
+	const others = (records === void 0 ? [] : sourcesOf(env).flatMap((source) => records.names(source))).filter((name) => !names.includes(name)).flatMap((name) => measuredRecords(records, name, question).find(isWanted) ?? []);
+	return {
+		facts: factsOf([...found.values()], question, wanted),
+		records: [...[...found.values()].map(({ record }) => record), ...others],
+		warnings: []
+	};
+}
+/** The farthest speaks for all. */
+function factsOf(found, question, wanted) {
+	const distances = found.map(({ distance }) => distance);
+	const farthest = found.find(({ distance }) => distance === void 0) ?? found.toSorted((a, b) => (b.distance ?? 0) - (a.distance ?? 0))[0];
+	const isExact = distances.every((distance) => distance === 0);
+	return {
+		wanted,
+		branch: question.branch,
+		commit: farthest?.record.commit,
+		url: farthest?.record.run?.url,
+		source: isExact ? "exact" : "ancestor",
+		distance: farthest?.distance
+	};
+}
+/** Of targets that have no record of the wanted commit: the nearest before it, and failing that what was built last. */
+async function addAncestors(found, latest, question, wanted) {
+	const line = wanted === void 0 ? void 0 : await firstParents(question, wanted);
+	const distanceOf = ({ commit = "" }) => {
+		const distance = line?.indexOf(commit) ?? -1;
+		return distance === -1 ? void 0 : distance;
+	};
+	const unplaced = [...latest].filter(([, record]) => distanceOf(record) === void 0);
+	const older = line === void 0 || unplaced.length === 0 ? void 0 : await question.recordsOf(line.slice(1, 8));
+	for (const [name, record] of latest) {
+		const nearest = [record, ...measuredRecords(older, name, question)].map((candidate) => ({
+			record: candidate,
+			distance: distanceOf(candidate)
+		})).filter(({ distance }) => distance !== void 0).toSorted((a, b) => (a.distance ?? 0) - (b.distance ?? 0))[0];
+		found.set(name, nearest ?? {
+			record,
+			distance: void 0
+		});
+	}
+}
+async function firstParents({ github }, wanted) {
+	if (github === void 0 || !/^[0-9a-f]{40,64}$/.test(wanted)) return void 0;
+	const line = await listFirstParents(github.client, github.repository, wanted, MOST_ANCESTORS);
+	return line.ok ? line.value : void 0;
+}
+/** Of the branch that is compared with; where nothing is known of it, of the default branch. */
+function measuredRecords(records, name, question) {
+	for (const source of sourcesOf(question.env)) {
+		const found = (records?.measured(name, source) ?? []).flatMap((candidate) => sizeRecordOf(name, candidate, question) ?? []);
+		if (found.length > 0) return found;
+	}
+	return [];
+}
+/** Only runs of a base branch leave baselines: what a pull request built before says nothing of its base. */
+function sourcesOf(env) {
+	return (env["GITHUB_BASE_REF"] ?? "") === "" && env["GITHUB_EVENT_NAME"] !== "merge_group" ? ["own", "default"] : ["base", "default"];
+}
+async function ofRegistry(question, images, what) {
+	const { records, problem } = await registryRecords(images, question);
+	if (records.length === 0) return none(question, problem === void 0 || question.baseline === void 0 ? [] : [{
+		...problem,
+		message: `${what}: ${problem.message}`
+	}]);
+	const { wanted } = question;
+	return {
+		facts: {
+			...nothing(question),
+			source: "registry",
+			commit: wanted,
+			distance: 0
+		},
+		records,
+		warnings: []
+	};
+}
+function nothing({ wanted, branch }) {
+	return {
+		wanted,
+		branch,
+		commit: void 0,
+		source: "none",
+		distance: void 0
+	};
+}
+function none(question, warnings = []) {
+	return {
+		facts: nothing(question),
+		records: [],
+		warnings
+	};
+}
+
+// src/github/rest-client.ts
+/**
+* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
+* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
+* fails becomes data (`GithubError`).
+*/
+const DEFAULT_LIMITS = {
+	requestMs: 1e4,
+	totalMs: 9e4,
+	requests: 25,
+	waitMs: 3e4,
+	retryMs: 1e3
+};
+const TRIES = 3;
+/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
+async function openGithub(options) {
+	try {
+		if (options.token === "") throw new Error("there is no token");
+		const { getOctokit } = await import("./github.js");
+		const silent = () => void 0;
+		const log = {
+			debug: silent,
+			info: silent,
+			warn: silent,
+			error: silent
+		};
+		const octokit = getOctokit(options.token, {
+			baseUrl: options.apiUrl,
+			log
+		});
+		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
+	} catch (error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
+		const kind = options.token === "" ? "forbidden" : "unavailable";
+		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
+	}
+}
+/** Of a client that could not be opened. */
+var NotOpenError = class extends Error {
+	kind;
+	constructor(kind, message) {
+		super(message);
+		this.kind = kind;
+	}
+};
+var Client = class {
+	#options;
+	#limits;
+	#send;
+	#endsAt;
+	#requests = 0;
+	#waited = 0;
+	constructor(options, send) {
+		this.#options = options;
+		this.#limits = {
+			...DEFAULT_LIMITS,
+			...options.limits
+		};
+		this.#send = send;
+		this.#endsAt = performance.now() + this.#limits.totalMs;
+	}
+	get requests() {
+		return this.#requests;
+	}
+	async request(route, parameters = {}) {
+		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
+		for (let attempt = 1;; attempt++) {
+			const tried = await this.#try(route, parameters);
+			if (tried.ok) return tried;
+			const { error, retryAfterMs } = tried;
+			if (error.kind === "rate-limited") {
+				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure(error);
+				this.#waited += retryAfterMs;
+				await this.pause(retryAfterMs);
+			} else {
+				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure(error);
+				await this.pause(this.#limits.retryMs * attempt);
+			}
+		}
+	}
+	async query(query) {
+		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
+		const answer = await this.request("POST /graphql", {
+			baseUrl,
+			query
+		});
+		if (!answer.ok) return answer;
+		const [first] = list(property(answer.value.data, "errors"));
+		if (first === void 0) return success(property(answer.value.data, "data"));
+		const message = plainMessage(text(property(first, "message")) ?? "the query failed", this.#options.token);
+		const kind = property(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
+		return failure({
+			kind,
+			status: 200,
+			message
+		});
+	}
+	async pause(milliseconds) {
+		const left = Math.max(0, this.#endsAt - performance.now());
+		try {
+			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
+		} catch {}
+	}
+	#mayWait(milliseconds) {
+		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
+		return performance.now() + milliseconds < this.#endsAt;
+	}
+	async #try(route, parameters) {
+		const hindrance = this.#hindrance();
+		if (hindrance !== void 0) return refused({
+			kind: "unavailable",
+			status: void 0,
+			message: hindrance
+		});
+		this.#requests++;
+		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
+		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
+		const { signal: cancelled } = this.#options;
+		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
+		try {
+			const { data, headers } = await this.#send(route, {
+				...parameters,
+				request: { signal }
+			});
+			return {
+				ok: true,
+				value: {
+					data,
+					hasNext: /\brel="next"/.test(text(headers["link"]) ?? "")
+				}
+			};
+		} catch (error) {
+			if (error instanceof NotOpenError) return refused({
+				kind: error.kind,
+				status: void 0,
+				message: error.message
+			});
+			if (timeout.aborted) return passing("GitHub did not answer in time");
+			return this.#failed(error);
+		}
+	}
+	/** Why no more requests are sent. */
+	#hindrance() {
+		if (this.#options.signal?.aborted === true) return "the run was cancelled";
+		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
+		if (performance.now() >= this.#endsAt) return "GitHub took too long";
+	}
+	#failed(error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
+		const response = property(error, "response");
+		const status = property(response, "status");
+		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
+		const retryAfterMs = readRetryAfter(property(response, "headers"));
+		return {
+			ok: false,
+			error: {
+				kind: kindOf(status, message, retryAfterMs),
+				status,
+				message
+			},
+			isFinal: false,
+			retryAfterMs
+		};
+	}
+};
+function refused(error) {
+	return {
+		ok: false,
+		error,
+		isFinal: true,
+		retryAfterMs: void 0
+	};
+}
+function passing(message) {
+	return {
+		ok: false,
+		error: {
+			kind: "unavailable",
+			status: void 0,
+			message
+		},
+		isFinal: false,
+		retryAfterMs: void 0
+	};
+}
+function kindOf(status, message, retryAfterMs) {
+	if (status === 429) return "rate-limited";
+	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
+	if (status === 401) return "forbidden";
+	if (status === 404 || status === 410) return "not-found";
+	return status >= 500 ? "unavailable" : "invalid";
+}
+/**
+* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
+* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+*/
+function readRetryAfter(headers) {
+	const after = Number(text(property(headers, "retry-after")) ?? NaN);
+	if (Number.isFinite(after) && after >= 0) return after * 1e3;
+	if (String(property(headers, "x-ratelimit-remaining")) !== "0") return void 0;
+	const reset = Number(text(property(headers, "x-ratelimit-reset")) ?? NaN);
+	if (!Number.isFinite(reset)) return void 0;
+	const now = Date.parse(text(property(headers, "date")) ?? "");
+	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
+}
+
+// src/github-access.ts
+/** A client that is loaded with its first request: many runs have none. */
+var GithubAccess = class {
+	#options;
+	#client;
+	#opened;
+	constructor(options) {
+		this.#options = options;
+	}
+	get requests() {
+		return this.#opened?.requests ?? 0;
+	}
+	async request(route, parameters) {
+		return await (await this.#open()).request(route, parameters);
+	}
+	async query(query) {
+		return await (await this.#open()).query(query);
+	}
+	async pause(milliseconds) {
+		await (await this.#open()).pause(milliseconds);
+	}
+	async #open() {
+		const { token = "", env, signal } = this.#options;
+		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
+		this.#client ??= openGithub({
+			token,
+			apiUrl,
+			signal
+		});
+		this.#opened = await this.#client;
+		return this.#opened;
+	}
+};
+/** Answers nothing: for what is found without a request, or not at all. */
+const NO_REQUESTS = {
+	request: () => Promise.resolve(REFUSED),
+	query: () => Promise.resolve(REFUSED),
+	pause: () => Promise.resolve(),
+	requests: 0
+};
+const REFUSED = {
+	ok: false,
+	error: {
+		kind: "unavailable",
+		status: void 0,
+		message: "GitHub is not asked"
+	}
+};
+
 // src/sizing.ts
 /**
 * Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
@@ -33270,6 +33822,34 @@ var Sizing = class {
 	/** Begins to look for what sizes are compared with. */
 	begin(found) {
 		this.#baseline ??= this.#find(found);
+	}
+	/**
+	* `mode: plan`: hands over what is known of targets that an earlier run of the same pull request built, and that this
+	* one leaves as they are: no job measures them, and the plan tells only their totals. Never rejects.
+	*/
+	async handOverUnchanged(found) {
+		const { env } = this.#options;
+		const { planned } = found;
+		const isPull = (env["GITHUB_BASE_REF"] ?? "") !== "";
+		const own = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" && decision.ref === env["GITHUB_REF"] ? [[name, decision]] : []);
+		if (!isPull || own.length === 0 || !artifactsAreHere(env)) return [];
+		const commit = headCommit(eventOf(this.#place), env);
+		const records = own.flatMap(([name, { record, ref }]) => {
+			const known = sizeRecordOf(name, {
+				source: "own",
+				ref,
+				record
+			}, found);
+			return known === void 0 ? [] : [{
+				...known,
+				status: "unchanged",
+				commit,
+				tags: planned.tagsOf.get(name) ?? []
+			}];
+		});
+		this.begin(found);
+		const warning = records.length === 0 ? void 0 : await this.#handOver(records, await this.#baseline ?? NO_BASELINE);
+		return warning === void 0 ? [] : [{ message: warning }];
 	}
 	/** Compares and tells, or hands over. Never rejects. */
 	async finish(result) {
@@ -33699,6 +34279,13 @@ async function run(surroundings) {
 		logPlan(runner, planned);
 		if (inputs.mode === "plan") {
 			warn(planned.images.entries().flatMap((entry) => entry.problem ?? []));
+			warn(await sizing.handOverUnchanged({
+				planned,
+				project,
+				registry: client,
+				records,
+				caching
+			}));
 			const data = summaryData({
 				inputs,
 				project,
@@ -33757,9 +34344,9 @@ async function run(surroundings) {
 		await caching?.[Symbol.asyncDispose]();
 	}
 }
-/** The last job of a matrix: it has no Dockerfile, and builds nothing. */
+/** The last job of a matrix, or one about another run: it has no Dockerfile, and builds nothing. */
 async function runReport(inputs, surroundings, warnings) {
-	const { runner, env, signal } = surroundings;
+	const { runner, env, signal, now } = surroundings;
 	const workspace = env["GITHUB_WORKSPACE"] ?? process.cwd();
 	const warn = (problems) => {
 		announce(runner, problems, {
@@ -33768,20 +34355,43 @@ async function runReport(inputs, surroundings, warnings) {
 		});
 	};
 	warn(warnings);
+	const plan = inputs.plan === void 0 ? void 0 : readPlanInput(inputs.plan);
+	const event = await readEvent(env);
 	const client = new RegistryClient({
 		env,
 		credentials: dockerCredentials(env, warn)
 	});
 	try {
-		const done = await reportMatrix({
+		const docker = dockerOf({ workspace }, env);
+		const done = plan === void 0 ? NOTHING_TAGGED : await reportMatrix({
 			inputs,
+			plan,
 			client,
 			signal,
-			docker: dockerOf({ workspace }, env)
+			docker
 		});
-		writeBuildOutputs(runner, done.images, { metadata: {} });
-		await appendSummary(runner, done.summary, warn);
-		throwProblems(done);
+		const place = reportPlace({
+			token: inputs.githubToken,
+			event,
+			env,
+			signal
+		});
+		const handover = handoverOptions(env, runner);
+		const sizes = await reportGathered({
+			inputs,
+			plan,
+			place,
+			handover,
+			now: now()
+		});
+		warn(sizes.warnings);
+		writeBuildOutputs(runner, withSizes(done.images, sizes, plan), {
+			metadata: {},
+			report: reportOutputs(sizes)
+		});
+		tell(runner, sizes);
+		await appendSummary(runner, `${done.summary}\n${sizes.section}`, warn);
+		throwProblems([...done.problems, ...sizes.problems]);
 	} finally {
 		client.close();
 	}
@@ -33801,11 +34411,17 @@ async function report(options) {
 		report: reportOutputs(sizes)
 	});
 	if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
-	runner.log(sizes.verdict);
-	for (const notice of [sizes.notice, sizes.commentUrl]) if (notice !== void 0) runner.log(notice);
+	tell(runner, sizes);
 	await appendSummary(runner, renderSummary(data), warn);
 	const problems = [...built.problems, ...sizes.problems];
 	if (problems.length > 0) throw new UserError(problems);
+}
+function tell(runner, { verdict, notice, commentUrl }) {
+	for (const line of [
+		verdict,
+		notice,
+		commentUrl
+	]) if (line !== void 0) runner.log(line);
 }
 function reportOutputs({ report, commentUrl }) {
 	return {

@@ -13,10 +13,11 @@ const BUILD_ONLY: readonly InputName[] = [
 export function checkCombinations(
   inputs: Inputs,
   raw: (name: InputName) => string,
-  problems: Problem[],
+  { problems, eventName }: { readonly problems: Problem[]; readonly eventName: string | undefined },
 ): readonly Problem[] {
   problems.push(...malformed(inputs))
-  if (inputs.mode === 'report' && inputs.plan === undefined) {
+  // The plan of another run cannot be had.
+  if (inputs.mode === 'report' && inputs.plan === undefined && eventName !== 'workflow_run') {
     problems.push({
       input: 'plan',
       message: '`mode: report` needs `plan`, and it is empty.',

@@ -193,7 +193,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
       mend: 'Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
     })
   }
-  const warnings = checkCombinations(inputs, raw, problems)
+  const warnings = checkCombinations(inputs, raw, { problems, eventName: env['GITHUB_EVENT_NAME'] })
   if (problems.length > 0) throw new UserError(problems)
   return { inputs, warnings }
 }

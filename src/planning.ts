@@ -20,6 +20,7 @@ import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
 import { parseSizeBudgets } from './measure/size-budgets.ts'
+import { parseTargetSizes } from './measure/sizes-json.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
@@ -111,6 +112,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const decisions = await decide({ ...looked, tagsOf: tags.tagsOf, fingerprints, records: await records })
 
   const plan = makePlan({
+    id: project.id,
     file,
     platforms,
     graph,
@@ -263,8 +265,20 @@ function imagesBefore(
 }
 
 /** A decision as the plan shows it. */
-function planDecision(decision: Decision | undefined): Pick<PlanTarget, 'status' | 'reasons' | 'image'> {
+function planDecision(
+  decision: Decision | undefined,
+): Pick<PlanTarget, 'status' | 'reasons' | 'image' | 'sizes' | 'since'> {
   if (decision?.status !== 'unchanged') return { status: 'changed', reasons: decision?.reasons ?? [] }
-  const { digest, repositories } = decision.record.image
-  return { status: 'unchanged', reasons: [], ...(digest === undefined ? {} : { image: { digest, repositories } }) }
+  const { image, commit } = decision.record
+  const sizes = parseTargetSizes(image.sizes)?.platforms.map(
+    ({ platform, digest, configDigest, transfer, unpacked }) => ({
+      ...{ platform, digest, configDigest, transfer, unpacked, layers: [] },
+    }),
+  )
+  return {
+    ...{ status: 'unchanged', reasons: [] },
+    ...(image.digest === undefined ? {} : { image: { digest: image.digest, repositories: image.repositories } }),
+    ...(sizes === undefined ? {} : { sizes }),
+    ...(commit === undefined ? {} : { since: commit }),
+  }
 }

@@ -6,8 +6,9 @@ import type { RegistryClient } from './images/registry-client.ts'
 import { planRetag, type RetagPlan } from './images/retag.ts'
 import { sideBySide } from './images/side-by-side.ts'
 import type { Inputs } from './inputs.ts'
+import type { SizesReported } from './size-reporting.ts'
 import type { BuiltImage } from './outputs.ts'
-import { readPlanInput, type PlannedTarget } from './plan/plan-input.ts'
+import type { GivenPlan, PlannedTarget } from './plan/plan-input.ts'
 import { renderMatrixSummary, type MatrixRow } from './report/matrix-summary.ts'
 
 export interface MatrixReport {
@@ -21,18 +22,16 @@ export interface MatrixReport {
 /** Targets at a time, of which registries are asked. */
 const CONCURRENCY = 16
 
-/**
- * Re-tags where `push` is set.
- * @throws UserError where `plan` cannot be used
- */
+/** Re-tags where `push` is set. */
 export async function reportMatrix(options: {
   readonly inputs: Inputs
+  readonly plan: GivenPlan
   readonly client: RegistryClient
   readonly docker: Docker
   readonly signal: AbortSignal
 }): Promise<MatrixReport> {
-  const { inputs, client, docker, signal } = options
-  const targets = readPlanInput(inputs.plan ?? '')
+  const { inputs, plan: given, client, docker, signal } = options
+  const { targets } = given
   const unchanged = targets.filter(({ status, tags }) => inputs.push && status === 'unchanged' && tags.length > 0)
   const plans = await sideBySide(unchanged, CONCURRENCY, async (target) => ({
     target,
@@ -90,7 +89,31 @@ function notRetagged({ name }: PlannedTarget, plan: Exclude<RetagPlan, { kind: '
   }
 }
 
+/** Without a plan there is nothing to set. */
+export const NOTHING_TAGGED: MatrixReport = { images: [], summary: '', problems: [] }
+
+/** The images of the whole matrix, in the order of the plan: those that were re-tagged, and what its jobs measured. */
+export function withSizes(
+  images: readonly BuiltImage[],
+  { report, records }: SizesReported,
+  plan: GivenPlan | undefined,
+): readonly BuiltImage[] {
+  const tagged = new Map(images.map((image) => [image.target, image]))
+  const planned = (plan?.targets ?? []).map(({ name }) => name)
+  const names = new Set([...planned, ...tagged.keys(), ...report.rows.map(({ target }) => target)])
+  return [...names].flatMap((target) => {
+    const found = records.filter((record) => record.target === target && record.status !== 'failed')
+    const platforms = found.flatMap((record) => record.platforms)
+    const sizes = platforms.length === 0 ? undefined : { platforms }
+    const known = tagged.get(target)
+    if (known !== undefined) return [{ ...known, sizes }]
+    const [record] = found
+    if (record === undefined) return []
+    return [{ target, tags: record.tags, digest: record.digest, imageId: undefined, sizes }]
+  })
+}
+
 /** @throws UserError with all problems, if there are any */
-export function throwProblems({ problems }: MatrixReport): void {
+export function throwProblems(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new UserError(problems)
 }

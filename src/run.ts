@@ -25,9 +25,11 @@ import { renderSummary } from './report/summary.ts'
 import { sizeRows } from './report/summary-targets.ts'
 import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
-import { reportMatrix, throwProblems } from './reporting.ts'
+import { reportGathered } from './matrix-report.ts'
+import { readPlanInput } from './plan/plan-input.ts'
+import { NOTHING_TAGGED, reportMatrix, throwProblems, withSizes } from './reporting.ts'
 import type { SizesReported } from './size-reporting.ts'
-import { Sizing } from './sizing.ts'
+import { handoverOptions, reportPlace, Sizing } from './sizing.ts'
 import { builtNothing, skipUnchanged, withSkipped } from './skipping.ts'
 import { summaryData } from './summarizing.ts'
 
@@ -95,6 +97,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
     logPlan(runner, planned)
     if (inputs.mode === 'plan') {
       warn(planned.images.entries().flatMap((entry) => entry.problem ?? []))
+      warn(await sizing.handOverUnchanged({ planned, project, registry: client, records, caching }))
       const data = summaryData({ inputs, project, planned, built: undefined, durationMs: now() - started })
       await runner.appendSummary(renderPlanSummary(planned.plan, data))
       return
@@ -125,20 +128,28 @@ export async function run(surroundings: Surroundings): Promise<void> {
   }
 }
 
-/** The last job of a matrix: it has no Dockerfile, and builds nothing. */
+/** The last job of a matrix, or one about another run: it has no Dockerfile, and builds nothing. */
 async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: readonly Problem[]): Promise<void> {
-  const { runner, env, signal } = surroundings
+  const { runner, env, signal, now } = surroundings
   const workspace = env['GITHUB_WORKSPACE'] ?? process.cwd()
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace })
   }
   warn(warnings)
+  const plan = inputs.plan === undefined ? undefined : readPlanInput(inputs.plan)
+  const event = await readEvent(env)
   const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
   try {
-    const done = await reportMatrix({ inputs, client, signal, docker: dockerOf({ workspace }, env) })
-    writeBuildOutputs(runner, done.images, { metadata: {} })
-    await appendSummary(runner, done.summary, warn)
-    throwProblems(done)
+    const docker = dockerOf({ workspace }, env)
+    const done = plan === undefined ? NOTHING_TAGGED : await reportMatrix({ inputs, plan, client, signal, docker })
+    const place = reportPlace({ token: inputs.githubToken, event, env, signal })
+    const handover = handoverOptions(env, runner)
+    const sizes = await reportGathered({ inputs, plan, place, handover, now: now() })
+    warn(sizes.warnings)
+    writeBuildOutputs(runner, withSizes(done.images, sizes, plan), { metadata: {}, report: reportOutputs(sizes) })
+    tell(runner, sizes)
+    await appendSummary(runner, `${done.summary}\n${sizes.section}`, warn)
+    throwProblems([...done.problems, ...sizes.problems])
   } finally {
     client.close()
   }
@@ -162,11 +173,14 @@ async function report(options: {
   const data = { ...summaryData(options), sizeReport: sizes.section }
   writeBuildOutputs(runner, built.images, { metadata: built.metadata, report: reportOutputs(sizes) })
   if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`)
-  runner.log(sizes.verdict)
-  for (const notice of [sizes.notice, sizes.commentUrl]) if (notice !== undefined) runner.log(notice)
+  tell(runner, sizes)
   await appendSummary(runner, renderSummary(data), warn)
   const problems = [...built.problems, ...sizes.problems]
   if (problems.length > 0) throw new UserError(problems)
+}
+
+function tell(runner: Runner, { verdict, notice, commentUrl }: SizesReported): void {
+  for (const line of [verdict, notice, commentUrl]) if (line !== undefined) runner.log(line)
 }
 
 function reportOutputs({ report, commentUrl }: SizesReported): ReportOutputs {

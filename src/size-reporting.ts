@@ -41,6 +41,8 @@ export interface SizesToReport extends Omit<CompareOptions, 'baseline' | 'waived
 
 export interface SizesReported {
   readonly report: SizeReport
+  /** What it was made from. */
+  readonly records: CompareOptions['records']
   /** Of the job summary. */
   readonly section: string
   readonly verdict: string
@@ -67,6 +69,7 @@ export async function reportSizes(sizes: SizesToReport, place: ReportPlace): Pro
   const written = await comment({ sizes, report, context, event, findPull }, place)
   return {
     report,
+    records: sizes.records,
     section: sizeReportSection(report, context),
     verdict: verdictLine(report),
     commentUrl: written?.kind === 'written' ? written.url : undefined,

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findBaseline, type Baseline } from './baselines.ts'
 import type { Built } from './built.ts'
+import type { Problem } from './errors.ts'
 import { readHead } from './git.ts'
 import { GithubAccess, NO_REQUESTS } from './github-access.ts'
 import type { GithubEvent } from './github-event.ts'
@@ -25,7 +26,7 @@ import { parseSizeBudgets } from './measure/size-budgets.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import type { Runner } from './runner.ts'
-import { sizeRecords } from './size-records.ts'
+import { sizeRecordOf, sizeRecords } from './size-records.ts'
 import { eventOf, headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
 
 export interface SizingOptions {
@@ -71,6 +72,31 @@ export class Sizing {
     readonly caching: LayerCaching | undefined
   }): void {
     this.#baseline ??= this.#find(found)
+  }
+
+  /**
+   * `mode: plan`: hands over what is known of targets that an earlier run of the same pull request built, and that this
+   * one leaves as they are: no job measures them, and the plan tells only their totals. Never rejects.
+   */
+  async handOverUnchanged(found: Parameters<Sizing['begin']>[0]): Promise<readonly Problem[]> {
+    const { env } = this.#options
+    const { planned } = found
+    const isPull = (env['GITHUB_BASE_REF'] ?? '') !== ''
+    const own = [...planned.decisions].flatMap(([name, decision]) =>
+      decision.status === 'unchanged' && decision.ref === env['GITHUB_REF'] ? [[name, decision] as const] : [],
+    )
+    if (!isPull || own.length === 0 || !artifactsAreHere(env)) return []
+    const commit = headCommit(eventOf(this.#place), env)
+    const records = own.flatMap(([name, { record, ref }]): readonly SizeRecord[] => {
+      const known = sizeRecordOf(name, { source: 'own', ref, record }, found)
+      return known === undefined
+        ? []
+        : [{ ...known, status: 'unchanged', commit, tags: planned.tagsOf.get(name) ?? [] }]
+    })
+    this.begin(found)
+    const warning =
+      records.length === 0 ? undefined : await this.#handOver(records, (await this.#baseline) ?? NO_BASELINE)
+    return warning === undefined ? [] : [{ message: warning }]
   }
 
   /** Compares and tells, or hands over. Never rejects. */

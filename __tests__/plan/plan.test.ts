@@ -21,6 +21,7 @@ FROM alpine
 function plan(text: string, targets: readonly string[] | 'all', more: Partial<PlanRequest> = {}): Plan {
   const graph = graphOf(text, { contexts: ['ctx'] })
   return makePlan({
+    id: 'Dockerfile',
     file: 'Dockerfile',
     platforms: ['linux/amd64', 'linux/arm64'],
     graph,

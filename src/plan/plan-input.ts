@@ -3,15 +3,27 @@ import { UserError } from '../errors.ts'
 import { digestFault, InvalidReferenceError, parseReference } from '../images/reference.ts'
 import type { PlanTarget } from './plan.ts'
 
-export type PlannedTarget = Pick<PlanTarget, 'name' | 'status' | 'tags' | 'image'>
+export interface PlannedTarget extends Pick<PlanTarget, 'name' | 'status' | 'tags' | 'image'> {
+  /** As it was given: whoever reads it checks it. */
+  readonly sizes: unknown
+  readonly since: string | undefined
+}
+
+export interface GivenPlan {
+  readonly id: string
+  readonly file: string
+  readonly platforms: readonly string[]
+  readonly targets: readonly PlannedTarget[]
+}
 
 const MOST_TARGETS = 1_000
+const LONGEST = 500
 
 /**
- * The targets of a plan.
+ * A plan, as far as a report needs it.
  * @throws UserError where the text is no plan of this version
  */
-export function readPlanInput(text: string): readonly PlannedTarget[] {
+export function readPlanInput(text: string): GivenPlan {
   const json = parsed(text)
   const version = field(json, 'version')
   if (version !== 1) {
@@ -20,14 +32,23 @@ export function readPlanInput(text: string): readonly PlannedTarget[] {
   }
   const targets = field(json, 'targets')
   if (!Array.isArray(targets) || targets.length > MOST_TARGETS) throw broken('its targets cannot be read')
-  return targets.map(targetOf)
+  const [id, file, platforms] = ['id', 'file', 'platforms'].map((key) => field(json, key))
+  const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= LONGEST
+  if (!isText(file) || (id !== undefined && !isText(id))) throw broken('its Dockerfile cannot be read')
+  if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken('its platforms cannot be read')
+  return { id: id ?? file, file, platforms, targets: targets.map(targetOf) }
 }
 
 function targetOf(value: unknown): PlannedTarget {
   const [name, status, tags, image] = ['name', 'status', 'tags', 'image'].map((key) => field(value, key))
   if (typeof name !== 'string' || (status !== 'changed' && status !== 'unchanged'))
     throw broken('a target cannot be read')
-  return { name, status, tags: references(tags), ...(image === undefined ? {} : { image: imageOf(image) }) }
+  const [sizes, since] = [field(value, 'sizes'), field(value, 'since')]
+  return {
+    ...{ name, status, tags: references(tags), sizes },
+    since: typeof since === 'string' && /^[0-9a-f]{40,64}$/.test(since) ? since : undefined,
+    ...(image === undefined ? {} : { image: imageOf(image) }),
+  }
 }
 
 function imageOf(value: unknown): NonNullable<PlannedTarget['image']> {

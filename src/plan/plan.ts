@@ -60,10 +60,23 @@ export interface PlanTarget {
   readonly fingerprint: string | null
   /** Of an unchanged one that was pushed: where its image is. */
   readonly image?: { readonly digest: string; readonly repositories: readonly string[] }
+  /** Of an unchanged one: what its image weighs, by platform, for the report of a matrix. */
+  readonly sizes?: readonly PlannedSizes[]
+  /** Of an unchanged one: the commit whose build it equals. */
+  readonly since?: string
+}
+
+/** Bytes of an image on one platform; more may stand beside. */
+export interface PlannedSizes {
+  readonly platform: string
+  readonly transfer: object
+  readonly unpacked: object
 }
 
 export interface Plan {
   readonly version: 1
+  /** What the project is called across runs. */
+  readonly id: string
   readonly file: string
   readonly platforms: readonly string[]
   readonly stages: readonly PlanStage[]
@@ -79,6 +92,7 @@ export interface ImagePin {
 }
 
 export interface PlanRequest {
+  readonly id: string
   /** Repository-relative path of the Dockerfile. */
   readonly file: string
   readonly platforms: readonly string[]
@@ -87,7 +101,7 @@ export interface PlanRequest {
   /** Tags of a target. */
   readonly tagsOf: (target: RequestedTarget) => readonly string[]
   readonly pinOf: (image: string) => ImagePin
-  readonly decisionOf: (target: RequestedTarget) => Pick<PlanTarget, 'status' | 'reasons' | 'image'>
+  readonly decisionOf: (target: RequestedTarget) => Pick<PlanTarget, 'status' | 'reasons' | 'image' | 'sizes' | 'since'>
   readonly prints: ReadonlyMap<string, TargetPrint>
 }
 
@@ -96,16 +110,19 @@ export function makePlan(request: PlanRequest): Plan {
   const { graph, prints } = request
   const fingerprints = stageFingerprints([...prints.values()])
   const targets = request.targets.map((target): PlanTarget => {
-    const { image, ...decision } = request.decisionOf(target)
+    const { image, sizes, since, ...decision } = request.decisionOf(target)
     return {
       ...{ name: target.name, stage: target.stage, stages: stagesOf(graph, target.stage), ...decision },
       ...{ tags: request.tagsOf(target), fingerprint: prints.get(target.name)?.fingerprint ?? null },
       ...(image === undefined ? {} : { image }),
+      ...(sizes === undefined ? {} : { sizes }),
+      ...(since === undefined ? {} : { since }),
     }
   })
   const changed = targets.filter(({ status }) => status === 'changed').map(({ stage }) => stage)
   return {
     version: 1,
+    id: request.id,
     file: request.file,
     platforms: request.platforms,
     stages: graph.stages.map((stage) => planStage(stage, request.pinOf, fingerprints.get(stage.index))),
