@@ -9,7 +9,8 @@ import type { IndexRun } from './layer-index.ts'
 
 const start = performance.now()
 const indexer = new LayerIndexer()
-const { entries } = await readLayer(createReadStream(process.argv[2] ?? ''), { listener: indexer })
+const layer = createReadStream(process.argv[2] ?? '', { highWaterMark: 1 << 20 })
+const { entries } = await readLayer(layer, { listener: indexer })
 const index = indexer.finish()
 if (index.files === undefined) throw new Error(index.reason)
 const read = performance.now()

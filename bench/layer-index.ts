@@ -4,7 +4,6 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,12 +50,11 @@ export async function measureLayerIndex(repetitions: number): Promise<LayerIndex
     const layer = join(folder, 'layer.tar.zst')
     const made = await writeLayer(layer)
     // What is read first comes from the disk, for whoever reads it.
-    await pipeline(createReadStream(layer), async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) if (chunk.length === 0) return
-    })
+    const listed = execFileSync('sh', ['-c', 'zstd -dc "$1" | tar -t | wc -l', 'sh', layer], { encoding: 'utf8' })
+    if (Number(listed) !== made.entries) throw new Error(`tar lists ${listed.trim()} entries, not ${made.entries}`)
     const [index, tar, filesOnly, memory]: [number[], number[], number[], number[]] = [[], [], [], []]
     for (let round = 0; round < repetitions; round++) {
-      tar.push(listWithTar(layer, made.entries))
+      tar.push(listWithTar(layer))
       const run = indexInProcess(layer)
       if (run.files !== FILES || run.bytes !== made.bytes || run.entries !== made.entries)
         throw new Error(`the index has ${JSON.stringify(run)}, the layer ${JSON.stringify(made)}`)
@@ -117,11 +115,10 @@ export function layerIndexSection(
   ].join('\n\n')
 }
 
-/** Seconds that the machine's own tools take to list the layer. */
-function listWithTar(layer: string, entries: number): number {
+/** Seconds that the machine's own tools take to list the layer; the list goes nowhere, which is the faster way. */
+function listWithTar(layer: string): number {
   const start = performance.now()
-  const listed = execFileSync('sh', ['-c', 'zstd -dc "$1" | tar -t | wc -l', 'sh', layer], { encoding: 'utf8' })
-  if (Number(listed) !== entries) throw new Error(`tar lists ${listed.trim()} entries, not ${entries}`)
+  execFileSync('sh', ['-c', 'zstd -dc "$1" | tar -t > /dev/null', 'sh', layer])
   return (performance.now() - start) / 1_000
 }
 

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, open, rm, symlink, link, truncate, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { LayerFormatError, readLayer, type LayerContent } from '../../src/measure/layer-reader.ts'
 import type { TarEntry } from '../../src/measure/tar-walker.ts'
 import { paxRecord, rawTar, type RawEntry } from '../support/raw-tar.ts'
@@ -434,3 +434,23 @@ function skippable(length: number): Buffer {
 function execZstdWithChecksum(bytes: Buffer): Buffer {
   return zstdCompressSync(bytes, { params: { 201: 1 } })
 }
+
+test.each(['gzip', 'zstd'])('a %s layer of many output buffers is read byte for byte', async (compression) => {
+  // Half of it noise, so that pieces of input and of output end at different places.
+  const noise = Buffer.concat(Array.from({ length: 20_000 }, (_, i) => createHash('sha512').update(String(i)).digest()))
+  const files = Array.from({ length: 9 }, (_, i) => ({
+    path: `f${i}`,
+    body: i % 2 === 0 ? noise : Buffer.alloc(1_000_000 + i, 'x'),
+  }))
+  const bytes = rawTar(files)
+  const packed = compression === 'gzip' ? gzipSync(bytes) : zstdCompressSync(bytes)
+  expect(packed.length).toBeGreaterThan(2 << 20)
+  for (const size of [1_000, 65_536, 3 << 20, packed.length]) {
+    const { diffId, tar, compressed, entries } = await read(packed, size)
+    expect({ diffId, tar, compressed, entries }).toEqual({
+      ...{ diffId: sha256(bytes), tar: bytes.length, compressed: packed.length, entries: 9 },
+    })
+  }
+  // Who brought the bytes still has them.
+  expect(sha256(compression === 'gzip' ? gunzipSync(packed) : zstdDecompressSync(packed))).toBe(sha256(bytes))
+})

@@ -170,7 +170,9 @@ class FilesBuilder {
   }
 
   #add(parent: Directory, name: string, node: Node): void {
-    if (Buffer.byteLength(name) > MAX_NAME) throw new Unindexable('a name is longer than Linux allows')
+    // A character is three bytes at most, for each of JavaScript's.
+    if (name.length > MAX_NAME / 3 && Buffer.byteLength(name) > MAX_NAME)
+      throw new Unindexable('a name is longer than Linux allows')
     // Directories that have no entry count, too.
     if (++this.#nodes > LAYER_LIMITS.entries) throw new Unindexable('there are too many')
     parent.children.set(name, node)
