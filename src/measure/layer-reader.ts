@@ -153,7 +153,7 @@ function afterwards(take: (chunk: Buffer) => void, highWaterMark = 2 * PIECE_BYT
  * and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
  */
 function release({ buffer, byteOffset, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES)
+  if ('transfer' in buffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES)
     buffer.transfer(0)
 }
 
