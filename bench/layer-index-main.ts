@@ -5,7 +5,16 @@ import { layerFiles } from '../src/measure/layer-files.ts'
 import { LayerIndexer } from '../src/measure/layer-index.ts'
 import { visitMerged } from '../src/measure/layer-merge.ts'
 import { readLayer } from '../src/measure/layer-reader.ts'
-import type { IndexRun } from './layer-index.ts'
+
+/** What is printed, as JSON. */
+export interface IndexRun {
+  readonly seconds: number
+  readonly filesSeconds: number
+  readonly entries: number
+  readonly files: number
+  readonly bytes: number
+  readonly memory: number
+}
 
 const start = performance.now()
 const indexer = new LayerIndexer()

@@ -12,6 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import { Random } from '../__tests__/support/random.ts'
 import { rawTar } from '../__tests__/support/raw-tar.ts'
 import type { Row } from './layer-cache-table.ts'
+import type { IndexRun } from './layer-index-main.ts'
 import type { Machine } from './machine.ts'
 
 export interface LayerIndexFigures {
@@ -25,16 +26,6 @@ export interface LayerIndexFigures {
   /** Of these, to work the files out of the entries once all have come. */
   readonly filesOnly: readonly number[]
   /** Highest resident memory of the process, MB. */
-  readonly memory: number
-}
-
-/** What `layer-index-main.ts` prints. */
-export interface IndexRun {
-  readonly seconds: number
-  readonly filesSeconds: number
-  readonly entries: number
-  readonly files: number
-  readonly bytes: number
   readonly memory: number
 }
 
@@ -108,7 +99,8 @@ export function layerIndexSection(
       '|  | Measured | Bar |  |',
       '| :-- | --: | --: | --: |',
       ...layerIndexRows(figures).map(
-        ({ what, value, bar, ok }) => `| ${what} | ${value} | ${bar} | ${ok ? 'held' : '**missed**'} |`,
+        ({ what, value, bar, ok }) =>
+          `| ${what.replaceAll('|', '\\|')} | ${value} | ${bar} | ${ok ? 'held' : '**missed**'} |`,
       ),
     ].join('\n'),
     `Seconds of each run: index ${times(index)} (of these, to work the files out at the end: ${times(filesOnly)}); \`zstd -dc | tar -t\` ${times(tar)}.`,
