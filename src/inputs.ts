@@ -106,7 +106,7 @@ export interface Inputs {
   /** A commit, an image reference or a sizes file. */
   readonly baseline: string | undefined
   readonly githubToken: string | undefined
-  /** Jobs of the matrix that this one is of; 1 without a matrix. */
+  /** Jobs of the matrix that this one is of, which may be the only one; 0 without a matrix. */
   readonly jobTotal: number
 }
 
@@ -183,7 +183,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     sizeBudgets: lines('size-budgets'),
     baseline: text('baseline'),
     githubToken: text('github-token'),
-    jobTotal: /^\d{1,6}$/.test(raw('job-total')) ? Number(raw('job-total')) : 1,
+    jobTotal: /^\d{1,6}$/.test(raw('job-total')) ? Number(raw('job-total')) : 0,
   }
   problems.push(...parseSizeBudgets(inputs.sizeBudgets, undefined).problems)
   if (text('call') !== undefined) {

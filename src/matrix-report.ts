@@ -34,7 +34,8 @@ export async function reportGathered(options: {
     { commit: run?.headSha, ...(plan === undefined ? {} : { expected: { id: plan.id, cells } }) },
     handover,
   )
-  const handed = gathered.records.map(({ record }) => record)
+  // A plan's report is about its own targets: other matrices of the run have reports of their own.
+  const handed = gathered.records.map(({ record }) => record).filter(({ id }) => plan === undefined || id === plan.id)
   const records = [...handed, ...(plan === undefined ? [] : unchangedRecords(plan, handed, now))]
   const reported = await reportSizes(
     {

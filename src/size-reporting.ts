@@ -47,6 +47,8 @@ export interface SizesReported {
   readonly section: string
   readonly verdict: string
   readonly commentUrl: string | undefined
+  /** This run may not write the comment, another one may: of a fork, or with a token that may only read. */
+  readonly lacksRights: boolean
   /** Broken budgets: the step fails with them. */
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
@@ -73,6 +75,8 @@ export async function reportSizes(sizes: SizesToReport, place: ReportPlace): Pro
     section: sizeReportSection(report, context),
     verdict: verdictLine(report),
     commentUrl: written?.kind === 'written' ? written.url : undefined,
+    lacksRights:
+      (event.kind === 'pull_request' && event.isFork) || (written?.kind === 'refused' && written.lacksRights),
     problems: brokenBudgets(report),
     warnings:
       written?.kind === 'refused' ? [{ message: `No comment was written. ${written.reason}`, mend: written.mend }] : [],

@@ -1,6 +1,7 @@
 /**
  * Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
- * targets are built, and in the end there is a report, or, in a leg of a matrix, a record for the job that reports.
+ * targets are built, and in the end there is a report, or, in a leg of a matrix and where this run may not
+ * comment, a record for the job that reports.
  */
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
@@ -110,7 +111,7 @@ export class Sizing {
     const commit = headCommit(eventOf(this.#place), env)
     const records = sizeRecords({ ...result, env, commit, now: now() })
     const baseline = (await this.#baseline) ?? NO_BASELINE
-    const isLeg = inputs.jobTotal > 1 && artifactsAreHere(env)
+    const isLeg = inputs.jobTotal > 0 && artifactsAreHere(env)
     const warning = isLeg ? await this.#handOver(records, baseline) : undefined
     const known = new Set(planned.graph.stages.map(({ name }) => name))
     const reported = await reportSizes(
@@ -123,7 +124,15 @@ export class Sizing {
     )
     if (isLeg && warning === undefined) runner.notice(legNotice(inputs.jobTotal))
     const told = warning === undefined ? [] : [{ message: warning }]
+    if (reported.lacksRights && !isLeg) await this.#leaveForAnother(records, baseline)
     return { ...reported, warnings: [...baseline.warnings, ...reported.warnings, ...told] }
+  }
+
+  /** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */
+  async #leaveForAnother(records: readonly SizeRecord[], baseline: Baseline): Promise<void> {
+    const { env, runner } = this.#options
+    const trouble = artifactsAreHere(env) ? await this.#handOver(records, baseline) : undefined
+    if (trouble !== undefined) runner.log(trouble)
   }
 
   async #handOver(records: readonly SizeRecord[], { facts, records: before }: Baseline): Promise<string | undefined> {
@@ -196,5 +205,6 @@ const NO_BASELINE: Baseline = {
 }
 
 function legNotice(jobs: number): string {
-  return `One of ${jobs} jobs of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`
+  const which = jobs === 1 ? 'The only job' : `One of ${jobs} jobs`
+  return `${which} of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`
 }

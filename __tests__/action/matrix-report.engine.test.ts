@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import { startArtifactService, REPOSITORY, type ArtifactService } from '../support/artifact-service.ts'
+import type { RunToken } from '../support/artifact-token.ts'
 import { startGithubApi, type GithubApi } from '../support/github-api.ts'
 import { startGithubFront } from '../support/github-front.ts'
 import { ReviewedProject, type RunOptions } from '../support/reviewed-project.ts'
@@ -39,7 +40,7 @@ class Matrix {
     const { include } = JSON.parse(plan.outputs['matrix'] ?? '') as { include: readonly { readonly target: string }[] }
     const legs = include.map(({ target }) => target)
     for (const target of legs.filter((name) => options.skipLegs?.includes(name) !== true)) {
-      const leg = await this.step(kind, { targets: target, 'job-total': String(Math.max(2, legs.length)) })
+      const leg = await this.step(kind, { targets: target, 'job-total': String(legs.length) })
       if (leg.code !== 0) throw new Error(leg.stdout)
     }
     return { plan, legs, report: await this.report(kind, plan, options.inputs) }
@@ -50,9 +51,14 @@ class Matrix {
   }
 
   async step(kind: 'push' | 'review', inputs: Readonly<Record<string, string>>, attempt = 1): Promise<Step> {
-    const { GITHUB_API_URL: _, ...env } = this.#artifacts.env({ runId: this.#runId, attempt })
+    const env = jobEnv(this.#artifacts, { runId: this.#runId, attempt })
     return await this.#project[kind]({ inputs, env })
   }
+}
+
+/** What a job has of the artifact service; the REST API is another stand-in's. */
+function jobEnv(artifacts: ArtifactService, token: RunToken): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(artifacts.env(token)).filter(([name]) => name !== 'GITHUB_API_URL'))
 }
 
 async function project(api: GithubApi): Promise<ReviewedProject> {
@@ -108,12 +114,15 @@ describe('the report of a matrix', () => {
     expect(made.comments()[0]).toMatch(/No sizes were handed over for `two`/)
     expect(made.comments()[0]).toContain('`COPY one /app`')
 
+    const other = await matrix.step('review', { targets: 'one', id: 'other', 'job-total': '1' })
+    expect(other.stdout).toContain('The only job of a matrix: its sizes are handed over')
     const again = await matrix.step('review', { targets: 'two', 'job-total': '2' })
     expect(again.code).toBe(0)
     const whole = await matrix.report('review', partial.plan)
     expect(whole.warnings).toEqual([])
     expect(made.comments()[0]).not.toContain('No sizes were handed over')
     expect(made.comments()[0]).toContain('`COPY two /app`')
+    expect(made.comments()[0]).not.toContain('`other`')
   }, 300_000)
 
   test('of a fork’s pull request is written by a run that may, from what the other handed over', async () => {
@@ -127,10 +136,11 @@ describe('the report of a matrix', () => {
     const pull = api.repository.pulls.get(made.number)
     if (pull === undefined) throw new Error('there is no pull request')
     api.repository.pulls.set(made.number, { ...pull, headRepo: fork })
-    const { GITHUB_API_URL: _, ...env } = artifacts.env({ runId: 900 })
+    const env = jobEnv(artifacts, { runId: 900 })
     const inputs = { targets: TARGETS.join(',') }
-    const built = await made.review({ fork, pullRequests: 'read', inputs: { ...inputs, 'job-total': '2' }, env })
-    expect([built.code, made.comments()]).toEqual([0, []])
+    const built = await made.review({ fork, pullRequests: 'read', inputs, env })
+    expect([built.code, made.comments(), built.warnings]).toEqual([0, [], []])
+    expect(built.stdout).not.toContain('::notice')
 
     const origin = artifacts.env({ runId: 901 })['GITHUB_API_URL'] ?? ''
     await using front = await startGithubFront(api.url, { url: origin, token: artifacts.tokens.actionsRead })
@@ -156,5 +166,25 @@ describe('the report of a matrix', () => {
     expect([told.code, told.warnings]).toEqual([0, []])
     expect(made.comments()).toHaveLength(1)
     expect(made.comments()[0]).toContain('`COPY one /app`')
+  }, 300_000)
+
+  test('is left for another run where the token may not write, and by no run that may', async () => {
+    await using api = await startGithubApi({ repository: REPOSITORY })
+    await using artifacts = await startArtifactService()
+    await using made = await project(api)
+    const inputs = { targets: 'one' }
+    const handed = (): readonly string[] => artifacts.stats().artifacts.map(({ name }) => name)
+    const review = async (runId: number, options: RunOptions): Promise<Step> =>
+      await made.review({ ...options, inputs: { ...inputs, ...options.inputs }, env: jobEnv(artifacts, { runId }) })
+    expect((await made.push({ inputs, env: jobEnv(artifacts, { runId: 950 }) })).code).toBe(0)
+    await made.propose({ one: noise(500_000) })
+    expect((await review(951, { pullRequests: 'write' })).warnings).toEqual([])
+    expect(made.comments()).toHaveLength(1)
+    expect((await review(952, { pullRequests: 'read', inputs: { comment: 'never' } })).warnings).toEqual([])
+    expect(handed()).toEqual([])
+    await made.propose({ one: noise(700_000) })
+    const denied = await review(953, { pullRequests: 'read' })
+    expect([denied.code, denied.warnings]).toEqual([0, [expect.stringContaining('No comment was written')]])
+    expect(handed()).toEqual([expect.stringContaining('.one.linux-amd64.')])
   }, 300_000)
 })

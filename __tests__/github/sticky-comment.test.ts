@@ -249,6 +249,7 @@ describe('what fails is told', () => {
         'The comment on pull request #1 was not written: GitHub answered 403: ' +
         'Resource not accessible by integration - https://docs.github.com/rest.',
       mend: MEND,
+      lacksRights: true,
     })
   })
 
@@ -260,7 +261,10 @@ describe('what fails is told', () => {
   test('a locked conversation', async () => {
     const message = 'Unable to create comment because issue is locked.'
     api.fail({ operation: 'issues/create-comment', effect: { status: 403, message } })
-    expect(await write(section('web'))).toMatchObject({ mend: 'Unlock the conversation of the pull request.' })
+    expect(await write(section('web'))).toMatchObject({
+      mend: 'Unlock the conversation of the pull request.',
+      lacksRights: false,
+    })
   })
 
   const effects: readonly GithubEffect[] = [

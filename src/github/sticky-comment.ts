@@ -35,7 +35,14 @@ export interface CommentOptions {
 /** What became of it: for one notice or warning. */
 export type CommentResult =
   | { readonly kind: 'written'; readonly url: string; readonly action: 'created' | 'updated' | 'unchanged' }
-  | { readonly kind: 'skipped' | 'refused'; readonly reason: string; readonly mend?: string | undefined }
+  | { readonly kind: 'skipped'; readonly reason: string; readonly mend?: string | undefined }
+  | {
+      readonly kind: 'refused'
+      readonly reason: string
+      readonly mend?: string | undefined
+      /** The token may not write comments. */
+      readonly lacksRights: boolean
+    }
 
 /** Puts a section into the pull request's comment. Never rejects. */
 export async function writeComment(options: CommentOptions): Promise<CommentResult> {
@@ -272,15 +279,18 @@ function readComment(value: unknown): Comment | undefined {
 
 function refusal(number: number, error: GithubError): CommentResult {
   const reason = `The comment on pull request #${number} was not written: ${describeError(error)}.`
-  return { kind: 'refused', reason, mend: mendFor(error) }
+  const mend = mendFor(error)
+  return { kind: 'refused', reason, mend, lacksRights: mend === ASK_FOR_RIGHTS }
 }
+
+const ASK_FOR_RIGHTS = 'Give the job `permissions: pull-requests: write`.'
 
 function mendFor(error: GithubError): string | undefined {
   if (/\block(?:ed)?\b/i.test(error.message)) return 'Unlock the conversation of the pull request.'
   switch (error.kind) {
     case 'forbidden':
     case 'not-found':
-      return 'Give the job `permissions: pull-requests: write`.'
+      return ASK_FOR_RIGHTS
     case 'rate-limited':
     case 'unavailable':
       return 'The next run writes it.'
