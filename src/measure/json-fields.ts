@@ -35,7 +35,3 @@ export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
-/** The value where the check holds. */
-export function where<T>(value: unknown, holds: (value: unknown) => value is T): T | undefined {
-  return holds(value) ? value : undefined
-}
