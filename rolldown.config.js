@@ -113,6 +113,52 @@ function withoutUnzip() {
   }
 }
 
+/**
+ * An `import` of `node:http` makes Node.js read all that it exports, and with `WebSocket` load its whole fetch: 30 ms of every
+ * start. What `require` gives is read name by name.
+ * https://github.com/nodejs/node/blob/v24.11.0/lib/http.js (lazyUndici)
+ */
+function plainHttp() {
+  const names = [
+    ...['Agent', 'ClientRequest', 'IncomingMessage', 'METHODS', 'OutgoingMessage', 'STATUS_CODES', 'Server'],
+    ...['ServerResponse', 'createServer', 'get', 'globalAgent', 'request', 'validateHeaderName', 'validateHeaderValue'],
+  ]
+  return {
+    name: 'plain-http',
+    resolveId(id, _importer, { kind }) {
+      return (id === 'node:http' || id === 'http') && kind !== 'require-call' ? '\0plain-http' : undefined
+    },
+    load(id) {
+      if (id !== '\0plain-http') return undefined
+      const lines = [
+        "const http = process.getBuiltinModule('node:http')",
+        'export default http',
+        `export const { ${names.join(', ')} } = http`,
+      ]
+      return lines.join('\n')
+    },
+  }
+}
+
+/**
+ * `@actions/http-client` loads an HTTP client (undici) in case it has to go through a proxy by `fetch`, which nobody here
+ * does: it is loaded when that is asked for.
+ */
+function lateProxy() {
+  const [eager, use] = ["import { ProxyAgent } from 'undici';", 'new ProxyAgent(']
+  return {
+    name: 'late-proxy',
+    transform(code, id) {
+      // The one beneath @actions/github is of another version, and its chunk is loaded late as a whole.
+      if (!id.endsWith('/node_modules/@actions/http-client/lib/index.js') || id.includes('/@actions/github/'))
+        return undefined
+      if (code.split(eager).length !== 2 || code.split(use).length !== 2)
+        throw new Error(`${id} loads undici in another way: see lateProxy in rolldown.config.js`)
+      return code.replace(eager, '').replace(use, "new (require('undici').ProxyAgent)(")
+    },
+  }
+}
+
 function bundle(input, file, { isFirst = false, isLast = false, plugins = [], codeSplitting = false }) {
   return {
     cwd: import.meta.dirname,
@@ -120,7 +166,7 @@ function bundle(input, file, { isFirst = false, isLast = false, plugins = [], co
     platform: 'node',
     tsconfig: false,
     transform: { target: 'node24' },
-    plugins: [...plugins, licenses(isLast)],
+    plugins: [...plugins, plainHttp(), lateProxy(), licenses(isLast)],
     output: {
       dir: 'dist',
       entryFileNames: file,

@@ -9,7 +9,6 @@ import { closeSync, constants as constants$1, createReadStream, fstatSync, lstat
 import { pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
-import http, { createServer } from "node:http";
 import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -2122,6 +2121,166 @@ function field$4(value, key) {
 	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 
+// src/cache/cache-keys.ts
+/**
+* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
+* backend keeps, too. Pure, but for random names.
+* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
+*/
+/** The refs whose caches a run may read, its own first, each once. */
+function cacheScopes(env, { defaultBranch }) {
+	const own = given$1(env["GITHUB_REF"]) ?? "local";
+	const base = given$1(env["GITHUB_BASE_REF"]);
+	const scopes = [{
+		source: "own",
+		ref: own
+	}];
+	const add = (source, branch) => {
+		const ref = `refs/heads/${branch ?? ""}`;
+		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
+			source,
+			ref
+		});
+	};
+	add("base", base);
+	add("default", defaultBranch);
+	return scopes;
+}
+/**
+* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
+* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
+*/
+const UNTRUSTED_EVENTS = [
+	"pull_request_target",
+	"issue_comment",
+	"workflow_run"
+];
+/** Whether a run saves what it built (DESIGN §4, `cache`). */
+function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
+	if (mode === "off" || mode === "read-only") return false;
+	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
+	if (mode === "read-write") return true;
+	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
+}
+function indexKeys(question) {
+	const { ref, targets, platforms } = question;
+	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
+	return {
+		anyLeg,
+		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
+	};
+}
+/**
+* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+* earlier ones.
+*/
+function newIndexKey(prefix, { now, commit }) {
+	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of the indexes begin with that runs of a commit left. */
+function commitPrefix(prefix, commit) {
+	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
+}
+/** What the keys of a project's packs begin with. */
+function packPrefix(identity) {
+	return `sb1-pack-${identityHash(identity)}-`;
+}
+function newPack(prefix) {
+	const id = randomBytes(16).toString("hex");
+	return {
+		key: `${prefix}${id}`,
+		path: `packs/${id}`
+	};
+}
+function identityHash({ id, scope }) {
+	return hash([id, scope]);
+}
+function hash(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+function given$1(text) {
+	return text === "" ? void 0 : text;
+}
+
+// src/cache/index-loader.ts
+/**
+* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
+* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
+*/
+/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
+const INDEX_PATH = "index";
+const MAX_INDEX_BYTES = 64 << 20;
+const PATIENCE_MS$3 = 1e4;
+/** The service takes ten keys a look-up, the first of which has to be whole. */
+const MOST_COMMITS = 7;
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+function indexFile(key) {
+	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+}
+/** Never rejects. */
+async function loadIndexes(places, options) {
+	const results = await Promise.all(places.map((place) => load(place, options)));
+	return {
+		found: results.flatMap(({ loaded }) => loaded ?? []),
+		searches: results.map(({ search }) => search)
+	};
+}
+async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
+	const request = {
+		key: prefix,
+		prefixes: [
+			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
+			prefix,
+			anyLeg
+		],
+		path: INDEX_PATH,
+		timeoutMs: PATIENCE_MS$3
+	};
+	const result = await backend.restore(request);
+	if (result.kind === "failed") return { search: {
+		source,
+		ref,
+		outcome: result.isSpoilt === true ? "unusable" : "failed",
+		reason: result.reason
+	} };
+	if (result.kind === "miss") return { search: {
+		source,
+		ref,
+		outcome: "none"
+	} };
+	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
+	if ("fault" in parsed) return { search: {
+		source,
+		ref,
+		outcome: "unusable",
+		reason: parsed.fault
+	} };
+	return {
+		search: {
+			source,
+			ref,
+			outcome: "found"
+		},
+		loaded: {
+			source,
+			ref,
+			isExact: result.key.startsWith(prefix),
+			index: parsed.index
+		}
+	};
+}
+async function readIndex(path, now) {
+	try {
+		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
+		const found = await file.stat();
+		if (!found.isFile()) return { fault: "it is no file" };
+		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
+		return parseIndex(await file.readFile(), now);
+	} catch (error) {
+		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+	}
+}
+
 // src/cache/pack-store.ts
 /**
 * The blobs that earlier runs saved. A pack is fetched when one of its blobs is asked for, once; a blob is checked
@@ -2129,7 +2288,7 @@ function field$4(value, key) {
 */
 /** A fetch is given up when it is slower than this for long. */
 const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
-const PATIENCE_MS$3 = 2e4;
+const PATIENCE_MS$2 = 2e4;
 /** A blob's file within the directory of its pack. */
 function blobFile(digest) {
 	return digest.replace(":", "-");
@@ -2207,7 +2366,7 @@ var PackStore = class {
 			asked = this.#options.backend.lookUp({
 				key,
 				path,
-				timeoutMs: PATIENCE_MS$3
+				timeoutMs: PATIENCE_MS$2
 			});
 			this.#lookUps.set(key, asked);
 		}
@@ -2226,7 +2385,7 @@ var PackStore = class {
 		let restored = this.#restores.get(key);
 		if (restored === void 0) {
 			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
-			const timeoutMs = PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
+			const timeoutMs = PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
 			restored = this.#options.backend.restore({
 				key,
 				path,
@@ -2291,65 +2450,91 @@ var PackStore = class {
 
 // src/cache/saving.ts
 /**
-* Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
+* Carries a save plan out: packs side by side, and the index, which in the end names only packs that were saved. Run by the main
 * step or, after it ended, by the post step, so a plan is plain data. Never rejects.
 */
-const PATIENCE_MS$2 = 3e4;
+const PATIENCE_MS$1 = 3e4;
 const SLOWEST_BYTES_PER_SECOND = 2e6;
 /** How long saving may take. */
 function savingTimeout(bytes) {
-	return PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
+	return PATIENCE_MS$1 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
 }
+/** With this much or less to send, the index is sent beside it and not after it: all is there in half a second. */
+const SMALL_BYTES = 32 << 20;
 async function executeSave(plan, { backend, root }) {
+	const place = {
+		backend,
+		root
+	};
 	const failures = [];
-	const packs = {};
-	let bytes = 0;
-	await Promise.all(plan.packs.map(async (job) => {
-		const blobs = await gather(job, {
-			backend,
-			root
-		});
-		const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0);
-		if (Object.keys(blobs).length === 0) return;
+	const gathered = (await Promise.all(plan.packs.map(async (job) => await gatherJob(job, place)))).filter(({ blobs }) => Object.keys(blobs).length > 0);
+	if (plan.packs.length > 0 && gathered.length === 0) return {
+		entries: 0,
+		bytes: 0,
+		indexSaved: false,
+		failures
+	};
+	const early = gathered.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES ? saveIndex(plan.index, documentOf(plan, gathered), place) : void 0;
+	const saved = [];
+	await Promise.all(gathered.map(async (pack) => {
+		const { key, path } = pack.job;
 		const result = await backend.save({
-			key: job.key,
-			path: job.path,
-			timeoutMs: savingTimeout(size)
+			key,
+			path,
+			timeoutMs: savingTimeout(pack.bytes)
 		});
 		if (result.kind === "failed") failures.push(result);
-		else {
-			packs[job.key] = {
-				path: job.path,
-				createdAt: job.createdAt,
-				blobs
-			};
-			bytes += size;
-		}
+		else saved.push(pack);
 	}));
-	const saved = Object.keys(packs).length;
-	if (plan.packs.length > 0 && saved === 0) return {
-		entries: 0,
+	const first = await early;
+	const bytes = saved.reduce((sum, pack) => sum + pack.bytes, 0);
+	const none = {
+		entries: first?.kind === "saved" ? 1 : 0,
 		bytes,
 		indexSaved: false,
 		failures
 	};
-	const result = await saveIndex(plan, {
-		...plan.document,
-		packs: {
-			...plan.document.packs,
-			...packs
-		}
-	}, {
-		backend,
-		root
-	});
+	if (gathered.length > 0 && saved.length === 0 && first?.kind !== "saved") return none;
+	const result = first !== void 0 && saved.length === gathered.length ? first : await saveIndex(indexAgain(plan, first), documentOf(plan, saved), place);
 	if (result.kind === "failed") failures.push(result);
 	const indexSaved = result.kind === "saved";
 	return {
-		entries: saved + (indexSaved ? 1 : 0),
+		entries: saved.length + (indexSaved ? 1 : 0),
 		bytes,
 		indexSaved,
 		failures
+	};
+}
+function documentOf(plan, packs) {
+	const added = packs.map(({ job, blobs }) => [job.key, {
+		path: job.path,
+		createdAt: job.createdAt,
+		blobs
+	}]);
+	return {
+		...plan.document,
+		packs: {
+			...plan.document.packs,
+			...Object.fromEntries(added)
+		}
+	};
+}
+/** A key is used once, also by a save that failed. */
+function indexAgain({ index }, first) {
+	if (first === void 0) return index;
+	const key = `${index.key}-2`;
+	return {
+		...index,
+		key,
+		file: indexFile(key)
+	};
+}
+async function gatherJob(job, place) {
+	const blobs = await gather(job, place);
+	return {
+		job,
+		blobs,
+		bytes: Object.values(blobs).reduce((sum, blob) => sum + blob, 0)
 	};
 }
 /** The blobs that lie in the job's directory after those of older packs were put there. */
@@ -2388,7 +2573,7 @@ async function sizeOf(path) {
 		return;
 	}
 }
-async function saveIndex({ index }, document, { backend, root }) {
+async function saveIndex(index, document, { backend, root }) {
 	const folder = join(root, index.path);
 	try {
 		await rm$1(folder, {
@@ -5268,6 +5453,10 @@ function stepsOf(steps, stage) {
 	return mine.filter((step) => step.platform === first?.platform).sort((a, b) => (a.place ?? 0) - (b.place ?? 0));
 }
 
+// \0plain-http
+const http = process.getBuiltinModule("node:http");
+const { Agent, ClientRequest, IncomingMessage, METHODS, OutgoingMessage, STATUS_CODES, Server, ServerResponse, createServer, get, globalAgent, request, validateHeaderName, validateHeaderValue } = http;
+
 // src/cache/blob-uploads.ts
 /**
 * Blob uploads in flight: their bytes are hashed and counted as they pass and handed to sinks, never kept here.
@@ -5744,7 +5933,7 @@ function documentSink(documents) {
 
 // src/cache/expected-uploads.ts
 /** A client that asked for a blob and was told that it is not here begins its upload at once, or never. */
-const PATIENCE_MS$1 = 1500;
+const PATIENCE_MS = 1500;
 var ExpectedUploads = class {
 	#expected = /* @__PURE__ */ new Map();
 	/** For a blob that is not here: whether it came meanwhile. False: who asks should push it. */
@@ -5771,7 +5960,7 @@ var ExpectedUploads = class {
 		const { promise: settled, resolve: settle } = Promise.withResolvers();
 		const timer = setTimeout(() => {
 			this.ended(digest, false);
-		}, PATIENCE_MS$1);
+		}, PATIENCE_MS);
 		timer.unref();
 		const expected = {
 			settled,
@@ -6892,15 +7081,17 @@ async function readLayer(source, options = {}) {
 	input.on("error", () => void 0);
 	if (options.signal !== void 0) addAbortSignal(options.signal, input);
 	let compressed = 0;
-	const counted = async function* () {
-		for await (const chunk of input) {
-			compressed += chunk.byteLength;
-			yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-		}
+	const blob = pieces(input, (bytes) => compressed += bytes);
+	const first = await blob.next();
+	const kind = kindOfBlob(first.done === true ? Buffer.alloc(0) : first.value.subarray(0, SNIFF_BYTES));
+	if (kind === "json") {
+		input.destroy();
+		throw new LayerFormatError("not-a-layer", "a JSON document");
+	}
+	const whole = async function* () {
+		if (first.done !== true) yield first.value;
+		yield* blob;
 	};
-	const { head, rest } = await sniff(counted());
-	const kind = kindOfBlob(head);
-	if (kind === "json") throw new LayerFormatError("not-a-layer", "a JSON document");
 	const hash = options.diffId === true ? createHash("sha256") : void 0;
 	let tar = 0;
 	let unpacked = 0;
@@ -6914,25 +7105,27 @@ async function readLayer(source, options = {}) {
 		},
 		openContent: options.listener?.openContent
 	});
-	const reader = afterwards((chunk) => {
+	const take = (chunk) => {
 		hash?.update(chunk);
 		tar += chunk.length;
 		walker.push(chunk);
 		if (kind !== "none") release(chunk);
-	});
+	};
 	try {
 		switch (kind) {
 			case "none":
-				await pipeline(rest, reader);
+				await pipeline(whole, afterwards(take, 1));
 				break;
 			case "gzip":
-				await pipeline(pieces(rest), createGunzip(DECOMPRESSOR), reader);
+				await pipeline(whole, createGunzip(DECOMPRESSOR), afterwards(take));
 				break;
-			case "zstd": await pipeline(frames(pieces(rest)), createZstdDecompress(DECOMPRESSOR), reader);
+			case "zstd": await pipeline(frames(whole()), createZstdDecompress(DECOMPRESSOR), afterwards(take));
 		}
 		walker.end();
 	} catch (error) {
 		throw asLayerError(error);
+	} finally {
+		input.destroy();
 	}
 	const diffId = hash === void 0 ? void 0 : `sha256:${hash.digest("hex")}`;
 	return {
@@ -6948,9 +7141,9 @@ async function readLayer(source, options = {}) {
 * Takes each piece only after whoever brought it went on: a decompressor hands a piece over and then begins the next one,
 * in a thread of its own, so that both sides work at the same time.
 */
-function afterwards(take) {
+function afterwards(take, highWaterMark = 2 * PIECE_BYTES) {
 	return new Writable({
-		highWaterMark: 2 * PIECE_BYTES,
+		highWaterMark,
 		write: (chunk, _encoding, done) => {
 			queueMicrotask(() => {
 				try {
@@ -6969,21 +7162,41 @@ function afterwards(take) {
 * and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
 */
 function release({ buffer, byteOffset, byteLength }) {
-	if (buffer instanceof ArrayBuffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES) buffer.transfer(0);
+	if ("transfer" in buffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES) buffer.transfer(0);
 }
-/** The bytes in large pieces. Each is only good until the next one is asked for. */
-async function* pieces(source) {
-	const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
-	let filled = 0;
-	for await (const chunk of source) {
-		if (filled + chunk.length > PIECE_BYTES) {
-			yield piece.subarray(0, filled);
-			filled = 0;
+/**
+* The bytes in large pieces, the next one gathered while one is worked on. Each is only good until another one is asked
+* for: there are two buffers.
+*/
+async function* pieces(source, count) {
+	const chunks = source[Symbol.asyncIterator]();
+	let left = Buffer.alloc(0);
+	const gather = async (piece) => {
+		let filled = 0;
+		while (filled < piece.length) {
+			if (left.length === 0) {
+				const chunk = await chunks.next();
+				if (chunk.done === true) break;
+				left = chunk.value;
+				count(left.length);
+			}
+			const taken = left.subarray(0, piece.length - filled);
+			piece.set(taken, filled);
+			filled += taken.length;
+			left = left.subarray(taken.length);
 		}
-		if (chunk.length > PIECE_BYTES) yield chunk;
-		else filled += chunk.copy(piece, filled);
+		return piece.subarray(0, filled);
+	};
+	let [now, then] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+	let gathering = gather(now);
+	for (;;) {
+		const piece = await gathering;
+		if (piece.length === 0) return;
+		[now, then] = [then, now];
+		gathering = gather(now);
+		gathering.catch(() => void 0);
+		yield piece;
 	}
-	if (filled > 0) yield piece.subarray(0, filled);
 }
 /** What a blob is, by its first bytes (up to 512 of them). */
 function kindOfBlob(head) {
@@ -6993,25 +7206,6 @@ function kindOfBlob(head) {
 		if (magic === 4247762216 || magic >>> 4 === 25481893) return "zstd";
 	}
 	return !(head.length >= SNIFF_BYTES && hasValidChecksum(head)) && /^\s*[{[]/.test(head.toString("latin1", 0, 64)) ? "json" : "none";
-}
-/** The first bytes, and the whole stream with them in front again. */
-async function sniff(source) {
-	const first = [];
-	let length = 0;
-	while (length < SNIFF_BYTES) {
-		const next = await source.next();
-		if (next.done === true) break;
-		first.push(next.value);
-		length += next.value.length;
-	}
-	const rest = async function* () {
-		yield* first;
-		yield* source;
-	};
-	return {
-		head: Buffer.concat(first).subarray(0, SNIFF_BYTES),
-		rest: Readable.from(rest(), { objectMode: true })
-	};
 }
 async function* frames(source) {
 	const splitter = createZstdFrameSplitter();
@@ -7546,7 +7740,7 @@ var FilesBuilder = class {
 		}
 	}
 	#add(parent, name, node) {
-		if (Buffer.byteLength(name) > MAX_NAME$1) throw new Unindexable("a name is longer than Linux allows");
+		if (name.length > MAX_NAME$1 / 3 && Buffer.byteLength(name) > MAX_NAME$1) throw new Unindexable("a name is longer than Linux allows");
 		if (++this.#nodes > LAYER_LIMITS.entries) throw new Unindexable("there are too many");
 		parent.children.set(name, node);
 	}
@@ -8539,87 +8733,6 @@ function readsOf$1({ platforms }) {
 	return platforms.flatMap(({ stages }) => stages.flatMap(({ base, steps }) => [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) => kind === "context" && digest !== void 0 ? [digest] : [])));
 }
 
-// src/cache/cache-keys.ts
-/**
-* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
-* backend keeps, too. Pure, but for random names.
-* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
-*/
-/** The refs whose caches a run may read, its own first, each once. */
-function cacheScopes(env, { defaultBranch }) {
-	const own = given$1(env["GITHUB_REF"]) ?? "local";
-	const base = given$1(env["GITHUB_BASE_REF"]);
-	const scopes = [{
-		source: "own",
-		ref: own
-	}];
-	const add = (source, branch) => {
-		const ref = `refs/heads/${branch ?? ""}`;
-		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
-			source,
-			ref
-		});
-	};
-	add("base", base);
-	add("default", defaultBranch);
-	return scopes;
-}
-/**
-* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
-* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
-*/
-const UNTRUSTED_EVENTS = [
-	"pull_request_target",
-	"issue_comment",
-	"workflow_run"
-];
-/** Whether a run saves what it built (DESIGN §4, `cache`). */
-function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
-	if (mode === "off" || mode === "read-only") return false;
-	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
-	if (mode === "read-write") return true;
-	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
-}
-function indexKeys(question) {
-	const { ref, targets, platforms } = question;
-	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
-	return {
-		anyLeg,
-		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
-	};
-}
-/**
-* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
-* earlier ones.
-*/
-function newIndexKey(prefix, { now, commit }) {
-	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
-}
-/** What the keys of the indexes begin with that runs of a commit left. */
-function commitPrefix(prefix, commit) {
-	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
-}
-/** What the keys of a project's packs begin with. */
-function packPrefix(identity) {
-	return `sb1-pack-${identityHash(identity)}-`;
-}
-function newPack(prefix) {
-	const id = randomBytes(16).toString("hex");
-	return {
-		key: `${prefix}${id}`,
-		path: `packs/${id}`
-	};
-}
-function identityHash({ id, scope }) {
-	return hash([id, scope]);
-}
-function hash(parts) {
-	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-function given$1(text) {
-	return text === "" ? void 0 : text;
-}
-
 // src/cache/cache-manifest.ts
 /**
 * BuildKit's layer cache of one target, as it exports it to a registry: layers, and records that say which step gives
@@ -8851,85 +8964,6 @@ function entriesOf$1(records, key) {
 	if (typeof records !== "object" || records === null) return [];
 	const value = records[key];
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
-}
-
-// src/cache/index-loader.ts
-/**
-* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
-* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
-*/
-/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
-const INDEX_PATH = "index";
-const MAX_INDEX_BYTES = 64 << 20;
-const PATIENCE_MS = 1e4;
-/** The service takes ten keys a look-up, the first of which has to be whole. */
-const MOST_COMMITS = 7;
-/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
-function indexFile(key) {
-	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
-}
-/** Never rejects. */
-async function loadIndexes(places, options) {
-	const results = await Promise.all(places.map((place) => load(place, options)));
-	return {
-		found: results.flatMap(({ loaded }) => loaded ?? []),
-		searches: results.map(({ search }) => search)
-	};
-}
-async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
-	const request = {
-		key: prefix,
-		prefixes: [
-			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
-			prefix,
-			anyLeg
-		],
-		path: INDEX_PATH,
-		timeoutMs: PATIENCE_MS
-	};
-	const result = await backend.restore(request);
-	if (result.kind === "failed") return { search: {
-		source,
-		ref,
-		outcome: result.isSpoilt === true ? "unusable" : "failed",
-		reason: result.reason
-	} };
-	if (result.kind === "miss") return { search: {
-		source,
-		ref,
-		outcome: "none"
-	} };
-	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
-	if ("fault" in parsed) return { search: {
-		source,
-		ref,
-		outcome: "unusable",
-		reason: parsed.fault
-	} };
-	return {
-		search: {
-			source,
-			ref,
-			outcome: "found"
-		},
-		loaded: {
-			source,
-			ref,
-			isExact: result.key.startsWith(prefix),
-			index: parsed.index
-		}
-	};
-}
-async function readIndex(path, now) {
-	try {
-		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
-		const found = await file.stat();
-		if (!found.isFile()) return { fault: "it is no file" };
-		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
-		return parseIndex(await file.readFile(), now);
-	} catch (error) {
-		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
-	}
 }
 
 // src/cache/packing.ts
