@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { openBrowser, renderMarkdown } from '../__tests__/support/render-markdown.ts'
+import { reviewedNodeToNginx } from '../__tests__/support/reviewed-summary.ts'
 import {
   fiftyStages,
   helloworldThreeWays,
@@ -16,13 +17,13 @@ import { renderSummary } from '../src/report/summary.ts'
  * files, what they hold (what a run wrote to GITHUB_STEP_SUMMARY, say).
  */
 const [directory = 'docs', ...files] = process.argv.slice(2)
-const examples = { nodeToNginx, hrefCounter, helloworldThreeWays, oneFailed, fiftyStages }
+const examples = { reviewedNodeToNginx, nodeToNginx, hrefCounter, helloworldThreeWays, oneFailed, fiftyStages }
 
 const pictures =
   files.length > 0
     ? files.map((file) => ({ markdown: readFileSync(file, 'utf8'), name: basename(file, '.md') }))
     : process.argv.length < 3
-      ? [{ markdown: renderSummary(nodeToNginx()), name: 'summary' }]
+      ? [{ markdown: renderSummary(reviewedNodeToNginx()), name: 'summary' }]
       : Object.entries(examples).map(([name, example]) => ({ markdown: renderSummary(example()), name }))
 
 mkdirSync(directory, { recursive: true })
