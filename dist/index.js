@@ -13,7 +13,7 @@ import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { once } from "node:events";
-import { crc32, createGunzip, createZstdDecompress, inflateRawSync } from "node:zlib";
+import { crc32, createGunzip, createZstdDecompress, inflateRawSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import https from "node:https";
@@ -992,7 +992,7 @@ function lastError(stderr) {
 const KEY$1 = /^[a-z0-9-]{1,512}$/;
 const FILE$1 = /^[a-z0-9._-]{1,255}$/;
 const PATH$1 = /^[a-z0-9][a-z0-9._-]*(?:\/[a-z0-9][a-z0-9._-]*)*$/;
-const MAX_FILES = 1e3;
+const MAX_FILES$1 = 1e3;
 function isEntryKey(key) {
 	return KEY$1.test(key);
 }
@@ -1008,7 +1008,7 @@ function placeFault({ key, path }, prefixes = []) {
 async function entryFiles(directory) {
 	if (!(await lstat$1(directory)).isDirectory()) throw new Error("the entry is no directory");
 	const found = await readdir$1(directory, { withFileTypes: true });
-	if (found.length > MAX_FILES) throw new Error(`the entry has ${found.length} files`);
+	if (found.length > MAX_FILES$1) throw new Error(`the entry has ${found.length} files`);
 	for (const file of found) if (!file.isFile() || !FILE$1.test(file.name) || file.name === "." || file.name === "..") throw new Error(`the entry holds ${JSON.stringify(file.name)}, which is no plain file`);
 	return found.map(({ name }) => name);
 }
@@ -5647,11 +5647,11 @@ function readRange(header, size) {
 }
 
 // src/cache/registry-answer.ts
-const VERSION$5 = { "docker-distribution-api-version": "registry/2.0" };
+const VERSION$6 = { "docker-distribution-api-version": "registry/2.0" };
 function answer$1(response, status, headers = {}, body) {
 	const length = status === 204 ? {} : { "content-length": body?.length ?? 0 };
 	response.writeHead(status, {
-		...VERSION$5,
+		...VERSION$6,
 		...length,
 		...headers
 	});
@@ -5685,7 +5685,7 @@ async function sendBlob(blob, request, response) {
 	const range = asked.kind === "part" ? asked.range : void 0;
 	const body = size === 0 ? void 0 : await blob.open(range);
 	response.writeHead(range === void 0 ? 200 : 206, {
-		...VERSION$5,
+		...VERSION$6,
 		...blobHeaders(digest),
 		...range === void 0 ? {} : { "content-range": `bytes ${range.start}-${range.end}/${size}` },
 		"content-length": range === void 0 ? size : range.end - range.start + 1
@@ -7227,7 +7227,7 @@ function asLayerError(error) {
 * index of its files.
 */
 /** Of all layers of a run. */
-const LIMITS$1 = {
+const LIMITS$2 = {
 	entries: 1e6,
 	bytes: 64 << 20
 };
@@ -7236,7 +7236,7 @@ var LayerCounter = class {
 	#counts = /* @__PURE__ */ new Map();
 	#budget;
 	/** @param limits of the indexes of all layers together; layers that come later have none. */
-	constructor(limits = LIMITS$1) {
+	constructor(limits = LIMITS$2) {
 		this.#budget = new FilesBudget(limits);
 	}
 	/** What was counted of a blob that passed by; undefined where it was not pushed or is no readable layer. */
@@ -7346,34 +7346,132 @@ var Loopback = class Loopback {
 	}
 };
 
+// src/measure/stored-files.ts
+/**
+* The index of a layer as text that is remembered between runs: names and sizes of its files, without what packages are. A
+* later run that does not read the layer can still tell what of it others overwrite.
+*/
+/** Raised when the packed form changes. */
+const VERSION$5 = "1:";
+const MOST_PACKED_BYTES = 4 << 20;
+/** Characters of a layer; larger ones are not remembered, and what is wasted of them is not known. */
+const MOST_CHARACTERS = 2e5;
+/** Empty where the layer has no index, or one that is too large. */
+function storeFiles({ files }) {
+	if (files === void 0 || files.entries.length > MOST_PACKED_BYTES) return "";
+	const text = VERSION$5 + zstdCompressSync(files.entries).toString("base64");
+	return text.length > MOST_CHARACTERS ? "" : text;
+}
+/** Undefined for what was not stored by this version; others may have written it. */
+function storedFiles(text) {
+	if (text?.startsWith(VERSION$5) !== true || text.length > MOST_CHARACTERS) return void 0;
+	try {
+		const bytes = Buffer.from(text.slice(2), "base64");
+		return { files: {
+			entries: zstdDecompressSync(bytes, { maxOutputLength: MOST_PACKED_BYTES }),
+			texts: /* @__PURE__ */ new Map(),
+			npm: /* @__PURE__ */ new Map()
+		} };
+	} catch {
+		return;
+	}
+}
+
+// src/measured-notes.ts
+function notesOf(sizes, options) {
+	const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)]);
+	const all = new Map(images.flatMap(([, layers]) => layers.map((layer) => [layer.digest, layer])));
+	const unpacked = [...all].flatMap(([digest, layer]) => layer.unpacked === void 0 ? [] : [[digest, layer.unpacked]]);
+	const own = (layers) => layers.filter((layer) => layer.own).map(({ digest }) => digest);
+	const files = [...all.keys()].flatMap((digest) => {
+		const known = options.stored.get(digest);
+		if (known !== void 0) return [[digest, known]];
+		const index = options.readIndexOf(digest);
+		return index === void 0 ? [] : [[digest, storeFiles(index)]];
+	});
+	return {
+		unpacked: new Map(unpacked),
+		layers: new Map(images.map(([name, layers]) => [name, own(layers)])),
+		files: new Map(files)
+	};
+}
+
+// src/image-documents.ts
+/** What the layer registry received; undefined where it received none. */
+function receivedImage(registry, repository) {
+	const root = registry.manifest(repository, "latest");
+	if (root === void 0) return void 0;
+	return {
+		digest: root.digest,
+		manifest: (digest) => {
+			const found = registry.manifest(repository, digest);
+			if (found === void 0) throw new Error(`${digest} was not received`);
+			return Promise.resolve(parseManifest(found.bytes, found.mediaType));
+		},
+		config: (digest) => {
+			const bytes = registry.document(digest);
+			if (bytes === void 0) throw new Error(`${digest} was not received`);
+			return Promise.resolve(parseImageConfig(bytes));
+		}
+	};
+}
+/** What a registry has, by a tag of the same repository. */
+function publishedImage(tag, digest, { client, signal }) {
+	const named = (wanted) => `${tag.replace(/@.*$/, "")}@${wanted}`;
+	return {
+		digest,
+		manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
+		config: async (wanted) => await client.fetchConfig(tag, wanted, { signal })
+	};
+}
+
 // src/measure/base-layers.ts
 const CONCURRENCY$5 = 2;
+/** Of the indexes of all base layers of a run. */
+const LIMITS$1 = {
+	entries: 5e5,
+	bytes: 32 << 20
+};
 /** Counts base layers; each digest once, however often it is asked for. */
 var BaseLayers = class {
 	#options;
 	#counts = /* @__PURE__ */ new Map();
+	#indexes = /* @__PURE__ */ new Map();
+	#budget = new FilesBudget(LIMITS$1);
 	#waiting = [];
 	#running = 0;
 	constructor(options) {
 		this.#options = options;
 	}
-	/** File bytes of a layer; undefined when it cannot be read. Never rejects. */
-	async count(digest, open) {
+	/** What is in a layer that was read; undefined where it was not. */
+	indexOf(digest) {
+		return this.#indexes.get(digest);
+	}
+	/**
+	* File bytes of a layer; undefined when it cannot be read. Never rejects.
+	* @param layer.isWanted it is read for its index, also where its size is remembered
+	*/
+	async count(digest, layer) {
 		const known = this.#options.memory.get(digest);
-		if (known !== void 0) return known;
 		let count = this.#counts.get(digest);
+		if (known !== void 0 && count === void 0 && !layer.isWanted) return known;
 		if (count === void 0) {
-			count = this.#countOnce(digest, open);
+			count = this.#countOnce(digest, layer.open);
 			this.#counts.set(digest, count);
 		}
-		return await count;
+		return await count ?? known;
 	}
 	async #countOnce(digest, open) {
 		await this.#turn();
 		const { memory, signal } = this.#options;
 		try {
 			if (signal.aborted) return void 0;
-			const { unpacked } = await readLayer(await open(), { signal });
+			const indexer = new LayerIndexer(this.#budget);
+			const { unpacked } = await readLayer(await open(), {
+				signal,
+				listener: indexer
+			});
+			this.#indexes.set(digest, indexer.finish());
 			memory.set(digest, unpacked);
 			return unpacked;
 		} catch {
@@ -8056,12 +8154,12 @@ function withLayerFiles(layer, indexOf, remembered) {
 	};
 }
 /** The merged root file system needs every layer, those of the base, too. */
-function mergedBytes({ layers }, { indexOf, remembered }) {
+function mergedBytes({ layers }, { indexOf, storedIndexOf, remembered }) {
 	const same = remembered.find((known) => known.merged !== void 0 && diffIds(known.layers).join() === diffIds(layers).join());
 	if (same !== void 0) return same.merged;
 	const indexes = layers.map(({ digest, own }) => ({
 		own,
-		index: indexOf(digest)
+		index: indexOf(digest) ?? storedIndexOf(digest)
 	}));
 	return indexes.every(({ index }) => index !== void 0) ? imageFiles(indexes).merged : void 0;
 }
@@ -8245,6 +8343,8 @@ function baseOfStage(graph, stage) {
 * Measures the images of one build: has a copy of each sent to the layer registry, counts what base images bring, and
 * reads the sizes off the manifests afterwards. Nothing here can fail a build.
 */
+/** A base layer of more is not read for what is in it alone. */
+const READ_AGAIN_BYTES = 64 << 20;
 /** The measuring of one build; to be disposed of. */
 var Measuring = class Measuring {
 	#options;
@@ -8253,6 +8353,8 @@ var Measuring = class Measuring {
 	#baseLayers;
 	#abort = new AbortController();
 	#layoutRules = [];
+	/** Base layers that are read though their sizes are known, since what is in them is not. */
+	#wanted = /* @__PURE__ */ new Set();
 	constructor(options, memory) {
 		this.#options = options;
 		this.#registry = options.registry;
@@ -8268,7 +8370,10 @@ var Measuring = class Measuring {
 		const measuring = new Measuring(options, await LayerMemory.open(options.memory));
 		for (const { image, resolved } of options.planned.images.bases()) {
 			if (!measuring.#isTargetBase(image)) continue;
-			for (const layer of resolved.layers) measuring.#countBase(image, layer.digest);
+			for (const { digest, size } of resolved.layers) {
+				if (options.stored?.has(digest) === false && size <= READ_AGAIN_BYTES) measuring.#wanted.add(digest);
+				measuring.#countBase(image, digest);
+			}
 		}
 		return measuring;
 	}
@@ -8352,14 +8457,9 @@ var Measuring = class Measuring {
 		};
 		return layersOf("latest");
 	}
-	/** What is worth knowing of these layers in a later run that does not see them. */
-	notes(sizes) {
-		const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)]);
-		const unpacked = images.flatMap(([, layers]) => layers.flatMap((layer) => layer.unpacked === void 0 ? [] : [[layer.digest, layer.unpacked]]));
-		return {
-			unpacked: new Map(unpacked),
-			layers: new Map(images.map(([name, layers]) => [name, layers.filter(({ own }) => own).map(({ digest }) => digest)]))
-		};
+	/** The files of a layer that was read in this run. */
+	readIndexOf(digest) {
+		return this.#options.indexOf(digest) ?? this.#baseLayers.indexOf(digest);
 	}
 	async #measure(target, index, outcome) {
 		const { planned, file } = this.#options;
@@ -8379,9 +8479,10 @@ var Measuring = class Measuring {
 				} : void 0,
 				unpackedOf: async ({ digest }) => this.#options.known.get(digest) ?? await this.#countKept(digest) ?? await this.#options.unpackedOf(digest)
 			});
-			const { indexOf, remembered } = this.#options;
+			const { remembered, stored } = this.#options;
 			return withFiles(sizes, {
-				indexOf,
+				indexOf: (digest) => this.readIndexOf(digest),
+				storedIndexOf: (digest) => storedFiles(stored?.get(digest)),
 				remembered: remembered(target.name)
 			});
 		} catch (error) {
@@ -8390,37 +8491,18 @@ var Measuring = class Measuring {
 		}
 	}
 	#received(index) {
-		const registry = this.#registry;
-		const name = repositoryName$1(index);
-		const root = registry?.manifest(name, "latest");
-		if (registry === void 0 || root === void 0) return void 0;
-		return {
-			digest: root.digest,
-			manifest: (digest) => {
-				const found = registry.manifest(name, digest);
-				if (found === void 0) throw new Error(`${digest} was not received`);
-				return Promise.resolve(parseManifest(found.bytes, found.mediaType));
-			},
-			config: (digest) => {
-				const bytes = registry.document(digest);
-				if (bytes === void 0) throw new Error(`${digest} was not received`);
-				return Promise.resolve(parseImageConfig(bytes));
-			}
-		};
+		return this.#registry === void 0 ? void 0 : receivedImage(this.#registry, repositoryName$1(index));
 	}
 	/** Without a copy of our own, what the user's registry has tells the transfer sizes. */
 	#published(target, outcome) {
 		const { client, signal, planned } = this.#options;
-		const tags = planned.tagsOf.get(target.name) ?? [];
+		const [tag] = planned.tagsOf.get(target.name) ?? [];
 		const digest = outcome.metadata.results.find((result) => result.target === target.name)?.digest;
-		const [tag] = tags;
 		if (tag === void 0 || digest === void 0 || outcome.pushed.length === 0) return void 0;
-		const named = (wanted) => `${tag.replace(/@.*$/, "")}@${wanted}`;
-		return {
-			digest,
-			manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
-			config: async (wanted) => await client.fetchConfig(tag, wanted, { signal })
-		};
+		return publishedImage(tag, digest, {
+			client,
+			signal
+		});
 	}
 	/** A layer that was not pushed since some base image's registry keeps it: not always the target's own base. */
 	async #countKept(digest) {
@@ -8436,9 +8518,13 @@ var Measuring = class Measuring {
 	}
 	async #countBase(image, digest) {
 		const known = this.#options.known.get(digest);
-		if (known !== void 0) return known;
+		const isWanted = this.#wanted.has(digest);
+		if (known !== void 0 && !isWanted) return known;
 		const source = this.#options.planned.images.sourceOf(image);
-		return await this.#baseLayers.count(digest, async () => await this.#open(source, digest));
+		return await this.#baseLayers.count(digest, {
+			open: async () => await this.#open(source, digest),
+			isWanted
+		}) ?? known;
 	}
 	async #open(source, digest) {
 		const { client, workspace, signal } = this.#options;
@@ -8938,26 +9024,42 @@ var EarlySaves = class {
 * be measured there all the same. Untrusted when it is read.
 */
 const MAX_LAYERS = 2e4;
-/** Later notes win over earlier ones. */
+/** Characters of all `files`: they are fetched with every index. */
+const MAX_FILES = 2e6;
+/** Later notes win over earlier ones, and push them out where there is no room for all. */
 function mergeNotes(all) {
 	return {
 		unpacked: new Map(all.flatMap(({ unpacked }) => [...unpacked])),
-		layers: new Map(all.flatMap(({ layers }) => [...layers]))
+		layers: new Map(all.flatMap(({ layers }) => [...layers])),
+		files: latest(all.map(({ files }) => files))
 	};
+}
+function latest(all) {
+	const kept = /* @__PURE__ */ new Map();
+	let room = MAX_FILES;
+	for (const files of all.toReversed()) for (const [digest, text] of files) {
+		if (kept.has(digest) || text.length > room) continue;
+		room -= text.length;
+		kept.set(digest, text);
+	}
+	return kept;
 }
 function readNotes(records) {
 	const unpacked = entriesOf$1(records, "unpacked").flatMap(([digest, bytes]) => isDigest$2(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
 	const layers = entriesOf$1(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$2(digest)) ? [[target, digests]] : []);
+	const files = entriesOf$1(records, "files").flatMap(([digest, text]) => isDigest$2(digest) && typeof text === "string" ? [[digest, text]] : []);
 	return {
 		unpacked: new Map(unpacked),
-		layers: new Map(layers)
+		layers: new Map(layers),
+		files: latest([new Map(files)])
 	};
 }
 /** As JSON for the index. */
-function writeNotes({ unpacked, layers }) {
+function writeNotes({ unpacked, layers, files }) {
 	return {
 		unpacked: Object.fromEntries(unpacked),
-		layers: Object.fromEntries(layers)
+		layers: Object.fromEntries(layers),
+		files: Object.fromEntries(files)
 	};
 }
 function entriesOf$1(records, key) {
@@ -9170,7 +9272,8 @@ function planSave(question) {
 				...question.records,
 				...writeNotes({
 					unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
-					layers: question.notes.layers
+					layers: question.notes.layers,
+					files: new Map([...question.notes.files].filter(([digest]) => blobs.has(digest)))
 				})
 			}
 		}
@@ -10701,7 +10804,8 @@ async function buildTargets(options) {
 		indexOf: (digest) => loopback?.counter.get(digest)?.index,
 		remembered: (target) => options.records?.sizesOf(target) ?? [],
 		memory: join(userCache(env), "base-layers.json"),
-		known: notes?.unpacked ?? /* @__PURE__ */ new Map()
+		known: notes?.unpacked ?? /* @__PURE__ */ new Map(),
+		stored: notes?.files
 	});
 	const { local, warnings, unpinned } = await localImages(docker, planned, builder);
 	const plain = withOci(buildRequest({
@@ -10763,7 +10867,10 @@ async function buildTargets(options) {
 		request,
 		buildOptions,
 		outcome,
-		notes: () => measuring.notes(sizes),
+		notes: () => notesOf(sizes, {
+			readIndexOf: (digest) => measuring.readIndexOf(digest),
+			stored: notes?.files ?? /* @__PURE__ */ new Map()
+		}),
 		newRecords: () => options.records?.withNew(newRecords({
 			...options,
 			outcome,
@@ -13854,7 +13961,7 @@ function readInputs(read, env) {
 		sizeBudgets: lines("size-budgets"),
 		baseline: text("baseline"),
 		githubToken: text("github-token"),
-		jobTotal: /^\d{1,6}$/.test(raw("job-total")) ? Number(raw("job-total")) : 1
+		jobTotal: /^\d{1,6}$/.test(raw("job-total")) ? Number(raw("job-total")) : 0
 	};
 	problems.push(...parseSizeBudgets(inputs.sizeBudgets, void 0).problems);
 	if (text("call") !== void 0) problems.push({
@@ -30258,17 +30365,21 @@ function readComment(value) {
 	};
 }
 function refusal(number, error) {
+	const reason = `The comment on pull request #${number} was not written: ${describeError(error)}.`;
+	const mend = mendFor(error);
 	return {
 		kind: "refused",
-		reason: `The comment on pull request #${number} was not written: ${describeError(error)}.`,
-		mend: mendFor(error)
+		reason,
+		mend,
+		lacksRights: mend === ASK_FOR_RIGHTS
 	};
 }
+const ASK_FOR_RIGHTS = "Give the job `permissions: pull-requests: write`.";
 function mendFor(error) {
 	if (/\block(?:ed)?\b/i.test(error.message)) return "Unlock the conversation of the pull request.";
 	switch (error.kind) {
 		case "forbidden":
-		case "not-found": return "Give the job `permissions: pull-requests: write`.";
+		case "not-found": return ASK_FOR_RIGHTS;
 		case "rate-limited":
 		case "unavailable": return "The next run writes it.";
 		case "invalid": return;
@@ -32276,6 +32387,7 @@ async function reportSizes(sizes, place) {
 		section: sizeReportSection(report, context),
 		verdict: verdictLine(report),
 		commentUrl: written?.kind === "written" ? written.url : void 0,
+		lacksRights: event.kind === "pull_request" && event.isFork || written?.kind === "refused" && written.lacksRights,
 		problems: brokenBudgets(report),
 		warnings: written?.kind === "refused" ? [{
 			message: `No comment was written. ${written.reason}`,
@@ -32406,7 +32518,7 @@ async function reportGathered(options) {
 			cells
 		} }
 	}, handover);
-	const handed = gathered.records.map(({ record }) => record);
+	const handed = gathered.records.map(({ record }) => record).filter(({ id }) => plan === void 0 || id === plan.id);
 	const records = [...handed, ...plan === void 0 ? [] : unchangedRecords(plan, handed, now)];
 	const reported = await reportSizes({
 		records,
@@ -33826,7 +33938,8 @@ const REFUSED = {
 // src/sizing.ts
 /**
 * Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
-* targets are built, and in the end there is a report, or, in a leg of a matrix, a record for the job that reports.
+* targets are built, and in the end there is a report, or, in a leg of a matrix and where this run may not
+* comment, a record for the job that reports.
 */
 const ARTIFACT_CLIENT = new URL("../dist/artifact-client.js", import.meta.url);
 var Sizing = class {
@@ -33897,7 +34010,7 @@ var Sizing = class {
 			now: now()
 		});
 		const baseline = await this.#baseline ?? NO_BASELINE;
-		const isLeg = inputs.jobTotal > 1 && artifactsAreHere(env);
+		const isLeg = inputs.jobTotal > 0 && artifactsAreHere(env);
 		const warning = isLeg ? await this.#handOver(records, baseline) : void 0;
 		const known = new Set(planned.graph.stages.map(({ name }) => name));
 		const reported = await reportSizes({
@@ -33911,6 +34024,7 @@ var Sizing = class {
 		}, this.#place);
 		if (isLeg && warning === void 0) runner.notice(legNotice(inputs.jobTotal));
 		const told = warning === void 0 ? [] : [{ message: warning }];
+		if (reported.lacksRights && !isLeg) await this.#leaveForAnother(records, baseline);
 		return {
 			...reported,
 			warnings: [
@@ -33919,6 +34033,12 @@ var Sizing = class {
 				...told
 			]
 		};
+	}
+	/** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */
+	async #leaveForAnother(records, baseline) {
+		const { env, runner } = this.#options;
+		const trouble = artifactsAreHere(env) ? await this.#handOver(records, baseline) : void 0;
+		if (trouble !== void 0) runner.log(trouble);
 	}
 	async #handOver(records, { facts, records: before }) {
 		const { env, runner } = this.#options;
@@ -34009,7 +34129,7 @@ const NO_BASELINE = {
 	warnings: []
 };
 function legNotice(jobs) {
-	return `One of ${jobs} jobs of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`;
+	return `${jobs === 1 ? "The only job" : `One of ${jobs} jobs`} of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`;
 }
 
 // src/skipping.ts

@@ -23,6 +23,7 @@ import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { DiskUsage } from './left-behind.ts'
 import { Loopback } from './loopback.ts'
+import { notesOf } from './measured-notes.ts'
 import { Measuring } from './measuring.ts'
 import { newRecords } from './new-records.ts'
 import { userCache } from './open-layer-caching.ts'
@@ -103,6 +104,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     remembered: (target) => options.records?.sizesOf(target) ?? [],
     memory: join(userCache(env), 'base-layers.json'),
     known: notes?.unpacked ?? new Map(),
+    stored: notes?.files,
   })
   const { local, warnings, unpinned } = await localImages(docker, planned, builder)
   const plain = withOci(
@@ -155,7 +157,11 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     request,
     buildOptions,
     outcome,
-    notes: () => measuring.notes(sizes),
+    notes: () =>
+      notesOf(sizes, {
+        readIndexOf: (digest) => measuring.readIndexOf(digest),
+        stored: notes?.files ?? new Map(),
+      }),
     newRecords: () =>
       options.records?.withNew(
         newRecords({ ...options, outcome, measured: { sizes }, env, now: surroundings.now() }),

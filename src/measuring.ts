@@ -9,17 +9,18 @@ import type { BuildOutcome } from './build/build.ts'
 import type { Measure } from './build/build-request.ts'
 import type { ImageRule } from './build/source-policy.ts'
 import type { ClashingLayout } from './build-request.ts'
-import type { ImageNotes } from './cache/image-notes.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
 import { UserError, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
-import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from './images/manifest.ts'
+import { publishedImage, receivedImage, type ImageDocuments } from './image-documents.ts'
+import { parseManifest } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { leftBehind, type DiskUsage } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
 import type { LayerIndex } from './measure/layer-index.ts'
 import { withFiles } from './measure/own-files.ts'
+import { storedFiles } from './measure/stored-files.ts'
 import { measureImage, type PlatformSizes, type TargetSizes } from './measure/sizes.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Planned } from './planning.ts'
@@ -52,9 +53,14 @@ export interface MeasuringOptions {
   readonly memory: string
   /** Unpacked bytes of layers that earlier runs counted, by digest. */
   readonly known: ReadonlyMap<string, number>
+  /** What earlier runs found in layers; undefined where nothing is remembered between runs. */
+  readonly stored: ReadonlyMap<string, string> | undefined
   readonly debug: (line: string) => void
   readonly signal: AbortSignal
 }
+
+/** A base layer of more is not read for what is in it alone. */
+const READ_AGAIN_BYTES = 64 << 20
 
 /** The measuring of one build; to be disposed of. */
 export class Measuring {
@@ -64,6 +70,8 @@ export class Measuring {
   readonly #baseLayers: BaseLayers
   readonly #abort = new AbortController()
   readonly #layoutRules: ImageRule[] = []
+  /** Base layers that are read though their sizes are known, since what is in them is not. */
+  readonly #wanted = new Set<string>()
 
   private constructor(options: MeasuringOptions, memory: LayerMemory) {
     this.#options = options
@@ -78,7 +86,10 @@ export class Measuring {
     const measuring = new Measuring(options, await LayerMemory.open(options.memory))
     for (const { image, resolved } of options.planned.images.bases()) {
       if (!measuring.#isTargetBase(image)) continue
-      for (const layer of resolved.layers) void measuring.#countBase(image, layer.digest)
+      for (const { digest, size } of resolved.layers) {
+        if (options.stored?.has(digest) === false && size <= READ_AGAIN_BYTES) measuring.#wanted.add(digest)
+        void measuring.#countBase(image, digest)
+      }
     }
     return measuring
   }
@@ -172,18 +183,9 @@ export class Measuring {
     return layersOf('latest')
   }
 
-  /** What is worth knowing of these layers in a later run that does not see them. */
-  notes(sizes: ReadonlyMap<string, TargetSizes>): ImageNotes {
-    const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)] as const)
-    const unpacked = images.flatMap(([, layers]) =>
-      layers.flatMap((layer) => (layer.unpacked === undefined ? [] : [[layer.digest, layer.unpacked] as const])),
-    )
-    return {
-      unpacked: new Map(unpacked),
-      layers: new Map(
-        images.map(([name, layers]) => [name, layers.filter(({ own }) => own).map(({ digest }) => digest)]),
-      ),
-    }
+  /** The files of a layer that was read in this run. */
+  readIndexOf(digest: string): LayerIndex | undefined {
+    return this.#options.indexOf(digest) ?? this.#baseLayers.indexOf(digest)
   }
 
   async #measure(
@@ -209,8 +211,12 @@ export class Measuring {
           (await this.#countKept(digest)) ??
           (await this.#options.unpackedOf(digest)),
       })
-      const { indexOf, remembered } = this.#options
-      return withFiles(sizes, { indexOf, remembered: remembered(target.name) })
+      const { remembered, stored } = this.#options
+      return withFiles(sizes, {
+        indexOf: (digest) => this.readIndexOf(digest),
+        storedIndexOf: (digest) => storedFiles(stored?.get(digest)),
+        remembered: remembered(target.name),
+      })
     } catch (error) {
       this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)
       return undefined
@@ -218,38 +224,16 @@ export class Measuring {
   }
 
   #received(index: number): ImageDocuments | undefined {
-    const registry = this.#registry
-    const name = repositoryName(index)
-    const root = registry?.manifest(name, 'latest')
-    if (registry === undefined || root === undefined) return undefined
-    return {
-      digest: root.digest,
-      manifest: (digest) => {
-        const found = registry.manifest(name, digest)
-        if (found === undefined) throw new Error(`${digest} was not received`)
-        return Promise.resolve(parseManifest(found.bytes, found.mediaType))
-      },
-      config: (digest) => {
-        const bytes = registry.document(digest)
-        if (bytes === undefined) throw new Error(`${digest} was not received`)
-        return Promise.resolve(parseImageConfig(bytes))
-      },
-    }
+    return this.#registry === undefined ? undefined : receivedImage(this.#registry, repositoryName(index))
   }
 
   /** Without a copy of our own, what the user's registry has tells the transfer sizes. */
   #published(target: RequestedTarget, outcome: BuildOutcome & { kind: 'built' }): ImageDocuments | undefined {
     const { client, signal, planned } = this.#options
-    const tags = planned.tagsOf.get(target.name) ?? []
+    const [tag] = planned.tagsOf.get(target.name) ?? []
     const digest = outcome.metadata.results.find((result) => result.target === target.name)?.digest
-    const [tag] = tags
     if (tag === undefined || digest === undefined || outcome.pushed.length === 0) return undefined
-    const named = (wanted: string): string => `${tag.replace(/@.*$/, '')}@${wanted}`
-    return {
-      digest,
-      manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
-      config: async (wanted) => await client.fetchConfig(tag, wanted, { signal }),
-    }
+    return publishedImage(tag, digest, { client, signal })
   }
 
   /** A layer that was not pushed since some base image's registry keeps it: not always the target's own base. */
@@ -270,9 +254,12 @@ export class Measuring {
 
   async #countBase(image: string, digest: string): Promise<number | undefined> {
     const known = this.#options.known.get(digest)
-    if (known !== undefined) return known
+    const isWanted = this.#wanted.has(digest)
+    if (known !== undefined && !isWanted) return known
     const source = this.#options.planned.images.sourceOf(image)
-    return await this.#baseLayers.count(digest, async () => await this.#open(source, digest))
+    return (
+      (await this.#baseLayers.count(digest, { open: async () => await this.#open(source, digest), isWanted })) ?? known
+    )
   }
 
   async #open(source: ImageSource, digest: string): Promise<Readable> {
@@ -287,12 +274,6 @@ export class Measuring {
       return base.kind === 'image' && base.image === image
     })
   }
-}
-
-interface ImageDocuments {
-  readonly digest: string
-  readonly manifest: (digest: string) => Promise<Manifest>
-  readonly config: (digest: string) => Promise<ImageConfig>
 }
 
 function repositoryName(index: number): string {

@@ -1,10 +1,12 @@
 /** A pull request as its reviewer sees it: one comment, from run to run, with the real octokit and a real engine. */
 import { describe, expect, test } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
+import { formatBytes } from '../../src/measure/format.ts'
+import { docker } from '../support/engine.ts'
 import { startGithubApi } from '../support/github-api.ts'
 import { startRegistry } from '../support/registry.ts'
 import { ReviewedProject } from '../support/reviewed-project.ts'
-import { forgetImages, type Step } from '../support/step.ts'
+import { forgetImages, standInLines, type Step } from '../support/step.ts'
 
 const dockerfile = (name: string): string => `FROM alpine:3.22 AS build
 COPY src /src
@@ -67,6 +69,23 @@ describe('a pull request', () => {
     expect(back.code).toBe(0)
     expect(project.comments()[0]).toMatch(/^<!-- stage-build:report -->\n### Image sizes: no change/)
     expect(project.comments()).toHaveLength(1)
+  }, 240_000)
+
+  test('that copies what is there already is told what of it is waste, though most layers come from the cache', async () => {
+    await using api = await startGithubApi()
+    await using project = await ReviewedProject.make({ 'src/a.bin': noise(400_000) }, api)
+    const stages = `FROM alpine:3.22 AS prod\nRUN echo ${project.name} > /name\nCOPY src /src\n`
+    await project.commit({ Dockerfile: stages })
+    await project.push({ inputs: { targets: 'prod' } })
+    await project.propose({ Dockerfile: `${stages}RUN chmod 600 /src/a.bin && rm /bin/busybox\n` })
+    const copied = await project.review({ inputs: { targets: 'prod' } })
+    expect([copied.code, copied.warnings]).toEqual([0, []])
+    expect(copied.stdout).toContain('2 steps cached')
+    const alpine = /^alpine:3\.22=(.*)$/m.exec(standInLines())?.[1] ?? ''
+    const busybox = Number(await docker('run', '--rm', alpine, 'stat', '-c', '%s', '/bin/busybox'))
+    expect(busybox).toBeGreaterThan(1_000_000)
+    const wasted = busybox + 400_000
+    expect(project.comments()[0]).toContain(`**Waste:** ${formatBytes(wasted).replace(' ', '&nbsp;')}`)
   }, 240_000)
 
   test('over its budget fails, at the line of the target, unless a label allows it', async () => {

@@ -3,13 +3,14 @@ import fc from 'fast-check'
 import { mergeNotes, readNotes, writeNotes, type ImageNotes } from '../../src/cache/image-notes.ts'
 import { digest } from '../support/target-caches.ts'
 
-const NOTHING: ImageNotes = { unpacked: new Map(), layers: new Map() }
+const NOTHING: ImageNotes = { unpacked: new Map(), layers: new Map(), files: new Map() }
 const anyDigest = fc.nat().map((number) => digest(String(number)))
 /** Names that trip a careless object; `7` is one whose place in an object is not where it was put. */
 const anyName = fc.oneof(fc.constantFrom('constructor', '__proto__', 'toString', '7', ''), fc.string())
 const anyNotes: fc.Arbitrary<ImageNotes> = fc.record({
   unpacked: fc.array(fc.tuple(anyDigest, fc.maxSafeNat())).map((entries) => new Map(entries)),
   layers: fc.array(fc.tuple(anyName, fc.array(anyDigest))).map((entries) => new Map(entries)),
+  files: fc.array(fc.tuple(anyDigest, fc.string())).map((entries) => new Map(entries)),
 })
 
 describe('notes', () => {
@@ -28,6 +29,10 @@ describe('notes', () => {
         ['b', 1],
       ]),
       layers: new Map([['app', ['a']]]),
+      files: new Map([
+        ['a', 'x'],
+        ['b', 'x'],
+      ]),
     }
     const two = {
       unpacked: new Map([['b', 2]]),
@@ -35,6 +40,7 @@ describe('notes', () => {
         ['app', ['b']],
         ['other', []],
       ]),
+      files: new Map([['b', 'y']]),
     }
     expect(mergeNotes([one, two])).toEqual({
       unpacked: new Map([
@@ -45,8 +51,20 @@ describe('notes', () => {
         ['app', ['b']],
         ['other', []],
       ]),
+      files: new Map([
+        ['b', 'y'],
+        ['a', 'x'],
+      ]),
     })
     expect(mergeNotes([])).toEqual(NOTHING)
+  })
+
+  test('of files: the latest stay where there is no room for all', () => {
+    const files = (...names: readonly string[]): ImageNotes => ({
+      ...NOTHING,
+      files: new Map(names.map((name) => [digest(name), name.repeat(900_000)])),
+    })
+    expect([...mergeNotes([files('a', 'b'), files('c')]).files.keys()]).toEqual([digest('c'), digest('a')])
   })
 
   const A = digest('a')

@@ -16,7 +16,7 @@ import { chainCache, digest } from '../support/target-caches.ts'
 const PULL = 'refs/pull/7/merge'
 const HOUR = 3_600_000
 const NOW = Date.UTC(2026, 10, 20, 12)
-const NO_NOTES: ImageNotes = { unpacked: new Map(), layers: new Map() }
+const NO_NOTES: ImageNotes = { unpacked: new Map(), layers: new Map(), files: new Map() }
 const BASE = digest('base image')
 
 interface RunOptions extends SessionOptions {
@@ -205,6 +205,7 @@ describe('from run to run', () => {
     const note = (bytes: number, ...contents: string[]): ImageNotes => ({
       unpacked: new Map(contents.map((content) => [digest(content), bytes])),
       layers: new Map([['app', digests(...contents)]]),
+      files: new Map(),
     })
     const save = async (isPull: boolean, notes: ImageNotes, content: string): Promise<void> => {
       const made = await run(rig, { isPull })

@@ -95,7 +95,7 @@ function run(
     createdAt: new Date(NOW).toISOString(),
     isKeptElsewhere: (blob) => blob === BASE || elsewhere.has(blob),
     spool: new Set(received.map(([blob]) => blob)),
-    notes: { unpacked: new Map(), layers: new Map() },
+    notes: { unpacked: new Map(), layers: new Map(), files: new Map() },
     records: {},
   })
   const packs = Object.fromEntries(

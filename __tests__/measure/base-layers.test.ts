@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+import { imageFiles } from '../../src/measure/image-files.ts'
 import { BaseLayers } from '../../src/measure/base-layers.ts'
 import { LayerMemory } from '../../src/measure/layer-memory.ts'
 import { rawTar } from '../support/raw-tar.ts'
@@ -128,9 +129,24 @@ describe('counting', () => {
       opened++
       return Promise.resolve(Readable.from([layer('hello')]))
     }
-    const counts = await Promise.all([1, 2, 3].map(async () => await layers.count(digest(1), open)))
-    expect([...counts, await layers.count(digest(1), open)]).toEqual([5, 5, 5, 5])
+    const counts = await Promise.all(
+      [1, 2, 3].map(async () => await layers.count(digest(1), { open, isWanted: false })),
+    )
+    expect([...counts, await layers.count(digest(1), { open, isWanted: false })]).toEqual([5, 5, 5, 5])
     expect([opened, memory.get(digest(1))]).toEqual([1, 5])
+  })
+
+  test('a layer of which the size is remembered is read for what is in it, where that is wanted', async () => {
+    const { layers, memory } = await counting()
+    memory.set(digest(1), 5)
+    const open = (): Promise<Readable> => Promise.resolve(Readable.from([layer('hello')]))
+    expect(await layers.count(digest(1), { open, isWanted: false })).toBe(5)
+    expect(layers.indexOf(digest(1))).toBeUndefined()
+    const broken = (): Promise<Readable> => Promise.reject(new Error('unauthorized'))
+    expect(await layers.count(digest(1), { open: broken, isWanted: true })).toBe(5)
+    const { layers: next } = await counting()
+    expect(await next.count(digest(1), { open, isWanted: true })).toBe(5)
+    expect(imageFiles([{ own: true, index: next.indexOf(digest(1)) }]).merged).toBe(5)
   })
 
   test('at most two are read at once', async () => {
@@ -144,7 +160,9 @@ describe('counting', () => {
         reading--
       })
     }
-    const counts = await Promise.all(Array.from({ length: 6 }, async (_, i) => await layers.count(digest(i), open)))
+    const counts = await Promise.all(
+      Array.from({ length: 6 }, async (_, i) => await layers.count(digest(i), { open, isWanted: false })),
+    )
     expect(counts).toEqual(Array(6).fill(1))
     expect(most).toBe(2)
   })
@@ -155,7 +173,7 @@ describe('counting', () => {
     ['is no layer', () => Promise.resolve(Readable.from([Buffer.from('<html>')]))],
   ])('a layer that %s is unknown, and is not remembered', async (_how, open) => {
     const { layers, memory } = await counting()
-    expect(await layers.count(digest(1), open)).toBeUndefined()
+    expect(await layers.count(digest(1), { open, isWanted: false })).toBeUndefined()
     expect(memory.get(digest(1))).toBeUndefined()
   })
 
@@ -166,7 +184,7 @@ describe('counting', () => {
       opened++
       return Promise.resolve(new Readable({ read: () => undefined }))
     }
-    const counts = Promise.all([1, 2, 3].map(async (n) => await layers.count(digest(n), open)))
+    const counts = Promise.all([1, 2, 3].map(async (n) => await layers.count(digest(n), { open, isWanted: false })))
     await new Promise((resolve) => setTimeout(resolve, 20))
     abort.abort()
     expect(await counts).toEqual([undefined, undefined, undefined])

@@ -99,6 +99,7 @@ export function planSave(question: SaveQuestion): SaveDecision {
         ...writeNotes({
           unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
           layers: question.notes.layers,
+          files: new Map([...question.notes.files].filter(([digest]) => blobs.has(digest))),
         }),
       },
     },

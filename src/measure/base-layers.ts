@@ -3,6 +3,8 @@
  * once per digest, and remembered. Runs beside the build, few at a time.
  */
 import type { Readable } from 'node:stream'
+import { FilesBudget, type FilesLimits } from './files-budget.ts'
+import { LayerIndexer, type LayerIndex } from './layer-index.ts'
 import { readLayer } from './layer-reader.ts'
 import type { LayerMemory } from './layer-memory.ts'
 
@@ -12,11 +14,15 @@ export interface BaseLayersOptions {
 }
 
 const CONCURRENCY = 2
+/** Of the indexes of all base layers of a run. */
+const LIMITS: FilesLimits = { entries: 500_000, bytes: 32 << 20 }
 
 /** Counts base layers; each digest once, however often it is asked for. */
 export class BaseLayers {
   readonly #options: BaseLayersOptions
   readonly #counts = new Map<string, Promise<number | undefined>>()
+  readonly #indexes = new Map<string, LayerIndex>()
+  readonly #budget = new FilesBudget(LIMITS)
   readonly #waiting: (() => void)[] = []
   #running = 0
 
@@ -24,16 +30,27 @@ export class BaseLayers {
     this.#options = options
   }
 
-  /** File bytes of a layer; undefined when it cannot be read. Never rejects. */
-  async count(digest: string, open: () => Promise<Readable>): Promise<number | undefined> {
+  /** What is in a layer that was read; undefined where it was not. */
+  indexOf(digest: string): LayerIndex | undefined {
+    return this.#indexes.get(digest)
+  }
+
+  /**
+   * File bytes of a layer; undefined when it cannot be read. Never rejects.
+   * @param layer.isWanted it is read for its index, also where its size is remembered
+   */
+  async count(
+    digest: string,
+    layer: { readonly open: () => Promise<Readable>; readonly isWanted: boolean },
+  ): Promise<number | undefined> {
     const known = this.#options.memory.get(digest)
-    if (known !== undefined) return known
     let count = this.#counts.get(digest)
+    if (known !== undefined && count === undefined && !layer.isWanted) return known
     if (count === undefined) {
-      count = this.#countOnce(digest, open)
+      count = this.#countOnce(digest, layer.open)
       this.#counts.set(digest, count)
     }
-    return await count
+    return (await count) ?? known
   }
 
   async #countOnce(digest: string, open: () => Promise<Readable>): Promise<number | undefined> {
@@ -41,7 +58,9 @@ export class BaseLayers {
     const { memory, signal } = this.#options
     try {
       if (signal.aborted) return undefined
-      const { unpacked } = await readLayer(await open(), { signal })
+      const indexer = new LayerIndexer(this.#budget)
+      const { unpacked } = await readLayer(await open(), { signal, listener: indexer })
+      this.#indexes.set(digest, indexer.finish())
       memory.set(digest, unpacked)
       return unpacked
     } catch {

@@ -11,6 +11,8 @@ import type { LayerSize, PlatformSizes, TargetSizes } from './sizes.ts'
 export interface FileSources {
   /** Of a layer that was read in this run, by digest. */
   readonly indexOf: (digest: string) => LayerIndex | undefined
+  /** Of a layer that earlier runs read; it does not tell packages. */
+  readonly storedIndexOf: (digest: string) => LayerIndex | undefined
   /** What earlier runs found out of the same targets. */
   readonly remembered: readonly PlatformSizes[]
 }
@@ -45,12 +47,15 @@ function withLayerFiles(
 }
 
 /** The merged root file system needs every layer, those of the base, too. */
-function mergedBytes({ layers }: PlatformSizes, { indexOf, remembered }: FileSources): number | undefined {
+function mergedBytes(
+  { layers }: PlatformSizes,
+  { indexOf, storedIndexOf, remembered }: FileSources,
+): number | undefined {
   const same = remembered.find(
     (known) => known.merged !== undefined && diffIds(known.layers).join() === diffIds(layers).join(),
   )
   if (same !== undefined) return same.merged
-  const indexes = layers.map(({ digest, own }) => ({ own, index: indexOf(digest) }))
+  const indexes = layers.map(({ digest, own }) => ({ own, index: indexOf(digest) ?? storedIndexOf(digest) }))
   return indexes.every(({ index }) => index !== undefined) ? imageFiles(indexes).merged : undefined
 }
 
