@@ -786,7 +786,7 @@ function decideBuilder(question) {
 	if (named !== void 0) return useNamed(question, named);
 	const current = builders.find((builder) => builder.current);
 	const can = abilities(current, question);
-	const lacking = missing$2(needs, can);
+	const lacking = missing$3(needs, can);
 	const use = useDecision(current, can, needs, lacking);
 	if (lacking.length === 0) return use;
 	if (!(current === void 0 || current.driver === "docker" || current.driver === "docker-container") || !question.engineIsLocal || current !== void 0 && current.nodes.length > 1) return use;
@@ -819,7 +819,7 @@ function useNamed(question, named) {
 		});
 	}
 	const can = abilities(builder, question);
-	return useDecision(builder, can, question.needs, missing$2(question.needs, can));
+	return useDecision(builder, can, question.needs, missing$3(question.needs, can));
 }
 function abilities(builder, question) {
 	const driver = builder?.driver ?? "docker";
@@ -846,7 +846,7 @@ const LACK = {
 	ociOutput: "cannot write OCI archives",
 	loopback: "cannot reach a registry on this machine"
 };
-function missing$2(needs, can) {
+function missing$3(needs, can) {
 	return [
 		"multiPlatform",
 		"cacheExport",
@@ -8804,6 +8804,7 @@ function newRecords(options) {
 		return [[name, {
 			createdAt: new Date(now).toISOString(),
 			commit: env["GITHUB_SHA"],
+			run: env["GITHUB_RUN_ID"],
 			fingerprint: print.fingerprint,
 			print: {
 				platforms: print.platforms,
@@ -9936,7 +9937,7 @@ function recordOf(value, stages, lists) {
 		field$1(value, "fingerprint"),
 		field$1(value, "commit")
 	];
-	const image = imageOf$1(field$1(value, "image"));
+	const [run, image] = [field$1(value, "run"), imageOf$1(field$1(value, "image"))];
 	const platforms = all(field$1(value, "platforms"), (item) => {
 		const platform = field$1(item, "platform");
 		const known = all(field$1(item, "stages"), (key) => typeof key === "string" ? stages.get(key) : void 0);
@@ -9964,6 +9965,7 @@ function recordOf(value, stages, lists) {
 			fields
 		},
 		commit: typeof commit === "string" && /^[0-9a-f]{40,64}$/.test(commit) ? commit : void 0,
+		...typeof run === "string" && /^\d{1,20}$/.test(run) ? { run } : {},
 		files: new Map(digests.flatMap((digest) => pair(digest, lists.get(digest))))
 	};
 }
@@ -27659,7 +27661,7 @@ function namedTargets(graph, wanted, file) {
 				stageName: graph.stages[found.stage]?.name
 			});
 		} else if (name === "default" && last?.name === void 0) targets.push(targetOf$1(graph, graph.defaultTarget));
-		else problems.push(missing$1({
+		else problems.push(missing$2({
 			graph,
 			name,
 			file,
@@ -27671,7 +27673,7 @@ function namedTargets(graph, wanted, file) {
 		problems
 	};
 }
-function missing$1(options) {
+function missing$2(options) {
 	const { graph, name, file } = options;
 	const names = [...new Set(graph.stages.flatMap((stage) => stage.name ?? []))];
 	const near = options.didYouMean ?? nearest(name, names);
@@ -31832,7 +31834,7 @@ function captions(report, { targets }) {
 /** At most one box of warnings and one of notes; undefined where there is nothing to know. */
 function boxes(report, context, maxLines) {
 	const warnings = [
-		...missing(report),
+		...missing$1(report),
 		...failures(report, context),
 		...incomparable(report)
 	];
@@ -31848,7 +31850,7 @@ function box(kind, sentences, maxLines) {
 	const lines = shown.length === 1 ? shown : shown.map((sentence) => `- ${sentence}`);
 	return [[`[!${kind}]`, ...lines].map((line) => `> ${line}`).join("\n")];
 }
-function missing({ missing: names }) {
+function missing$1({ missing: names }) {
 	if (names.length === 0) return [];
 	const who = list$1(names.map((name) => code(name, 60)), 10);
 	return [names.length === 1 ? `No sizes were handed over for ${who}. Its job has not ended yet, failed early or was cancelled.` : `No sizes were handed over for ${who}. Their jobs have not ended yet, failed early or were cancelled.`];
@@ -32492,7 +32494,8 @@ function contextOf(sizes, event, { env }) {
 		serverUrl: server,
 		headCommit: repository === "" ? void 0 : headCommit(event, env),
 		runUrl: run === void 0 || repository === "" ? void 0 : `${server}/${repository}/actions/runs/${run}`,
-		budgetLabel: event.kind === "pull_request" || event.kind === "workflow_run" ? BUDGET_LABEL : void 0
+		budgetLabel: event.kind === "pull_request" || event.kind === "workflow_run" ? BUDGET_LABEL : void 0,
+		graphChanged: sizes.graphChanged
 	};
 }
 
@@ -33446,7 +33449,7 @@ function sizeRecords(place) {
 	});
 }
 /** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
-function sizeRecordOf(name, { record, ref }, { project, planned }) {
+function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
 	const sizes = parseTargetSizes(record.image.sizes);
 	if (sizes === void 0) return void 0;
 	const stage = planned.targets.find((target) => target.name === name)?.stage;
@@ -33460,8 +33463,12 @@ function sizeRecordOf(name, { record, ref }, { project, planned }) {
 		tags: [],
 		commit: record.commit,
 		createdAt: record.createdAt,
-		run: void 0,
 		fingerprint: record.fingerprint,
+		run: record.run === void 0 ? void 0 : runOf({
+			...env,
+			GITHUB_RUN_ID: record.run,
+			GITHUB_RUN_ATTEMPT: "1"
+		}),
 		line: stage === void 0 ? void 0 : planned.graph.stages[stage]?.line,
 		platforms: sizes.platforms
 	};
@@ -33677,6 +33684,57 @@ function none(question, warnings = []) {
 		facts: nothing(question),
 		records: [],
 		warnings
+	};
+}
+
+// src/graph-change.ts
+/** Undefined where nothing changed, or where a target has nothing to compare with. */
+function graphChange(planned, baseline, records) {
+	const now = [];
+	const before = [];
+	for (const { name } of planned.targets) {
+		const commit = baseline.find(({ target }) => target === name)?.commit;
+		const known = [
+			"own",
+			"base",
+			"default"
+		].flatMap((source) => records?.measured(name, source) ?? []).find(({ record }) => record.commit !== void 0 && record.commit === commit);
+		const print = planned.fingerprints.prints.get(name);
+		if (known === void 0 || print === void 0) continue;
+		now.push(...print.platforms[0]?.stages ?? []);
+		before.push(...known.record.print.platforms[0]?.stages ?? []);
+	}
+	const [is, was] = [outline(now), outline(before)];
+	const isSame = missing(is.edges, was.edges).length === 0 && missing(was.edges, is.edges).length === 0;
+	if (was.edges.size === 0 || isSame) return void 0;
+	const { graph, targets, plan } = planned;
+	return {
+		graph,
+		targets: targets.map(({ name, stage }) => ({
+			name,
+			stage
+		})),
+		shared: plan.shared,
+		added: missing(is.names, was.names),
+		removed: missing(was.names, is.names)
+	};
+}
+/** What is in one set and not in another. */
+function missing(these, others) {
+	return [...these].filter((one) => !others.has(one));
+}
+/** Stages by name, and what each is made from; numbers change with every stage that is put before. */
+function outline(stages) {
+	const nameOf = ({ name, index }) => name ?? `stage ${index}`;
+	const names = new Map(stages.map((stage) => [String(stage.index), nameOf(stage)]));
+	const edges = stages.flatMap((stage) => [stage.base, ...stage.steps.flatMap(({ sources }) => sources)].map(({ kind, name }) => JSON.stringify([
+		nameOf(stage),
+		kind,
+		kind === "stage" ? names.get(name) ?? name : name
+	])));
+	return {
+		names: new Set(names.values()),
+		edges: new Set(edges)
 	};
 }
 
@@ -33947,6 +34005,7 @@ var Sizing = class {
 	#place;
 	#head;
 	#baseline;
+	#records;
 	constructor(options) {
 		this.#options = options;
 		const { inputs, event, env, signal } = options;
@@ -33968,6 +34027,7 @@ var Sizing = class {
 	}
 	/** Begins to look for what sizes are compared with. */
 	begin(found) {
+		this.#records = found.records;
 		this.#baseline ??= this.#find(found);
 	}
 	/**
@@ -33986,7 +34046,10 @@ var Sizing = class {
 				source: "own",
 				ref,
 				record
-			}, found);
+			}, {
+				...found,
+				env
+			});
 			return known === void 0 ? [] : [{
 				...known,
 				status: "unchanged",
@@ -34020,7 +34083,8 @@ var Sizing = class {
 			comment: inputs.comment,
 			isLeg,
 			budgets: parseSizeBudgets(inputs.sizeBudgets, void 0).budgets,
-			isStillThere: (id, target) => id === project.id && known.has(target)
+			isStillThere: (id, target) => id === project.id && known.has(target),
+			graphChanged: graphChange(planned, baseline.records, this.#records)
 		}, this.#place);
 		if (isLeg && warning === void 0) runner.notice(legNotice(inputs.jobTotal));
 		const told = warning === void 0 ? [] : [{ message: warning }];

@@ -41,6 +41,7 @@ export function newRecords(options: {
         {
           createdAt: new Date(now).toISOString(),
           commit: env['GITHUB_SHA'],
+          run: env['GITHUB_RUN_ID'],
           fingerprint: print.fingerprint,
           print: { platforms: print.platforms, fields: print.fields },
           files: new Map([...files].filter(([digest]) => read.has(digest))),

@@ -47,14 +47,15 @@ export function sizeRecords(
 export function sizeRecordOf(
   name: string,
   { record, ref }: Candidate,
-  { project, planned }: Place,
+  { project, planned, env }: Place & { readonly env: NodeJS.ProcessEnv },
 ): SizeRecord | undefined {
   const sizes = parseTargetSizes(record.image.sizes)
   if (sizes === undefined) return undefined
   const stage = planned.targets.find((target) => target.name === name)?.stage
   return {
     ...{ version: 1, id: project.id, target: name, file: project.dockerfileName, status: 'built', ref, tags: [] },
-    ...{ commit: record.commit, createdAt: record.createdAt, run: undefined, fingerprint: record.fingerprint },
+    ...{ commit: record.commit, createdAt: record.createdAt, fingerprint: record.fingerprint },
+    run: record.run === undefined ? undefined : runOf({ ...env, GITHUB_RUN_ID: record.run, GITHUB_RUN_ATTEMPT: '1' }),
     line: stage === undefined ? undefined : planned.graph.stages[stage]?.line,
     platforms: sizes.platforms,
   }

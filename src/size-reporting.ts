@@ -13,7 +13,7 @@ import { budgetSentence } from './measure/budgets.ts'
 import { compareSizes, type CompareOptions } from './measure/compare-sizes.ts'
 import type { SizeReport, SizeRowComparison } from './measure/comparison.ts'
 import type { SizeBudget } from './measure/size-budgets.ts'
-import type { SizeReportContext } from './report/size-report-context.ts'
+import type { SizeReportContext, StageGraphChange } from './report/size-report-context.ts'
 import { verdictLine, verdictMarkdown } from './report/size-report-verdict.ts'
 import { renderSizeReport, sizeReportSection } from './report/size-report.ts'
 
@@ -37,6 +37,8 @@ export interface SizesToReport extends Omit<CompareOptions, 'baseline' | 'waived
   readonly comment: CommentMode
   /** The report job of the matrix writes the comment. */
   readonly isLeg: boolean
+  /** Where the stage graph changed. */
+  readonly graphChanged?: StageGraphChange | undefined
 }
 
 export interface SizesReported {
@@ -199,5 +201,6 @@ function contextOf(sizes: SizesToReport, event: ReportEvent, { env }: ReportPlac
     headCommit: repository === '' ? undefined : headCommit(event, env),
     runUrl: run === undefined || repository === '' ? undefined : `${server}/${repository}/actions/runs/${run}`,
     budgetLabel: event.kind === 'pull_request' || event.kind === 'workflow_run' ? BUDGET_LABEL : undefined,
+    graphChanged: sizes.graphChanged,
   }
 }

@@ -11,6 +11,7 @@ import { findBaseline, type Baseline } from './baselines.ts'
 import type { Built } from './built.ts'
 import type { Problem } from './errors.ts'
 import { readHead } from './git.ts'
+import { graphChange } from './graph-change.ts'
 import { GithubAccess, NO_REQUESTS } from './github-access.ts'
 import type { GithubEvent } from './github-event.ts'
 import { findBaseCommit, type BaseQuestion, type CheckedOut } from './github/base-commits.ts'
@@ -47,6 +48,7 @@ export class Sizing {
   readonly #place: ReportPlace
   readonly #head: Promise<CheckedOut | undefined>
   #baseline: Promise<Baseline> | undefined
+  #records: KnownRecords | undefined
 
   constructor(options: SizingOptions) {
     this.#options = options
@@ -72,6 +74,7 @@ export class Sizing {
     readonly records: KnownRecords | undefined
     readonly caching: LayerCaching | undefined
   }): void {
+    this.#records = found.records
     this.#baseline ??= this.#find(found)
   }
 
@@ -89,7 +92,7 @@ export class Sizing {
     if (!isPull || own.length === 0 || !artifactsAreHere(env)) return []
     const commit = headCommit(eventOf(this.#place), env)
     const records = own.flatMap(([name, { record, ref }]): readonly SizeRecord[] => {
-      const known = sizeRecordOf(name, { source: 'own', ref, record }, found)
+      const known = sizeRecordOf(name, { source: 'own', ref, record }, { ...found, env })
       return known === undefined
         ? []
         : [{ ...known, status: 'unchanged', commit, tags: planned.tagsOf.get(name) ?? [] }]
@@ -119,6 +122,7 @@ export class Sizing {
         ...{ records, baseline, id: project.id, comment: inputs.comment, isLeg },
         budgets: parseSizeBudgets(inputs.sizeBudgets, undefined).budgets,
         isStillThere: (id, target) => id === project.id && known.has(target),
+        graphChanged: graphChange(planned, baseline.records, this.#records),
       },
       this.#place,
     )

@@ -69,6 +69,19 @@ describe('a pull request', () => {
     expect(back.code).toBe(0)
     expect(project.comments()[0]).toMatch(/^<!-- stage-build:report -->\n### Image sizes: no change/)
     expect(project.comments()).toHaveLength(1)
+
+    // A stage between makes another graph, drawn where it changed; and the run that measured the baseline is linked.
+    expect(comment).not.toContain('```mermaid')
+    const stages = dockerfile(project.name).replace(
+      'FROM alpine:3.22 AS prod',
+      'FROM alpine:3.22 AS run\nFROM run AS prod',
+    )
+    await project.propose({ Dockerfile: stages })
+    expect((await project.review({ inputs })).code).toBe(0)
+    const [drawn = ''] = project.comments()
+    expect(drawn).toContain('The stage graph changed (4 stages, 1 new)')
+    expect(drawn).toContain('New: `run`.')
+    expect(drawn).toMatch(/\/actions\/runs\/100\)/)
   }, 240_000)
 
   test('that copies what is there already is told what of it is waste, though most layers come from the cache', async () => {

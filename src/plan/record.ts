@@ -17,6 +17,8 @@ export interface TargetRecord {
   /** ISO 8601 */
   readonly createdAt: string
   readonly commit: string | undefined
+  /** Id of the run that built it. */
+  readonly run?: string | undefined
   readonly fingerprint: string
   readonly print: Pick<TargetPrint, 'platforms' | 'fields'>
   /** Digest of what a source read → the files in it. */
@@ -81,7 +83,7 @@ function recordOf(
     field(value, 'fingerprint'),
     field(value, 'commit'),
   ]
-  const image = imageOf(field(value, 'image'))
+  const [run, image] = [field(value, 'run'), imageOf(field(value, 'image'))]
   const platforms = all(field(value, 'platforms'), (item): PlatformPrint | undefined => {
     const platform = field(item, 'platform')
     const known = all(field(item, 'stages'), (key) => (typeof key === 'string' ? stages.get(key) : undefined))
@@ -98,6 +100,7 @@ function recordOf(
   return {
     ...{ createdAt, fingerprint, image, print: { platforms, fields } },
     commit: typeof commit === 'string' && /^[0-9a-f]{40,64}$/.test(commit) ? commit : undefined,
+    ...(typeof run === 'string' && /^\d{1,20}$/.test(run) ? { run } : {}),
     files: new Map(digests.flatMap((digest) => pair(digest, lists.get(digest)))),
   }
 }
