@@ -85,7 +85,7 @@ function sumOf(trees: readonly FileTree[]): FileTree {
   if (trees.length > 0 && directories.length === 0) return { bytes, files }
   const names = new Set(directories.flatMap((children) => [...children.keys()]))
   const children = [...names].map((name) => [name, sumOf(directories.flatMap((all) => all.get(name) ?? []))] as const)
-  return { bytes, files, children: new Map(children.sort(([, a], [, b]) => b.bytes - a.bytes)) }
+  return { bytes, files, children: new Map(children.sort(([x, a], [y, b]) => b.bytes - a.bytes || (x < y ? -1 : 1))) }
 }
 
 /** Of a package that several layers hold, the upper one tells the version. */
