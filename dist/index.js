@@ -8192,7 +8192,7 @@ function sumOf(trees) {
 	return {
 		bytes,
 		files,
-		children: new Map(children.sort(([, a], [, b]) => b.bytes - a.bytes))
+		children: new Map(children.sort(([x, a], [y, b]) => b.bytes - a.bytes || (x < y ? -1 : 1)))
 	};
 }
 /** Of a package that several layers hold, the upper one tells the version. */
