@@ -1,6 +1,6 @@
 /** A small project for builds under faults: its images hold the same whenever and however they are built. */
-import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { randomBytes, randomInt } from 'node:crypto'
+import { readFile, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { docker, workspace, type Workspace } from './engine.ts'
 import { contentOf } from './image-content.ts'
@@ -53,14 +53,17 @@ export type Contents = Readonly<Record<string, string>>
 export async function faultProject(original?: Workspace): Promise<FaultProject> {
   const copied = async (name: string): Promise<string | undefined> =>
     original === undefined ? undefined : await readFile(original.path(name), 'utf8')
-  const space = await workspace({
-    Dockerfile: DOCKERFILE,
-    '.dockerignore': 'out\nplain\nplain.json\n',
-    deps: (await copied('deps')) ?? randomBytes(100_000).toString('base64'),
-    source: (await copied('source')) ?? randomBytes(9).toString('base64'),
-  })
+  const space = await workspace({ Dockerfile: DOCKERFILE, '.dockerignore': 'out\nplain\nplain.json\n' })
+  const put = async (name: string, content: string): Promise<void> => {
+    await space.write({ [name]: content })
+    // BuildKit takes files of one size and time for the same, whatever folder of this name they are in.
+    const time = randomInt(1e9)
+    await utimes(space.path(name), time, time)
+  }
+  await put('deps', (await copied('deps')) ?? randomBytes(100_000).toString('base64'))
+  await put('source', (await copied('source')) ?? randomBytes(9).toString('base64'))
   const change = async (): Promise<void> => {
-    await space.write({ source: randomBytes(9).toString('base64') })
+    await put('source', randomBytes(9).toString('base64'))
   }
   return { ...space, change }
 }
@@ -72,21 +75,34 @@ export async function built(space: Workspace, targets: readonly string[] = TARGE
 
 /** The same of a build that uses no cache and no action. */
 export async function uncached(space: Workspace, targets: readonly string[] = TARGETS): Promise<Contents> {
+  const [images = {}] = await allUncached([space], targets)
+  return images
+}
+
+/** The same of several projects, in one build. */
+export async function allUncached(
+  spaces: readonly Workspace[],
+  targets: readonly string[] = TARGETS,
+): Promise<readonly Contents[]> {
   const [, base = ''] = /^alpine:3\.22=(.*)$/m.exec(standInLines()) ?? []
-  const target = (name: string): readonly [string, object] => [
-    name,
-    {
-      context: space.directory,
-      target: name,
-      contexts: { 'alpine:3.22': `docker-image://${base}` },
-      output: [`type=oci,tar=false,dest=${space.path('plain', name)}`],
-      attest: ['type=provenance,disabled=true'],
-    },
-  ]
-  await space.write({ 'plain.json': JSON.stringify({ target: Object.fromEntries(targets.map(target)) }) })
+  const definitions = spaces.flatMap((space, at) =>
+    targets.map((name): readonly [string, object] => [
+      `p${at}-${name}`,
+      {
+        context: space.directory,
+        target: name,
+        contexts: { 'alpine:3.22': `docker-image://${base}` },
+        output: [`type=oci,tar=false,dest=${space.path('plain', name)}`],
+        attest: ['type=provenance,disabled=true'],
+      },
+    ]),
+  )
+  await using folder = await workspace({ 'plain.json': JSON.stringify({ target: Object.fromEntries(definitions) }) })
+  for (const space of spaces) await rm(space.path('plain'), { recursive: true, force: true })
   const allow = ['--allow=fs.read=*', '--allow=fs.write=*']
-  await docker('buildx', 'bake', '--no-cache', ...allow, `--file=${space.path('plain.json')}`, ...targets)
-  return await contents(space.path('plain'), targets)
+  const names = definitions.map(([name]) => name)
+  await docker('buildx', 'bake', '--no-cache', ...allow, `--file=${folder.path('plain.json')}`, ...names)
+  return await Promise.all(spaces.map(async (space) => await contents(space.path('plain'), targets)))
 }
 
 async function contents(folder: string, targets: readonly string[]): Promise<Contents> {
