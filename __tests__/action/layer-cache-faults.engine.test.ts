@@ -186,11 +186,19 @@ beforeAll(async () => {
   places = await Promise.all(numbers.map(async () => ({ lab: await openLab(engine), space: await faultProject() })))
   await Promise.all(places.slice(0, WITH_CACHE).map(async (place) => await step(place)))
   for (const round of ROUNDS) {
-    await Promise.all(places.map(async ({ space }) => { await space.change(); }))
+    await Promise.all(
+      places.map(async ({ space }) => {
+        await space.change()
+      }),
+    )
     const references = await allUncached(places.map(({ space }) => space))
     await engine.chill()
     const names = Object.keys(round)
-    await Promise.all(places.map(async (place, at) => { await strike(place, names[at] ?? '', references[at]); }))
+    await Promise.all(
+      places.map(async (place, at) => {
+        await strike(place, names[at] ?? '', references[at])
+      }),
+    )
   }
   await engine.chill()
   afterwards.push(...(await Promise.all(places.map(async (place) => await step(place)))))
