@@ -1,9 +1,9 @@
 /**
  * The blobs that BuildKit pushed in this run, kept as files until they are saved. A blob that cannot be written (a full
- * disk) is not kept, and none after it; the build does not notice.
+ * disk) is not kept, and none after it; the build does not notice, for the last of the disk is left to its own files.
  */
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlobSink } from './blob-uploads.ts'
 import type { BlobSource, OpenedBlob } from './blob-source.ts'
@@ -15,11 +15,18 @@ export interface SpoolOptions {
   readonly onBlob: (digest: string, size: number) => void
 }
 
+/** Of the disk: left to others, or the sixteenth part of a small one. */
+const LEFT_BYTES = 256 << 20
+/** How much is written before the disk is asked again. */
+const STRIDE_BYTES = 16 << 20
+
 export class Spool implements BlobSource {
   readonly #options: SpoolOptions
   readonly #sizes = new Map<string, number>()
   readonly #taken = new Set<string>()
   #parts = 0
+  /** Bytes that may be written before the disk is asked. */
+  #granted = 0
   #fault: unknown
 
   constructor(options: SpoolOptions) {
@@ -66,6 +73,7 @@ export class Spool implements BlobSource {
         if (this.#fault !== undefined) throw new Error('the disk took no more blobs')
         await guarded(async () => {
           const handle = await (file ??= this.#create(part))
+          await this.#grant(chunk.length)
           for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
         })
       },
@@ -91,5 +99,16 @@ export class Spool implements BlobSource {
   async #create(part: string): Promise<FileHandle> {
     await mkdir(this.#options.folder, { recursive: true })
     return await open(part, 'wx')
+  }
+
+  /** @throws Error when writing these bytes would leave too little of the disk */
+  async #grant(bytes: number): Promise<void> {
+    this.#granted -= bytes
+    if (this.#granted >= 0) return
+    const { bavail, blocks, bsize } = await statfs(this.#options.folder)
+    const room = bavail * bsize - Math.min(LEFT_BYTES, (blocks * bsize) / 16) - bytes
+    if (room < 0) throw new Error('the disk is almost full')
+    // Others write to it, too.
+    this.#granted = Math.min(room / 4, STRIDE_BYTES)
   }
 }
