@@ -119,7 +119,7 @@ test('the step is killed during an upload: nothing goes on, and the key that it 
   await rm(runnerTemp, { recursive: true })
   await lab.service.heal()
   expect(await next(lab, space)).toEqual(ALL)
-  expect(await next(lab, space)).toEqual(NONE)
+  expect(await next(lab, space)).not.toContain('deps')
 })
 
 test('the main step is killed while BuildKit exports: the post step leaves nothing, and the next run is right', async () => {
