@@ -27,6 +27,8 @@ export class Spool implements BlobSource {
   #parts = 0
   /** Bytes that may be written before the disk is asked. */
   #granted = 0
+  /** Bytes that wait to be written. */
+  #pending = 0
   #fault: unknown
 
   constructor(options: SpoolOptions) {
@@ -73,8 +75,13 @@ export class Spool implements BlobSource {
         if (this.#fault !== undefined) throw new Error('the disk took no more blobs')
         await guarded(async () => {
           const handle = await (file ??= this.#create(part))
-          await this.#grant(chunk.length)
-          for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
+          this.#pending += chunk.length
+          try {
+            await this.#grant(chunk.length)
+            for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten
+          } finally {
+            this.#pending -= chunk.length
+          }
         })
       },
       finish: async (digest, size) => {
@@ -106,7 +113,7 @@ export class Spool implements BlobSource {
     this.#granted -= bytes
     if (this.#granted >= 0) return
     const { bavail, blocks, bsize } = await statfs(this.#options.folder)
-    const room = bavail * bsize - Math.min(LEFT_BYTES, (blocks * bsize) / 16) - bytes
+    const room = bavail * bsize - Math.min(LEFT_BYTES, (blocks * bsize) / 16) - this.#pending
     if (room < 0) throw new Error('the disk is almost full')
     // Others write to it, too.
     this.#granted = Math.min(room / 4, STRIDE_BYTES)
