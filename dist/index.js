@@ -2,7 +2,7 @@ import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolv
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { access as access$1, appendFile as appendFile$1, constants, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, utimes, writeFile as writeFile$1 } from "node:fs/promises";
+import { access as access$1, appendFile as appendFile$1, constants, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { closeSync, constants as constants$1, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
@@ -9305,13 +9305,21 @@ function sum$1(numbers) {
 // src/cache/spool.ts
 /**
 * The blobs that BuildKit pushed in this run, kept as files until they are saved. A blob that cannot be written (a full
-* disk) is not kept, and none after it; the build does not notice.
+* disk) is not kept, and none after it; the build does not notice, for the last of the disk is left to its own files.
 */
+/** Of the disk: left to others, or the sixteenth part of a small one. */
+const LEFT_BYTES = 256 << 20;
+/** How much is written before the disk is asked again. */
+const STRIDE_BYTES = 16 << 20;
 var Spool = class {
 	#options;
 	#sizes = /* @__PURE__ */ new Map();
 	#taken = /* @__PURE__ */ new Set();
 	#parts = 0;
+	/** Bytes that may be written before the disk is asked. */
+	#granted = 0;
+	/** Bytes that wait to be written. */
+	#pending = 0;
 	#fault;
 	constructor(options) {
 		this.#options = options;
@@ -9354,7 +9362,13 @@ var Spool = class {
 				if (this.#fault !== void 0) throw new Error("the disk took no more blobs");
 				await guarded(async () => {
 					const handle = await (file ??= this.#create(part));
-					for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+					this.#pending += chunk.length;
+					try {
+						await this.#grant(chunk.length);
+						for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+					} finally {
+						this.#pending -= chunk.length;
+					}
 				});
 			},
 			finish: async (digest, size) => {
@@ -9377,6 +9391,15 @@ var Spool = class {
 	async #create(part) {
 		await mkdir$1(this.#options.folder, { recursive: true });
 		return await open$1(part, "wx");
+	}
+	/** @throws Error when writing these bytes would leave too little of the disk */
+	async #grant(bytes) {
+		this.#granted -= bytes;
+		if (this.#granted >= 0) return;
+		const { bavail, blocks, bsize } = await statfs(this.#options.folder);
+		const room = bavail * bsize - Math.min(LEFT_BYTES, blocks * bsize / 16) - this.#pending;
+		if (room < 0) throw new Error("the disk is almost full");
+		this.#granted = Math.min(room / 4, STRIDE_BYTES);
 	}
 };
 
