@@ -155,7 +155,9 @@ asRoot('the disk for the runner’s files is full', async () => {
     await rootDo('umount', '--lazy', runnerTemp)
     await rm(runnerTemp, { recursive: true })
   }
-  const notKept = expect.stringMatching(/^The layer cache: new layers could not be kept \((?:the disk is almost full|ENOSPC)/)
+  const notKept = expect.stringMatching(
+    /^The layer cache: new layers could not be kept \((?:the disk is almost full|ENOSPC)/,
+  )
   expect([run.main.code, run.errors, run.warnings]).toEqual([0, [], [notKept]])
   expect(await built(space)).toEqual(await uncached(space))
 })
