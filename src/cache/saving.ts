@@ -1,12 +1,11 @@
 /**
- * Carries a save plan out: packs side by side, and the index, which in the end names only packs that were saved. Run by the main
+ * Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
  * step or, after it ended, by the post step, so a plan is plain data. Never rejects.
  */
 import { link, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CacheBackend, EntryPlace, SaveResult } from './cache-backend.ts'
 import { serializeIndex, type CacheIndex } from './cache-index.ts'
-import { indexFile } from './index-loader.ts'
 import { blobFile, PackStore } from './pack-store.ts'
 
 /** Blobs of an older pack. */
@@ -44,66 +43,33 @@ export function savingTimeout(bytes: number): number {
   return PATIENCE_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1_000
 }
 
-/** With this much or less to send, the index is sent beside it and not after it: all is there in half a second. */
-const SMALL_BYTES = 32 << 20
-
-interface Gathered {
-  readonly job: PackJob
-  readonly blobs: Readonly<Record<string, number>>
-  readonly bytes: number
-}
-
 export async function executeSave(
   plan: SavePlan,
   { backend, root }: { readonly backend: CacheBackend; readonly root: string },
 ): Promise<SaveReport> {
-  const place = { backend, root }
   const failures: Extract<SaveResult, { kind: 'failed' }>[] = []
-  const gathered = (await Promise.all(plan.packs.map(async (job) => await gatherJob(job, place)))).filter(
-    ({ blobs }) => Object.keys(blobs).length > 0,
-  )
-  if (plan.packs.length > 0 && gathered.length === 0) return { entries: 0, bytes: 0, indexSaved: false, failures }
-  const isSmall = gathered.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES
-  const early = isSmall ? saveIndex(plan.index, documentOf(plan, gathered), place) : undefined
-  const saved: Gathered[] = []
+  const packs: Record<string, { path: string; createdAt: string; blobs: Record<string, number> }> = {}
+  let bytes = 0
   await Promise.all(
-    gathered.map(async (pack) => {
-      const { key, path } = pack.job
-      const result = await backend.save({ key, path, timeoutMs: savingTimeout(pack.bytes) })
+    plan.packs.map(async (job) => {
+      const blobs = await gather(job, { backend, root })
+      const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0)
+      if (Object.keys(blobs).length === 0) return
+      const result = await backend.save({ key: job.key, path: job.path, timeoutMs: savingTimeout(size) })
       if (result.kind === 'failed') failures.push(result)
-      else saved.push(pack)
+      else {
+        packs[job.key] = { path: job.path, createdAt: job.createdAt, blobs }
+        bytes += size
+      }
     }),
   )
-  const first = await early
-  const bytes = saved.reduce((sum, pack) => sum + pack.bytes, 0)
-  const none = { entries: first?.kind === 'saved' ? 1 : 0, bytes, indexSaved: false, failures }
-  // Without any of them there is nothing new to say; but what was said too early must be taken back.
-  if (gathered.length > 0 && saved.length === 0 && first?.kind !== 'saved') return none
-  const isRight = first !== undefined && saved.length === gathered.length
-  const result = isRight ? first : await saveIndex(indexAgain(plan, first), documentOf(plan, saved), place)
+  const saved = Object.keys(packs).length
+  if (plan.packs.length > 0 && saved === 0) return { entries: 0, bytes, indexSaved: false, failures }
+  const document: CacheIndex = { ...plan.document, packs: { ...plan.document.packs, ...packs } }
+  const result = await saveIndex(plan, document, { backend, root })
   if (result.kind === 'failed') failures.push(result)
   const indexSaved = result.kind === 'saved'
-  return { entries: saved.length + (indexSaved ? 1 : 0), bytes, indexSaved, failures }
-}
-
-function documentOf(plan: SavePlan, packs: readonly Gathered[]): CacheIndex {
-  const added = packs.map(({ job, blobs }) => [job.key, { path: job.path, createdAt: job.createdAt, blobs }] as const)
-  return { ...plan.document, packs: { ...plan.document.packs, ...Object.fromEntries(added) } }
-}
-
-/** A key is used once, also by a save that failed. */
-function indexAgain({ index }: SavePlan, first: SaveResult | undefined): SavePlan['index'] {
-  if (first === undefined) return index
-  const key = `${index.key}-2`
-  return { ...index, key, file: indexFile(key) }
-}
-
-async function gatherJob(
-  job: PackJob,
-  place: { readonly backend: CacheBackend; readonly root: string },
-): Promise<Gathered> {
-  const blobs = await gather(job, place)
-  return { job, blobs, bytes: Object.values(blobs).reduce((sum, blob) => sum + blob, 0) }
+  return { entries: saved + (indexSaved ? 1 : 0), bytes, indexSaved, failures }
 }
 
 /** The blobs that lie in the job's directory after those of older packs were put there. */
@@ -144,7 +110,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 async function saveIndex(
-  index: SavePlan['index'],
+  { index }: SavePlan,
   document: CacheIndex,
   { backend, root }: { readonly backend: CacheBackend; readonly root: string },
 ): Promise<SaveResult> {
