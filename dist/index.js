@@ -2121,166 +2121,6 @@ function field$4(value, key) {
 	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 
-// src/cache/cache-keys.ts
-/**
-* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
-* backend keeps, too. Pure, but for random names.
-* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
-*/
-/** The refs whose caches a run may read, its own first, each once. */
-function cacheScopes(env, { defaultBranch }) {
-	const own = given$1(env["GITHUB_REF"]) ?? "local";
-	const base = given$1(env["GITHUB_BASE_REF"]);
-	const scopes = [{
-		source: "own",
-		ref: own
-	}];
-	const add = (source, branch) => {
-		const ref = `refs/heads/${branch ?? ""}`;
-		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
-			source,
-			ref
-		});
-	};
-	add("base", base);
-	add("default", defaultBranch);
-	return scopes;
-}
-/**
-* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
-* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
-*/
-const UNTRUSTED_EVENTS = [
-	"pull_request_target",
-	"issue_comment",
-	"workflow_run"
-];
-/** Whether a run saves what it built (DESIGN §4, `cache`). */
-function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
-	if (mode === "off" || mode === "read-only") return false;
-	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
-	if (mode === "read-write") return true;
-	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
-}
-function indexKeys(question) {
-	const { ref, targets, platforms } = question;
-	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
-	return {
-		anyLeg,
-		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
-	};
-}
-/**
-* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
-* earlier ones.
-*/
-function newIndexKey(prefix, { now, commit }) {
-	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
-}
-/** What the keys of the indexes begin with that runs of a commit left. */
-function commitPrefix(prefix, commit) {
-	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
-}
-/** What the keys of a project's packs begin with. */
-function packPrefix(identity) {
-	return `sb1-pack-${identityHash(identity)}-`;
-}
-function newPack(prefix) {
-	const id = randomBytes(16).toString("hex");
-	return {
-		key: `${prefix}${id}`,
-		path: `packs/${id}`
-	};
-}
-function identityHash({ id, scope }) {
-	return hash([id, scope]);
-}
-function hash(parts) {
-	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-function given$1(text) {
-	return text === "" ? void 0 : text;
-}
-
-// src/cache/index-loader.ts
-/**
-* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
-* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
-*/
-/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
-const INDEX_PATH = "index";
-const MAX_INDEX_BYTES = 64 << 20;
-const PATIENCE_MS$3 = 1e4;
-/** The service takes ten keys a look-up, the first of which has to be whole. */
-const MOST_COMMITS = 7;
-/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
-function indexFile(key) {
-	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
-}
-/** Never rejects. */
-async function loadIndexes(places, options) {
-	const results = await Promise.all(places.map((place) => load(place, options)));
-	return {
-		found: results.flatMap(({ loaded }) => loaded ?? []),
-		searches: results.map(({ search }) => search)
-	};
-}
-async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
-	const request = {
-		key: prefix,
-		prefixes: [
-			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
-			prefix,
-			anyLeg
-		],
-		path: INDEX_PATH,
-		timeoutMs: PATIENCE_MS$3
-	};
-	const result = await backend.restore(request);
-	if (result.kind === "failed") return { search: {
-		source,
-		ref,
-		outcome: result.isSpoilt === true ? "unusable" : "failed",
-		reason: result.reason
-	} };
-	if (result.kind === "miss") return { search: {
-		source,
-		ref,
-		outcome: "none"
-	} };
-	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
-	if ("fault" in parsed) return { search: {
-		source,
-		ref,
-		outcome: "unusable",
-		reason: parsed.fault
-	} };
-	return {
-		search: {
-			source,
-			ref,
-			outcome: "found"
-		},
-		loaded: {
-			source,
-			ref,
-			isExact: result.key.startsWith(prefix),
-			index: parsed.index
-		}
-	};
-}
-async function readIndex(path, now) {
-	try {
-		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
-		const found = await file.stat();
-		if (!found.isFile()) return { fault: "it is no file" };
-		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
-		return parseIndex(await file.readFile(), now);
-	} catch (error) {
-		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
-	}
-}
-
 // src/cache/pack-store.ts
 /**
 * The blobs that earlier runs saved. A pack is fetched when one of its blobs is asked for, once; a blob is checked
@@ -2288,7 +2128,7 @@ async function readIndex(path, now) {
 */
 /** A fetch is given up when it is slower than this for long. */
 const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
-const PATIENCE_MS$2 = 2e4;
+const PATIENCE_MS$3 = 2e4;
 /** A blob's file within the directory of its pack. */
 function blobFile(digest) {
 	return digest.replace(":", "-");
@@ -2366,7 +2206,7 @@ var PackStore = class {
 			asked = this.#options.backend.lookUp({
 				key,
 				path,
-				timeoutMs: PATIENCE_MS$2
+				timeoutMs: PATIENCE_MS$3
 			});
 			this.#lookUps.set(key, asked);
 		}
@@ -2385,7 +2225,7 @@ var PackStore = class {
 		let restored = this.#restores.get(key);
 		if (restored === void 0) {
 			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
-			const timeoutMs = PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
+			const timeoutMs = PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
 			restored = this.#options.backend.restore({
 				key,
 				path,
@@ -2450,91 +2290,65 @@ var PackStore = class {
 
 // src/cache/saving.ts
 /**
-* Carries a save plan out: packs side by side, and the index, which in the end names only packs that were saved. Run by the main
+* Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
 * step or, after it ended, by the post step, so a plan is plain data. Never rejects.
 */
-const PATIENCE_MS$1 = 3e4;
+const PATIENCE_MS$2 = 3e4;
 const SLOWEST_BYTES_PER_SECOND = 2e6;
 /** How long saving may take. */
 function savingTimeout(bytes) {
-	return PATIENCE_MS$1 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
+	return PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
 }
-/** With this much or less to send, the index is sent beside it and not after it: all is there in half a second. */
-const SMALL_BYTES = 32 << 20;
 async function executeSave(plan, { backend, root }) {
-	const place = {
-		backend,
-		root
-	};
 	const failures = [];
-	const gathered = (await Promise.all(plan.packs.map(async (job) => await gatherJob(job, place)))).filter(({ blobs }) => Object.keys(blobs).length > 0);
-	if (plan.packs.length > 0 && gathered.length === 0) return {
-		entries: 0,
-		bytes: 0,
-		indexSaved: false,
-		failures
-	};
-	const early = gathered.reduce((sum, { bytes }) => sum + bytes, 0) <= SMALL_BYTES ? saveIndex(plan.index, documentOf(plan, gathered), place) : void 0;
-	const saved = [];
-	await Promise.all(gathered.map(async (pack) => {
-		const { key, path } = pack.job;
+	const packs = {};
+	let bytes = 0;
+	await Promise.all(plan.packs.map(async (job) => {
+		const blobs = await gather(job, {
+			backend,
+			root
+		});
+		const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0);
+		if (Object.keys(blobs).length === 0) return;
 		const result = await backend.save({
-			key,
-			path,
-			timeoutMs: savingTimeout(pack.bytes)
+			key: job.key,
+			path: job.path,
+			timeoutMs: savingTimeout(size)
 		});
 		if (result.kind === "failed") failures.push(result);
-		else saved.push(pack);
+		else {
+			packs[job.key] = {
+				path: job.path,
+				createdAt: job.createdAt,
+				blobs
+			};
+			bytes += size;
+		}
 	}));
-	const first = await early;
-	const bytes = saved.reduce((sum, pack) => sum + pack.bytes, 0);
-	const none = {
-		entries: first?.kind === "saved" ? 1 : 0,
+	const saved = Object.keys(packs).length;
+	if (plan.packs.length > 0 && saved === 0) return {
+		entries: 0,
 		bytes,
 		indexSaved: false,
 		failures
 	};
-	if (gathered.length > 0 && saved.length === 0 && first?.kind !== "saved") return none;
-	const result = first !== void 0 && saved.length === gathered.length ? first : await saveIndex(indexAgain(plan, first), documentOf(plan, saved), place);
-	if (result.kind === "failed") failures.push(result);
-	const indexSaved = result.kind === "saved";
-	return {
-		entries: saved.length + (indexSaved ? 1 : 0),
-		bytes,
-		indexSaved,
-		failures
-	};
-}
-function documentOf(plan, packs) {
-	const added = packs.map(({ job, blobs }) => [job.key, {
-		path: job.path,
-		createdAt: job.createdAt,
-		blobs
-	}]);
-	return {
+	const result = await saveIndex(plan, {
 		...plan.document,
 		packs: {
 			...plan.document.packs,
-			...Object.fromEntries(added)
+			...packs
 		}
-	};
-}
-/** A key is used once, also by a save that failed. */
-function indexAgain({ index }, first) {
-	if (first === void 0) return index;
-	const key = `${index.key}-2`;
+	}, {
+		backend,
+		root
+	});
+	if (result.kind === "failed") failures.push(result);
+	const indexSaved = result.kind === "saved";
 	return {
-		...index,
-		key,
-		file: indexFile(key)
-	};
-}
-async function gatherJob(job, place) {
-	const blobs = await gather(job, place);
-	return {
-		job,
-		blobs,
-		bytes: Object.values(blobs).reduce((sum, blob) => sum + blob, 0)
+		entries: saved + (indexSaved ? 1 : 0),
+		bytes,
+		indexSaved,
+		failures
 	};
 }
 /** The blobs that lie in the job's directory after those of older packs were put there. */
@@ -2573,7 +2387,7 @@ async function sizeOf(path) {
 		return;
 	}
 }
-async function saveIndex(index, document, { backend, root }) {
+async function saveIndex({ index }, document, { backend, root }) {
 	const folder = join(root, index.path);
 	try {
 		await rm$1(folder, {
@@ -5933,7 +5747,7 @@ function documentSink(documents) {
 
 // src/cache/expected-uploads.ts
 /** A client that asked for a blob and was told that it is not here begins its upload at once, or never. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS$1 = 1500;
 var ExpectedUploads = class {
 	#expected = /* @__PURE__ */ new Map();
 	/** For a blob that is not here: whether it came meanwhile. False: who asks should push it. */
@@ -5960,7 +5774,7 @@ var ExpectedUploads = class {
 		const { promise: settled, resolve: settle } = Promise.withResolvers();
 		const timer = setTimeout(() => {
 			this.ended(digest, false);
-		}, PATIENCE_MS);
+		}, PATIENCE_MS$1);
 		timer.unref();
 		const expected = {
 			settled,
@@ -8820,6 +8634,87 @@ function readsOf$1({ platforms }) {
 	return platforms.flatMap(({ stages }) => stages.flatMap(({ base, steps }) => [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) => kind === "context" && digest !== void 0 ? [digest] : [])));
 }
 
+// src/cache/cache-keys.ts
+/**
+* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
+* backend keeps, too. Pure, but for random names.
+* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
+*/
+/** The refs whose caches a run may read, its own first, each once. */
+function cacheScopes(env, { defaultBranch }) {
+	const own = given$1(env["GITHUB_REF"]) ?? "local";
+	const base = given$1(env["GITHUB_BASE_REF"]);
+	const scopes = [{
+		source: "own",
+		ref: own
+	}];
+	const add = (source, branch) => {
+		const ref = `refs/heads/${branch ?? ""}`;
+		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
+			source,
+			ref
+		});
+	};
+	add("base", base);
+	add("default", defaultBranch);
+	return scopes;
+}
+/**
+* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
+* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
+*/
+const UNTRUSTED_EVENTS = [
+	"pull_request_target",
+	"issue_comment",
+	"workflow_run"
+];
+/** Whether a run saves what it built (DESIGN §4, `cache`). */
+function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
+	if (mode === "off" || mode === "read-only") return false;
+	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
+	if (mode === "read-write") return true;
+	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
+}
+function indexKeys(question) {
+	const { ref, targets, platforms } = question;
+	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
+	return {
+		anyLeg,
+		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
+	};
+}
+/**
+* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+* earlier ones.
+*/
+function newIndexKey(prefix, { now, commit }) {
+	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of the indexes begin with that runs of a commit left. */
+function commitPrefix(prefix, commit) {
+	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
+}
+/** What the keys of a project's packs begin with. */
+function packPrefix(identity) {
+	return `sb1-pack-${identityHash(identity)}-`;
+}
+function newPack(prefix) {
+	const id = randomBytes(16).toString("hex");
+	return {
+		key: `${prefix}${id}`,
+		path: `packs/${id}`
+	};
+}
+function identityHash({ id, scope }) {
+	return hash([id, scope]);
+}
+function hash(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+function given$1(text) {
+	return text === "" ? void 0 : text;
+}
+
 // src/cache/cache-manifest.ts
 /**
 * BuildKit's layer cache of one target, as it exports it to a registry: layers, and records that say which step gives
@@ -9067,6 +8962,85 @@ function entriesOf$1(records, key) {
 	if (typeof records !== "object" || records === null) return [];
 	const value = records[key];
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
+}
+
+// src/cache/index-loader.ts
+/**
+* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
+* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
+*/
+/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
+const INDEX_PATH = "index";
+const MAX_INDEX_BYTES = 64 << 20;
+const PATIENCE_MS = 1e4;
+/** The service takes ten keys a look-up, the first of which has to be whole. */
+const MOST_COMMITS = 7;
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+function indexFile(key) {
+	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+}
+/** Never rejects. */
+async function loadIndexes(places, options) {
+	const results = await Promise.all(places.map((place) => load(place, options)));
+	return {
+		found: results.flatMap(({ loaded }) => loaded ?? []),
+		searches: results.map(({ search }) => search)
+	};
+}
+async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
+	const request = {
+		key: prefix,
+		prefixes: [
+			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
+			prefix,
+			anyLeg
+		],
+		path: INDEX_PATH,
+		timeoutMs: PATIENCE_MS
+	};
+	const result = await backend.restore(request);
+	if (result.kind === "failed") return { search: {
+		source,
+		ref,
+		outcome: result.isSpoilt === true ? "unusable" : "failed",
+		reason: result.reason
+	} };
+	if (result.kind === "miss") return { search: {
+		source,
+		ref,
+		outcome: "none"
+	} };
+	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
+	if ("fault" in parsed) return { search: {
+		source,
+		ref,
+		outcome: "unusable",
+		reason: parsed.fault
+	} };
+	return {
+		search: {
+			source,
+			ref,
+			outcome: "found"
+		},
+		loaded: {
+			source,
+			ref,
+			isExact: result.key.startsWith(prefix),
+			index: parsed.index
+		}
+	};
+}
+async function readIndex(path, now) {
+	try {
+		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
+		const found = await file.stat();
+		if (!found.isFile()) return { fault: "it is no file" };
+		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
+		return parseIndex(await file.readFile(), now);
+	} catch (error) {
+		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+	}
 }
 
 // src/cache/packing.ts

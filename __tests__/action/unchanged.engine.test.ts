@@ -82,7 +82,7 @@ describe('a second run', () => {
     expect(second.images).toEqual(first.images)
     const [before, after] = [first, second].map(({ outputs }) => JSON.parse(outputs['sizes'] ?? '') as object)
     expect(after).toMatchObject(withoutBaseline(before))
-    expect(second.stdout).toContain('Image sizes: no change (2 targets,')
+    expect(second.stdout).toContain('Image sizes: no change in 2 targets')
     expect(second.summary).toMatch(/^\*\*Nothing to build: all 2 targets are unchanged\*\* — `prod` [\d.]+ MB/)
     expect(second.warnings).toEqual([])
   })

@@ -34,4 +34,3 @@ export function isText(value: unknown, longest: number): value is string {
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
-
