@@ -72,26 +72,24 @@ const BROKEN = { kind: 'status', status: 500 } as const
 const ROUNDS: readonly Round[] = [
   {
     '429 to every look-up': { begin: on('lookup', BUSY), warns: UNREAD },
-    '500 to every look-up': { begin: on('lookup', BROKEN), warns: UNREAD },
     'a reset connection at every download': { begin: on('get', { kind: 'reset' }), warns: UNREAD },
     'a service that goes once the index was read': { begin: on('get', { kind: 'gone' }, PACK), warns: MISSING },
     '500 to the download of a pack': { begin: on('get', BROKEN, PACK), warns: MISSING },
+    'an evicted pack': { begin: ({ service }) => service.evict(({ key }) => /pack/.test(key)), warns: MISSING },
+    'a flipped byte in a pack': { begin: on('get', { kind: 'flip' }, PACK), warns: MISSING },
+    'a truncated pack': { begin: on('get', { kind: 'truncate' }, PACK), warns: MISSING },
+    'a token that only reads': {
+      step: { token: { ...MAIN, readOnly: true } },
+      warns: /: this run may not write it \(the token is read-only\); set `cache: read-only` to say so\./,
+    },
     '429 to every new entry': { begin: on('create', BUSY), warns: UNSAVED },
-    'a reset connection at every upload': { begin: on('put', { kind: 'reset' }), warns: UNSAVED },
   },
   {
     'no entry': { begin: ({ service }) => service.evictAll() },
-    'an evicted pack': { begin: ({ service }) => service.evict(({ key }) => /pack/.test(key)), warns: MISSING },
-    'a flipped byte in a pack': { begin: on('get', { kind: 'flip' }, PACK), warns: MISSING },
     'a flipped byte in an index': {
       begin: on('get', { kind: 'flip' }, INDEX),
       warns: unused('tar ended with exit code \\d+'),
     },
-    'a truncated pack': { begin: on('get', { kind: 'truncate' }, PACK), warns: MISSING },
-    '500 when a new entry is finished': { begin: on('finalize', BROKEN, { late: true }), warns: UNSAVED },
-    'a service that goes during the upload': { begin: on('put', { kind: 'gone' }), warns: UNSAVED },
-  },
-  {
     'an index of a later version': {
       begin: forged((index) => {
         index.version = 2
@@ -135,16 +133,13 @@ const ROUNDS: readonly Round[] = [
       },
       warns: MISSING,
     },
-    'a token that only reads': {
-      step: { token: { ...MAIN, readOnly: true } },
-      warns: /: this run may not write it \(the token is read-only\); set `cache: read-only` to say so\./,
-    },
     'a key that is taken': { begin: on('create', { kind: 'status', status: 409 }), warns: UNSAVED },
+    'a service that goes during the upload': { begin: on('put', { kind: 'gone' }), warns: UNSAVED },
   },
 ]
 
-const PLACES = 7
-const WITH_CACHE = 5
+const PLACES = 9
+const WITH_CACHE = 7
 
 interface Result {
   readonly run: LabRun
