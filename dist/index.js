@@ -366,20 +366,66 @@ function startChild(script, nodeFlags, options) {
 	};
 }
 
-// src/build/json.ts
-/** Narrowing of JSON that docker wrote: unknown → what it really holds, without casts and without throwing. */
-function parseJson$3(text) {
+// src/json-fields.ts
+/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
+/** Undefined for what is no JSON. */
+function parseJson(text) {
 	try {
 		return JSON.parse(text);
 	} catch {
 		return;
 	}
 }
+/** An own property, or one of one of one; undefined for what is no object. */
+function field$1(value, ...path) {
+	let at = value;
+	for (const key of path) {
+		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
+		at = at[key];
+	}
+	return at;
+}
+/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
+function all(value, read, most) {
+	if (!Array.isArray(value) || value.length > most) return void 0;
+	const items = [];
+	for (const item of value) {
+		const parsed = read(item);
+		if (parsed === void 0) return void 0;
+		items.push(parsed);
+	}
+	return items;
+}
+/** Own properties of an object; none of what is no object, or has more than `most`. */
+function entries(value, most) {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+	const found = Object.entries(value);
+	return found.length > most ? [] : found;
+}
+/** The items of a list; none of what is no list. */
+function list$3(value) {
+	return Array.isArray(value) ? value : [];
+}
+/** A text that says something. */
+function text$3(value) {
+	return typeof value === "string" && value !== "" ? value : void 0;
+}
+/** A whole number from 1: of a pull request, of a comment, of a run's attempt. */
+function positive(value) {
+	return isCount(value) && value > 0 ? value : void 0;
+}
+function isText$1(value, longest) {
+	return typeof value === "string" && value.length <= longest;
+}
+/** A whole number, neither negative nor too large to be exact. */
+function isCount(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+// src/build/json.ts
+/** Narrowing of JSON that docker wrote: unknown → what it really holds, without casts and without throwing. */
 function asRecord(value) {
 	return isRecord(value) ? value : void 0;
-}
-function asArray(value) {
-	return Array.isArray(value) ? value : [];
 }
 function textAt(record, key) {
 	const value = record?.[key];
@@ -415,11 +461,11 @@ var DiskUsageReader = class {
 		return this.#records;
 	}
 	#read(line) {
-		const record = asRecord(parseJson$3(line));
+		const record = asRecord(parseJson(line));
 		if (record === void 0 || this.#records.length >= MOST_RECORDS$1) return;
 		this.#records.push({
 			id: textAt(record, "ID") ?? "",
-			parents: asArray(record["Parents"]).filter((parent) => typeof parent === "string"),
+			parents: list$3(record["Parents"]).filter((parent) => typeof parent === "string"),
 			description: textAt(record, "Description") ?? "",
 			type: textAt(record, "Type") ?? "",
 			bytes: parseSize(textAt(record, "Size") ?? ""),
@@ -489,7 +535,7 @@ function matches$1(record, step) {
 	const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1];
 	if (argv === void 0) return "no";
 	const command = text.replace(/^RUN (?:--\S+ )*/, "").trim();
-	const words = asArray(parseJson$3(command)).join(" ");
+	const words = list$3(parseJson(command)).join(" ");
 	if (argv === command || argv.endsWith(` ${command}`) || words !== "" && argv === words) return "exactly";
 	return command.includes("<<") || expandsTo(argv, command) ? "perhaps" : "no";
 }
@@ -550,9 +596,9 @@ function dockerMissing() {
 * then stands on stderr.
 */
 function readDockerInfo(stdout, stderr) {
-	const info = asRecord(parseJson$3(stdout));
+	const info = asRecord(parseJson(stdout));
 	const client = asRecord(info?.["ClientInfo"]);
-	const buildx = asArray(client?.["Plugins"]).map(asRecord).find((plugin) => textAt(plugin, "Name") === "buildx");
+	const buildx = list$3(client?.["Plugins"]).map(asRecord).find((plugin) => textAt(plugin, "Name") === "buildx");
 	const buildxVersion = textAt(buildx, "Version");
 	const serverVersion = textAt(info, "ServerVersion");
 	const problems = [];
@@ -563,7 +609,7 @@ function readDockerInfo(stdout, stderr) {
 		clientVersion: textAt(client, "Version") ?? "unknown",
 		serverVersion: serverVersion ?? "",
 		buildxVersion: buildxVersion ?? "",
-		containerdStore: asArray(info["DriverStatus"]).some((pair) => Array.isArray(pair) && pair[0] === "driver-type" && String(pair[1]).startsWith("io.containerd.snapshotter")),
+		containerdStore: list$3(info["DriverStatus"]).some((pair) => Array.isArray(pair) && pair[0] === "driver-type" && String(pair[1]).startsWith("io.containerd.snapshotter")),
 		platform: `${textAt(info, "OSType") ?? "linux"}/${goArchitecture(textAt(info, "Architecture") ?? "")}`
 	};
 }
@@ -579,7 +625,7 @@ function checkBuildx(version) {
 	}];
 }
 function errorText(info, stderr) {
-	return [...asArray(info?.["ServerErrors"]).filter((error) => typeof error === "string"), stderr.trim()].filter((text) => text !== "").join(" ");
+	return [...list$3(info?.["ServerErrors"]).filter((error) => typeof error === "string"), stderr.trim()].filter((text) => text !== "").join(" ");
 }
 /** The problem of an engine that does not answer, told from docker's own words. */
 function unreachable$1(text) {
@@ -595,11 +641,11 @@ function unreachable$1(text) {
 }
 /** Reads `docker buildx ls --format json`: one JSON object a line. */
 function readBuilders(stdout) {
-	return stdout.split("\n").map((line) => asRecord(parseJson$3(line))).filter((record) => record !== void 0).map((record) => ({
+	return stdout.split("\n").map((line) => asRecord(parseJson(line))).filter((record) => record !== void 0).map((record) => ({
 		name: textAt(record, "Name") ?? "",
 		driver: textAt(record, "Driver") ?? "",
 		current: record["Current"] === true,
-		nodes: asArray(record["Nodes"]).map(readNode)
+		nodes: list$3(record["Nodes"]).map(readNode)
 	}));
 }
 function readNode(value) {
@@ -610,9 +656,9 @@ function readNode(value) {
 		name: textAt(node, "Name") ?? "",
 		endpoint: textAt(node, "Endpoint") ?? "",
 		driverOpts: Object.fromEntries(opts),
-		flags: asArray(node["Flags"]).filter((flag) => typeof flag === "string"),
+		flags: list$3(node["Flags"]).filter((flag) => typeof flag === "string"),
 		config: config === void 0 ? void 0 : Buffer.from(config, "base64").toString("utf8"),
-		platforms: asArray(node["Platforms"]).filter((platform) => typeof platform === "string"),
+		platforms: list$3(node["Platforms"]).filter((platform) => typeof platform === "string"),
 		buildkitVersion: textAt(node, "Version"),
 		error: textAt(node, "Err") ?? textAt(node, "Error")
 	};
@@ -1793,28 +1839,29 @@ function readRoute(target, prefix) {
 }
 
 // src/cache/cache-manifest-parse.ts
+/** Reads BuildKit's cache manifest and config from untrusted JSON: everything has the form and lies in the range that it must. */
 const MAX_LAYERS$1 = 1e4;
 const MAX_RECORDS = 5e4;
 const MAX_TEXT = 2e3;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 /** The layers of a manifest; undefined where one is not as it must be. */
 function parseLayers(manifest) {
-	return listOf$3(field$5(manifest, "layers"), MAX_LAYERS$1, layerDescriptor);
+	return all(field$1(manifest, "layers"), layerDescriptor, MAX_LAYERS$1);
 }
 /** A config; undefined where anything in it is not as it must be. */
 function parseConfig(config) {
 	if (typeof config !== "object" || config === null || Array.isArray(config)) return void 0;
 	const given = {
-		layers: field$5(config, "layers") ?? [],
-		records: field$5(config, "records") ?? []
+		layers: field$1(config, "layers") ?? [],
+		records: field$1(config, "records") ?? []
 	};
 	const layerCount = Array.isArray(given.layers) ? given.layers.length : 0;
 	const recordCount = Array.isArray(given.records) ? given.records.length : 0;
-	const layers = listOf$3(given.layers, MAX_LAYERS$1, (layer) => cacheLayer(layer, layerCount));
-	const records = listOf$3(given.records, MAX_RECORDS, (record) => cacheRecord(record, {
+	const layers = all(given.layers, (layer) => cacheLayer(layer, layerCount), MAX_LAYERS$1);
+	const records = all(given.records, (record) => cacheRecord(record, {
 		layerCount,
 		recordCount
-	}));
+	}), MAX_RECORDS);
 	if (layers === void 0 || records === void 0) return void 0;
 	return isAcyclic(layers.map(({ parent }) => parent < 0 ? [] : [parent])) && isAcyclic(records.map(({ inputs = [] }) => inputs.flat().map(({ link }) => link))) ? {
 		layers,
@@ -1823,10 +1870,10 @@ function parseConfig(config) {
 }
 /** A layer of a manifest, or undefined. */
 function layerDescriptor(value) {
-	const mediaType = text$5(field$5(value, "mediaType"));
-	const digest = text$5(field$5(value, "digest"));
-	const size = field$5(value, "size");
-	const annotations = textMap(field$5(value, "annotations"));
+	const mediaType = text$2(field$1(value, "mediaType"));
+	const digest = text$2(field$1(value, "digest"));
+	const size = field$1(value, "size");
+	const annotations = textMap(field$1(value, "annotations"));
 	if (mediaType === void 0 || digest === void 0 || !isDigest$2(digest) || annotations === false) return void 0;
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return void 0;
 	return {
@@ -1837,9 +1884,9 @@ function layerDescriptor(value) {
 	};
 }
 function cacheLayer(value, count) {
-	const blob = text$5(field$5(value, "blob"));
-	const parent = field$5(value, "parent") ?? 0;
-	const annotations = field$5(value, "annotations");
+	const blob = text$2(field$1(value, "blob"));
+	const parent = field$1(value, "parent") ?? 0;
+	const annotations = field$1(value, "annotations");
 	if (blob === void 0 || !isDigest$2(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
 	if (annotations !== void 0 && !isLayerAnnotations(annotations)) return void 0;
 	return {
@@ -1851,14 +1898,14 @@ function cacheLayer(value, count) {
 /** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/spec.go (LayerAnnotations) */
 function isLayerAnnotations(value) {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-	return Object.entries(value).every(([name, entry]) => text$5(name) !== void 0 && (text$5(entry) !== void 0 || Number.isSafeInteger(entry)));
+	return Object.entries(value).every(([name, entry]) => text$2(name) !== void 0 && (text$2(entry) !== void 0 || Number.isSafeInteger(entry)));
 }
 function cacheRecord(value, counts) {
-	const digest = text$5(field$5(value, "digest"));
+	const digest = text$2(field$1(value, "digest"));
 	if (digest === void 0 || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return void 0;
-	const layers = optionalList(field$5(value, "layers"), (result) => cacheResult(result, counts.layerCount));
-	const chains = optionalList(field$5(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
-	const inputs = optionalList(field$5(value, "inputs"), (input) => listOf$3(input ?? [], MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)));
+	const layers = optionalList(field$1(value, "layers"), (result) => cacheResult(result, counts.layerCount));
+	const chains = optionalList(field$1(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
+	const inputs = optionalList(field$1(value, "inputs"), (input) => all(input ?? [], (from) => cacheInput(from, counts.recordCount), MAX_RECORDS));
 	if (layers === false || chains === false || inputs === false) return void 0;
 	return {
 		...layers === void 0 ? {} : { layers },
@@ -1868,7 +1915,7 @@ function cacheRecord(value, counts) {
 	};
 }
 function cacheResult(value, count) {
-	const layer = field$5(value, "layer") ?? 0;
+	const layer = field$1(value, "layer") ?? 0;
 	const since = created(value);
 	return isIndex(layer, count) && since !== void 0 ? {
 		layer,
@@ -1876,7 +1923,7 @@ function cacheResult(value, count) {
 	} : void 0;
 }
 function chainResult(value, count) {
-	const layers = listOf$3(field$5(value, "layers"), MAX_LAYERS$1, (index) => isIndex(index, count) ? index : void 0);
+	const layers = all(field$1(value, "layers"), (index) => isIndex(index, count) ? index : void 0, MAX_LAYERS$1);
 	const since = created(value);
 	return layers === void 0 || since === void 0 ? void 0 : {
 		layers,
@@ -1884,9 +1931,9 @@ function chainResult(value, count) {
 	};
 }
 function cacheInput(value, count) {
-	const link = field$5(value, "link") ?? 0;
-	const selector = field$5(value, "selector");
-	if (!isIndex(link, count) || selector !== void 0 && text$5(selector) === void 0) return void 0;
+	const link = field$1(value, "link") ?? 0;
+	const selector = field$1(value, "selector");
+	if (!isIndex(link, count) || selector !== void 0 && text$2(selector) === void 0) return void 0;
 	return {
 		...selector === void 0 ? {} : { selector },
 		link
@@ -1894,37 +1941,23 @@ function cacheInput(value, count) {
 }
 /** Go reads RFC 3339 only, and nothing of the cache where one time is none. */
 function created(value) {
-	const createdAt = field$5(value, "createdAt");
+	const createdAt = field$1(value, "createdAt");
 	if (createdAt === void 0) return {};
 	return typeof createdAt === "string" && RFC_3339.test(createdAt) && !Number.isNaN(Date.parse(createdAt)) ? { createdAt } : void 0;
 }
 function isIndex(value, count) {
 	return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < count;
 }
-/** Every item read; undefined where it is no list, too long, or an item cannot be read. */
-function listOf$3(value, max, read) {
-	if (!Array.isArray(value) || value.length > max) return void 0;
-	const items = [];
-	for (const item of value) {
-		const parsed = read(item);
-		if (parsed === void 0) return void 0;
-		items.push(parsed);
-	}
-	return items;
-}
 function optionalList(value, read) {
-	return value === void 0 || value === null ? void 0 : listOf$3(value, MAX_RECORDS, read) ?? false;
+	return value === void 0 || value === null ? void 0 : all(value, read, MAX_RECORDS) ?? false;
 }
 function textMap(value) {
 	if (value === void 0 || value === null) return void 0;
-	if (typeof value !== "object" || Object.values(value).some((entry) => text$5(entry) === void 0)) return false;
+	if (typeof value !== "object" || Object.values(value).some((entry) => text$2(entry) === void 0)) return false;
 	return value;
 }
-function text$5(value) {
+function text$2(value) {
 	return typeof value === "string" && value.length <= MAX_TEXT ? value : void 0;
-}
-function field$5(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 
 // src/cache/cache-covers.ts
@@ -2013,18 +2046,18 @@ function parseIndex(bytes, now) {
 	} catch {
 		return { fault: "it is no JSON" };
 	}
-	const version = field$4(json, "version");
+	const version = field$1(json, "version");
 	if (typeof version === "number" && version > 1) return { fault: "a newer version of stage-build wrote it" };
 	if (version !== 1) return { fault: "it has no version" };
 	const isTime = (value) => typeof value === "string" && value.length <= 40 && Date.parse(value) <= now + MAX_AHEAD_MS;
 	const [createdAt, ref, commit] = [
-		field$4(json, "createdAt"),
-		field$4(json, "ref"),
-		field$4(json, "commit")
+		field$1(json, "createdAt"),
+		field$1(json, "ref"),
+		field$1(json, "commit")
 	];
-	const packs = mapOf(field$4(json, "packs"), MAX_PACKS, (value, key) => packOf(value, key, isTime));
-	const targets = mapOf(field$4(json, "targets"), MAX_TARGETS, (value, name) => targetOf$2(value, name, isTime));
-	const records = field$4(json, "records");
+	const packs = mapOf(field$1(json, "packs"), MAX_PACKS, (value, key) => packOf(value, key, isTime));
+	const targets = mapOf(field$1(json, "targets"), MAX_TARGETS, (value, name) => targetOf$2(value, name, isTime));
+	const records = field$1(json, "records");
 	if (!isTime(createdAt) || typeof ref !== "string" || ref.length > 500) return { fault: "its head is malformed" };
 	if (packs === void 0) return { fault: "its packs are malformed" };
 	if (blobCount(packs) > MAX_BLOBS) return { fault: "its packs hold too many blobs" };
@@ -2083,8 +2116,8 @@ function sorted(map) {
 	return Object.fromEntries(Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1));
 }
 function packOf(value, key, isTime) {
-	const [path, createdAt] = [field$4(value, "path"), field$4(value, "createdAt")];
-	const blobs = mapOf(field$4(value, "blobs"), MAX_BLOBS, (size, digest) => isDigest$2(digest) && typeof size === "number" && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BLOB_BYTES ? size : void 0);
+	const [path, createdAt] = [field$1(value, "path"), field$1(value, "createdAt")];
+	const blobs = mapOf(field$1(value, "blobs"), MAX_BLOBS, (size, digest) => isDigest$2(digest) && typeof size === "number" && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BLOB_BYTES ? size : void 0);
 	const id = /^sb1-pack-[0-9a-f]{16}-([0-9a-f]{32})$/.exec(key)?.[1];
 	return id !== void 0 && path === `packs/${id}` && isTime(createdAt) && blobs !== void 0 ? {
 		path,
@@ -2093,9 +2126,9 @@ function packOf(value, key, isTime) {
 	} : void 0;
 }
 function targetOf$2(value, name, isTime) {
-	const createdAt = field$4(value, "createdAt");
+	const createdAt = field$1(value, "createdAt");
 	const layers = parseLayers(value);
-	const config = parseConfig(field$4(value, "config"));
+	const config = parseConfig(field$1(value, "config"));
 	if (name.length > MAX_NAME$2 || !isTime(createdAt) || layers === void 0 || config === void 0) return void 0;
 	const named = new Set(layers.map(({ digest }) => digest));
 	return config.layers.every(({ blob }) => named.has(blob)) ? {
@@ -2116,9 +2149,6 @@ function mapOf(value, max, read) {
 		result[key] = parsed;
 	}
 	return result;
-}
-function field$4(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 
 // src/cache/pack-store.ts
@@ -2815,8 +2845,8 @@ function planBake(request, privateDir) {
 			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? [],
-			...list$3("cache-from", cacheFrom),
-			...list$3("cache-to", cacheTo)
+			...list$2("cache-from", cacheFrom),
+			...list$2("cache-to", cacheTo)
 		}];
 	});
 	return {
@@ -2864,19 +2894,19 @@ function commonPart(request, secrets) {
 		...Object.keys(args).length === 0 ? {} : { args },
 		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
 		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
-		...list$3("annotations", request.annotations),
-		...list$3("platforms", request.platforms),
-		...list$3("secret", secrets),
-		...list$3("ssh", request.ssh),
-		...list$3("attest", attests),
+		...list$2("annotations", request.annotations),
+		...list$2("platforms", request.platforms),
+		...list$2("secret", secrets),
+		...list$2("ssh", request.ssh),
+		...list$2("attest", attests),
 		...request.pull === true ? { pull: true } : {},
 		...request.noCache === true ? { "no-cache": true } : {},
-		...list$3("no-cache-filter", request.noCacheFilters),
+		...list$2("no-cache-filter", request.noCacheFilters),
 		...request.network === void 0 ? {} : { network: request.network },
 		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
-		...list$3("entitlements", granted),
+		...list$2("entitlements", granted),
 		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
-		...list$3("ulimits", request.ulimit)
+		...list$2("ulimits", request.ulimit)
 	};
 }
 /**
@@ -2935,7 +2965,7 @@ function pairs(list) {
 	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
 }
 /** The entry, or nothing where the list is empty. */
-function list$3(key, values) {
+function list$2(key, values) {
 	return values === void 0 || values.length === 0 ? {} : { [key]: values };
 }
 /** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
@@ -2964,7 +2994,7 @@ function rawJsonReader(onEvents, onText) {
 	let rest = "";
 	const line = (text) => {
 		if (text === "") return;
-		const record = text.startsWith("{") ? asRecord(parseJson$3(text)) : void 0;
+		const record = text.startsWith("{") ? asRecord(parseJson(text)) : void 0;
 		if (record === void 0) onText(text);
 		else onEvents(readEvents(record));
 	};
@@ -2992,7 +3022,7 @@ function readVertex(vertex) {
 	return {
 		digest: textAt(vertex, "digest") ?? "",
 		name: textAt(vertex, "name") ?? "",
-		inputs: asArray(vertex["inputs"]).filter((input) => typeof input === "string"),
+		inputs: list$3(vertex["inputs"]).filter((input) => typeof input === "string"),
 		startedMs: time(vertex["started"]),
 		completedMs: time(vertex["completed"]),
 		cached: vertex["cached"] === true,
@@ -3026,7 +3056,7 @@ function readWarning(warning) {
 	};
 }
 function records(value) {
-	return asArray(value).map(asRecord).filter((record) => record !== void 0);
+	return list$3(value).map(asRecord).filter((record) => record !== void 0);
 }
 /** Go's RFC 3339 times have nanoseconds; its zero time (year 1) means "none". */
 function time(value) {
@@ -3817,7 +3847,7 @@ function unique(problems) {
 * Keys: https://github.com/docker/buildx/blob/v0.29.1/docs/reference/buildx_bake.md#metadata-file
 */
 function readMetadata(text, targets) {
-	const file = asRecord(parseJson$3(text)) ?? {};
+	const file = asRecord(parseJson(text)) ?? {};
 	const own = Object.entries(file).filter(([key]) => !targets.some((target) => target.id === key));
 	const mine = targets.map((target) => ({
 		...target,
@@ -4518,13 +4548,13 @@ function parseManifest(bytes, contentType) {
 	if (isIndex) return {
 		kind: "index",
 		mediaType,
-		manifests: list$2(json["manifests"]).map(parseEntry)
+		manifests: list$1(json["manifests"]).map(parseEntry)
 	};
 	return {
 		kind: "image",
 		mediaType,
 		config: parseDescriptor(json["config"]),
-		layers: list$2(json["layers"]).map(parseDescriptor)
+		layers: list$1(json["layers"]).map(parseDescriptor)
 	};
 }
 /** @throws ManifestError */
@@ -4535,21 +4565,21 @@ function parseImageConfig(bytes) {
 	if (diffIds.some((digest) => digestFault(digest) !== void 0)) throw new ManifestError("a diff ID is no digest");
 	return {
 		platform: normalizePlatform$1({
-			os: text$4(json["os"]) ?? "linux",
-			architecture: text$4(json["architecture"]) ?? "unknown",
-			variant: text$4(json["variant"])
+			os: text$1(json["os"]) ?? "linux",
+			architecture: text$1(json["architecture"]) ?? "unknown",
+			variant: text$1(json["variant"])
 		}),
 		diffIds,
-		history: list$2(json["history"]).map((entry) => ({
-			createdBy: text$4(object$1(entry)["created_by"]) ?? "",
-			created: text$4(object$1(entry)["created"]),
-			comment: text$4(object$1(entry)["comment"]) ?? "",
+		history: list$1(json["history"]).map((entry) => ({
+			createdBy: text$1(object$1(entry)["created_by"]) ?? "",
+			created: text$1(object$1(entry)["created"]),
+			comment: text$1(object$1(entry)["comment"]) ?? "",
 			emptyLayer: object$1(entry)["empty_layer"] === true
 		})),
 		env: strings(config["Env"]),
 		onBuild: strings(config["OnBuild"]),
-		user: text$4(config["User"]) ?? "",
-		workingDir: text$4(config["WorkingDir"]) ?? ""
+		user: text$1(config["User"]) ?? "",
+		workingDir: text$1(config["WorkingDir"]) ?? ""
 	};
 }
 /**
@@ -4584,8 +4614,8 @@ function digestOf$2(bytes, like = "sha256:") {
 function parseEntry(value) {
 	const json = object$1(value);
 	const platform = object$1(json["platform"]);
-	const os = text$4(platform["os"]);
-	const architecture = text$4(platform["architecture"]);
+	const os = text$1(platform["os"]);
+	const architecture = text$1(platform["architecture"]);
 	const annotations = Object.entries(object$1(json["annotations"])).filter((pair) => typeof pair[1] === "string");
 	return {
 		...parseDescriptor(value),
@@ -4593,7 +4623,7 @@ function parseEntry(value) {
 		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform$1({
 			os,
 			architecture,
-			variant: text$4(platform["variant"])
+			variant: text$1(platform["variant"])
 		}) }
 	};
 }
@@ -4602,7 +4632,7 @@ function parseDescriptor(value) {
 	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw new ManifestError("the manifest names something by an invalid digest");
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) throw new ManifestError("the manifest names something of an invalid size");
 	return {
-		mediaType: text$4(mediaType) ?? "",
+		mediaType: text$1(mediaType) ?? "",
 		digest,
 		size
 	};
@@ -4617,14 +4647,14 @@ function parseObject(bytes, what) {
 function object$1(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function list$2(value) {
+function list$1(value) {
 	return Array.isArray(value) ? value : [];
 }
-function text$4(value) {
+function text$1(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
-	return list$2(value).filter((item) => typeof item === "string");
+	return list$1(value).filter((item) => typeof item === "string");
 }
 
 // src/images/registry-error.ts
@@ -6447,20 +6477,20 @@ function parseBlock(block) {
 	const type = String.fromCharCode(block[156] ?? 0);
 	const magic = block.toString("latin1", 257, 265);
 	const isUstar = magic.startsWith("ustar\0");
-	const name = field$3(block, 0, 100);
+	const name = field(block, 0, 100);
 	const isStar = isUstar && block.toString("latin1", 508, 512) === "tar\0";
-	const prefix = isUstar ? field$3(block, 345, isStar ? 476 : 500) : "";
+	const prefix = isUstar ? field(block, 345, isStar ? 476 : 500) : "";
 	const isSparse = type === "S" && magic === "ustar  \0";
 	return {
 		path: prefix === "" ? name : `${prefix}/${name}`,
-		linkPath: field$3(block, 157, 257),
+		linkPath: field(block, 157, 257),
 		type,
 		size: parseNumber(block, 124, 136),
 		sparseSize: isSparse ? parseNumber(block, 483, 495) : void 0,
 		sparseContinues: isSparse && block[482] !== 0
 	};
 }
-function field$3(block, start, end) {
+function field(block, start, end) {
 	const nul = block.indexOf(0, start);
 	return decodeName(block, start, nul === -1 || nul > end ? end : nul);
 }
@@ -8357,6 +8387,7 @@ function repositoryName$1(index) {
 }
 
 // src/measure/file-tree-json.ts
+/** File trees as JSON: `[name, bytes, files]` for a file, with a list of the same as the fourth for a directory. */
 /** More than a tree of this version has, for those of later ones. */
 const MAX_NODES = 5e3;
 const MAX_NAME = 255;
@@ -8383,7 +8414,7 @@ function parseFileTree(json) {
 function parseNode(json, depth, left) {
 	if (!Array.isArray(json) || json.length < 3 || json.length > 4 || depth > 64 || left.nodes-- <= 0) return void 0;
 	const [name, bytes, files, list] = json;
-	if (!isName$2(name, depth) || !isCount$2(bytes) || !isCount$2(files)) return void 0;
+	if (!isName$2(name, depth) || !isCount(bytes) || !isCount(files)) return void 0;
 	if (json.length === 3) return [name, {
 		bytes,
 		files
@@ -8409,40 +8440,6 @@ function isName$2(name, depth) {
 	if (depth === 0) return name === "";
 	return name !== "" && name !== "." && name !== ".." && name.length <= MAX_NAME && !/[/\0]/.test(name);
 }
-function isCount$2(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-// src/measure/json-fields.ts
-/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
-/** An own property; undefined for what is no object. */
-function field$2(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
-}
-/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
-function all$1(value, read, most) {
-	if (!Array.isArray(value) || value.length > most) return void 0;
-	const items = [];
-	for (const item of value) {
-		const parsed = read(item);
-		if (parsed === void 0) return void 0;
-		items.push(parsed);
-	}
-	return items;
-}
-/** Own properties of an object; none of what is no object, or has more than `most`. */
-function entries$1(value, most) {
-	if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-	const found = Object.entries(value);
-	return found.length > most ? [] : found;
-}
-function isText$1(value, longest) {
-	return typeof value === "string" && value.length <= longest;
-}
-/** A whole number, neither negative nor too large to be exact. */
-function isCount$1(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
 
 // src/measure/sizes-json.ts
 const MOST_PLATFORMS$2 = 64;
@@ -8453,12 +8450,12 @@ const LONGEST$4 = 2e4;
 const LONGEST_NAME$1 = 500;
 /** Undefined where it is not what was written. */
 function parseTargetSizes(value) {
-	const platforms = parsePlatforms(field$2(value, "platforms"));
+	const platforms = parsePlatforms(field$1(value, "platforms"));
 	return platforms === void 0 || platforms.length === 0 ? void 0 : { platforms };
 }
 /** The sizes of no platform or more; undefined where it is not what was written. */
 function parsePlatforms(value) {
-	return all$1(value, platformOf$2, MOST_PLATFORMS$2);
+	return all(value, platformOf$2, MOST_PLATFORMS$2);
 }
 /** As data that `JSON.stringify` writes and `parsePlatforms` reads. */
 function platformToJson({ files, packages, ...sizes }) {
@@ -8488,12 +8485,12 @@ function platformOf$2(value) {
 		"platform",
 		"digest",
 		"configDigest"
-	].map((key) => field$2(value, key));
-	const [transfer, unpacked] = [parseSplit(field$2(value, "transfer")), parseSplit(field$2(value, "unpacked"))];
-	const layers = all$1(field$2(value, "layers"), layerOf, MOST_LAYERS);
+	].map((key) => field$1(value, key));
+	const [transfer, unpacked] = [parseSplit(field$1(value, "transfer")), parseSplit(field$1(value, "unpacked"))];
+	const layers = all(field$1(value, "layers"), layerOf, MOST_LAYERS);
 	if (!isName$1(platform) || !isName$1(digest) || !isName$1(configDigest)) return void 0;
 	if (transfer === void 0 || unpacked === void 0 || layers === void 0) return void 0;
-	const unknownReason = field$2(value, "unknownReason");
+	const unknownReason = field$1(value, "unknownReason");
 	return {
 		platform,
 		digest,
@@ -8508,9 +8505,9 @@ function platformOf$2(value) {
 }
 /** What explains a size. A part that cannot be read is not known; the sizes count all the same. */
 function detailsOf(value) {
-	const [base, merged] = [baseOf$1(field$2(value, "base")), bytesOf(value, "merged")];
-	const files = parseFileTree(field$2(value, "files"));
-	const packages = all$1(field$2(value, "packages"), packageOf, MOST_PACKAGES);
+	const [base, merged] = [baseOf$1(field$1(value, "base")), bytesOf(value, "merged")];
+	const files = parseFileTree(field$1(value, "files"));
+	const packages = all(field$1(value, "packages"), packageOf, MOST_PACKAGES);
 	return {
 		...base === void 0 ? {} : { base },
 		...files === void 0 ? {} : { files },
@@ -8519,7 +8516,7 @@ function detailsOf(value) {
 	};
 }
 function baseOf$1(value) {
-	const [image, digest] = [field$2(value, "image"), field$2(value, "digest")];
+	const [image, digest] = [field$1(value, "image"), field$1(value, "digest")];
 	return isName$1(image) ? {
 		image,
 		digest: isName$1(digest) ? digest : void 0
@@ -8531,13 +8528,13 @@ const MANAGERS = [
 	"npm"
 ];
 function packageOf(value) {
-	const manager = MANAGERS.find((known) => known === field$2(value, "manager"));
+	const manager = MANAGERS.find((known) => known === field$1(value, "manager"));
 	const [name, version, bytes] = [
 		"name",
 		"version",
 		"bytes"
-	].map((key) => field$2(value, key));
-	return manager !== void 0 && isName$1(name) && isName$1(version) && isCount$1(bytes) ? {
+	].map((key) => field$1(value, key));
+	return manager !== void 0 && isName$1(name) && isName$1(version) && isCount(bytes) ? {
 		manager,
 		name,
 		version,
@@ -8554,14 +8551,14 @@ function layerOf(value) {
 		"digest",
 		"diffId",
 		"createdBy"
-	].map((key) => field$2(value, key));
-	const [size, own] = [field$2(value, "size"), field$2(value, "own")];
+	].map((key) => field$1(value, key));
+	const [size, own] = [field$1(value, "size"), field$1(value, "own")];
 	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$4)) return void 0;
-	if (!isCount$1(size) || typeof own !== "boolean") return void 0;
-	const compression = COMPRESSIONS.find((known) => known === field$2(value, "compression"));
-	const source = sourceOf$3(field$2(value, "source"));
-	const files = parseFileTree(field$2(value, "files"));
-	const packages = all$1(field$2(value, "packages"), packageOf, MOST_PACKAGES);
+	if (!isCount(size) || typeof own !== "boolean") return void 0;
+	const compression = COMPRESSIONS.find((known) => known === field$1(value, "compression"));
+	const source = sourceOf$3(field$1(value, "source"));
+	const files = parseFileTree(field$1(value, "files"));
+	const packages = all(field$1(value, "packages"), packageOf, MOST_PACKAGES);
 	return {
 		digest,
 		diffId,
@@ -8577,19 +8574,19 @@ function layerOf(value) {
 }
 function sourceOf$3(value) {
 	const [file, line, text] = [
-		field$2(value, "file"),
-		field$2(value, "line"),
-		field$2(value, "text")
+		field$1(value, "file"),
+		field$1(value, "line"),
+		field$1(value, "text")
 	];
-	return isName$1(file) && isCount$1(line) && line > 0 && isText$1(text, LONGEST$4) ? {
+	return isName$1(file) && isCount(line) && line > 0 && isText$1(text, LONGEST$4) ? {
 		file,
 		line,
 		text
 	} : void 0;
 }
 function bytesOf(value, key) {
-	const found = field$2(value, key);
-	return isCount$1(found) ? found : void 0;
+	const found = field$1(value, key);
+	return isCount(found) ? found : void 0;
 }
 function isName$1(value) {
 	return isText$1(value, LONGEST_NAME$1);
@@ -8728,8 +8725,8 @@ const CONFIG_TYPE = "application/vnd.buildkit.cacheconfig.v0";
 const MAX_IMPORT_BYTES = 1 << 20;
 /** Reads what BuildKit exported; undefined where it is no such cache. */
 function parseTargetCache(manifest, config) {
-	const layers = parseLayers(parseJson$2(manifest));
-	const parsed = parseConfig(parseJson$2(config));
+	const layers = parseLayers(parseJson(manifest.toString("utf8")));
+	const parsed = parseConfig(parseJson(config.toString("utf8")));
 	if (layers === void 0 || parsed === void 0) return void 0;
 	const named = new Set(layers.map(({ digest }) => digest));
 	return parsed.layers.every(({ blob }) => named.has(blob)) ? {
@@ -8847,13 +8844,6 @@ function relinked(record, layerAt, recordAt) {
 			link: recordAt.get(from.link) ?? 0
 		}))) }
 	};
-}
-function parseJson$2(bytes) {
-	try {
-		return JSON.parse(bytes.toString("utf8"));
-	} catch {
-		return;
-	}
 }
 
 // src/cache/early-saves.ts
@@ -9935,22 +9925,22 @@ function recordOf(value, stages, lists) {
 		field$1(value, "commit")
 	];
 	const [run, image] = [field$1(value, "run"), imageOf$1(field$1(value, "image"))];
-	const platforms = all(field$1(value, "platforms"), (item) => {
+	const platforms = allOf(field$1(value, "platforms"), (item) => {
 		const platform = field$1(item, "platform");
-		const known = all(field$1(item, "stages"), (key) => typeof key === "string" ? stages.get(key) : void 0);
+		const known = allOf(field$1(item, "stages"), (key) => typeof key === "string" ? stages.get(key) : void 0);
 		return isText(platform) && known !== void 0 && known.length > 0 ? {
 			platform,
 			stages: known
 		} : void 0;
 	});
-	const fields = all(field$1(value, "fields"), (item) => {
+	const fields = allOf(field$1(value, "fields"), (item) => {
 		const [name, digest] = [field$1(item, "name"), field$1(item, "digest")];
 		return isText(name) && isText(digest) ? {
 			name,
 			digest
 		} : void 0;
 	});
-	const digests = all(field$1(value, "files"), (item) => isText(item) ? item : void 0);
+	const digests = allOf(field$1(value, "files"), (item) => isText(item) ? item : void 0);
 	if (!isText(createdAt) || !isDigest$1(fingerprint) || image === void 0) return void 0;
 	if (platforms === void 0 || platforms.length === 0 || fields === void 0 || digests === void 0) return void 0;
 	return {
@@ -9975,7 +9965,7 @@ function imageOf$1(value) {
 		field$1(value, "imageId"),
 		field$1(value, "repositories")
 	];
-	const places = all(repositories, (item) => isText(item) ? item : void 0);
+	const places = allOf(repositories, (item) => isText(item) ? item : void 0);
 	if (places === void 0 || digest !== void 0 && !isDigest$1(digest)) return void 0;
 	return {
 		digest,
@@ -9997,7 +9987,7 @@ function stageOf(value) {
 	];
 	const base = sourceOf$1(field$1(value, "base"));
 	const steps = all(field$1(value, "steps"), stepOf, MOST_STEPS);
-	const options = all(field$1(value, "options"), (item) => {
+	const options = allOf(field$1(value, "options"), (item) => {
 		const [key, digest] = [field$1(item, "name"), field$1(item, "value")];
 		return isText(key) && isText(digest) ? {
 			name: key,
@@ -10027,8 +10017,8 @@ function stepOf(value) {
 	].map((key) => field$1(value, key));
 	const [words, history] = ["words", "history"].map((key) => field$1(value, key));
 	const [line, endLine] = [field$1(value, "line"), field$1(value, "endLine")];
-	const sources = all(field$1(value, "sources"), sourceOf$1);
-	const settings = all(field$1(value, "settings"), (item) => {
+	const sources = allOf(field$1(value, "sources"), sourceOf$1);
+	const settings = allOf(field$1(value, "settings"), (item) => {
 		const [name, digest] = [field$1(item, "name"), field$1(item, "value")];
 		const [stage, at] = [field$1(item, "stage"), field$1(item, "line")];
 		return isText(name) && isText(digest) && isCount(stage) && isCount(at) ? {
@@ -10070,29 +10060,11 @@ function listOf$2(value) {
 	return found.every((item) => isText(item[1])) ? new Map(found) : void 0;
 }
 /** Every item as read; undefined where one cannot be, or it is no list. */
-function all(value, read, most = MOST_STAGES) {
-	if (!Array.isArray(value) || value.length > most) return void 0;
-	const items = [];
-	for (const item of value) {
-		const parsed = read(item);
-		if (parsed === void 0) return void 0;
-		items.push(parsed);
-	}
-	return items;
-}
-function entries(value, most) {
-	if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-	const found = Object.entries(value);
-	return found.length > most ? [] : found;
-}
-function field$1(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
+function allOf(value, read) {
+	return all(value, read, MOST_STAGES);
 }
 function isText(value) {
-	return typeof value === "string" && value.length <= LONGEST$3;
-}
-function isCount(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+	return isText$1(value, LONGEST$3);
 }
 function isDigest$1(value) {
 	return typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);
@@ -11043,7 +11015,7 @@ var DockerCredentials = class {
 	async #lookUp(key) {
 		this.#configuration ??= this.#readConfiguration();
 		const configuration = await this.#configuration;
-		const helper = text$3(object(configuration["credHelpers"])[key]) ?? text$3(configuration["credsStore"]);
+		const helper = text(object(configuration["credHelpers"])[key]) ?? text(configuration["credsStore"]);
 		if (helper !== void 0 && helper !== "") {
 			const answer = await this.#askHelper(helper, key);
 			if (answer !== "failed") return answer;
@@ -11092,8 +11064,8 @@ var DockerCredentials = class {
 	}
 };
 function helperCredential(answer) {
-	const username = text$3(answer["Username"]);
-	const secret = text$3(answer["Secret"]);
+	const username = text(answer["Username"]);
+	const secret = text(answer["Secret"]);
 	if (username === void 0 || secret === void 0) return void 0;
 	return username === "<token>" ? {
 		kind: "identity-token",
@@ -11115,17 +11087,17 @@ function hostOf$1(address) {
 	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 function entryCredential(entry) {
-	const identityToken = text$3(entry["identitytoken"]);
+	const identityToken = text(entry["identitytoken"]);
 	if (identityToken !== void 0 && identityToken !== "") return {
 		kind: "identity-token",
 		token: identityToken
 	};
-	const registryToken = text$3(entry["registrytoken"]);
+	const registryToken = text(entry["registrytoken"]);
 	if (registryToken !== void 0 && registryToken !== "") return {
 		kind: "registry-token",
 		token: registryToken
 	};
-	const auth = text$3(entry["auth"]);
+	const auth = text(entry["auth"]);
 	if (auth !== void 0 && auth !== "") {
 		const decoded = Buffer.from(auth, "base64").toString("utf8");
 		const colon = decoded.indexOf(":");
@@ -11136,8 +11108,8 @@ function entryCredential(entry) {
 			password: decoded.slice(colon + 1).replace(/\0+$/, "")
 		};
 	}
-	const username = text$3(entry["username"]);
-	const password = text$3(entry["password"]);
+	const username = text(entry["username"]);
+	const password = text(entry["password"]);
 	if (username === void 0 || username === "" || password === void 0) return void 0;
 	return {
 		kind: "basic",
@@ -11148,7 +11120,7 @@ function entryCredential(entry) {
 function object(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function text$3(value) {
+function text(value) {
 	return typeof value === "string" ? value : void 0;
 }
 
@@ -11966,29 +11938,23 @@ async function* limited(answer, { size, request }) {
 /** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
 /** Reads the event; an unreadable one says nothing. */
 async function readEvent(env) {
-	const event = await parsed$2(env["GITHUB_EVENT_PATH"]);
-	const pull = property$2(event, "pull_request");
-	const repositoryOf = (side) => property$2(property$2(property$2(pull, side), "repo"), "full_name");
+	const event = await parsed$1(env["GITHUB_EVENT_PATH"]);
+	const pull = field$1(event, "pull_request");
+	const repositoryOf = (side) => field$1(pull, side, "repo", "full_name");
 	return {
 		payload: event,
-		defaultBranch: text$2(property$2(property$2(event, "repository"), "default_branch")),
-		headSha: text$2(property$2(property$2(pull, "head"), "sha")),
+		defaultBranch: text$3(field$1(event, "repository", "default_branch")),
+		headSha: text$3(field$1(pull, "head", "sha")),
 		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
 	};
 }
-async function parsed$2(path) {
+async function parsed$1(path) {
 	if (path === void 0 || path === "") return void 0;
 	try {
 		return JSON.parse(await readFile(path, "utf8"));
 	} catch {
 		return;
 	}
-}
-function property$2(value, key) {
-	return typeof value === "object" && value !== null ? value[key] : void 0;
-}
-function text$2(value) {
-	return typeof value === "string" && value !== "" ? value : void 0;
 }
 
 // node_modules/csv-parse/lib/api/CsvError.js
@@ -22625,6 +22591,11 @@ function checkTogether({ type, from, source, target, id, sharing, options }) {
 }
 
 // src/dockerfile/arguments.ts
+/**
+* An instruction's arguments, split the way its kind asks for: blanks, shell-like words with their quotes, name–value
+* pairs, JSON. It knows no instruction.
+* Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/parser/line_parsers.go
+*/
 /** Words split at blanks outside quotes; quotes and escapes stay in them. */
 function quotedWords(text, escape) {
 	const words = [];
@@ -22713,19 +22684,12 @@ function jsonOrWords(text) {
 function jsonArray(text) {
 	const start = trimSpaceLeft(text);
 	if (!start.startsWith("[")) return void 0;
-	const values = parseJson$1(start);
+	const values = parseJson(start);
 	if (!Array.isArray(values) || values.some((value) => value === 1e400 || value === -1e400)) return void 0;
 	return values.map((value) => {
 		if (typeof value === "string") return value;
 		throw new SyntaxFault("when using JSON array syntax, arrays must be comprised of strings only");
 	});
-}
-function parseJson$1(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return;
-	}
 }
 
 // src/dockerfile/statements.ts
@@ -28118,7 +28082,7 @@ function count(n, singular, plural = `${singular}s`) {
 	return `${n} ${n === 1 ? singular : plural}`;
 }
 /** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$1(words, max = words.length) {
+function list(words, max = words.length) {
 	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
 	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
 }
@@ -28490,7 +28454,7 @@ function stageGraph(data) {
 		index
 	}), 60));
 	const sentences = [
-		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$1(unneeded, 20)}.`],
+		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
 		...chart.edgesLeftOut === 0 ? [] : [`${count(chart.edgesLeftOut, "edge")} left out.`]
 	];
@@ -28703,7 +28667,7 @@ function used$1(imports, cache) {
 		const key = `${found.ref} ${found.createdAt}`;
 		if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found);
 	}
-	return list$1([...distinct.values()].map(({ ref, createdAt, layers }) => {
+	return list([...distinct.values()].map(({ ref, createdAt, layers }) => {
 		const age = formatDuration(Math.max(0, cache.now - createdAt));
 		return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, "layer")}`;
 	}), 3);
@@ -28763,7 +28727,7 @@ function verdict$2(data) {
 			...of("unchanged") > 0 ? [`${of("unchanged")} unchanged`] : [],
 			...of("skipped") > 0 ? [`${of("skipped")} not built`] : []
 		];
-		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list$1(names, 5)}${others.length === 0 ? "" : `; ${list$1(others)}`}`;
+		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list(names, 5)}${others.length === 0 ? "" : `; ${list(others)}`}`;
 	}
 	if (of("unchanged") === targets.length) return `**Nothing to build: ${targets.length === 1 ? "the target is" : `all ${targets.length} targets are`} unchanged**${sizesPhrase(targets)}`;
 	const others = [...of("unchanged") > 0 ? [`, ${of("unchanged")} unchanged`] : [], ...of("skipped") > 0 ? [`, ${of("skipped")} not built`] : []].join("");
@@ -29055,34 +29019,40 @@ function assemble$1(sections, dropped) {
 	return `${[...sections.map((section) => section.markdown).filter((markdown) => markdown !== void 0), ...dropped.length === 0 ? [] : [leftOut$1(dropped)]].join("\n\n")}\n`;
 }
 function leftOut$1(names) {
-	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list$1(names)}.</sub>`;
+	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list(names)}.</sub>`;
 }
 function identity(data) {
 	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
 }
 
 // src/handover/fork-run.ts
+/**
+* The run that a `workflow_run` event is about: a report job with rights of its own reads what a run without rights,
+* such as that of a fork's pull request, has measured. Only numbers and ids in GitHub's own words come from here; what the
+* run itself handed over is untrusted data, to be read as records and never as Markdown.
+* https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
+*/
 const REPOSITORY = /^([A-Za-z0-9_.-]{1,100})\/([A-Za-z0-9_.-]{1,100})$/;
 const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 /** The run of a `workflow_run` event (the parsed file of GITHUB_EVENT_PATH); undefined for another event. */
 function measuredRun(event) {
-	const run = property$1(event, "workflow_run");
-	const [, owner, repository] = REPOSITORY.exec(text$1(property$1(property$1(event, "repository"), "full_name")) ?? "") ?? [];
-	const id = whole(property$1(run, "id"));
-	const headSha = text$1(property$1(run, "head_sha"));
+	const run = field$1(event, "workflow_run");
+	const [, owner, repository] = REPOSITORY.exec(text$3(field$1(event, "repository", "full_name")) ?? "") ?? [];
+	const id = positive(field$1(run, "id"));
+	const headSha = text$3(field$1(run, "head_sha"));
 	if (owner === void 0 || repository === void 0 || id === void 0) return void 0;
 	if (headSha === void 0 || !SHA.test(headSha)) return void 0;
-	const headRepository = text$1(property$1(property$1(run, "head_repository"), "full_name"));
+	const headRepository = text$3(field$1(run, "head_repository", "full_name"));
 	return {
 		id,
 		owner,
 		repository,
 		headSha,
-		attempt: whole(property$1(run, "run_attempt")) ?? 1,
+		attempt: positive(field$1(run, "run_attempt")) ?? 1,
 		headRepository: headRepository !== void 0 && REPOSITORY.test(headRepository) ? headRepository : void 0,
-		headBranch: text$1(property$1(run, "head_branch")),
-		event: text$1(property$1(run, "event")) ?? "",
-		conclusion: text$1(property$1(run, "conclusion"))
+		headBranch: text$3(field$1(run, "head_branch")),
+		event: text$3(field$1(run, "event")) ?? "",
+		conclusion: text$3(field$1(run, "conclusion"))
 	};
 }
 /**
@@ -29101,7 +29071,7 @@ function recordPlaces(run, env, token) {
 		}] : [];
 	}
 	const [, owner, repository] = REPOSITORY.exec(env["GITHUB_REPOSITORY"] ?? "") ?? [];
-	const runId = whole(Number(env["GITHUB_RUN_ID"]));
+	const runId = positive(Number(env["GITHUB_RUN_ID"]));
 	if (!hasToken || runAttempt(env) === 1 || owner === void 0 || repository === void 0 || runId === void 0) return ["own"];
 	return ["own", {
 		owner,
@@ -29112,16 +29082,7 @@ function recordPlaces(run, env, token) {
 }
 /** This run's attempt, from 1. */
 function runAttempt(env) {
-	return whole(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
-}
-function property$1(value, key) {
-	return typeof value === "object" && value !== null ? value[key] : void 0;
-}
-function text$1(value) {
-	return typeof value === "string" && value !== "" ? value : void 0;
-}
-function whole(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
+	return positive(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
 }
 
 // src/measure/size-record.ts
@@ -29172,8 +29133,8 @@ function readSizeRecords(text) {
 	if (Buffer.byteLength(text) > 1e6) return refused$2(`it is larger than ${MOST_RECORD_BYTES} bytes`);
 	const json = parseJson(text);
 	if (json === void 0) return refused$2("it is no JSON");
-	if (field$2(json, "version") !== VERSION$1) return refused$2("it is of a version that is not known");
-	const records = all$1(field$2(json, "records"), parseSizeRecord, MOST_RECORDS);
+	if (field$1(json, "version") !== VERSION$1) return refused$2("it is of a version that is not known");
+	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
 	return records === void 0 || records.length === 0 ? refused$2("it holds no size records") : {
 		kind: "records",
 		records
@@ -29202,14 +29163,14 @@ function parseSizeRecord(value) {
 		"target",
 		"file",
 		"createdAt"
-	].map((key) => field$2(value, key));
-	const status = STATUSES$1.find((known) => known === field$2(value, "status"));
-	const platforms = parsePlatforms(field$2(value, "platforms"));
-	const tags = all$1(field$2(value, "tags"), nameOf, MOST_TAGS);
-	if (field$2(value, "version") !== VERSION$1 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
+	].map((key) => field$1(value, key));
+	const status = STATUSES$1.find((known) => known === field$1(value, "status"));
+	const platforms = parsePlatforms(field$1(value, "platforms"));
+	const tags = all(field$1(value, "tags"), nameOf, MOST_TAGS);
+	if (field$1(value, "version") !== VERSION$1 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
 	if (!isTime(createdAt) || status === void 0 || platforms === void 0 || tags === void 0) return void 0;
 	if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return void 0;
-	const baseline = baselineOf(field$2(value, "baseline"));
+	const baseline = baselineOf(field$1(value, "baseline"));
 	return {
 		version: VERSION$1,
 		id,
@@ -29232,15 +29193,15 @@ const SOURCES = [
 ];
 /** Of a baseline's own baseline nothing is read. */
 function baselineOf(value) {
-	const facts = field$2(value, "facts");
-	const source = SOURCES.find((known) => known === field$2(facts, "source"));
+	const facts = field$1(value, "facts");
+	const source = SOURCES.find((known) => known === field$1(facts, "source"));
 	if (source === void 0) return void 0;
 	const [distance, branch, url] = [
 		"distance",
 		"branch",
 		"url"
-	].map((key) => field$2(facts, key));
-	const record = field$2(value, "record");
+	].map((key) => field$1(facts, key));
+	const record = field$1(value, "record");
 	const before = typeof record === "object" && record !== null ? {
 		...record,
 		baseline: void 0
@@ -29250,9 +29211,9 @@ function baselineOf(value) {
 			source,
 			branch: nameOf(branch),
 			url: isAddress(url) ? url : void 0,
-			wanted: commitOf(field$2(facts, "wanted")),
-			commit: commitOf(field$2(facts, "commit")),
-			distance: isCount$1(distance) ? distance : void 0
+			wanted: commitOf(field$1(facts, "wanted")),
+			commit: commitOf(field$1(facts, "commit")),
+			distance: isCount(distance) ? distance : void 0
 		},
 		record: parseSizeRecord(before)
 	};
@@ -29267,14 +29228,6 @@ function isTarget(value) {
 function isPlatform(value) {
 	return typeof value === "string" && PLATFORM.test(value);
 }
-/** Undefined for what is no JSON; never throws. */
-function parseJson(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return;
-	}
-}
 const STATUSES$1 = [
 	"built",
 	"unchanged",
@@ -29285,14 +29238,14 @@ function optionalOf(value) {
 		"failure",
 		"digest",
 		"fingerprint"
-	].map((key) => field$2(value, key));
-	const line = field$2(value, "line");
-	const wanted = all$1(field$2(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
+	].map((key) => field$1(value, key));
+	const line = field$1(value, "line");
+	const wanted = all(field$1(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
 	return {
-		commit: commitOf(field$2(value, "commit")),
-		ref: nameOf(field$2(value, "ref")),
-		run: runOf$1(field$2(value, "run")),
-		line: isCount$1(line) && line > 0 ? line : void 0,
+		commit: commitOf(field$1(value, "commit")),
+		ref: nameOf(field$1(value, "ref")),
+		run: runOf$1(field$1(value, "run")),
+		line: isCount(line) && line > 0 ? line : void 0,
 		...isText$1(failure, LONGEST_FAILURE) ? { failure } : {},
 		...isDigest(digest) ? { digest } : {},
 		...wanted === void 0 ? {} : { wantedPlatforms: wanted },
@@ -29301,11 +29254,11 @@ function optionalOf(value) {
 }
 function runOf$1(value) {
 	const [id, attempt, url] = [
-		field$2(value, "id"),
-		field$2(value, "attempt"),
-		field$2(value, "url")
+		field$1(value, "id"),
+		field$1(value, "attempt"),
+		field$1(value, "url")
 	];
-	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount$1(attempt) || attempt === 0) return void 0;
+	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount(attempt) || attempt === 0) return void 0;
 	return {
 		id,
 		attempt,
@@ -29915,25 +29868,7 @@ function missingWarning(missing) {
 }
 
 // src/github/answers.ts
-/** Reading JSON that others wrote: an event's payload, GitHub's answers. What is not as expected is undefined. */
-function property(value, ...path) {
-	let at = value;
-	for (const key of path) {
-		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
-		at = at[key];
-	}
-	return at;
-}
-function list(value) {
-	return Array.isArray(value) ? value : [];
-}
-function text(value) {
-	return typeof value === "string" && value !== "" ? value : void 0;
-}
-/** The number of a pull request or the id of a comment. */
-function positive(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : void 0;
-}
+/** Names in what GitHub says. What is not as expected is undefined. */
 /** A commit's full name, SHA-1 or SHA-256, which is not all zeros (git's word for "none"). */
 function commitName(value) {
 	return typeof value === "string" && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value) && !/^0+$/.test(value) ? value : void 0;
@@ -29982,6 +29917,10 @@ function findSection(sections, section) {
 function isSaid(stored, section) {
 	const wanted = storedAs(section, stored.form);
 	return stored.verdict === wanted.verdict && stored.severity === wanted.severity && steady(stored.content) === steady(wanted.content);
+}
+/** Beside sections of other jobs, which commit one is about is told; alone, it would be an edit for nothing. */
+function isOfCommit(stored, section, all) {
+	return all.length === 1 || stored.commit === commitName(section.commit);
 }
 /**
 * The comment with a section put in or replaced; those of others are kept as they are, unless there is no room even for
@@ -30074,22 +30013,15 @@ function encoded({ verdict, severity, commit, form }) {
 	})).toString("base64url");
 }
 function decoded(data) {
-	const value = parsed$1(Buffer.from(data, "base64url").toString("utf8"));
-	const severity = property(value, "severity");
-	const form = property(value, "form");
+	const value = parseJson(Buffer.from(data, "base64url").toString("utf8"));
+	const severity = field$1(value, "severity");
+	const form = field$1(value, "form");
 	return {
-		verdict: cleaned(text(property(value, "verdict")) ?? "Image sizes").replaceAll(/\s+/g, " ").slice(0, LONGEST_VERDICT),
+		verdict: cleaned(text$3(field$1(value, "verdict")) ?? "Image sizes").replaceAll(/\s+/g, " ").slice(0, LONGEST_VERDICT),
 		severity: typeof severity === "number" && Number.isFinite(severity) ? severity : 0,
-		commit: commitName(property(value, "commit")),
+		commit: commitName(field$1(value, "commit")),
 		form: form === "compact" || form === "verdict" ? form : "full"
 	};
-}
-function parsed$1(json) {
-	try {
-		return JSON.parse(json);
-	} catch {
-		return;
-	}
 }
 
 // src/github/github-error.ts
@@ -30312,7 +30244,7 @@ var Writer = class {
 			const answer = await this.#client.request(`GET ${COMMENTS}`, parameters);
 			if (!answer.ok) return answer;
 			if (!Array.isArray(answer.value.data)) return undocumented("list of comments");
-			for (const comment of list(answer.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
+			for (const comment of list$3(answer.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
 			if (!answer.value.hasNext) break;
 			if (page < PAGES$1) continue;
 			if (marked.length > 0) break;
@@ -30329,7 +30261,7 @@ var Writer = class {
 	}
 	async #viewer() {
 		const answer = await this.#client.query("query { viewer { login } }");
-		return answer.ok ? text(property(answer.value, "viewer", "login")) : void 0;
+		return answer.ok ? text$3(field$1(answer.value, "viewer", "login")) : void 0;
 	}
 	/** Removes our own comments that say nothing that the one does not say: two writers made one each. */
 	async #removeDuplicates(body, duplicates) {
@@ -30348,18 +30280,14 @@ const AGAIN = {
 	status: void 0,
 	message: "the comment has changed"
 };
-/** Beside sections of other jobs, which commit one is about is told; alone, it would be an edit for nothing. */
-function isOfCommit(stored, section, all) {
-	return all.length === 1 || stored.commit === commitName(section.commit);
-}
 function readComment(value) {
-	const id = positive(property(value, "id"));
-	const body = property(value, "body");
+	const id = positive(field$1(value, "id"));
+	const body = field$1(value, "body");
 	if (id === void 0) return void 0;
 	return {
 		id,
-		url: text(property(value, "html_url")) ?? "",
-		author: text(property(value, "user", "login")) ?? "",
+		url: text$3(field$1(value, "html_url")) ?? "",
+		author: text$3(field$1(value, "user", "login")) ?? "",
 		body: typeof body === "string" ? body : ""
 	};
 }
@@ -30405,26 +30333,26 @@ function known(source) {
 		case "pull_request_target": return pullRequest(name, payload, source.repository);
 		case "push": {
 			const branch = branchOf(source.ref);
-			const after = commitName(property(payload, "after")) ?? commitName(source.sha);
+			const after = commitName(field$1(payload, "after")) ?? commitName(source.sha);
 			if (branch === void 0 || after === void 0) return void 0;
 			return {
 				kind: name,
 				branch,
-				before: commitName(property(payload, "before")),
+				before: commitName(field$1(payload, "before")),
 				after
 			};
 		}
 		case "merge_group": {
-			const headSha = commitName(property(payload, "merge_group", "head_sha")) ?? commitName(source.sha);
+			const headSha = commitName(field$1(payload, "merge_group", "head_sha")) ?? commitName(source.sha);
 			if (headSha === void 0) return void 0;
 			return {
 				kind: name,
 				headSha,
-				baseSha: commitName(property(payload, "merge_group", "base_sha")),
-				number: queuedNumber(text(property(payload, "merge_group", "head_ref")) ?? source.ref)
+				baseSha: commitName(field$1(payload, "merge_group", "base_sha")),
+				number: queuedNumber(text$3(field$1(payload, "merge_group", "head_ref")) ?? source.ref)
 			};
 		}
-		case "workflow_run": return workflowRun(property(payload, "workflow_run"));
+		case "workflow_run": return workflowRun(field$1(payload, "workflow_run"));
 		case "workflow_dispatch": return {
 			kind: name,
 			branch: branchOf(source.ref),
@@ -30434,29 +30362,29 @@ function known(source) {
 	}
 }
 function pullRequest(kind, payload, repository) {
-	const pull = property(payload, "pull_request");
-	const number = positive(property(pull, "number"));
-	const headSha = commitName(property(pull, "head", "sha"));
+	const pull = field$1(payload, "pull_request");
+	const number = positive(field$1(pull, "number"));
+	const headSha = commitName(field$1(pull, "head", "sha"));
 	if (number === void 0 || headSha === void 0) return void 0;
 	return {
 		kind,
 		number,
 		headSha,
-		baseSha: commitName(property(pull, "base", "sha")),
-		baseRef: text(property(pull, "base", "ref")),
-		isFork: !sameRepository(property(pull, "head", "repo", "full_name"), repository),
-		isDependabot: property(pull, "user", "login") === "dependabot[bot]"
+		baseSha: commitName(field$1(pull, "base", "sha")),
+		baseRef: text$3(field$1(pull, "base", "ref")),
+		isFork: !sameRepository(field$1(pull, "head", "repo", "full_name"), repository),
+		isDependabot: field$1(pull, "user", "login") === "dependabot[bot]"
 	};
 }
 function workflowRun(run) {
-	const headSha = commitName(property(run, "head_sha"));
+	const headSha = commitName(field$1(run, "head_sha"));
 	if (headSha === void 0) return void 0;
-	const numbers = list(property(run, "pull_requests")).map((pull) => positive(property(pull, "number")));
+	const numbers = list$3(field$1(run, "pull_requests")).map((pull) => positive(field$1(pull, "number")));
 	return {
 		kind: "workflow_run",
 		headSha,
-		headRepository: repositoryName(property(run, "head_repository", "full_name")),
-		headBranch: text(property(run, "head_branch")),
+		headRepository: repositoryName(field$1(run, "head_repository", "full_name")),
+		headBranch: text$3(field$1(run, "head_branch")),
 		numbers: numbers.filter((number) => number !== void 0)
 	};
 }
@@ -30587,21 +30515,21 @@ var Finder = class {
 		});
 		if (!answer.ok) return answer;
 		if (!Array.isArray(answer.value.data)) return undocumented("list of pull requests");
-		const open = list(answer.value.data).filter((pull) => property(pull, "state") === "open");
+		const open = list$3(answer.value.data).filter((pull) => field$1(pull, "state") === "open");
 		return success(open.map((pull) => this.#read(pull)).filter((pull) => pull !== void 0));
 	}
 	#read(value) {
-		const number = positive(property(value, "number"));
-		const headSha = commitName(property(value, "head", "sha"));
+		const number = positive(field$1(value, "number"));
+		const headSha = commitName(field$1(value, "head", "sha"));
 		if (number === void 0 || headSha === void 0) return void 0;
-		const headName = property(value, "head", "repo", "full_name");
-		const labels = list(property(value, "labels")).map((label) => text(property(label, "name")));
+		const headName = field$1(value, "head", "repo", "full_name");
+		const labels = list$3(field$1(value, "labels")).map((label) => text$3(field$1(label, "name")));
 		return {
 			number,
 			headSha,
 			headName,
-			baseRef: text(property(value, "base", "ref")),
-			baseSha: commitName(property(value, "base", "sha")),
+			baseRef: text$3(field$1(value, "base", "ref")),
+			baseSha: commitName(field$1(value, "base", "sha")),
 			labels: labels.filter((label) => label !== void 0),
 			isFork: !sameRepository(headName, this.#repository)
 		};
@@ -31746,7 +31674,7 @@ function sentence({ row, budget }, report, context) {
 function unchecked(items) {
 	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is nothing to compare with")].map(([reason, group]) => {
 		const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))];
-		return `Budgets not checked, since ${reason}: ${list$1(names, 10)}.`;
+		return `Budgets not checked, since ${reason}: ${list(names, 10)}.`;
 	});
 }
 
@@ -31806,7 +31734,7 @@ function graphBlock(report, change) {
 	return details(`The stage graph changed (${[count(change.graph.stages.length, "stage"), ...words].join(", ")})`, `${mermaidBlock(chart.source)}\n\n<sub>${sentences}</sub>`);
 }
 function named(names) {
-	return list$1(names.map((name) => code(name, 60)), 20);
+	return list(names.map((name) => code(name, 60)), 20);
 }
 /** Where a target has one platform: its size and what it gained. */
 function captions(report, { targets }) {
@@ -31849,7 +31777,7 @@ function box(kind, sentences, maxLines) {
 }
 function missing$1({ missing: names }) {
 	if (names.length === 0) return [];
-	const who = list$1(names.map((name) => code(name, 60)), 10);
+	const who = list(names.map((name) => code(name, 60)), 10);
 	return [names.length === 1 ? `No sizes were handed over for ${who}. Its job has not ended yet, failed early or was cancelled.` : `No sizes were handed over for ${who}. Their jobs have not ended yet, failed early or were cancelled.`];
 }
 function failures(report, context) {
@@ -31870,7 +31798,7 @@ function unknownSizes$1(report) {
 	return [...Map.groupBy(report.rows.filter((row) => row.current?.unknownReason !== void 0), (row) => row.current?.unknownReason ?? "")].map(([reason, rows]) => `${names(rows, report)}: ${prose(reason, 300)}`);
 }
 function names(rows, report) {
-	return list$1(rows.map((row) => rowName(row, report)), 5);
+	return list(rows.map((row) => rowName(row, report)), 5);
 }
 function baselineNotes(baseline, context) {
 	const wanted = commitLink(context, baseline.wanted);
@@ -31895,7 +31823,7 @@ function footnote(report, context) {
 		...comparedWith(baseline, context),
 		...head === void 0 ? [] : [baseline.source === "none" ? `Measured at ${head}` : `head ${head}`],
 		...platform === void 0 ? [] : [code(platform, 32)],
-		...compressions.length === 0 ? [] : [list$1(compressions)],
+		...compressions.length === 0 ? [] : [list(compressions)],
 		...baseline.source === "none" ? [] : [NOISE]
 	];
 	return `<sub>${parts.join(" · ")}${parts.length === 0 ? "" : "<br>"}Transfer: the layers as a registry keeps them. Unpacked: the files in them.</sub>`;
@@ -32350,7 +32278,7 @@ function told(report, context, drops) {
 }
 function leftOut(names, context) {
 	const where = pageLink(context, "the run's summary", context.runUrl);
-	return `<sub>Left out for want of room: ${list$1(names)}. The whole report is in ${where}.</sub>`;
+	return `<sub>Left out for want of room: ${list(names)}. The whole report is in ${where}.</sub>`;
 }
 
 // src/size-reporting.ts
@@ -32616,18 +32544,18 @@ const LONGEST = 500;
 */
 function readPlanInput(text) {
 	const json = parsed(text);
-	const version = field(json, "version");
+	const version = field$1(json, "version");
 	if (version !== 1) {
 		const newer = typeof version === "number" && version > 1;
 		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
 	}
-	const targets = field(json, "targets");
+	const targets = field$1(json, "targets");
 	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$1) throw broken("its targets cannot be read");
 	const [id, file, platforms] = [
 		"id",
 		"file",
 		"platforms"
-	].map((key) => field(json, key));
+	].map((key) => field$1(json, key));
 	const isText = (value) => typeof value === "string" && value.length <= LONGEST;
 	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
 	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
@@ -32644,9 +32572,9 @@ function targetOf(value) {
 		"status",
 		"tags",
 		"image"
-	].map((key) => field(value, key));
+	].map((key) => field$1(value, key));
 	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
-	const [sizes, since] = [field(value, "sizes"), field(value, "since")];
+	const [sizes, since] = [field$1(value, "sizes"), field$1(value, "since")];
 	return {
 		name,
 		status,
@@ -32657,11 +32585,11 @@ function targetOf(value) {
 	};
 }
 function imageOf(value) {
-	const digest = field(value, "digest");
+	const digest = field$1(value, "digest");
 	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
 	return {
 		digest,
-		repositories: references(field(value, "repositories"))
+		repositories: references(field$1(value, "repositories"))
 	};
 }
 function references(value) {
@@ -32683,9 +32611,6 @@ function parsed(text) {
 	} catch {
 		throw broken("it is no JSON");
 	}
-}
-function field(value, key) {
-	return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? value[key] : void 0;
 }
 function broken(what, isNewer = false) {
 	return new UserError({
@@ -33232,7 +33157,7 @@ async function findMergeBase(client, repository, base, head) {
 	};
 	const answer = await client.request("GET /repos/{owner}/{repo}/compare/{basehead}", parameters);
 	if (!answer.ok) return answer;
-	const commit = commitName(property(answer.value.data, "merge_base_commit", "sha"));
+	const commit = commitName(field$1(answer.value.data, "merge_base_commit", "sha"));
 	return commit === void 0 ? undocumented("merge base") : success(commit);
 }
 const PAGES = 3;
@@ -33255,10 +33180,10 @@ async function listFirstParents(client, repository, commit, limit) {
 		const answer = await client.request("GET /repos/{owner}/{repo}/commits", parameters);
 		if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit));
 		if (!Array.isArray(answer.value.data)) return undocumented("list of commits");
-		for (const entry of list(answer.value.data)) {
-			const sha = commitName(property(entry, "sha"));
-			const [first] = list(property(entry, "parents"));
-			if (sha !== void 0) firstParents.set(sha, commitName(property(first, "sha")));
+		for (const entry of list$3(answer.value.data)) {
+			const sha = commitName(field$1(entry, "sha"));
+			const [first] = list$3(field$1(entry, "parents"));
+			if (sha !== void 0) firstParents.set(sha, commitName(field$1(first, "sha")));
 		}
 		if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break;
 	}
@@ -33301,7 +33226,7 @@ function readBaselineFile(text, id) {
 	if (text.length > 5e7) return refused$1(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
 	const json = parseJson(text);
 	if (json === void 0) return refused$1("it is no JSON");
-	if (field$2(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
+	if (field$1(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
 	const records = recordsOf(json) ?? sizesOutput(json, id);
 	return records === void 0 || records.length === 0 ? refused$1("it is neither the `sizes` output nor size records") : {
 		kind: "records",
@@ -33310,12 +33235,12 @@ function readBaselineFile(text, id) {
 }
 function recordsOf(json) {
 	const one = parseSizeRecord(json);
-	return one === void 0 ? all$1(field$2(json, "records"), parseSizeRecord, MOST_TARGETS) : [one];
+	return one === void 0 ? all(field$1(json, "records"), parseSizeRecord, MOST_TARGETS) : [one];
 }
 /** See `writeBuildOutputs` in src/outputs.ts. Targets that were not measured are there without platforms. */
 function sizesOutput(json, id) {
-	const records = entries$1(field$2(json, "targets"), MOST_TARGETS).map(([target, value]) => {
-		const platforms = entries$1(value, MOST_PLATFORMS).map(([platform, sizes]) => platformOf(platform, sizes));
+	const records = entries(field$1(json, "targets"), MOST_TARGETS).map(([target, value]) => {
+		const platforms = entries(value, MOST_PLATFORMS).map(([platform, sizes]) => platformOf(platform, sizes));
 		if (!isTarget(target) || !platforms.every((platform) => platform !== void 0)) return void 0;
 		return {
 			version: VERSION,
@@ -33335,7 +33260,7 @@ function sizesOutput(json, id) {
 	return records.every((record) => record !== void 0) ? records.filter(({ platforms }) => platforms.length > 0) : void 0;
 }
 function platformOf(platform, sizes) {
-	const [transfer, unpacked] = [parseSplit(field$2(sizes, "transfer")), parseSplit(field$2(sizes, "unpacked"))];
+	const [transfer, unpacked] = [parseSplit(field$1(sizes, "transfer")), parseSplit(field$1(sizes, "unpacked"))];
 	if (!isPlatform(platform) || transfer === void 0 || unpacked === void 0) return void 0;
 	if (transfer.total === void 0 && unpacked.total === void 0) return void 0;
 	return {
@@ -33822,10 +33747,10 @@ var Client = class {
 			query
 		});
 		if (!answer.ok) return answer;
-		const [first] = list(property(answer.value.data, "errors"));
-		if (first === void 0) return success(property(answer.value.data, "data"));
-		const message = plainMessage(text(property(first, "message")) ?? "the query failed", this.#options.token);
-		const kind = property(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
+		const [first] = list$3(field$1(answer.value.data, "errors"));
+		if (first === void 0) return success(field$1(answer.value.data, "data"));
+		const message = plainMessage(text$3(field$1(first, "message")) ?? "the query failed", this.#options.token);
+		const kind = field$1(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
 		return failure({
 			kind,
 			status: 200,
@@ -33863,7 +33788,7 @@ var Client = class {
 				ok: true,
 				value: {
 					data,
-					hasNext: /\brel="next"/.test(text(headers["link"]) ?? "")
+					hasNext: /\brel="next"/.test(text$3(headers["link"]) ?? "")
 				}
 			};
 		} catch (error) {
@@ -33884,10 +33809,10 @@ var Client = class {
 	}
 	#failed(error) {
 		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
-		const response = property(error, "response");
-		const status = property(response, "status");
+		const response = field$1(error, "response");
+		const status = field$1(response, "status");
 		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
-		const retryAfterMs = readRetryAfter(property(response, "headers"));
+		const retryAfterMs = readRetryAfter(field$1(response, "headers"));
 		return {
 			ok: false,
 			error: {
@@ -33932,12 +33857,12 @@ function kindOf(status, message, retryAfterMs) {
 * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
 */
 function readRetryAfter(headers) {
-	const after = Number(text(property(headers, "retry-after")) ?? NaN);
+	const after = Number(text$3(field$1(headers, "retry-after")) ?? NaN);
 	if (Number.isFinite(after) && after >= 0) return after * 1e3;
-	if (String(property(headers, "x-ratelimit-remaining")) !== "0") return void 0;
-	const reset = Number(text(property(headers, "x-ratelimit-reset")) ?? NaN);
+	if (String(field$1(headers, "x-ratelimit-remaining")) !== "0") return void 0;
+	const reset = Number(text$3(field$1(headers, "x-ratelimit-reset")) ?? NaN);
 	if (!Number.isFinite(reset)) return void 0;
-	const now = Date.parse(text(property(headers, "date")) ?? "");
+	const now = Date.parse(text$3(field$1(headers, "date")) ?? "");
 	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
 }
 

@@ -1,5 +1,6 @@
 /** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
 import { readFile } from 'node:fs/promises'
+import { field, text } from './json-fields.ts'
 
 export interface GithubEvent {
   /** As it was sent; untrusted in part. */
@@ -15,12 +16,12 @@ export interface GithubEvent {
 /** Reads the event; an unreadable one says nothing. */
 export async function readEvent(env: NodeJS.ProcessEnv): Promise<GithubEvent> {
   const event = await parsed(env['GITHUB_EVENT_PATH'])
-  const pull = property(event, 'pull_request')
-  const repositoryOf = (side: 'head' | 'base'): unknown => property(property(property(pull, side), 'repo'), 'full_name')
+  const pull = field(event, 'pull_request')
+  const repositoryOf = (side: 'head' | 'base'): unknown => field(pull, side, 'repo', 'full_name')
   return {
     payload: event,
-    defaultBranch: text(property(property(event, 'repository'), 'default_branch')),
-    headSha: text(property(property(pull, 'head'), 'sha')),
+    defaultBranch: text(field(event, 'repository', 'default_branch')),
+    headSha: text(field(pull, 'head', 'sha')),
     // A deleted fork has no repository any more.
     isFork: pull !== undefined && repositoryOf('head') !== repositoryOf('base'),
   }
@@ -33,12 +34,4 @@ async function parsed(path: string | undefined): Promise<unknown> {
   } catch {
     return undefined
   }
-}
-
-function property(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
 }

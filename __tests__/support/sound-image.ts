@@ -4,7 +4,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asArray, asRecord, parseJson } from '../../src/build/json.ts'
+import { list, parseJson } from '../../src/json-fields.ts'
+import { asRecord } from '../../src/build/json.ts'
 
 export interface BuiltImage {
   readonly config: string
@@ -69,7 +70,7 @@ function stable(value: unknown): unknown {
 }
 
 function records(value: unknown): readonly Json[] {
-  return asArray(value)
+  return list(value)
     .map(asRecord)
     .filter((item) => item !== undefined)
 }

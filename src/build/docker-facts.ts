@@ -3,7 +3,8 @@
  * missing into a problem with its mend. Asks docker through `buildx.ts`'s runner; decides nothing about builders.
  */
 import type { Problem } from '../errors.ts'
-import { asArray, asRecord, parseJson, textAt } from './json.ts'
+import { list, parseJson } from '../json-fields.ts'
+import { asRecord, textAt } from './json.ts'
 
 /** The engine and the programs around it, as `docker info` tells them. */
 export interface DockerFacts {
@@ -72,7 +73,7 @@ export function readDockerInfo(
 ): DockerFacts | { readonly problems: readonly Problem[] } {
   const info = asRecord(parseJson(stdout))
   const client = asRecord(info?.['ClientInfo'])
-  const buildx = asArray(client?.['Plugins'])
+  const buildx = list(client?.['Plugins'])
     .map(asRecord)
     .find((plugin) => textAt(plugin, 'Name') === 'buildx')
   const buildxVersion = textAt(buildx, 'Version')
@@ -85,7 +86,7 @@ export function readDockerInfo(
     clientVersion: textAt(client, 'Version') ?? 'unknown',
     serverVersion: serverVersion ?? '',
     buildxVersion: buildxVersion ?? '',
-    containerdStore: asArray(info['DriverStatus']).some(
+    containerdStore: list(info['DriverStatus']).some(
       (pair) =>
         Array.isArray(pair) && pair[0] === 'driver-type' && String(pair[1]).startsWith('io.containerd.snapshotter'),
     ),
@@ -100,7 +101,7 @@ function checkBuildx(version: string | undefined): readonly Problem[] {
 }
 
 function errorText(info: Record<string, unknown> | undefined, stderr: string): string {
-  const errors = asArray(info?.['ServerErrors']).filter((error) => typeof error === 'string')
+  const errors = list(info?.['ServerErrors']).filter((error) => typeof error === 'string')
   return [...errors, stderr.trim()].filter((text) => text !== '').join(' ')
 }
 
@@ -129,7 +130,7 @@ export function readBuilders(stdout: string): readonly BuilderFacts[] {
       name: textAt(record, 'Name') ?? '',
       driver: textAt(record, 'Driver') ?? '',
       current: record['Current'] === true,
-      nodes: asArray(record['Nodes']).map(readNode),
+      nodes: list(record['Nodes']).map(readNode),
     }))
 }
 
@@ -143,9 +144,9 @@ function readNode(value: unknown): BuilderNode {
     name: textAt(node, 'Name') ?? '',
     endpoint: textAt(node, 'Endpoint') ?? '',
     driverOpts: Object.fromEntries(opts),
-    flags: asArray(node['Flags']).filter((flag) => typeof flag === 'string'),
+    flags: list(node['Flags']).filter((flag) => typeof flag === 'string'),
     config: config === undefined ? undefined : Buffer.from(config, 'base64').toString('utf8'),
-    platforms: asArray(node['Platforms']).filter((platform) => typeof platform === 'string'),
+    platforms: list(node['Platforms']).filter((platform) => typeof platform === 'string'),
     buildkitVersion: textAt(node, 'Version'),
     error: textAt(node, 'Err') ?? textAt(node, 'Error'),
   }

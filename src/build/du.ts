@@ -5,7 +5,8 @@
  * An estimate, and told so: snapshots count blocks on disk, not file bytes. Where the records do not tell the whole
  * chain of a stage (pruned, or pulled from a cache instead of built) the answer is "unknown", never a part of it.
  */
-import { asArray, asRecord, parseJson, textAt } from './json.ts'
+import { list, parseJson } from '../json-fields.ts'
+import { asRecord, textAt } from './json.ts'
 import type { Step } from './progress.ts'
 
 export interface DiskRecord {
@@ -46,7 +47,7 @@ export class DiskUsageReader {
     if (record === undefined || this.#records.length >= MOST_RECORDS) return
     this.#records.push({
       id: textAt(record, 'ID') ?? '',
-      parents: asArray(record['Parents']).filter((parent) => typeof parent === 'string'),
+      parents: list(record['Parents']).filter((parent) => typeof parent === 'string'),
       description: textAt(record, 'Description') ?? '',
       type: textAt(record, 'Type') ?? '',
       bytes: parseSize(textAt(record, 'Size') ?? ''),
@@ -130,7 +131,7 @@ function matches(record: DiskRecord, step: Step): 'exactly' | 'perhaps' | 'no' {
   const argv = /^mount \/ from exec (.*)$/s.exec(description)?.[1]
   if (argv === undefined) return 'no'
   const command = text.replace(/^RUN (?:--\S+ )*/, '').trim()
-  const words = asArray(parseJson(command)).join(' ')
+  const words = list(parseJson(command)).join(' ')
   if (argv === command || argv.endsWith(` ${command}`) || (words !== '' && argv === words)) return 'exactly'
   return command.includes('<<') || expandsTo(argv, command) ? 'perhaps' : 'no'
 }

@@ -1,19 +1,7 @@
 /** Narrowing of JSON that docker wrote: unknown → what it really holds, without casts and without throwing. */
 
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
-}
-
 export function asRecord(value: unknown): Record<string, unknown> | undefined {
   return isRecord(value) ? value : undefined
-}
-
-export function asArray(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
 }
 
 export function textAt(record: Record<string, unknown> | undefined, key: string): string | undefined {

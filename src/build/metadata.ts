@@ -1,5 +1,6 @@
 /** Buildx's metadata file: unknown JSON → what is used of it, by the user's names of the targets. Pure. */
-import { asRecord, parseJson, textAt } from './json.ts'
+import { parseJson } from '../json-fields.ts'
+import { asRecord, textAt } from './json.ts'
 
 /** What one target became. */
 export interface TargetResult {

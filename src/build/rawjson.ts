@@ -4,7 +4,8 @@
  *
  * The objects are BuildKit's SolveStatus: https://github.com/moby/buildkit/blob/v0.25.2/client/graph.go
  */
-import { asArray, asRecord, parseJson, textAt } from './json.ts'
+import { list, parseJson } from '../json-fields.ts'
+import { asRecord, textAt } from './json.ts'
 
 export interface VertexEvent {
   readonly digest: string
@@ -96,7 +97,7 @@ function readVertex(vertex: Record<string, unknown>): VertexEvent {
   return {
     digest: textAt(vertex, 'digest') ?? '',
     name: textAt(vertex, 'name') ?? '',
-    inputs: asArray(vertex['inputs']).filter((input) => typeof input === 'string'),
+    inputs: list(vertex['inputs']).filter((input) => typeof input === 'string'),
     startedMs: time(vertex['started']),
     completedMs: time(vertex['completed']),
     cached: vertex['cached'] === true,
@@ -134,7 +135,7 @@ function readWarning(warning: Record<string, unknown>): WarningEvent {
 }
 
 function records(value: unknown): readonly Record<string, unknown>[] {
-  return asArray(value)
+  return list(value)
     .map(asRecord)
     .filter((record) => record !== undefined)
 }

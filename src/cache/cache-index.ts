@@ -3,6 +3,7 @@
  * it. It names packs of its own branch only: those of other branches are found through their own indexes, so that an
  * index never keeps alive what its branch does not own. Read strictly, for others may have written it. Pure.
  */
+import { field } from '../json-fields.ts'
 import { parseConfig, parseLayers } from './cache-manifest-parse.ts'
 import type { CacheConfig, LayerDescriptor, TargetCache } from './cache-manifest.ts'
 import { covers } from './cache-covers.ts'
@@ -169,10 +170,4 @@ function mapOf<T>(
     result[key] = parsed
   }
   return result
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Readonly<Record<string, unknown>>)[key]
-    : undefined
 }

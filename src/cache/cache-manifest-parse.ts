@@ -1,4 +1,5 @@
 /** Reads BuildKit's cache manifest and config from untrusted JSON: everything has the form and lies in the range that it must. */
+import { all, field } from '../json-fields.ts'
 import type {
   CacheConfig,
   CacheInput,
@@ -18,7 +19,7 @@ const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
 /** The layers of a manifest; undefined where one is not as it must be. */
 export function parseLayers(manifest: unknown): readonly LayerDescriptor[] | undefined {
-  return listOf(field(manifest, 'layers'), MAX_LAYERS, layerDescriptor)
+  return all(field(manifest, 'layers'), layerDescriptor, MAX_LAYERS)
 }
 
 /** A config; undefined where anything in it is not as it must be. */
@@ -27,8 +28,8 @@ export function parseConfig(config: unknown): CacheConfig | undefined {
   const given = { layers: field(config, 'layers') ?? [], records: field(config, 'records') ?? [] }
   const layerCount = Array.isArray(given.layers) ? given.layers.length : 0
   const recordCount = Array.isArray(given.records) ? given.records.length : 0
-  const layers = listOf(given.layers, MAX_LAYERS, (layer) => cacheLayer(layer, layerCount))
-  const records = listOf(given.records, MAX_RECORDS, (record) => cacheRecord(record, { layerCount, recordCount }))
+  const layers = all(given.layers, (layer) => cacheLayer(layer, layerCount), MAX_LAYERS)
+  const records = all(given.records, (record) => cacheRecord(record, { layerCount, recordCount }), MAX_RECORDS)
   if (layers === undefined || records === undefined) return undefined
   // BuildKit refuses circles, and writes none.
   const ordered =
@@ -80,7 +81,7 @@ function cacheRecord(
   const chains = optionalList(field(value, 'chains'), (chain) => chainResult(chain, counts.layerCount))
   const inputs = optionalList(field(value, 'inputs'), (input) =>
     // Go writes null for an input whose links were all left out.
-    listOf(input ?? [], MAX_RECORDS, (from) => cacheInput(from, counts.recordCount)),
+    all(input ?? [], (from) => cacheInput(from, counts.recordCount), MAX_RECORDS),
   )
   if (layers === false || chains === false || inputs === false) return undefined
   return {
@@ -98,7 +99,7 @@ function cacheResult(value: unknown, count: number): CacheResult | undefined {
 }
 
 function chainResult(value: unknown, count: number): ChainResult | undefined {
-  const layers = listOf(field(value, 'layers'), MAX_LAYERS, (index) => (isIndex(index, count) ? index : undefined))
+  const layers = all(field(value, 'layers'), (index) => (isIndex(index, count) ? index : undefined), MAX_LAYERS)
   const since = created(value)
   return layers === undefined || since === undefined ? undefined : { layers, ...since }
 }
@@ -122,20 +123,8 @@ function isIndex(value: unknown, count: number): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < count
 }
 
-/** Every item read; undefined where it is no list, too long, or an item cannot be read. */
-function listOf<T>(value: unknown, max: number, read: (item: unknown) => T | undefined): readonly T[] | undefined {
-  if (!Array.isArray(value) || value.length > max) return undefined
-  const items: T[] = []
-  for (const item of value as readonly unknown[]) {
-    const parsed = read(item)
-    if (parsed === undefined) return undefined
-    items.push(parsed)
-  }
-  return items
-}
-
 function optionalList<T>(value: unknown, read: (item: unknown) => T | undefined): readonly T[] | undefined | false {
-  return value === undefined || value === null ? undefined : (listOf(value, MAX_RECORDS, read) ?? false)
+  return value === undefined || value === null ? undefined : (all(value, read, MAX_RECORDS) ?? false)
 }
 
 function textMap(value: unknown): Readonly<Record<string, string>> | undefined | false {
@@ -146,10 +135,4 @@ function textMap(value: unknown): Readonly<Record<string, string>> | undefined |
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= MAX_TEXT ? value : undefined
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Readonly<Record<string, unknown>>)[key]
-    : undefined
 }

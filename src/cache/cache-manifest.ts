@@ -4,6 +4,7 @@
  * rendered again. Pure.
  * https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/doc.go
  */
+import { parseJson } from '../json-fields.ts'
 import { digestOf } from '../images/manifest.ts'
 import { findableRecords, soundLayers, usedLayers, usefulRecords } from './cache-graph.ts'
 import { parseConfig, parseLayers } from './cache-manifest-parse.ts'
@@ -74,8 +75,8 @@ const MAX_IMPORT_BYTES = 1 << 20
 
 /** Reads what BuildKit exported; undefined where it is no such cache. */
 export function parseTargetCache(manifest: Buffer, config: Buffer): TargetCache | undefined {
-  const layers = parseLayers(parseJson(manifest))
-  const parsed = parseConfig(parseJson(config))
+  const layers = parseLayers(parseJson(manifest.toString('utf8')))
+  const parsed = parseConfig(parseJson(config.toString('utf8')))
   if (layers === undefined || parsed === undefined) return undefined
   const named = new Set(layers.map(({ digest }) => digest))
   return parsed.layers.every(({ blob }) => named.has(blob)) ? { layers, config: parsed } : undefined
@@ -201,13 +202,5 @@ function relinked(
     ...(inputs && {
       inputs: inputs.map((input) => input.map((from) => ({ ...from, link: recordAt.get(from.link) ?? 0 }))),
     }),
-  }
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
   }
 }

@@ -3,6 +3,7 @@
  * pairs, JSON. It knows no instruction.
  * Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/parser/line_parsers.go
  */
+import { parseJson } from '../json-fields.ts'
 import type { EscapeCharacter } from './directives.ts'
 import { SyntaxFault } from './dockerfile-error.ts'
 import { goQuote, isSpace, splitBlanks, trimSpaceLeft } from './go-text.ts'
@@ -98,12 +99,4 @@ function jsonArray(text: string): readonly string[] | undefined {
     if (typeof value === 'string') return value
     throw new SyntaxFault('when using JSON array syntax, arrays must be comprised of strings only')
   })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -2,7 +2,8 @@
  * The commit that sizes are compared with, and its line of first parents. `pull_request.base.sha` of an event's payload
  * is not it: what is built is a merge with the base branch as it is when the run starts.
  */
-import { commitName, list, property } from './answers.ts'
+import { field, list } from '../json-fields.ts'
+import { commitName } from './answers.ts'
 import type { ReportEvent } from './event.ts'
 import { describeError, success, undocumented, type Outcome } from './github-error.ts'
 import type { GithubClient } from './rest-client.ts'
@@ -107,7 +108,7 @@ export async function findMergeBase(
   const parameters = { owner, repo, basehead, per_page: 1 }
   const answer = await client.request('GET /repos/{owner}/{repo}/compare/{basehead}', parameters)
   if (!answer.ok) return answer
-  const commit = commitName(property(answer.value.data, 'merge_base_commit', 'sha'))
+  const commit = commitName(field(answer.value.data, 'merge_base_commit', 'sha'))
   return commit === undefined ? undocumented('merge base') : success(commit)
 }
 
@@ -132,9 +133,9 @@ export async function listFirstParents(
     if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit))
     if (!Array.isArray(answer.value.data)) return undocumented('list of commits')
     for (const entry of list(answer.value.data)) {
-      const sha = commitName(property(entry, 'sha'))
-      const [first] = list(property(entry, 'parents'))
-      if (sha !== undefined) firstParents.set(sha, commitName(property(first, 'sha')))
+      const sha = commitName(field(entry, 'sha'))
+      const [first] = list(field(entry, 'parents'))
+      if (sha !== undefined) firstParents.set(sha, commitName(field(first, 'sha')))
     }
     if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break
   }

@@ -11,8 +11,9 @@
  *     CONTENT
  *     <!-- /stage-build:section KEY -->
  */
+import { field, parseJson, text } from '../json-fields.ts'
 import { createHash } from 'node:crypto'
-import { commitName, property, text } from './answers.ts'
+import { commitName } from './answers.ts'
 
 export const REPORT_MARKER = '<!-- stage-build:report -->'
 
@@ -79,6 +80,11 @@ export function isSaid(stored: StoredSection, section: CommentSection): boolean 
     stored.severity === wanted.severity &&
     steady(stored.content) === steady(wanted.content)
   )
+}
+
+/** Beside sections of other jobs, which commit one is about is told; alone, it would be an edit for nothing. */
+export function isOfCommit(stored: StoredSection, section: CommentSection, all: readonly StoredSection[]): boolean {
+  return all.length === 1 || stored.commit === commitName(section.commit)
 }
 
 export interface Merged {
@@ -186,23 +192,15 @@ function encoded({ verdict, severity, commit, form }: StoredSection): string {
 }
 
 function decoded(data: string): Omit<StoredSection, 'name' | 'content'> {
-  const value = parsed(Buffer.from(data, 'base64url').toString('utf8'))
-  const severity = property(value, 'severity')
-  const form = property(value, 'form')
+  const value = parseJson(Buffer.from(data, 'base64url').toString('utf8'))
+  const severity = field(value, 'severity')
+  const form = field(value, 'form')
   return {
-    verdict: cleaned(text(property(value, 'verdict')) ?? 'Image sizes')
+    verdict: cleaned(text(field(value, 'verdict')) ?? 'Image sizes')
       .replaceAll(/\s+/g, ' ')
       .slice(0, LONGEST_VERDICT),
     severity: typeof severity === 'number' && Number.isFinite(severity) ? severity : 0,
-    commit: commitName(property(value, 'commit')),
+    commit: commitName(field(value, 'commit')),
     form: form === 'compact' || form === 'verdict' ? form : 'full',
-  }
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
   }
 }

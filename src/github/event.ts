@@ -3,7 +3,8 @@
  * pull request: names are checked, nothing is trusted to be there.
  * https://docs.github.com/en/webhooks/webhook-events-and-payloads
  */
-import { commitName, list, positive, property, repositoryName, text } from './answers.ts'
+import { field, list, positive, text } from '../json-fields.ts'
+import { commitName, repositoryName } from './answers.ts'
 
 /** What the runner says of the run in `GITHUB_*` variables, and the parsed file at GITHUB_EVENT_PATH. */
 export interface EventSource {
@@ -75,19 +76,19 @@ function known(source: EventSource): ReportEvent | undefined {
       return pullRequest(name, payload, source.repository)
     case 'push': {
       const branch = branchOf(source.ref)
-      const after = commitName(property(payload, 'after')) ?? commitName(source.sha)
+      const after = commitName(field(payload, 'after')) ?? commitName(source.sha)
       if (branch === undefined || after === undefined) return undefined
-      return { kind: name, branch, before: commitName(property(payload, 'before')), after }
+      return { kind: name, branch, before: commitName(field(payload, 'before')), after }
     }
     case 'merge_group': {
-      const headSha = commitName(property(payload, 'merge_group', 'head_sha')) ?? commitName(source.sha)
+      const headSha = commitName(field(payload, 'merge_group', 'head_sha')) ?? commitName(source.sha)
       if (headSha === undefined) return undefined
-      const baseSha = commitName(property(payload, 'merge_group', 'base_sha'))
-      const number = queuedNumber(text(property(payload, 'merge_group', 'head_ref')) ?? source.ref)
+      const baseSha = commitName(field(payload, 'merge_group', 'base_sha'))
+      const number = queuedNumber(text(field(payload, 'merge_group', 'head_ref')) ?? source.ref)
       return { kind: name, headSha, baseSha, number }
     }
     case 'workflow_run':
-      return workflowRun(property(payload, 'workflow_run'))
+      return workflowRun(field(payload, 'workflow_run'))
     case 'workflow_dispatch':
       return { kind: name, branch: branchOf(source.ref), sha: commitName(source.sha) }
     default:
@@ -96,30 +97,30 @@ function known(source: EventSource): ReportEvent | undefined {
 }
 
 function pullRequest(kind: PullRequestEvent['kind'], payload: unknown, repository: string): ReportEvent | undefined {
-  const pull = property(payload, 'pull_request')
-  const number = positive(property(pull, 'number'))
-  const headSha = commitName(property(pull, 'head', 'sha'))
+  const pull = field(payload, 'pull_request')
+  const number = positive(field(pull, 'number'))
+  const headSha = commitName(field(pull, 'head', 'sha'))
   if (number === undefined || headSha === undefined) return undefined
   return {
     kind,
     number,
     headSha,
-    baseSha: commitName(property(pull, 'base', 'sha')),
-    baseRef: text(property(pull, 'base', 'ref')),
-    isFork: !sameRepository(property(pull, 'head', 'repo', 'full_name'), repository),
-    isDependabot: property(pull, 'user', 'login') === 'dependabot[bot]',
+    baseSha: commitName(field(pull, 'base', 'sha')),
+    baseRef: text(field(pull, 'base', 'ref')),
+    isFork: !sameRepository(field(pull, 'head', 'repo', 'full_name'), repository),
+    isDependabot: field(pull, 'user', 'login') === 'dependabot[bot]',
   }
 }
 
 function workflowRun(run: unknown): ReportEvent | undefined {
-  const headSha = commitName(property(run, 'head_sha'))
+  const headSha = commitName(field(run, 'head_sha'))
   if (headSha === undefined) return undefined
-  const numbers = list(property(run, 'pull_requests')).map((pull) => positive(property(pull, 'number')))
+  const numbers = list(field(run, 'pull_requests')).map((pull) => positive(field(pull, 'number')))
   return {
     kind: 'workflow_run',
     headSha,
-    headRepository: repositoryName(property(run, 'head_repository', 'full_name')),
-    headBranch: text(property(run, 'head_branch')),
+    headRepository: repositoryName(field(run, 'head_repository', 'full_name')),
+    headBranch: text(field(run, 'head_branch')),
     numbers: numbers.filter((number) => number !== undefined),
   }
 }

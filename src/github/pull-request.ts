@@ -1,5 +1,6 @@
 /** The pull request that an event is about, as it is now. */
-import { commitName, list, positive, property, text } from './answers.ts'
+import { field, list, positive, text } from '../json-fields.ts'
+import { commitName } from './answers.ts'
 import { sameRepository, type PullRequestEvent, type ReportEvent } from './event.ts'
 import { describeError, success, undocumented, type GithubError, type Outcome } from './github-error.ts'
 import type { GithubClient } from './rest-client.ts'
@@ -130,22 +131,22 @@ class Finder {
     const answer = await this.#client.request(route, { ...this.#parameters, ...parameters, per_page: 100 })
     if (!answer.ok) return answer
     if (!Array.isArray(answer.value.data)) return undocumented('list of pull requests')
-    const open = list(answer.value.data).filter((pull) => property(pull, 'state') === 'open')
+    const open = list(answer.value.data).filter((pull) => field(pull, 'state') === 'open')
     return success(open.map((pull) => this.#read(pull)).filter((pull) => pull !== undefined))
   }
 
   #read(value: unknown): ListedPull | undefined {
-    const number = positive(property(value, 'number'))
-    const headSha = commitName(property(value, 'head', 'sha'))
+    const number = positive(field(value, 'number'))
+    const headSha = commitName(field(value, 'head', 'sha'))
     if (number === undefined || headSha === undefined) return undefined
-    const headName = property(value, 'head', 'repo', 'full_name')
-    const labels = list(property(value, 'labels')).map((label) => text(property(label, 'name')))
+    const headName = field(value, 'head', 'repo', 'full_name')
+    const labels = list(field(value, 'labels')).map((label) => text(field(label, 'name')))
     return {
       number,
       headSha,
       headName,
-      baseRef: text(property(value, 'base', 'ref')),
-      baseSha: commitName(property(value, 'base', 'sha')),
+      baseRef: text(field(value, 'base', 'ref')),
+      baseSha: commitName(field(value, 'base', 'sha')),
       labels: labels.filter((label) => label !== undefined),
       isFork: !sameRepository(headName, this.#repository),
     }

@@ -3,9 +3,9 @@
  * ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
  * fails becomes data (`GithubError`).
  */
+import { field, list, text } from '../json-fields.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failure, plainMessage, success, type GithubError, type Outcome } from './github-error.ts'
-import { list, property, text } from './answers.ts'
 
 export interface GithubOptions {
   readonly token: string
@@ -130,10 +130,10 @@ class Client implements GithubClient {
     const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, '/api')
     const answer = await this.request('POST /graphql', { baseUrl, query })
     if (!answer.ok) return answer
-    const [first] = list(property(answer.value.data, 'errors'))
-    if (first === undefined) return success(property(answer.value.data, 'data'))
-    const message = plainMessage(text(property(first, 'message')) ?? 'the query failed', this.#options.token)
-    const kind = property(first, 'type') === 'FORBIDDEN' ? 'forbidden' : 'invalid'
+    const [first] = list(field(answer.value.data, 'errors'))
+    if (first === undefined) return success(field(answer.value.data, 'data'))
+    const message = plainMessage(text(field(first, 'message')) ?? 'the query failed', this.#options.token)
+    const kind = field(first, 'type') === 'FORBIDDEN' ? 'forbidden' : 'invalid'
     return failure({ kind, status: 200, message })
   }
 
@@ -179,11 +179,11 @@ class Client implements GithubClient {
 
   #failed(error: unknown): Tried {
     const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token)
-    const response = property(error, 'response')
-    const status = property(response, 'status')
+    const response = field(error, 'response')
+    const status = field(response, 'status')
     // octokit calls a broken connection a 500, too, but there is no response then.
     if (typeof status !== 'number') return passing(`GitHub could not be reached: ${message}`)
-    const retryAfterMs = readRetryAfter(property(response, 'headers'))
+    const retryAfterMs = readRetryAfter(field(response, 'headers'))
     const kind = kindOf(status, message, retryAfterMs)
     return { ok: false, error: { kind, status, message }, isFinal: false, retryAfterMs }
   }
@@ -222,12 +222,12 @@ function kindOf(status: number, message: string, retryAfterMs: number | undefine
  * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
  */
 function readRetryAfter(headers: unknown): number | undefined {
-  const after = Number(text(property(headers, 'retry-after')) ?? Number.NaN)
+  const after = Number(text(field(headers, 'retry-after')) ?? Number.NaN)
   if (Number.isFinite(after) && after >= 0) return after * 1000
-  if (String(property(headers, 'x-ratelimit-remaining')) !== '0') return undefined
-  const reset = Number(text(property(headers, 'x-ratelimit-reset')) ?? Number.NaN)
+  if (String(field(headers, 'x-ratelimit-remaining')) !== '0') return undefined
+  const reset = Number(text(field(headers, 'x-ratelimit-reset')) ?? Number.NaN)
   if (!Number.isFinite(reset)) return undefined
   // Against the server's clock, and a second more: the reset is in whole seconds.
-  const now = Date.parse(text(property(headers, 'date')) ?? '')
+  const now = Date.parse(text(field(headers, 'date')) ?? '')
   return Math.max(0, reset * 1000 - (Number.isFinite(now) ? now : Date.now())) + 1000
 }

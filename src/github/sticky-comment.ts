@@ -3,9 +3,10 @@
  * repeated if another writer has undone it: the comment with the lowest id is the one, each writer puts in its own
  * section, and nobody removes what others wrote.
  */
-import { commitName, list, positive, property, text } from './answers.ts'
+import { field, list, positive, text } from '../json-fields.ts'
 import {
   findSection,
+  isOfCommit,
   isSaid,
   mergeSection,
   parseComment,
@@ -241,7 +242,7 @@ class Writer {
 
   async #viewer(): Promise<string | undefined> {
     const answer = await this.#client.query('query { viewer { login } }')
-    return answer.ok ? text(property(answer.value, 'viewer', 'login')) : undefined
+    return answer.ok ? text(field(answer.value, 'viewer', 'login')) : undefined
   }
 
   /** Removes our own comments that say nothing that the one does not say: two writers made one each. */
@@ -259,20 +260,15 @@ class Writer {
 /** The comment is to be looked up again. */
 const AGAIN: GithubError = { kind: 'unavailable', status: undefined, message: 'the comment has changed' }
 
-/** Beside sections of other jobs, which commit one is about is told; alone, it would be an edit for nothing. */
-function isOfCommit(stored: StoredSection, section: CommentSection, all: readonly StoredSection[]): boolean {
-  return all.length === 1 || stored.commit === commitName(section.commit)
-}
-
 function readComment(value: unknown): Comment | undefined {
-  const id = positive(property(value, 'id'))
-  const body = property(value, 'body')
+  const id = positive(field(value, 'id'))
+  const body = field(value, 'body')
   if (id === undefined) return undefined
   return {
     id,
-    url: text(property(value, 'html_url')) ?? '',
+    url: text(field(value, 'html_url')) ?? '',
     // A comment of a deleted user has none.
-    author: text(property(value, 'user', 'login')) ?? '',
+    author: text(field(value, 'user', 'login')) ?? '',
     body: typeof body === 'string' ? body : '',
   }
 }

@@ -4,6 +4,7 @@
  * run itself handed over is untrusted data, to be read as records and never as Markdown.
  * https://docs.github.com/en/webhooks/webhook-events-and-payloads#workflow_run
  */
+import { field, positive, text } from '../json-fields.ts'
 import type { ArtifactPlace } from './handover-protocol.ts'
 
 export interface MeasuredRun {
@@ -30,20 +31,20 @@ const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
 
 /** The run of a `workflow_run` event (the parsed file of GITHUB_EVENT_PATH); undefined for another event. */
 export function measuredRun(event: unknown): MeasuredRun | undefined {
-  const run = property(event, 'workflow_run')
-  const [, owner, repository] = REPOSITORY.exec(text(property(property(event, 'repository'), 'full_name')) ?? '') ?? []
-  const id = whole(property(run, 'id'))
-  const headSha = text(property(run, 'head_sha'))
+  const run = field(event, 'workflow_run')
+  const [, owner, repository] = REPOSITORY.exec(text(field(event, 'repository', 'full_name')) ?? '') ?? []
+  const id = positive(field(run, 'id'))
+  const headSha = text(field(run, 'head_sha'))
   if (owner === undefined || repository === undefined || id === undefined) return undefined
   if (headSha === undefined || !SHA.test(headSha)) return undefined
-  const headRepository = text(property(property(run, 'head_repository'), 'full_name'))
+  const headRepository = text(field(run, 'head_repository', 'full_name'))
   return {
     ...{ id, owner, repository, headSha },
-    attempt: whole(property(run, 'run_attempt')) ?? 1,
+    attempt: positive(field(run, 'run_attempt')) ?? 1,
     headRepository: headRepository !== undefined && REPOSITORY.test(headRepository) ? headRepository : undefined,
-    headBranch: text(property(run, 'head_branch')),
-    event: text(property(run, 'event')) ?? '',
-    conclusion: text(property(run, 'conclusion')),
+    headBranch: text(field(run, 'head_branch')),
+    event: text(field(run, 'event')) ?? '',
+    conclusion: text(field(run, 'conclusion')),
   }
 }
 
@@ -62,7 +63,7 @@ export function recordPlaces(
     return hasToken ? [{ owner, repository, runId: id, token }] : []
   }
   const [, owner, repository] = REPOSITORY.exec(env['GITHUB_REPOSITORY'] ?? '') ?? []
-  const runId = whole(Number(env['GITHUB_RUN_ID']))
+  const runId = positive(Number(env['GITHUB_RUN_ID']))
   if (!hasToken || runAttempt(env) === 1 || owner === undefined || repository === undefined || runId === undefined) {
     return ['own']
   }
@@ -71,17 +72,5 @@ export function recordPlaces(
 
 /** This run's attempt, from 1. */
 export function runAttempt(env: NodeJS.ProcessEnv): number {
-  return whole(Number(env['GITHUB_RUN_ATTEMPT'])) ?? 1
-}
-
-function property(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function whole(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined
+  return positive(Number(env['GITHUB_RUN_ATTEMPT'])) ?? 1
 }

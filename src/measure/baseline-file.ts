@@ -1,13 +1,6 @@
 /** A file of sizes that the input `baseline` names: the `sizes` output of an earlier run, or size records. Pure. */
-import { all, entries, field } from './json-fields.ts'
-import {
-  isPlatform,
-  isTarget,
-  parseJson,
-  parseSizeRecord,
-  type ReadSizeRecords,
-  type SizeRecord,
-} from './size-record.ts'
+import { all, entries, field, parseJson } from '../json-fields.ts'
+import { isPlatform, isTarget, parseSizeRecord, type ReadSizeRecords, type SizeRecord } from './size-record.ts'
 import { parseSplit } from './sizes-json.ts'
 import type { PlatformSizes } from './sizes.ts'
 

@@ -1,4 +1,5 @@
 /** File trees as JSON: `[name, bytes, files]` for a file, with a list of the same as the fourth for a directory. */
+import { isCount } from '../json-fields.ts'
 import type { FileTree } from './file-tree.ts'
 import { MAX_TREE_DEPTH } from './file-tree-fold.ts'
 
@@ -51,8 +52,4 @@ function isName(name: unknown, depth: number): name is string {
   if (typeof name !== 'string') return false
   if (depth === 0) return name === ''
   return name !== '' && name !== '.' && name !== '..' && name.length <= MAX_NAME && !/[/\0]/.test(name)
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

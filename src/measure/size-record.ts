@@ -3,7 +3,7 @@
  * reports compare with it. Others may have written what is read here (an artifact of a fork's run). Pure.
  */
 import type { BaselineFacts } from './comparison.ts'
-import { all, field, isCount, isText } from './json-fields.ts'
+import { all, field, isCount, isText, parseJson } from '../json-fields.ts'
 import { parsePlatforms, platformToJson } from './sizes-json.ts'
 import type { PlatformSizes } from './sizes.ts'
 
@@ -161,15 +161,6 @@ export function isTarget(value: unknown): value is string {
 
 export function isPlatform(value: unknown): value is string {
   return typeof value === 'string' && PLATFORM.test(value)
-}
-
-/** Undefined for what is no JSON; never throws. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
 }
 
 const STATUSES: readonly SizeRecord['status'][] = ['built', 'unchanged', 'failed']

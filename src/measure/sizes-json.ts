@@ -1,7 +1,7 @@
 /** Sizes as they are remembered and handed over: JSON that others may have written, read strictly. Pure. */
 import type { PackageSize } from './comparison.ts'
 import { fileTreeToJson, parseFileTree } from './file-tree-json.ts'
-import { all, field, isCount, isText } from './json-fields.ts'
+import { all, field, isCount, isText } from '../json-fields.ts'
 import type { LayerCompression } from './layer-reader.ts'
 import { ownFiles } from './own-files.ts'
 import type { LayerSize, LayerSource, PlatformSizes, SizeSplit, TargetSizes } from './sizes.ts'

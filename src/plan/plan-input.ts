@@ -1,5 +1,6 @@
 /** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
 import { UserError } from '../errors.ts'
+import { field } from '../json-fields.ts'
 import { digestFault, InvalidReferenceError, parseReference } from '../images/reference.ts'
 import type { PlanTarget } from './plan.ts'
 
@@ -79,12 +80,6 @@ function parsed(text: string): unknown {
   } catch {
     throw broken('it is no JSON')
   }
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Readonly<Record<string, unknown>>)[key]
-    : undefined
 }
 
 function broken(what: string, isNewer = false): UserError {

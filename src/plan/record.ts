@@ -10,6 +10,7 @@ import {
   type StagePrint,
   type StepPrint,
 } from './stage-print.ts'
+import { all, entries, field, isCount, isText as isShortText } from '../json-fields.ts'
 import type { FileList } from './file-lists.ts'
 import type { PlatformPrint, TargetField, TargetPrint } from './target-print.ts'
 
@@ -84,16 +85,16 @@ function recordOf(
     field(value, 'commit'),
   ]
   const [run, image] = [field(value, 'run'), imageOf(field(value, 'image'))]
-  const platforms = all(field(value, 'platforms'), (item): PlatformPrint | undefined => {
+  const platforms = allOf(field(value, 'platforms'), (item): PlatformPrint | undefined => {
     const platform = field(item, 'platform')
-    const known = all(field(item, 'stages'), (key) => (typeof key === 'string' ? stages.get(key) : undefined))
+    const known = allOf(field(item, 'stages'), (key) => (typeof key === 'string' ? stages.get(key) : undefined))
     return isText(platform) && known !== undefined && known.length > 0 ? { platform, stages: known } : undefined
   })
-  const fields = all(field(value, 'fields'), (item): TargetField | undefined => {
+  const fields = allOf(field(value, 'fields'), (item): TargetField | undefined => {
     const [name, digest] = [field(item, 'name'), field(item, 'digest')]
     return isText(name) && isText(digest) ? { name, digest } : undefined
   })
-  const digests = all(field(value, 'files'), (item) => (isText(item) ? item : undefined))
+  const digests = allOf(field(value, 'files'), (item) => (isText(item) ? item : undefined))
   if (!isText(createdAt) || !isDigest(fingerprint) || image === undefined) return undefined
   if (platforms === undefined || platforms.length === 0 || fields === undefined || digests === undefined)
     return undefined
@@ -115,7 +116,7 @@ function imageOf(value: unknown): RecordedImage | undefined {
     field(value, 'imageId'),
     field(value, 'repositories'),
   ]
-  const places = all(repositories, (item) => (isText(item) ? item : undefined))
+  const places = allOf(repositories, (item) => (isText(item) ? item : undefined))
   if (places === undefined || (digest !== undefined && !isDigest(digest))) return undefined
   return {
     ...{ digest, repositories: places, sizes: field(value, 'sizes') },
@@ -128,7 +129,7 @@ function stageOf(value: unknown): StagePrint | undefined {
   const [platform, files, fingerprint] = [field(value, 'platform'), field(value, 'files'), field(value, 'fingerprint')]
   const base = sourceOf(field(value, 'base'))
   const steps = all(field(value, 'steps'), stepOf, MOST_STEPS)
-  const options = all(field(value, 'options'), (item): PrintedOption | undefined => {
+  const options = allOf(field(value, 'options'), (item): PrintedOption | undefined => {
     const [key, digest] = [field(item, 'name'), field(item, 'value')]
     return isText(key) && isText(digest) ? { name: key, value: digest } : undefined
   })
@@ -146,8 +147,8 @@ function stepOf(value: unknown): StepPrint | undefined {
   const [keyword, text, written] = ['keyword', 'text', 'written'].map((key) => field(value, key))
   const [words, history] = ['words', 'history'].map((key) => field(value, key))
   const [line, endLine] = [field(value, 'line'), field(value, 'endLine')]
-  const sources = all(field(value, 'sources'), sourceOf)
-  const settings = all(field(value, 'settings'), (item): PrintedSetting | undefined => {
+  const sources = allOf(field(value, 'sources'), sourceOf)
+  const settings = allOf(field(value, 'settings'), (item): PrintedSetting | undefined => {
     const [name, digest] = [field(item, 'name'), field(item, 'value')]
     const [stage, at] = [field(item, 'stage'), field(item, 'line')]
     return isText(name) && isText(digest) && isCount(stage) && isCount(at)
@@ -181,35 +182,12 @@ function listOf(value: unknown): FileList | undefined {
 }
 
 /** Every item as read; undefined where one cannot be, or it is no list. */
-function all<T>(value: unknown, read: (item: unknown) => T | undefined, most = MOST_STAGES): readonly T[] | undefined {
-  if (!Array.isArray(value) || value.length > most) return undefined
-  const items: T[] = []
-  for (const item of value as readonly unknown[]) {
-    const parsed = read(item)
-    if (parsed === undefined) return undefined
-    items.push(parsed)
-  }
-  return items
-}
-
-function entries(value: unknown, most: number): readonly [string, unknown][] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return []
-  const found = Object.entries(value)
-  return found.length > most ? [] : found
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-    ? (value as Readonly<Record<string, unknown>>)[key]
-    : undefined
+function allOf<T>(value: unknown, read: (item: unknown) => T | undefined): readonly T[] | undefined {
+  return all(value, read, MOST_STAGES)
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= LONGEST
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+  return isShortText(value, LONGEST)
 }
 
 function isDigest(value: unknown): value is string {
