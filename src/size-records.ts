@@ -1,5 +1,6 @@
 /** From what a step built, or found unchanged, to size records: what reports are made from, here or in a later job. Pure. */
 import type { Built } from './built.ts'
+import { runAttempt } from './handover/fork-run.ts'
 import type { Candidate } from './known-records.ts'
 import type { RecordedRun, SizeRecord } from './measure/size-record.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
@@ -62,10 +63,18 @@ export function sizeRecordOf(
 }
 
 function runOf(env: NodeJS.ProcessEnv): RecordedRun | undefined {
-  const [id, repository] = [env['GITHUB_RUN_ID'], env['GITHUB_REPOSITORY']]
+  const id = env['GITHUB_RUN_ID']
   if (id === undefined || !/^\d+$/.test(id)) return undefined
-  const attempt = Number(env['GITHUB_RUN_ATTEMPT'] ?? '1')
-  const server = env['GITHUB_SERVER_URL'] ?? 'https://github.com'
-  const url = repository === undefined ? undefined : `${server}/${repository}/actions/runs/${id}`
-  return { id, attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1, url }
+  return { id, attempt: runAttempt(env), url: runUrl(env, id) }
+}
+
+/** `https://github.com`, or an Enterprise Server. */
+export function serverUrl(env: NodeJS.ProcessEnv): string {
+  return env['GITHUB_SERVER_URL'] ?? 'https://github.com'
+}
+
+/** The page of a run of this repository; undefined away from GitHub. */
+export function runUrl(env: NodeJS.ProcessEnv, id: string | undefined): string | undefined {
+  const repository = env['GITHUB_REPOSITORY'] ?? ''
+  return id === undefined || repository === '' ? undefined : `${serverUrl(env)}/${repository}/actions/runs/${id}`
 }

@@ -5,7 +5,7 @@
 import type { Baseline } from './baselines.ts'
 import type { Problem } from './errors.ts'
 import { writeComment, type CommentResult } from './github/sticky-comment.ts'
-import { readReportEvent, type ReportEvent } from './github/event.ts'
+import type { ReportEvent } from './github/event.ts'
 import { findPullRequest, type PullRequestResult } from './github/pull-request.ts'
 import type { GithubClient } from './github/rest-client.ts'
 import type { CommentMode } from './inputs.ts'
@@ -16,6 +16,7 @@ import type { SizeBudget } from './measure/size-budgets.ts'
 import type { SizeReportContext, StageGraphChange } from './report/size-report-context.ts'
 import { verdictLine, verdictMarkdown } from './report/size-report-verdict.ts'
 import { renderSizeReport, sizeReportSection } from './report/size-report.ts'
+import { runUrl, serverUrl } from './size-records.ts'
 
 /** Allows a pull request to grow over its budgets. */
 export const BUDGET_LABEL = 'stage-build: allow-size-increase'
@@ -24,6 +25,8 @@ export interface ReportPlace {
   readonly env: NodeJS.ProcessEnv
   /** Of the event, parsed. */
   readonly payload: unknown
+  /** What it says of the run. */
+  readonly event: ReportEvent
   readonly defaultBranch: string | undefined
   /** Undefined away from GitHub, and without a token. */
   readonly github: { readonly client: GithubClient; readonly repository: string } | undefined
@@ -60,7 +63,7 @@ export interface SizesReported {
 
 /** Compares, and writes the comment. Never rejects. */
 export async function reportSizes(sizes: SizesToReport, place: ReportPlace): Promise<SizesReported> {
-  const event = eventOf(place)
+  const { event } = place
   let pull: PullRequestResult | undefined
   const findPull = async (): Promise<PullRequestResult> => (pull ??= await pullOf(event, place))
   let report = compareSizes({ ...sizes, waived: false })
@@ -87,17 +90,6 @@ export async function reportSizes(sizes: SizesToReport, place: ReportPlace): Pro
         ? `No comment: ${written.reason}${written.mend === undefined ? '' : ` ${written.mend}`}`
         : undefined,
   }
-}
-
-/** What the event says of the run. */
-export function eventOf({ env, payload }: Pick<ReportPlace, 'env' | 'payload'>): ReportEvent {
-  const {
-    GITHUB_EVENT_NAME: name = '',
-    GITHUB_REPOSITORY: repository = '',
-    GITHUB_REF: ref = '',
-    GITHUB_SHA: sha = '',
-  } = env
-  return readReportEvent({ ...{ name, payload, repository, ref, sha } })
 }
 
 /** The commit that reviewers know: of a pull request its head, not the merge that is built. */
@@ -193,13 +185,12 @@ function brokenBudgets({ rows }: SizeReport): readonly Problem[] {
 }
 
 function contextOf(sizes: SizesToReport, event: ReportEvent, { env }: ReportPlace): SizeReportContext {
-  const server = env['GITHUB_SERVER_URL'] ?? 'https://github.com'
-  const [repository, run] = [env['GITHUB_REPOSITORY'] ?? '', env['GITHUB_RUN_ID']]
+  const repository = env['GITHUB_REPOSITORY'] ?? ''
   return {
     title: sizes.id === 'Dockerfile' ? '' : sizes.id,
-    ...{ repository, serverUrl: server },
+    ...{ repository, serverUrl: serverUrl(env) },
     headCommit: repository === '' ? undefined : headCommit(event, env),
-    runUrl: run === undefined || repository === '' ? undefined : `${server}/${repository}/actions/runs/${run}`,
+    runUrl: runUrl(env, env['GITHUB_RUN_ID']),
     budgetLabel: event.kind === 'pull_request' || event.kind === 'workflow_run' ? BUDGET_LABEL : undefined,
     graphChanged: sizes.graphChanged,
   }

@@ -14,7 +14,8 @@ import { readHead } from './git.ts'
 import { graphChange } from './graph-change.ts'
 import { GithubAccess, NO_REQUESTS } from './github-access.ts'
 import type { GithubEvent } from './github-event.ts'
-import { findBaseCommit, type BaseQuestion, type CheckedOut } from './github/base-commits.ts'
+import { findBaseCommit, type BaseQuestion, type BaseResult, type CheckedOut } from './github/base-commits.ts'
+import { readReportEvent } from './github/event.ts'
 import type { GithubClient } from './github/rest-client.ts'
 import { runAttempt } from './handover/fork-run.ts'
 import { artifactsAreHere, type HandoverOptions } from './handover/artifacts.ts'
@@ -29,7 +30,7 @@ import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import type { Runner } from './runner.ts'
 import { sizeRecordOf, sizeRecords } from './size-records.ts'
-import { eventOf, headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
+import { headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
 
 export interface SizingOptions {
   readonly inputs: Inputs
@@ -47,6 +48,7 @@ export class Sizing {
   readonly #options: SizingOptions
   readonly #place: ReportPlace
   readonly #head: Promise<CheckedOut | undefined>
+  #local: Promise<BaseResult> | undefined
   #baseline: Promise<Baseline> | undefined
   #records: KnownRecords | undefined
 
@@ -62,7 +64,7 @@ export class Sizing {
 
   /** The base commit, where it is known without asking GitHub: whose cache is looked for first. */
   async likelyBase(): Promise<string | undefined> {
-    const found = await findBaseCommit(await this.#question(NO_REQUESTS))
+    const found = await this.#localBase()
     return found.kind === 'found' ? found.base.commit : undefined
   }
 
@@ -90,7 +92,7 @@ export class Sizing {
       decision.status === 'unchanged' && decision.ref === env['GITHUB_REF'] ? [[name, decision] as const] : [],
     )
     if (!isPull || own.length === 0 || !artifactsAreHere(env)) return []
-    const commit = headCommit(eventOf(this.#place), env)
+    const commit = headCommit(this.#place.event, env)
     const records = own.flatMap(([name, { record, ref }]): readonly SizeRecord[] => {
       const known = sizeRecordOf(name, { source: 'own', ref, record }, { ...found, env })
       return known === undefined
@@ -111,7 +113,7 @@ export class Sizing {
   }): Promise<SizesReported> {
     const { inputs, env, now, runner } = this.#options
     const { planned, project } = result
-    const commit = headCommit(eventOf(this.#place), env)
+    const commit = headCommit(this.#place.event, env)
     const records = sizeRecords({ ...result, env, commit, now: now() })
     const baseline = (await this.#baseline) ?? NO_BASELINE
     const isLeg = inputs.jobTotal > 0 && artifactsAreHere(env)
@@ -152,11 +154,11 @@ export class Sizing {
   async #find({ planned, project, registry, records, caching }: Parameters<Sizing['begin']>[0]): Promise<Baseline> {
     const { inputs, event, env, signal } = this.#options
     const { github } = this.#place
-    const local = await findBaseCommit(await this.#question(NO_REQUESTS))
+    const local = await this.#localBase()
     const isSure = local.kind === 'found' && local.base.source !== 'payload'
     const base = isSure || github === undefined ? local : await findBaseCommit(await this.#question(github.client))
     const branch = env['GITHUB_BASE_REF'] ?? ''
-    const ownBranch = eventOf(this.#place).kind === 'push' ? env['GITHUB_REF_NAME'] : event.defaultBranch
+    const ownBranch = this.#place.event.kind === 'push' ? env['GITHUB_REF_NAME'] : event.defaultBranch
     return await findBaseline({
       ...{ baseline: inputs.baseline, planned, project, records, github, registry, env, signal },
       wanted: base.kind === 'found' ? base.base.commit : undefined,
@@ -165,10 +167,16 @@ export class Sizing {
     })
   }
 
+  /** What is known without a request. */
+  async #localBase(): Promise<BaseResult> {
+    this.#local ??= this.#question(NO_REQUESTS).then(findBaseCommit)
+    return await this.#local
+  }
+
   async #question(client: GithubClient): Promise<BaseQuestion> {
     const { event, env } = this.#options
     return {
-      ...{ client, event: eventOf(this.#place), defaultBranch: event.defaultBranch },
+      ...{ client, event: this.#place.event, defaultBranch: event.defaultBranch },
       repository: env['GITHUB_REPOSITORY'] ?? '',
       checkedOut: await this.#head.catch(() => undefined),
     }
@@ -187,6 +195,13 @@ export function reportPlace(options: {
   const isHere = env['GITHUB_ACTIONS'] === 'true' && token !== undefined && repository !== ''
   return {
     ...{ env, payload: event.payload, defaultBranch: event.defaultBranch },
+    event: readReportEvent({
+      name: env['GITHUB_EVENT_NAME'] ?? '',
+      payload: event.payload,
+      repository,
+      ref: env['GITHUB_REF'] ?? '',
+      sha: env['GITHUB_SHA'] ?? '',
+    }),
     github: isHere ? { client: new GithubAccess({ token, env, signal }), repository } : undefined,
   }
 }
