@@ -3923,7 +3923,8 @@ async function build$2(docker, request, options) {
 		};
 	}
 	const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text];
-	if (options.cacheBroken?.(errors) !== true || !request.targets.some((target) => target.cacheFrom !== void 0)) return first.outcome;
+	const trouble = request.targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0) ? options.cacheTrouble?.(errors.map(options.mask)) : void 0;
+	if (trouble === void 0) return first.outcome;
 	const targets = request.targets.map((target) => ({
 		...target,
 		cacheFrom: []
@@ -3932,18 +3933,21 @@ async function build$2(docker, request, options) {
 		...request,
 		targets
 	}, options);
+	const warning = { message: `${CACHE_MISSING} (${trouble}): it was run again without them.` };
 	return {
 		...outcome,
-		warnings: [CACHE_MISSING, ...outcome.warnings]
+		warnings: [warning, ...outcome.warnings]
 	};
 }
 const UNREACHABLE = {
 	message: "The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.",
 	mend: "Let stage-build choose the builder, or create yours with `driver-opts: network=host`."
 };
-const CACHE_MISSING = { message: "Cached layers could not be had when the build needed them: it was run again without them." };
-/** What `build` tells of the layer cache. */
-const CACHE_PROBLEMS = [UNREACHABLE, CACHE_MISSING];
+const CACHE_MISSING = "Cached layers could not be had when the build needed them";
+/** Whether `build` told of trouble with the layer cache. */
+function tellsOfCache(problems) {
+	return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING));
+}
 function withoutCache(request) {
 	return {
 		...request,
@@ -5923,7 +5927,7 @@ var LayerRegistry = class LayerRegistry {
 		response.once("close", () => {
 			const ms = Math.round(performance.now() - started);
 			const bytes = Number(request.headers["content-length"] ?? response.getHeader("content-length") ?? 0);
-			this.#debug(`${method} ${this.#hidden(url)} ${response.statusCode} ${bytes} B ${ms} ms`);
+			this.#debug(`${method} ${this.hidden(url)} ${response.statusCode} ${bytes} B ${ms} ms`);
 		});
 		try {
 			const route = readRoute(url, this.#secret);
@@ -5931,7 +5935,7 @@ var LayerRegistry = class LayerRegistry {
 			else await this.#garbage.during(() => this.#dispatch(route, request, response));
 		} catch (error) {
 			const isGone = request.destroyed && !request.complete;
-			if (!isGone) this.#debug(this.#hidden(`${method} failed: ${String(error)}`));
+			if (!isGone) this.#debug(this.hidden(`${method} failed: ${String(error)}`));
 			if (response.headersSent || isGone) response.destroy();
 			else answerError(response, 500, "UNKNOWN");
 		} finally {
@@ -6044,7 +6048,8 @@ var LayerRegistry = class LayerRegistry {
 			"docker-content-digest": digest
 		});
 	}
-	#hidden(text) {
+	/** A text without the secret. */
+	hidden(text) {
 		return text.replaceAll(this.#secret, "…");
 	}
 };
@@ -10273,11 +10278,16 @@ var LayerCaching = class {
 	isExported(name) {
 		return this.#place?.registry.manifest(REPOSITORY$1, tagOf(name)) !== void 0;
 	}
-	/** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
-	isBroken(errors) {
+	/** What was asked for and could not be given, reason enough for a build to fail; undefined where nothing was. */
+	brokenBy(errors) {
 		const { registry, upstream } = this.#place ?? {};
-		if ((registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0) return true;
-		return errors.some((error) => FETCH_FAILED.test(error) && !error.includes("failed to push"));
+		for (const error of errors) this.#options.debug(`the build says: ${registry?.hidden(error) ?? error}`);
+		const [refused] = registry?.refused ?? [];
+		if (refused !== void 0) return `${refused} is gone`;
+		const [failed] = upstream?.failed ?? [];
+		if (failed !== void 0) return `the registry of a base image did not give ${failed}`;
+		const told = errors.find((error) => FETCH_FAILED.test(error) && !error.includes("failed to push"));
+		return told === void 0 ? void 0 : brief(registry?.hidden(told) ?? told);
 	}
 	/** Saves what is new, or leaves it to the post step. Never rejects. */
 	async finish(names, { notes, records, told }) {
@@ -10285,7 +10295,7 @@ var LayerCaching = class {
 			await this.#finish(names, {
 				notes,
 				records,
-				isTold: isToldOf(told)
+				isTold: tellsOfCache(told)
 			});
 		} catch (error) {
 			this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`;
@@ -10354,7 +10364,7 @@ var LayerCaching = class {
 			message: `Layers of ${formatBytes(dropped)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
 			mend: "Raise `cache-max-size`, or make these layers smaller."
 		}];
-		if (trouble === void 0 || isToldOf(told)) return tooLarge;
+		if (trouble === void 0 || tellsOfCache(told)) return tooLarge;
 		return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge];
 	}
 	/** Ends what still goes on; removes the session's folder unless the post step needs it. */
@@ -10387,10 +10397,6 @@ var LayerCaching = class {
 		return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY$1)}:${tag}`;
 	}
 };
-/** Whether the build told of trouble with the cache: one warning is enough. */
-function isToldOf(problems) {
-	return problems.some((problem) => CACHE_PROBLEMS.includes(problem));
-}
 /** What is sent to the backend, and what must be fetched before that. */
 function bytesToMove({ packs }) {
 	return packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs)).reduce((sum, size) => sum + size, 0);
@@ -10814,7 +10820,7 @@ async function buildTargets(options) {
 		},
 		tempRoot,
 		signal,
-		cacheBroken: (errors) => caching?.isBroken(errors) === true
+		cacheTrouble: (errors) => caching?.brokenBy(errors)
 	};
 	const outcome = await build$2(docker, request, buildOptions);
 	const layersOf = (name) => measuring.layersOf(name);
@@ -32281,12 +32287,84 @@ function leftOut(names, context) {
 	return `<sub>Left out for want of room: ${list(names)}. The whole report is in ${where}.</sub>`;
 }
 
+// src/size-records.ts
+/** The record of every target of this run, also of one that failed. */
+function sizeRecords(place) {
+	const { planned, project, built, env, commit, now } = place;
+	const failure = built.problems[0]?.message;
+	return planned.targets.map(({ name, stage }) => {
+		const image = built.images.find(({ target }) => target === name);
+		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
+		return {
+			version: 1,
+			id: project.id,
+			target: name,
+			file: project.dockerfileName,
+			status,
+			commit,
+			ref: env["GITHUB_REF"],
+			createdAt: new Date(now).toISOString(),
+			run: runOf(env),
+			line: planned.graph.stages[stage]?.line,
+			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
+			tags: planned.tagsOf.get(name) ?? [],
+			...image?.digest === void 0 ? {} : { digest: image.digest },
+			platforms: image?.sizes?.platforms ?? [],
+			wantedPlatforms: planned.platforms,
+			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
+		};
+	});
+}
+/** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
+function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
+	const sizes = parseTargetSizes(record.image.sizes);
+	if (sizes === void 0) return void 0;
+	const stage = planned.targets.find((target) => target.name === name)?.stage;
+	return {
+		version: 1,
+		id: project.id,
+		target: name,
+		file: project.dockerfileName,
+		status: "built",
+		ref,
+		tags: [],
+		commit: record.commit,
+		createdAt: record.createdAt,
+		fingerprint: record.fingerprint,
+		run: record.run === void 0 ? void 0 : runOf({
+			...env,
+			GITHUB_RUN_ID: record.run,
+			GITHUB_RUN_ATTEMPT: "1"
+		}),
+		line: stage === void 0 ? void 0 : planned.graph.stages[stage]?.line,
+		platforms: sizes.platforms
+	};
+}
+function runOf(env) {
+	const id = env["GITHUB_RUN_ID"];
+	if (id === void 0 || !/^\d+$/.test(id)) return void 0;
+	return {
+		id,
+		attempt: runAttempt(env),
+		url: runUrl(env, id)
+	};
+}
+/** `https://github.com`, or an Enterprise Server. */
+function serverUrl(env) {
+	return env["GITHUB_SERVER_URL"] ?? "https://github.com";
+}
+/** The page of a run of this repository; undefined away from GitHub. */
+function runUrl(env, id) {
+	const repository = env["GITHUB_REPOSITORY"] ?? "";
+	return id === void 0 || repository === "" ? void 0 : `${serverUrl(env)}/${repository}/actions/runs/${id}`;
+}
+
 // src/size-reporting.ts
 /** Allows a pull request to grow over its budgets. */
 const BUDGET_LABEL = "stage-build: allow-size-increase";
 /** Compares, and writes the comment. Never rejects. */
 async function reportSizes(sizes, place) {
-	const event = eventOf(place);
+	const { event } = place;
 	let pull;
 	const findPull = async () => pull ??= await pullOf(event, place);
 	let report = compareSizes({
@@ -32322,17 +32400,6 @@ async function reportSizes(sizes, place) {
 		}] : [],
 		notice: written?.kind === "skipped" ? `No comment: ${written.reason}${written.mend === void 0 ? "" : ` ${written.mend}`}` : void 0
 	};
-}
-/** What the event says of the run. */
-function eventOf({ env, payload }) {
-	const { GITHUB_EVENT_NAME: name = "", GITHUB_REPOSITORY: repository = "", GITHUB_REF: ref = "", GITHUB_SHA: sha = "" } = env;
-	return readReportEvent({
-		name,
-		payload,
-		repository,
-		ref,
-		sha
-	});
 }
 /** The commit that reviewers know: of a pull request its head, not the merge that is built. */
 function headCommit(event, env) {
@@ -32411,14 +32478,13 @@ function brokenBudgets({ rows }) {
 	}));
 }
 function contextOf(sizes, event, { env }) {
-	const server = env["GITHUB_SERVER_URL"] ?? "https://github.com";
-	const [repository, run] = [env["GITHUB_REPOSITORY"] ?? "", env["GITHUB_RUN_ID"]];
+	const repository = env["GITHUB_REPOSITORY"] ?? "";
 	return {
 		title: sizes.id === "Dockerfile" ? "" : sizes.id,
 		repository,
-		serverUrl: server,
+		serverUrl: serverUrl(env),
 		headCommit: repository === "" ? void 0 : headCommit(event, env),
-		runUrl: run === void 0 || repository === "" ? void 0 : `${server}/${repository}/actions/runs/${run}`,
+		runUrl: runUrl(env, env["GITHUB_RUN_ID"]),
 		budgetLabel: event.kind === "pull_request" || event.kind === "workflow_run" ? BUDGET_LABEL : void 0,
 		graphChanged: sizes.graphChanged
 	};
@@ -33342,72 +33408,6 @@ async function registryRecords(images, { project, registry, signal, wanted }) {
 	};
 }
 
-// src/size-records.ts
-/** The record of every target of this run, also of one that failed. */
-function sizeRecords(place) {
-	const { planned, project, built, env, commit, now } = place;
-	const failure = built.problems[0]?.message;
-	return planned.targets.map(({ name, stage }) => {
-		const image = built.images.find(({ target }) => target === name);
-		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
-		return {
-			version: 1,
-			id: project.id,
-			target: name,
-			file: project.dockerfileName,
-			status,
-			commit,
-			ref: env["GITHUB_REF"],
-			createdAt: new Date(now).toISOString(),
-			run: runOf(env),
-			line: planned.graph.stages[stage]?.line,
-			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
-			tags: planned.tagsOf.get(name) ?? [],
-			...image?.digest === void 0 ? {} : { digest: image.digest },
-			platforms: image?.sizes?.platforms ?? [],
-			wantedPlatforms: planned.platforms,
-			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
-		};
-	});
-}
-/** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
-function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
-	const sizes = parseTargetSizes(record.image.sizes);
-	if (sizes === void 0) return void 0;
-	const stage = planned.targets.find((target) => target.name === name)?.stage;
-	return {
-		version: 1,
-		id: project.id,
-		target: name,
-		file: project.dockerfileName,
-		status: "built",
-		ref,
-		tags: [],
-		commit: record.commit,
-		createdAt: record.createdAt,
-		fingerprint: record.fingerprint,
-		run: record.run === void 0 ? void 0 : runOf({
-			...env,
-			GITHUB_RUN_ID: record.run,
-			GITHUB_RUN_ATTEMPT: "1"
-		}),
-		line: stage === void 0 ? void 0 : planned.graph.stages[stage]?.line,
-		platforms: sizes.platforms
-	};
-}
-function runOf(env) {
-	const [id, repository] = [env["GITHUB_RUN_ID"], env["GITHUB_REPOSITORY"]];
-	if (id === void 0 || !/^\d+$/.test(id)) return void 0;
-	const attempt = Number(env["GITHUB_RUN_ATTEMPT"] ?? "1");
-	const server = env["GITHUB_SERVER_URL"] ?? "https://github.com";
-	const url = repository === void 0 ? void 0 : `${server}/${repository}/actions/runs/${id}`;
-	return {
-		id,
-		attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
-		url
-	};
-}
-
 // src/baselines.ts
 /**
 * What sizes are compared with (DESIGN §8): what the input `baseline` names, the record of the very base commit, the
@@ -33926,6 +33926,7 @@ var Sizing = class {
 	#options;
 	#place;
 	#head;
+	#local;
 	#baseline;
 	#records;
 	constructor(options) {
@@ -33944,7 +33945,7 @@ var Sizing = class {
 	}
 	/** The base commit, where it is known without asking GitHub: whose cache is looked for first. */
 	async likelyBase() {
-		const found = await findBaseCommit(await this.#question(NO_REQUESTS));
+		const found = await this.#localBase();
 		return found.kind === "found" ? found.base.commit : void 0;
 	}
 	/** Begins to look for what sizes are compared with. */
@@ -33962,7 +33963,7 @@ var Sizing = class {
 		const isPull = (env["GITHUB_BASE_REF"] ?? "") !== "";
 		const own = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" && decision.ref === env["GITHUB_REF"] ? [[name, decision]] : []);
 		if (!isPull || own.length === 0 || !artifactsAreHere(env)) return [];
-		const commit = headCommit(eventOf(this.#place), env);
+		const commit = headCommit(this.#place.event, env);
 		const records = own.flatMap(([name, { record, ref }]) => {
 			const known = sizeRecordOf(name, {
 				source: "own",
@@ -33987,7 +33988,7 @@ var Sizing = class {
 	async finish(result) {
 		const { inputs, env, now, runner } = this.#options;
 		const { planned, project } = result;
-		const commit = headCommit(eventOf(this.#place), env);
+		const commit = headCommit(this.#place.event, env);
 		const records = sizeRecords({
 			...result,
 			env,
@@ -34044,10 +34045,10 @@ var Sizing = class {
 	async #find({ planned, project, registry, records, caching }) {
 		const { inputs, event, env, signal } = this.#options;
 		const { github } = this.#place;
-		const local = await findBaseCommit(await this.#question(NO_REQUESTS));
+		const local = await this.#localBase();
 		const base = local.kind === "found" && local.base.source !== "payload" || github === void 0 ? local : await findBaseCommit(await this.#question(github.client));
 		const branch = env["GITHUB_BASE_REF"] ?? "";
-		const ownBranch = eventOf(this.#place).kind === "push" ? env["GITHUB_REF_NAME"] : event.defaultBranch;
+		const ownBranch = this.#place.event.kind === "push" ? env["GITHUB_REF_NAME"] : event.defaultBranch;
 		return await findBaseline({
 			baseline: inputs.baseline,
 			planned,
@@ -34062,11 +34063,16 @@ var Sizing = class {
 			recordsOf: async (commits) => await caching?.recordsOf(commits)
 		});
 	}
+	/** What is known without a request. */
+	async #localBase() {
+		this.#local ??= this.#question(NO_REQUESTS).then(findBaseCommit);
+		return await this.#local;
+	}
 	async #question(client) {
 		const { event, env } = this.#options;
 		return {
 			client,
-			event: eventOf(this.#place),
+			event: this.#place.event,
 			defaultBranch: event.defaultBranch,
 			repository: env["GITHUB_REPOSITORY"] ?? "",
 			checkedOut: await this.#head.catch(() => void 0)
@@ -34082,6 +34088,13 @@ function reportPlace(options) {
 		env,
 		payload: event.payload,
 		defaultBranch: event.defaultBranch,
+		event: readReportEvent({
+			name: env["GITHUB_EVENT_NAME"] ?? "",
+			payload: event.payload,
+			repository,
+			ref: env["GITHUB_REF"] ?? "",
+			sha: env["GITHUB_SHA"] ?? ""
+		}),
 		github: isHere ? {
 			client: new GithubAccess({
 				token,

@@ -140,7 +140,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     },
     tempRoot,
     signal,
-    cacheBroken: (errors) => caching?.isBroken(errors) === true,
+    cacheTrouble: (errors) => caching?.brokenBy(errors),
   }
   const outcome = await build(docker, request, buildOptions)
   const layersOf = (name: string): readonly string[] => measuring.layersOf(name)

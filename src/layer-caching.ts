@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { CACHE_PROBLEMS, type BuildOutcome } from './build/build.ts'
+import { tellsOfCache, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { openBackend, type BackendChoice } from './cache-backends.ts'
 import { brief, savedLine, savingTrouble, writeHandover } from './cache-handover.ts'
@@ -154,13 +154,18 @@ export class LayerCaching {
     return this.#place?.registry.manifest(REPOSITORY, tagOf(name)) !== undefined
   }
 
-  /** Whether a blob was asked for and could not be given: reason enough for a build to fail. */
-  isBroken(errors: readonly string[]): boolean {
+  /** What was asked for and could not be given, reason enough for a build to fail; undefined where nothing was. */
+  brokenBy(errors: readonly string[]): string | undefined {
     const { registry, upstream } = this.#place ?? {}
-    if ((registry?.refused.size ?? 0) > 0 || (upstream?.failed.size ?? 0) > 0) return true
+    for (const error of errors) this.#options.debug(`the build says: ${registry?.hidden(error) ?? error}`)
+    const [refused] = registry?.refused ?? []
+    if (refused !== undefined) return `${refused} is gone`
+    const [failed] = upstream?.failed ?? []
+    if (failed !== undefined) return `the registry of a base image did not give ${failed}`
     // How a fetch elsewhere went only BuildKit knows: from a base image's registry, or from the layer registry of another
     // step at the same engine, which began an equal build before, and may be gone.
-    return errors.some((error) => FETCH_FAILED.test(error) && !error.includes('failed to push'))
+    const told = errors.find((error) => FETCH_FAILED.test(error) && !error.includes('failed to push'))
+    return told === undefined ? undefined : brief(registry?.hidden(told) ?? told)
   }
 
   /** Saves what is new, or leaves it to the post step. Never rejects. */
@@ -173,7 +178,7 @@ export class LayerCaching {
     }: { readonly notes: ImageNotes; readonly records: NewRecords; readonly told: readonly Problem[] },
   ): Promise<void> {
     try {
-      await this.#finish(names, { notes, records, isTold: isToldOf(told) })
+      await this.#finish(names, { notes, records, isTold: tellsOfCache(told) })
     } catch (error) {
       this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`
     }
@@ -236,7 +241,7 @@ export class LayerCaching {
               mend: 'Raise `cache-max-size`, or make these layers smaller.',
             },
           ]
-    if (trouble === undefined || isToldOf(told)) return tooLarge
+    if (trouble === undefined || tellsOfCache(told)) return tooLarge
     return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge]
   }
 
@@ -271,11 +276,6 @@ export class LayerCaching {
   #reference(registry: LayerRegistry, tag: string): string {
     return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`
   }
-}
-
-/** Whether the build told of trouble with the cache: one warning is enough. */
-function isToldOf(problems: readonly Problem[]): boolean {
-  return problems.some((problem) => CACHE_PROBLEMS.includes(problem))
 }
 
 /** What is sent to the backend, and what must be fetched before that. */

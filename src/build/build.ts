@@ -28,10 +28,10 @@ export interface BuildOptions {
   readonly tempRoot: string
   readonly signal?: AbortSignal | undefined
   /**
-   * Whether the layer registry could not give what it had promised: the build may have failed for that alone.
+   * What the layer registry could not give though it had promised it: the build may have failed for that alone.
    * @param errors what the build says
    */
-  readonly cacheBroken?: ((errors: readonly string[]) => boolean) | undefined
+  readonly cacheTrouble?: ((errors: readonly string[]) => string | undefined) | undefined
 }
 
 interface Ran {
@@ -68,12 +68,13 @@ export async function build(docker: Docker, request: BuildRequest, options: Buil
     return { ...outcome, warnings: [UNREACHABLE, ...outcome.warnings] }
   }
   const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text]
-  if (options.cacheBroken?.(errors) !== true || !request.targets.some((target) => target.cacheFrom !== undefined)) {
-    return first.outcome
-  }
+  const isCached = request.targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0)
+  const trouble = isCached ? options.cacheTrouble?.(errors.map(options.mask)) : undefined
+  if (trouble === undefined) return first.outcome
   const targets = request.targets.map((target) => ({ ...target, cacheFrom: [] }))
   const { outcome } = await runOnce(docker, { ...request, targets }, options)
-  return { ...outcome, warnings: [CACHE_MISSING, ...outcome.warnings] }
+  const warning: Problem = { message: `${CACHE_MISSING} (${trouble}): it was run again without them.` }
+  return { ...outcome, warnings: [warning, ...outcome.warnings] }
 }
 
 const UNREACHABLE: Problem = {
@@ -82,12 +83,12 @@ const UNREACHABLE: Problem = {
   mend: 'Let stage-build choose the builder, or create yours with `driver-opts: network=host`.',
 }
 
-const CACHE_MISSING: Problem = {
-  message: 'Cached layers could not be had when the build needed them: it was run again without them.',
-}
+const CACHE_MISSING = 'Cached layers could not be had when the build needed them'
 
-/** What `build` tells of the layer cache. */
-export const CACHE_PROBLEMS: readonly Problem[] = [UNREACHABLE, CACHE_MISSING]
+/** Whether `build` told of trouble with the layer cache. */
+export function tellsOfCache(problems: readonly Problem[]): boolean {
+  return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING))
+}
 
 function withoutCache(request: BuildRequest): BuildRequest {
   return { ...request, targets: request.targets.map((target) => ({ ...target, cacheFrom: [], cacheTo: [] })) }

@@ -144,7 +144,7 @@ export class LayerRegistry {
     response.once('close', () => {
       const ms = Math.round(performance.now() - started)
       const bytes = Number(request.headers['content-length'] ?? response.getHeader('content-length') ?? 0)
-      this.#debug(`${method} ${this.#hidden(url)} ${response.statusCode} ${bytes} B ${ms} ms`)
+      this.#debug(`${method} ${this.hidden(url)} ${response.statusCode} ${bytes} B ${ms} ms`)
     })
     try {
       const route = readRoute(url, this.#secret)
@@ -152,7 +152,7 @@ export class LayerRegistry {
       else await this.#garbage.during(() => this.#dispatch(route, request, response))
     } catch (error) {
       const isGone = request.destroyed && !request.complete
-      if (!isGone) this.#debug(this.#hidden(`${method} failed: ${String(error)}`))
+      if (!isGone) this.#debug(this.hidden(`${method} failed: ${String(error)}`))
       // Half an answer cannot be mended; without one, a client tries again after a 500.
       if (response.headersSent || isGone) response.destroy()
       else answerError(response, 500, 'UNKNOWN')
@@ -259,7 +259,8 @@ export class LayerRegistry {
     answer(response, 201, { location, 'docker-content-digest': digest })
   }
 
-  #hidden(text: string): string {
+  /** A text without the secret. */
+  hidden(text: string): string {
     return text.replaceAll(this.#secret, '…')
   }
 }
