@@ -7264,13 +7264,13 @@ function receivedImage(registry, repository) {
 		}
 	};
 }
-/** What a registry has, by a tag of the same repository. */
-function publishedImage(tag, digest, { client, signal }) {
-	const named = (wanted) => `${tag.replace(/@.*$/, "")}@${wanted}`;
+/** What a registry has, by a reference to the same repository. */
+function publishedImage(reference, digest, { client, signal }) {
+	const named = (wanted) => `${repositoryOf(reference)}@${wanted}`;
 	return {
 		digest,
 		manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
-		config: async (wanted) => await client.fetchConfig(tag, wanted, { signal })
+		config: async (wanted) => await client.fetchConfig(reference, wanted, { signal })
 	};
 }
 
@@ -7947,6 +7947,11 @@ function imageFiles(layers) {
 		reason: reasons.find((reason) => reason !== void 0)
 	};
 }
+/** Of layers that are all known: the bytes of their merged root file system; undefined where it cannot be told exactly. */
+function mergedBytesOf(indexes) {
+	const all = known$1(indexes.map(({ files }) => ({ files: files && layerFiles(files) })));
+	return all && mergedBytes$1(all);
+}
 function known$1(layers) {
 	const files = layers.flatMap((layer) => layer.files === void 0 || "reason" in layer.files ? [] : [layer.files]);
 	return files.length === layers.length ? files : void 0;
@@ -8006,11 +8011,8 @@ function withLayerFiles(layer, indexOf, remembered) {
 function mergedBytes({ layers }, { indexOf, storedIndexOf, remembered }) {
 	const same = remembered.find((known) => known.merged !== void 0 && diffIds(known.layers).join() === diffIds(layers).join());
 	if (same !== void 0) return same.merged;
-	const indexes = layers.map(({ digest, own }) => ({
-		own,
-		index: indexOf(digest) ?? storedIndexOf(digest)
-	}));
-	return indexes.every(({ index }) => index !== void 0) ? imageFiles(indexes).merged : void 0;
+	const indexes = layers.flatMap(({ digest }) => indexOf(digest) ?? storedIndexOf(digest) ?? []);
+	return indexes.length === layers.length ? mergedBytesOf(indexes) : void 0;
 }
 function diffIds(layers) {
 	return layers.map(({ diffId }) => diffId);
@@ -33376,11 +33378,14 @@ async function registryRecords(images, { project, registry, signal, wanted }) {
 	return {
 		records: (await sideBySide$1([...images], CONCURRENCY, async ([target, image]) => {
 			try {
-				const { digest, ...root } = await registry.fetchManifest(image, { signal });
-				const named = (wantedDigest) => `${repositoryOf(image)}@${wantedDigest}`;
+				const { digest, manifest } = await registry.fetchManifest(image, { signal });
+				const documents = publishedImage(image, digest, {
+					client: registry,
+					signal
+				});
 				const { platforms } = await measureImage(digest, {
-					manifest: async (wantedDigest) => wantedDigest === digest ? root.manifest : (await registry.fetchManifest(named(wantedDigest), { signal })).manifest,
-					config: async (wantedDigest) => await registry.fetchConfig(image, wantedDigest, { signal }),
+					manifest: async (of) => of === digest ? manifest : await documents.manifest(of),
+					config: documents.config,
 					baseDiffIds: void 0,
 					unpackedOf: () => Promise.resolve(void 0)
 				});

@@ -1,6 +1,7 @@
 /** Where the manifests and configs of a built image are read: from our own copy, or from the user's registry. */
 import type { LayerRegistry } from './cache/layer-registry.ts'
 import { parseImageConfig, parseManifest, type ImageConfig, type Manifest } from './images/manifest.ts'
+import { repositoryOf } from './images/reference.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 
 export interface ImageDocuments {
@@ -29,16 +30,16 @@ export function receivedImage(registry: LayerRegistry, repository: string): Imag
   }
 }
 
-/** What a registry has, by a tag of the same repository. */
+/** What a registry has, by a reference to the same repository. */
 export function publishedImage(
-  tag: string,
+  reference: string,
   digest: string,
   { client, signal }: { readonly client: RegistryClient; readonly signal: AbortSignal },
 ): ImageDocuments {
-  const named = (wanted: string): string => `${tag.replace(/@.*$/, '')}@${wanted}`
+  const named = (wanted: string): string => `${repositoryOf(reference)}@${wanted}`
   return {
     digest,
     manifest: async (wanted) => (await client.fetchManifest(named(wanted), { signal })).manifest,
-    config: async (wanted) => await client.fetchConfig(tag, wanted, { signal }),
+    config: async (wanted) => await client.fetchConfig(reference, wanted, { signal }),
   }
 }

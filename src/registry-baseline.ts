@@ -1,7 +1,7 @@
 /** Sizes of images that a registry keeps, to compare with: what is transferred, and nothing of what is in them. */
 import type { Problem } from './errors.ts'
+import { publishedImage } from './image-documents.ts'
 import type { RegistryClient } from './images/registry-client.ts'
-import { repositoryOf } from './images/reference.ts'
 import { sideBySide } from './images/side-by-side.ts'
 import type { SizeRecord } from './measure/size-record.ts'
 import { measureImage } from './measure/sizes.ts'
@@ -59,14 +59,11 @@ export async function registryRecords(
     CONCURRENCY,
     async ([target, image]): Promise<SizeRecord | undefined> => {
       try {
-        const { digest, ...root } = await registry.fetchManifest(image, { signal })
-        const named = (wantedDigest: string): string => `${repositoryOf(image)}@${wantedDigest}`
+        const { digest, manifest } = await registry.fetchManifest(image, { signal })
+        const documents = publishedImage(image, digest, { client: registry, signal })
         const { platforms } = await measureImage(digest, {
-          manifest: async (wantedDigest) =>
-            wantedDigest === digest
-              ? root.manifest
-              : (await registry.fetchManifest(named(wantedDigest), { signal })).manifest,
-          config: async (wantedDigest) => await registry.fetchConfig(image, wantedDigest, { signal }),
+          manifest: async (of) => (of === digest ? manifest : await documents.manifest(of)),
+          config: documents.config,
           baseDiffIds: undefined,
           unpackedOf: () => Promise.resolve(undefined),
         })

@@ -43,6 +43,12 @@ export function imageFiles(layers: readonly ImageLayer[]): ImageFiles {
   }
 }
 
+/** Of layers that are all known: the bytes of their merged root file system; undefined where it cannot be told exactly. */
+export function mergedBytesOf(indexes: readonly LayerIndex[]): number | undefined {
+  const all = known(indexes.map(({ files }) => ({ files: files && layerFiles(files) })))
+  return all && mergedBytes(all)
+}
+
 function known(layers: readonly { readonly files: FilesOrReason | undefined }[]): readonly LayerFiles[] | undefined {
   const files = layers.flatMap((layer) => (layer.files === undefined || 'reason' in layer.files ? [] : [layer.files]))
   return files.length === layers.length ? files : undefined

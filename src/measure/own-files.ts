@@ -4,7 +4,7 @@
  */
 import type { PackageSize } from './comparison.ts'
 import type { FileTree } from './file-tree.ts'
-import { imageFiles } from './image-files.ts'
+import { imageFiles, mergedBytesOf } from './image-files.ts'
 import type { LayerIndex } from './layer-index.ts'
 import type { LayerSize, PlatformSizes, TargetSizes } from './sizes.ts'
 
@@ -55,8 +55,8 @@ function mergedBytes(
     (known) => known.merged !== undefined && diffIds(known.layers).join() === diffIds(layers).join(),
   )
   if (same !== undefined) return same.merged
-  const indexes = layers.map(({ digest, own }) => ({ own, index: indexOf(digest) ?? storedIndexOf(digest) }))
-  return indexes.every(({ index }) => index !== undefined) ? imageFiles(indexes).merged : undefined
+  const indexes = layers.flatMap(({ digest }) => indexOf(digest) ?? storedIndexOf(digest) ?? [])
+  return indexes.length === layers.length ? mergedBytesOf(indexes) : undefined
 }
 
 function diffIds(layers: readonly LayerSize[]): readonly string[] {
