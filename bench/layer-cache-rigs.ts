@@ -1,10 +1,8 @@
 /** What a run of the layer-cache bench stands on: the rigs in their own process, and an engine that knows nothing. */
 import { spawn } from 'node:child_process'
-import { open, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { docker } from '../__tests__/support/engine.ts'
 import { runProcess } from '../src/process.ts'
 import type { RigAddresses, RigStats } from './rigs-main.ts'
 
@@ -65,72 +63,46 @@ export class Rigs implements AsyncDisposable {
 /** An engine of the bench's own; `docker` of this process and its children is that engine until it is disposed of. */
 export class FreshEngine implements AsyncDisposable {
   readonly #before: string | undefined
-  readonly #wasRunning: boolean
 
-  private constructor(before: string | undefined, wasRunning: boolean) {
+  private constructor(before: string | undefined) {
     this.#before = before
-    this.#wasRunning = wasRunning
   }
 
   static async start(): Promise<FreshEngine> {
-    const wasRunning = (await script('status')).code === 0
-    const { code, stdout, stderr } = await script('start')
-    const [, host] = /^export DOCKER_HOST=(\S+)$/m.exec(stdout) ?? []
-    if (code !== 0 || host === undefined) throw new Error(`no second engine:\n${stderr}`)
-    const engine = new FreshEngine(process.env['DOCKER_HOST'], wasRunning)
-    process.env['DOCKER_HOST'] = host
+    const engine = new FreshEngine(process.env['DOCKER_HOST'])
+    process.env['DOCKER_HOST'] = await renew()
     return engine
   }
 
-  /** As a runner that has just been started: nothing built, nothing pulled. @throws when something stays behind */
+  /**
+   * As on a runner that has just been started: nothing built, nothing pulled, nothing remembered. An engine that is only
+   * pruned keeps links between cache keys, which change what BuildKit finds and exports.
+   */
   async empty(): Promise<void> {
-    await docker('buildx', 'prune', '--all', '--force')
-    await docker('image', 'prune', '--all', '--force')
-    await docker('buildx', 'history', 'rm', '--all')
-    const started = performance.now()
-    let left: readonly string[] = []
-    while (performance.now() - started < 30_000) {
-      left = await this.#left()
-      if (left.length === 0) {
-        // What the last run wrote must not be written to disk in the next one's time.
-        await runProcess('sync', [])
-        return
-      }
-      await delay(200)
-    }
-    throw new Error(`the engine is not empty: ${left.join('; ')}`)
+    await renew()
+    // What the last run wrote must not be written to disk in the next one's time, and the engine must be done with its start.
+    await runProcess('sync', [])
+    await delay(SETTLED_MS)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#before === undefined) delete process.env['DOCKER_HOST']
     else process.env['DOCKER_HOST'] = this.#before
-    if (!this.#wasRunning) await script('stop')
-  }
-
-  async #left(): Promise<readonly string[]> {
-    const lines = (await docker('system', 'df', '--format={{json .}}')).split('\n')
-    const used = lines
-      .map((line) => JSON.parse(line) as { readonly Type: string; readonly TotalCount: string })
-      .filter(({ Type, TotalCount }) => Type !== 'Local Volumes' && TotalCount !== '0')
-      .map(({ Type, TotalCount }) => `${TotalCount} ${Type}`)
-    const root = await docker('info', '--format={{.DockerRootDir}}')
-    const content = join(root, 'containerd/daemon/io.containerd.content.v1.content/blobs/sha256')
-    const blobs = await readdir(content).catch(() => [])
-    const layers = await Promise.all(blobs.map(async (name) => await isCompressed(join(content, name))))
-    const kept = layers.filter((is) => is).length
-    return kept === 0 ? used : [...used, `${kept} layers in ${content}`]
+    await script('stop')
   }
 }
 
-/** Documents of past builds stay for a while, which help nobody; layers are gzip or zstd. */
-async function isCompressed(path: string): Promise<boolean> {
-  const file = await open(path).catch(() => undefined) // removed meanwhile
-  if (file === undefined) return false
-  const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-  await file.close()
-  return ['1f8b', '28b5'].includes(buffer.toString('hex', 0, 2))
+const SETTLED_MS = 1_000
+
+/** @returns where the new engine listens */
+async function renew(): Promise<string> {
+  await script('stop')
+  const { code, stdout, stderr } = await script('start')
+  const [, host] = /^export DOCKER_HOST=(\S+)$/m.exec(stdout) ?? []
+  if (code !== 0 || host === undefined) throw new Error(`no second engine:\n${stderr}`)
+  return host
 }
 
-async function script(command: 'start' | 'stop' | 'status'): ReturnType<typeof runProcess> {
+async function script(command: 'start' | 'stop'): ReturnType<typeof runProcess> {
   return await runProcess(join(REPOSITORY, 'script/engine'), [command, '--fresh'])
 }

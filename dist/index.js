@@ -10235,6 +10235,7 @@ var LayerCaching = class {
 	async withReferences(request, place, isChanged) {
 		this.#place = place;
 		const { registry, upstream } = place;
+		const isForced = request.noCache === true || (request.noCacheFilters ?? []).length > 0;
 		const targets = await Promise.all(request.targets.map(async (target, index) => {
 			const useful = (await this.#cache.offers(target.name, (digest) => upstream.has(digest))).filter(({ rendered }) => rendered.layers > 0);
 			useful.forEach(({ rendered }, number) => {
@@ -10246,7 +10247,7 @@ var LayerCaching = class {
 				layers: rendered.layers
 			})));
 			const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`));
-			const later = from.length > 0 && !isChanged(target.name);
+			const later = from.length > 0 && !isForced && !isChanged(target.name);
 			return {
 				...target,
 				cacheFrom: from,
@@ -30418,6 +30419,13 @@ const PULLS_OF_COMMIT = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
 async function findPullRequest(client, repository, event) {
 	return await new Finder(client, repository).find(event);
 }
+/**
+* The labels of the pull request whose merge made a commit of a branch, as they are now; none where there is none, or it
+* cannot be looked up. One request. Never rejects.
+*/
+async function labelsOfMerged(client, repository, { after, branch }) {
+	return await new Finder(client, repository).labelsOfMerged(after, branch);
+}
 var Finder = class {
 	#client;
 	#repository;
@@ -30472,6 +30480,11 @@ var Finder = class {
 	async #ofCommit(sha, branch) {
 		return only(await this.#list(PULLS_OF_COMMIT, { commit_sha: sha }), (pull) => pull.headSha === sha && !pull.isFork, `the pushed commit of branch ${branch}`);
 	}
+	async labelsOfMerged(sha, branch) {
+		const answer = await this.#list(PULLS_OF_COMMIT, { commit_sha: sha }, "closed");
+		if (!answer.ok) return [];
+		return answer.value.find(({ mergeSha, baseRef }) => mergeSha === sha && baseRef === branch)?.labels ?? [];
+	}
 	async #ofBranch(branch, sha) {
 		const head = `${this.#parameters.owner}:${branch}`;
 		return only(await this.#list(PULLS, {
@@ -30514,8 +30527,8 @@ var Finder = class {
 		const pull = this.#read(answer.value.data);
 		return pull === void 0 ? undocumented("pull request") : success(pull);
 	}
-	/** The open ones of a list. */
-	async #list(route, parameters) {
+	/** Those of a list that are open, or not. */
+	async #list(route, parameters, state = "open") {
 		const answer = await this.#client.request(route, {
 			...this.#parameters,
 			...parameters,
@@ -30523,8 +30536,8 @@ var Finder = class {
 		});
 		if (!answer.ok) return answer;
 		if (!Array.isArray(answer.value.data)) return undocumented("list of pull requests");
-		const open = list$3(answer.value.data).filter((pull) => field$1(pull, "state") === "open");
-		return success(open.map((pull) => this.#read(pull)).filter((pull) => pull !== void 0));
+		const wanted = list$3(answer.value.data).filter((pull) => field$1(pull, "state") === state);
+		return success(wanted.map((pull) => this.#read(pull)).filter((pull) => pull !== void 0));
 	}
 	#read(value) {
 		const number = positive(field$1(value, "number"));
@@ -30536,6 +30549,7 @@ var Finder = class {
 			number,
 			headSha,
 			headName,
+			mergeSha: text$3(field$1(value, "merged_at")) === void 0 ? void 0 : commitName(field$1(value, "merge_commit_sha")),
 			baseRef: text$3(field$1(value, "base", "ref")),
 			baseSha: commitName(field$1(value, "base", "sha")),
 			labels: labels.filter((label) => label !== void 0),
@@ -32374,8 +32388,7 @@ async function reportSizes(sizes, place) {
 		waived: false
 	});
 	if (verdicts(report).includes("over")) {
-		const found = await findPull();
-		if (found.kind === "found" && found.pull.labels?.includes("stage-build: allow-size-increase") === true) report = compareSizes({
+		if (await isAllowed(await findPull(), place)) report = compareSizes({
 			...sizes,
 			waived: true
 		});
@@ -32402,6 +32415,12 @@ async function reportSizes(sizes, place) {
 		}] : [],
 		notice: written?.kind === "skipped" ? `No comment: ${written.reason}${written.mend === void 0 ? "" : ` ${written.mend}`}` : void 0
 	};
+}
+/** Whether a label allows the growth: of the pull request, or of the one that this push merged. */
+async function isAllowed(found, { event, github }) {
+	if (found.kind === "found") return found.pull.labels?.includes(BUDGET_LABEL) === true;
+	if (event.kind !== "push" || github === void 0) return false;
+	return (await labelsOfMerged(github.client, github.repository, event)).includes(BUDGET_LABEL);
 }
 /** The commit that reviewers know: of a pull request its head, not the merge that is built. */
 function headCommit(event, env) {

@@ -99,6 +99,8 @@ export class LayerCaching {
   ): Promise<BuildRequest> {
     this.#place = place
     const { registry, upstream } = place
+    // Such steps run whatever is cached, and the next run must have their result.
+    const isForced = request.noCache === true || (request.noCacheFilters ?? []).length > 0
     const targets = await Promise.all(
       request.targets.map(async (target, index) => {
         const offers = await this.#cache.offers(target.name, (digest) => upstream.has(digest))
@@ -112,7 +114,7 @@ export class LayerCaching {
         )
         const from = useful.map((_, number) => this.#reference(registry, `t${index}-${number}`))
         // Most of what a cached target would export is here already, and to prepare it takes BuildKit seconds.
-        const later = from.length > 0 && !isChanged(target.name)
+        const later = from.length > 0 && !isForced && !isChanged(target.name)
         return { ...target, cacheFrom: from, cacheTo: later ? [] : this.exportTo(target.name) }
       }),
     )

@@ -6,7 +6,7 @@ import type { Baseline } from './baselines.ts'
 import type { Problem } from './errors.ts'
 import { writeComment, type CommentResult } from './github/sticky-comment.ts'
 import type { ReportEvent } from './github/event.ts'
-import { findPullRequest, type PullRequestResult } from './github/pull-request.ts'
+import { findPullRequest, labelsOfMerged, type PullRequestResult } from './github/pull-request.ts'
 import type { GithubClient } from './github/rest-client.ts'
 import type { CommentMode } from './inputs.ts'
 import { budgetSentence } from './measure/budgets.ts'
@@ -68,9 +68,7 @@ export async function reportSizes(sizes: SizesToReport, place: ReportPlace): Pro
   const findPull = async (): Promise<PullRequestResult> => (pull ??= await pullOf(event, place))
   let report = compareSizes({ ...sizes, waived: false })
   if (verdicts(report).includes('over')) {
-    const found = await findPull()
-    const isWaived = found.kind === 'found' && found.pull.labels?.includes(BUDGET_LABEL) === true
-    if (isWaived) report = compareSizes({ ...sizes, waived: true })
+    if (await isAllowed(await findPull(), place)) report = compareSizes({ ...sizes, waived: true })
   }
   const context = contextOf(sizes, event, place)
   const written = await comment({ sizes, report, context, event, findPull }, place)
@@ -90,6 +88,13 @@ export async function reportSizes(sizes: SizesToReport, place: ReportPlace): Pro
         ? `No comment: ${written.reason}${written.mend === undefined ? '' : ` ${written.mend}`}`
         : undefined,
   }
+}
+
+/** Whether a label allows the growth: of the pull request, or of the one that this push merged. */
+async function isAllowed(found: PullRequestResult, { event, github }: ReportPlace): Promise<boolean> {
+  if (found.kind === 'found') return found.pull.labels?.includes(BUDGET_LABEL) === true
+  if (event.kind !== 'push' || github === undefined) return false
+  return (await labelsOfMerged(github.client, github.repository, event)).includes(BUDGET_LABEL)
 }
 
 /** The commit that reviewers know: of a pull request its head, not the merge that is built. */

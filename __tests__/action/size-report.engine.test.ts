@@ -121,11 +121,17 @@ describe('a pull request', () => {
     expect([waived.code, waived.errors]).toEqual([0, []])
     expect(project.comments()[0]).toContain('stage-build: allow-size-increase')
 
-    // On main, where it was merged, the budget is broken before and after: a warning in the summary.
+    // On main, where it was merged: allowed by the label of the pull request that the push merged, else not; and when it
+    // was broken before, a warning in the summary.
     await project.git('checkout', '--quiet', 'main')
     await project.git('merge', '--quiet', '--no-ff', '--message', 'merged', 'topic')
     const merged = await project.push({ inputs: { ...inputs, 'size-budgets': 'prod=1MB' } })
     expect(merged.code).toBe(1)
+    const mergeSha = (await project.git('rev-parse', 'HEAD')).trim()
+    const labels = ['stage-build: allow-size-increase']
+    api.repository.addPull({ headSha: 'a'.repeat(40), state: 'closed', labels, mergeSha })
+    const allowed = await project.push({ inputs: { ...inputs, 'size-budgets': 'prod=1MB' } })
+    expect([allowed.code, allowed.errors]).toEqual([0, []])
     await project.commit({ 'README.md': 'y' })
     const after = await project.push({ inputs: { ...inputs, 'size-budgets': 'prod=1MB' } })
     expect([after.code, after.errors]).toEqual([0, []])

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { readReportEvent, type EventSource, type ReportEvent } from '../../src/github/event.ts'
-import { findPullRequest, type PullRequestResult } from '../../src/github/pull-request.ts'
+import { findPullRequest, labelsOfMerged, type PullRequestResult } from '../../src/github/pull-request.ts'
 import { openGithub } from '../../src/github/rest-client.ts'
 import { startGithubApi, type GithubApi } from '../support/github-api.ts'
 
@@ -124,6 +124,24 @@ describe('push', () => {
       kind: 'none',
       reason: 'There are several open pull requests for the pushed commit of branch topic: #1, #2.',
     })
+  })
+
+  test('that merged a pull request knows its labels', async () => {
+    const labels = async (branch: string, by = token): Promise<readonly string[]> => {
+      const client = await openGithub({ token: by, apiUrl: api.url, limits: { retryMs: 1 } })
+      return await labelsOfMerged(client, 'org/repo', { after: BUILT, branch })
+    }
+    expect(await labels('main')).toEqual([])
+    api.repository.addPull({ headSha: BUILT, state: 'closed', labels: ['never merged'] })
+    api.repository.addPull({
+      headSha: HEAD,
+      state: 'closed',
+      labels: ['fork'],
+      headRepo: 'mallory/repo',
+      mergeSha: BUILT,
+    })
+    expect([await labels('main'), await labels('next')]).toEqual([['fork'], []])
+    expect(await labels('main', api.token({ pullRequests: 'none' }))).toEqual([])
   })
 
   test('of a tag is no push to a branch', async () => {

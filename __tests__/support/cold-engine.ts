@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runProcess } from '../../src/process.ts'
 import { REPOSITORY } from './action.ts'
-import { docker } from './engine.ts'
 
 export interface ColdEngine extends AsyncDisposable {
   /** Forgets all that was built and pulled, and what the action remembers between runs on one machine. */
@@ -35,13 +34,12 @@ export async function openColdEngine(): Promise<ColdEngine> {
     }
   }
   try {
-    for (const [name, value] of await exported(await script('start', outside))) put(name, value)
+    for (const [name, value] of await exported(await renew(outside))) put(name, value)
     process.env['XDG_CACHE_HOME'] = folder
     const chill = async (): Promise<void> => {
-      if (!(await forgetsAll())) await renew(outside)
+      await renew(outside)
       await rm(join(folder, 'stage-build'), { recursive: true, force: true })
     }
-    await chill()
     return { chill, [Symbol.asyncDispose]: dispose }
   } catch (error) {
     await dispose()
@@ -49,22 +47,14 @@ export async function openColdEngine(): Promise<ColdEngine> {
   }
 }
 
-/** Whether the engine has nothing any more, after a while. */
-async function forgetsAll(): Promise<boolean> {
-  for (let attempt = 0; attempt < 20; attempt++) {
-    await docker('image', 'prune', '--all', '--force')
-    await docker('buildx', 'prune', '--all', '--force')
-    // What was cancelled holds on to its steps for a moment.
-    if (/^Total:\s+0B$/m.test(await docker('buildx', 'du'))) return true
-    await delay(250)
-  }
-  return false
-}
-
-/** Of some builds whose client was killed BuildKit keeps the steps in use for as long as it runs. */
-async function renew(env: NodeJS.ProcessEnv): Promise<void> {
+/**
+ * A new engine. To prune the one that runs would take half a second less, but BuildKit keeps links between its cache keys
+ * then, and exports of a later build may find no layers, or layers that nobody has any more.
+ * @returns the lines that lead to it
+ */
+async function renew(env: NodeJS.ProcessEnv): Promise<string> {
   await script('stop', env)
-  await script('start', env)
+  return await script('start', env)
 }
 
 /** @returns what it prints. @throws Error when it fails */

@@ -15,6 +15,8 @@ export interface PullOptions {
   readonly author?: string
   readonly labels?: readonly string[]
   readonly state?: 'open' | 'closed'
+  /** The commit that it was merged as. */
+  readonly mergeSha?: string | undefined
 }
 
 export interface Pull extends Required<PullOptions> {
@@ -62,6 +64,7 @@ export class RepositoryModel {
       author: 'octocat',
       labels: [],
       state: 'open',
+      mergeSha: undefined,
       locked: false,
       ...options,
     }
@@ -154,7 +157,8 @@ export class RepositoryModel {
       // The examples' team lacks a `type`, which their own schema wants.
       requested_teams: [],
       closed_at: pull.state === 'open' ? null : (example['closed_at'] ?? null),
-      merged_at: null,
+      merged_at: pull.mergeSha === undefined ? null : (example['closed_at'] ?? new Date(0).toISOString()),
+      merge_commit_sha: pull.mergeSha ?? null,
       head: side(pull.headRef, pull.headSha, pull.headRepo),
       base: side(pull.baseRef, pull.baseSha, this.name),
     }

@@ -349,9 +349,11 @@ export class GithubApi implements AsyncDisposable {
 
   #pullsOfCommit(asked: Asked): Reply {
     const sha = asked.path['commit_sha'] ?? ''
-    // GitHub also names those that merely contain the commit.
+    // GitHub also names those that merely contain the commit, and the one whose merge it is.
     const pulls = [...this.repository.pulls.values()].filter(
-      (pull) => pull.headSha === sha || this.repository.history(pull.headSha).some((commit) => commit.sha === sha),
+      (pull) =>
+        [pull.headSha, pull.mergeSha].includes(sha) ||
+        this.repository.history(pull.headSha).some((commit) => commit.sha === sha),
     )
     return this.#page(asked, pulls, (pull) => this.repository.pullJson(pull, 'simple'))
   }

@@ -41,6 +41,18 @@ export async function findPullRequest(
   return await new Finder(client, repository).find(event)
 }
 
+/**
+ * The labels of the pull request whose merge made a commit of a branch, as they are now; none where there is none, or it
+ * cannot be looked up. One request. Never rejects.
+ */
+export async function labelsOfMerged(
+  client: GithubClient,
+  repository: string,
+  { after, branch }: Pick<Extract<ReportEvent, { kind: 'push' }>, 'after' | 'branch'>,
+): Promise<readonly string[]> {
+  return await new Finder(client, repository).labelsOfMerged(after, branch)
+}
+
 class Finder {
   readonly #client: GithubClient
   readonly #repository: string
@@ -88,6 +100,12 @@ class Finder {
     return only(answer, (pull) => pull.headSha === sha && !pull.isFork, `the pushed commit of branch ${branch}`)
   }
 
+  async labelsOfMerged(sha: string, branch: string): Promise<readonly string[]> {
+    const answer = await this.#list(PULLS_OF_COMMIT, { commit_sha: sha }, 'closed')
+    if (!answer.ok) return []
+    return answer.value.find(({ mergeSha, baseRef }) => mergeSha === sha && baseRef === branch)?.labels ?? []
+  }
+
   async #ofBranch(branch: string, sha: string | undefined): Promise<PullRequestResult> {
     const head = `${this.#parameters.owner}:${branch}`
     const answer = await this.#list(PULLS, { state: 'open', head })
@@ -126,13 +144,17 @@ class Finder {
     return pull === undefined ? undocumented('pull request') : success(pull)
   }
 
-  /** The open ones of a list. */
-  async #list(route: string, parameters: Readonly<Record<string, string>>): Promise<Outcome<readonly ListedPull[]>> {
+  /** Those of a list that are open, or not. */
+  async #list(
+    route: string,
+    parameters: Readonly<Record<string, string>>,
+    state: 'open' | 'closed' = 'open',
+  ): Promise<Outcome<readonly ListedPull[]>> {
     const answer = await this.#client.request(route, { ...this.#parameters, ...parameters, per_page: 100 })
     if (!answer.ok) return answer
     if (!Array.isArray(answer.value.data)) return undocumented('list of pull requests')
-    const open = list(answer.value.data).filter((pull) => field(pull, 'state') === 'open')
-    return success(open.map((pull) => this.#read(pull)).filter((pull) => pull !== undefined))
+    const wanted = list(answer.value.data).filter((pull) => field(pull, 'state') === state)
+    return success(wanted.map((pull) => this.#read(pull)).filter((pull) => pull !== undefined))
   }
 
   #read(value: unknown): ListedPull | undefined {
@@ -145,6 +167,8 @@ class Finder {
       number,
       headSha,
       headName,
+      mergeSha:
+        text(field(value, 'merged_at')) === undefined ? undefined : commitName(field(value, 'merge_commit_sha')),
       baseRef: text(field(value, 'base', 'ref')),
       baseSha: commitName(field(value, 'base', 'sha')),
       labels: labels.filter((label) => label !== undefined),
@@ -155,6 +179,8 @@ class Finder {
 
 interface ListedPull extends PullRequest {
   readonly headName: unknown
+  /** The commit on the base branch that it was merged as; undefined where it was not. */
+  readonly mergeSha: string | undefined
 }
 
 const OF_FORK: NoComment = {
