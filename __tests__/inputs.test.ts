@@ -278,4 +278,12 @@ describe('warnings', () => {
     const [warning] = read({ mode: 'plan', builder: 'mine', secrets: 'a=b', network: 'host', tags: 'x:1' }).warnings
     expect(warning?.message).toBe('`mode: plan` builds nothing and ignores `secrets`, `builder`.')
   })
+
+  test('name what `mode: cleanup` ignores', () => {
+    const { inputs, warnings } = read({ mode: 'cleanup', builder: 'mine', targets: 'a', 'dry-run': 'true' })
+    expect([inputs.mode, inputs.dryRun]).toEqual(['cleanup', true])
+    expect(warnings.map(({ message }) => message)).toEqual([
+      '`mode: cleanup` builds nothing and ignores `builder`, `targets`.',
+    ])
+  })
 })

@@ -1,11 +1,13 @@
 /** GitHub's REST API as a run uses it: opened when it is first asked, and never where it is not needed. */
 import type { Outcome } from './github/github-error.ts'
-import { openGithub, type Answer, type GithubClient } from './github/rest-client.ts'
+import { openGithub, type Answer, type GithubClient, type GithubLimits } from './github/rest-client.ts'
 
 export interface AccessOptions {
   readonly token: string | undefined
   readonly env: NodeJS.ProcessEnv
   readonly signal: AbortSignal
+  /** Where not those of a build. */
+  readonly limits?: Partial<GithubLimits> | undefined
 }
 
 /** A client that is loaded with its first request: many runs have none. */
@@ -35,9 +37,9 @@ export class GithubAccess implements GithubClient {
   }
 
   async #open(): Promise<GithubClient> {
-    const { token = '', env, signal } = this.#options
+    const { token = '', env, signal, limits } = this.#options
     const apiUrl = env['GITHUB_API_URL'] ?? 'https://api.github.com'
-    this.#client ??= openGithub({ token, apiUrl, signal })
+    this.#client ??= openGithub({ token, apiUrl, signal, limits })
     this.#opened = await this.#client
     return this.#opened
   }

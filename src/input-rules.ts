@@ -9,6 +9,12 @@ const BUILD_ONLY: readonly InputName[] = [
   'secrets', 'secret-envs', 'secret-files', 'ssh', 'allow', 'builder', 'cache-from', 'cache-to',
 ] // prettier-ignore
 
+/** What there is no Dockerfile for with `mode: cleanup`. */
+const OF_TARGETS: readonly InputName[] = [
+  'target', 'targets', 'tags', 'external-images', 'build-contexts', 'build-args', 'platforms', 'outputs', 'plan',
+  'size-budgets', 'baseline',
+] // prettier-ignore
+
 /** Adds the problems between inputs to `problems`; returns the warnings. */
 export function checkCombinations(
   inputs: Inputs,
@@ -52,10 +58,12 @@ export function checkCombinations(
   if (inputs.cacheBackend === 'github' && raw('cache-dir') !== '') {
     warnings.push({ input: 'cache-dir', message: '`cache-dir` has no effect with `cache-backend: github`.' })
   }
-  if (inputs.mode === 'plan') {
-    const ignored = BUILD_ONLY.filter((name) => raw(name) !== '').map((name) => `\`${name}\``)
+  if (inputs.mode === 'plan' || inputs.mode === 'cleanup') {
+    const ignored = [...BUILD_ONLY, ...(inputs.mode === 'plan' ? [] : OF_TARGETS)]
+      .filter((name) => raw(name) !== '')
+      .map((name) => `\`${name}\``)
     if (ignored.length > 0)
-      warnings.push({ message: `\`mode: plan\` builds nothing and ignores ${ignored.join(', ')}.` })
+      warnings.push({ message: `\`mode: ${inputs.mode}\` builds nothing and ignores ${ignored.join(', ')}.` })
   }
   return warnings
 }

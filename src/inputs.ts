@@ -27,13 +27,13 @@ export const INPUT_NAMES = [
   'build-args', 'secrets', 'secret-envs', 'secret-files', 'ssh', 'platforms', 'labels', 'annotations',
   'push', 'load', 'outputs', 'provenance', 'sbom', 'attests', 'pull', 'no-cache', 'no-cache-filters',
   'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
-  'cache-from', 'cache-to', 'call', 'mode', 'plan', 'skip-unchanged', 'volatile-labels',
+  'cache-from', 'cache-to', 'call', 'mode', 'plan', 'dry-run', 'skip-unchanged', 'volatile-labels',
   'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size',
   'comment', 'size-budgets', 'baseline', 'github-token', 'job-total',
 ] as const // prettier-ignore
 export type InputName = (typeof INPUT_NAMES)[number]
 
-export type Mode = 'build' | 'plan' | 'report'
+export type Mode = 'build' | 'plan' | 'report' | 'cleanup'
 export type CacheMode = 'auto' | 'read-write' | 'read-only' | 'off'
 /** When a pull request gets a comment where it has none; one that is there is always brought up to date. */
 export type CommentMode = 'size-changed' | 'always' | 'over-budget' | 'never'
@@ -55,6 +55,8 @@ export interface Inputs {
   readonly mode: Mode
   /** The `plan` output of an earlier job. */
   readonly plan: string | undefined
+  /** `mode: cleanup` only tells what it would delete. */
+  readonly dryRun: boolean
   /** As given, relative to the workspace. */
   readonly context: string
   readonly file: string | undefined
@@ -132,8 +134,9 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
 
   const targets = readTargets(commas('targets'), text('target'), problems)
   const inputs: Inputs = {
-    mode: oneOf('mode', ['build', 'plan', 'report']),
+    mode: oneOf('mode', ['build', 'plan', 'report', 'cleanup']),
     plan: text('plan'),
+    dryRun: bool('dry-run'),
     context: text('context') ?? '.',
     file: text('file'),
     targets,

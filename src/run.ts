@@ -4,13 +4,14 @@
  */
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
+import { cleanUp } from './cleaning-up.ts'
 import { buildTargets, dockerOf, openEngine, type Engine } from './building.ts'
 import type { Built } from './built.ts'
 import { checkPlatform } from './build/docker-facts.ts'
 import { UserError, type Problem } from './errors.ts'
 import { DockerCredentials } from './images/docker-credentials.ts'
 import { RegistryClient } from './images/registry-client.ts'
-import { readEvent } from './github-event.ts'
+import { readEvent, type GithubEvent } from './github-event.ts'
 import { readInputs, type Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
@@ -19,6 +20,7 @@ import { writeBuildOutputs, writePlanOutputs, type ReportOutputs } from './outpu
 import { planBuild, type Planned } from './planning.ts'
 import type { Plan } from './plan/plan.ts'
 import { openProject, type Project } from './project.ts'
+import { cleanupVerdict, renderCleanupSummary } from './report/cleanup-summary.ts'
 import { renderPlanSummary } from './report/plan-summary.ts'
 import { sizesTable } from './report/sizes-table.ts'
 import { renderSummary } from './report/summary.ts'
@@ -59,6 +61,10 @@ export async function run(surroundings: Surroundings): Promise<void> {
     return
   }
   const event = await readEvent(env)
+  if (inputs.mode === 'cleanup') {
+    await runCleanup(inputs, surroundings, { event, warnings })
+    return
+  }
   const sizing = new Sizing({ inputs, event, ...surroundings })
   const [project, baseCommit] = await Promise.all([openProject(inputs, env), sizing.likelyBase()])
   const warn = (problems: readonly Problem[]): void => {
@@ -153,6 +159,26 @@ async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: r
   } finally {
     client.close()
   }
+}
+
+/** A job of its own, which needs no checkout. */
+async function runCleanup(
+  { dryRun, githubToken }: Inputs,
+  { runner, env, signal, now }: Surroundings,
+  { event, warnings }: { readonly event: GithubEvent; readonly warnings: readonly Problem[] },
+): Promise<void> {
+  const warn = (problems: readonly Problem[]): void => {
+    announce(runner, problems, { level: 'warning', workspace: env['GITHUB_WORKSPACE'] ?? process.cwd() })
+  }
+  const debug = (line: string): void => {
+    runner.debug(line)
+  }
+  warn(warnings)
+  const { defaultBranch } = event
+  const summary = await cleanUp({ dryRun, token: githubToken, defaultBranch, env, signal, debug, now: now() })
+  runner.log(cleanupVerdict(summary))
+  warn(summary.notes.map((message) => ({ message })))
+  await appendSummary(runner, renderCleanupSummary(summary), warn)
 }
 
 async function report(options: {

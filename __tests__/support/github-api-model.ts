@@ -2,6 +2,7 @@
  * What the stand-in for GitHub knows of one repository: pull requests, comments, commits. Answers are GitHub's own
  * examples with these values filled in.
  */
+import type { CacheEntry } from './cache-entries.ts'
 import type { GithubContract, Json, JsonObject } from './github-api-contract.ts'
 
 export interface PullOptions {
@@ -44,6 +45,8 @@ export class RepositoryModel {
   /** In the order in which they were made: a commit after its parents. */
   readonly commits = new Map<string, Commit>()
   readonly branches = new Map<string, string>()
+  /** By the key of a cache entry: milliseconds that it is older than it is. */
+  agedMs: (key: string) => number = () => 0
   readonly #contract: GithubContract
   readonly #url: () => string
   #nextComment = 1000
@@ -129,6 +132,18 @@ export class RepositoryModel {
       user: this.#user(comment.author),
       created_at: comment.createdAt,
       updated_at: comment.updatedAt,
+    }
+  }
+
+  /** An entry of the cache; `agedMs` makes it older. */
+  cacheJson({ id, scope, key, version, size, createdAt, lastUsed }: CacheEntry): JsonObject {
+    const example = this.#contract.example('actions-cache-list') as { readonly actions_caches: readonly JsonObject[] }
+    const age = this.agedMs(key)
+    return {
+      ...(example.actions_caches[0] ?? {}),
+      ...{ id, ref: scope, key, version, size_in_bytes: size },
+      created_at: new Date(createdAt - age).toISOString(),
+      last_accessed_at: new Date(lastUsed - age).toISOString(),
     }
   }
 

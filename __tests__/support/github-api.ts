@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setTimeout as delay } from 'node:timers/promises'
 import { GithubContract, type Asked, type Json, type JsonObject } from './github-api-contract.ts'
 import { RepositoryModel } from './github-api-model.ts'
+import type { CacheService } from './cache-service.ts'
 
 const TEMPLATES = [
   '/repos/{owner}/{repo}/issues/{issue_number}/comments',
@@ -16,6 +17,8 @@ const TEMPLATES = [
   '/repos/{owner}/{repo}/commits',
   '/repos/{owner}/{repo}/commits/{commit_sha}/pulls',
   '/repos/{owner}/{repo}/compare/{basehead}',
+  '/repos/{owner}/{repo}/actions/caches',
+  '/repos/{owner}/{repo}/actions/caches/{cache_id}',
 ] as const
 
 /** GitHub's names of operations: those of its description, and GraphQL. */
@@ -30,6 +33,8 @@ export type GithubOperation =
   | 'repos/list-commits'
   | 'repos/list-pull-requests-associated-with-commit'
   | 'repos/compare-commits-with-basehead'
+  | 'actions/get-actions-cache-list'
+  | 'actions/delete-actions-cache-by-id'
   | 'graphql'
 
 export interface TokenOptions {
@@ -37,6 +42,8 @@ export interface TokenOptions {
   readonly login?: string
   /** On pull requests and their comments; `none` is that of a private repository. Default `write`. */
   readonly pullRequests?: 'write' | 'read' | 'none'
+  /** On the cache and other things of Actions. Default `read`. */
+  readonly actions?: 'write' | 'read' | 'none'
 }
 
 export type GithubEffect =
@@ -73,6 +80,8 @@ export interface GithubApiOptions {
   readonly repository?: string
   /** Milliseconds, asked twice for each request: before and after it is carried out. Default 0. */
   readonly latency?: () => number
+  /** The service whose entries the API lists and deletes. */
+  readonly caches?: Pick<CacheService, 'stats' | 'evict'>
 }
 
 const LONGEST_BODY = 65_536
@@ -133,7 +142,7 @@ export class GithubApi implements AsyncDisposable {
   /** A new token; looks like one of GitHub's. */
   token(options: TokenOptions = {}): string {
     const token = `ghs_${String(this.#tokens.size + 1).padStart(36, 'x')}`
-    this.#tokens.set(token, { login: 'github-actions[bot]', pullRequests: 'write', ...options })
+    this.#tokens.set(token, { login: 'github-actions[bot]', pullRequests: 'write', actions: 'read', ...options })
     return token
   }
 
@@ -189,7 +198,7 @@ export class GithubApi implements AsyncDisposable {
     await delay(this.#options.latency?.() ?? 0)
     if (effect !== undefined && 'delayMs' in effect) await delay(effect.delayMs, undefined, { ref: false })
     if (effect !== undefined && 'reset' in effect) {
-      if (effect.reset === 'after') this.#answer(asked, request.headers.authorization)
+      if (effect.reset === 'after') await this.#answer(asked, request.headers.authorization)
       record('reset')
       request.socket.destroy()
       return
@@ -201,7 +210,7 @@ export class GithubApi implements AsyncDisposable {
     }
     const reply =
       this.#limited(effect) ??
-      (isValid ? this.#answer(asked, request.headers.authorization) : refusal(422, 'Invalid request.'))
+      (isValid ? await this.#answer(asked, request.headers.authorization) : refusal(422, 'Invalid request.'))
     await delay(this.#options.latency?.() ?? 0)
     record(reply.status)
     if (asked.template !== '/graphql') {
@@ -268,12 +277,16 @@ export class GithubApi implements AsyncDisposable {
     return refusal(effect.status, effect.message ?? WORDS[effect.status] ?? 'Server Error', effect.headers)
   }
 
-  #answer(asked: Asked, authorization: string | undefined): Reply {
+  async #answer(asked: Asked, authorization: string | undefined): Promise<Reply> {
     const token = this.#tokens.get(authorization?.replace(/^(?:token|bearer) /i, '') ?? '')
     if (token === undefined) return refusal(401, 'Bad credentials')
     if (asked.template === '/graphql') return { status: 200, body: { data: { viewer: { login: token.login } } } }
     if (`${asked.path['owner'] ?? ''}/${asked.path['repo'] ?? ''}` !== this.repository.name) return notFound()
     const isWrite = asked.method !== 'GET'
+    if (asked.template.includes('/actions/')) {
+      const isAllowed = token.actions === 'write' || (token.actions === 'read' && !isWrite)
+      return isAllowed ? await this.#caches(asked) : refusal(403, 'Resource not accessible by integration')
+    }
     if (isWrite ? token.pullRequests !== 'write' : token.pullRequests === 'none') {
       return refusal(403, 'Resource not accessible by integration')
     }
@@ -301,6 +314,20 @@ export class GithubApi implements AsyncDisposable {
       default:
         return notFound()
     }
+  }
+
+  async #caches(asked: Asked): Promise<Reply> {
+    const { caches } = this.#options
+    if (caches === undefined) return notFound()
+    if (asked.method === 'DELETE') {
+      const id = Number(asked.path['cache_id'])
+      return (await caches.evict((entry) => entry.id === id)) === 0 ? notFound() : { status: 204 }
+    }
+    const [prefix, isAscending] = [asked.query.get('key') ?? '', asked.query.get('direction') === 'asc']
+    const found = caches.stats().entries.filter(({ key }) => key.startsWith(prefix))
+    const sorted = found.toSorted((a, b) => (a.createdAt - b.createdAt) * (isAscending ? 1 : -1))
+    const page = this.#page(asked, sorted, (entry) => this.repository.cacheJson(entry))
+    return { ...page, body: { total_count: sorted.length, actions_caches: page.body ?? [] } }
   }
 
   #listComments(asked: Asked): Reply {

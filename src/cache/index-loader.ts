@@ -69,6 +69,17 @@ export async function loadIndexes(
   }
 }
 
+/** One index by its whole key; undefined where it cannot be had or is of no use. Never rejects. */
+export async function readIndexEntry(
+  key: string,
+  { backend, root, now }: { readonly backend: CacheBackend; readonly root: string; readonly now: number },
+): Promise<CacheIndex | undefined> {
+  const result = await backend.restore({ key, path: INDEX_PATH, timeoutMs: PATIENCE_MS })
+  if (result.kind !== 'hit' || result.key !== key) return undefined
+  const parsed = await readIndex(join(root, INDEX_PATH, indexFile(key)), now)
+  return 'fault' in parsed ? undefined : parsed.index
+}
+
 async function load(
   { source, ref, prefix, anyLeg, commits = [] }: IndexPlace,
   { backend, root, now }: { readonly backend: CacheBackend; readonly root: string; readonly now: number },
