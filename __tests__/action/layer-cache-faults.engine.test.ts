@@ -35,7 +35,8 @@ interface FaultCase {
 
 type Round = Readonly<Record<string, FaultCase>>
 
-const MISSING = /^Cached layers could not be had when the build needed them \(.{8,200}\): it was run again without them\.$/
+const MISSING =
+  /^Cached layers could not be had when the build needed them \(.{8,200}\): it was run again without them\.$/
 const UNREAD = /^The layer cache: it could not be read \(.{8,200}\)\. The build does not depend on it\.$/
 const UNSAVED = /^The layer cache: new layers could not be saved(?: \(|: ).{8,200}\. The build does not depend on it\.$/
 const unused = (why: string): RegExp =>
