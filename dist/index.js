@@ -9453,7 +9453,7 @@ function isName$1(value) {
 }
 
 // src/new-records.ts
-/** Records of the built targets that have a fingerprint. */
+/** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
 function newRecords(options) {
 	const { outcome, planned, inputs, measured, env, now } = options;
 	if (outcome.kind !== "built") return /* @__PURE__ */ new Map();
@@ -9462,7 +9462,7 @@ function newRecords(options) {
 	const records = planned.targets.flatMap(({ name }) => {
 		const print = fingerprints.prints.get(name);
 		const result = outcome.metadata.results.find(({ target }) => target === name);
-		if (print?.fingerprint === void 0 || result === void 0) return [];
+		if (result === void 0) return [];
 		const tags = inputs.push ? tagsOf.get(name) ?? [] : [];
 		const sizes = measured.sizes.get(name);
 		const image = {
@@ -9471,15 +9471,15 @@ function newRecords(options) {
 			imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
 			sizes: sizes === void 0 ? void 0 : { platforms: sizes.platforms.map(platformToJson) }
 		};
-		const read = new Set(readsOf$1(print));
+		const read = new Set(print === void 0 ? [] : readsOf$1(print));
 		return [[name, {
 			createdAt: new Date(now).toISOString(),
 			commit: env["GITHUB_SHA"],
 			run: env["GITHUB_RUN_ID"],
-			fingerprint: print.fingerprint,
+			fingerprint: print?.fingerprint,
 			print: {
-				platforms: print.platforms,
-				fields: print.fields
+				platforms: print?.platforms ?? [],
+				fields: print?.fields ?? []
 			},
 			files: new Map([...files].filter(([digest]) => read.has(digest))),
 			image
@@ -10641,8 +10641,8 @@ function recordOf(value, stages, lists) {
 		} : void 0;
 	});
 	const digests = allOf(field$1(value, "files"), (item) => isText(item) ? item : void 0);
-	if (!isText(createdAt) || !isDigest$1(fingerprint) || image === void 0) return void 0;
-	if (platforms === void 0 || platforms.length === 0 || fields === void 0 || digests === void 0) return void 0;
+	if (!isText(createdAt) || fingerprint !== void 0 && !isDigest$1(fingerprint) || image === void 0) return void 0;
+	if (platforms === void 0 || platforms.length === 0 && fingerprint !== void 0 || fields === void 0 || digests === void 0) return void 0;
 	return {
 		createdAt,
 		fingerprint,
@@ -10848,14 +10848,15 @@ function recordsIn({ records }) {
 }
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known, record) {
-	return known?.fingerprint === record.fingerprint && record.image.digest === void 0 && known.image.digest !== void 0 ? {
+	const { fingerprint, image } = record;
+	return fingerprint !== void 0 && known?.fingerprint === fingerprint && image.digest === void 0 && known.image.digest !== void 0 ? {
 		...record,
 		image: known.image
 	} : record;
 }
 function saysTheSame(known, record) {
 	const { fingerprint, image } = record;
-	return known?.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image));
+	return known !== void 0 && known.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image));
 }
 /** As it would be read from an index: what is undefined is not there. */
 function asRead(value) {

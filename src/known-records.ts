@@ -93,13 +93,16 @@ function recordsIn({ records }: FoundRecords): ReadonlyMap<string, TargetRecord>
 
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known: TargetRecord | undefined, record: TargetRecord): TargetRecord {
-  const isSame = known?.fingerprint === record.fingerprint && record.image.digest === undefined
+  const { fingerprint, image } = record
+  const isSame = fingerprint !== undefined && known?.fingerprint === fingerprint && image.digest === undefined
   return isSame && known.image.digest !== undefined ? { ...record, image: known.image } : record
 }
 
 function saysTheSame(known: TargetRecord | undefined, record: TargetRecord): boolean {
   const { fingerprint, image } = record
-  return known?.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image))
+  return (
+    known !== undefined && known.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image))
+  )
 }
 
 /** As it would be read from an index: what is undefined is not there. */

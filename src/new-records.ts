@@ -8,7 +8,7 @@ import type { TargetRecord } from './plan/record.ts'
 import type { TargetPrint } from './plan/target-print.ts'
 import type { Planned } from './planning.ts'
 
-/** Records of the built targets that have a fingerprint. */
+/** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
 export function newRecords(options: {
   readonly outcome: BuildOutcome
   readonly planned: Planned
@@ -25,7 +25,7 @@ export function newRecords(options: {
   const records = planned.targets.flatMap(({ name }): readonly (readonly [string, TargetRecord])[] => {
     const print = fingerprints.prints.get(name)
     const result = outcome.metadata.results.find(({ target }) => target === name)
-    if (print?.fingerprint === undefined || result === undefined) return []
+    if (result === undefined) return []
     const tags = inputs.push ? (tagsOf.get(name) ?? []) : []
     const sizes = measured.sizes.get(name)
     const image = {
@@ -34,7 +34,7 @@ export function newRecords(options: {
       imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
       sizes: sizes === undefined ? undefined : { platforms: sizes.platforms.map(platformToJson) },
     }
-    const read = new Set(readsOf(print))
+    const read = new Set(print === undefined ? [] : readsOf(print))
     return [
       [
         name,
@@ -42,8 +42,8 @@ export function newRecords(options: {
           createdAt: new Date(now).toISOString(),
           commit: env['GITHUB_SHA'],
           run: env['GITHUB_RUN_ID'],
-          fingerprint: print.fingerprint,
-          print: { platforms: print.platforms, fields: print.fields },
+          fingerprint: print?.fingerprint,
+          print: { platforms: print?.platforms ?? [], fields: print?.fields ?? [] },
           files: new Map([...files].filter(([digest]) => read.has(digest))),
           image,
         },

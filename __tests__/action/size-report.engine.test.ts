@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import { formatBytes } from '../../src/measure/format.ts'
-import { docker } from '../support/engine.ts'
+import { docker, rigRegistry } from '../support/engine.ts'
 import { startGithubApi } from '../support/github-api.ts'
 import { startRegistry } from '../support/registry.ts'
 import { ReviewedProject } from '../support/reviewed-project.ts'
@@ -179,6 +179,21 @@ describe('a baseline', () => {
     const found = await project.review({ inputs })
     expect(found.outputs['baseline-sha']).toBe(measured)
     expect(project.comments()[0]).toMatch(/2 commits before/)
+  }, 240_000)
+
+  test('is there for a target that is always built, too', async () => {
+    await using api = await startGithubApi()
+    await using project = await ReviewedProject.make({ 'src/a.bin': noise(200_000) }, api)
+    // What an address answers cannot be known beforehand.
+    const always = `FROM alpine:3.22 AS prod\nADD http://${rigRegistry()}/v2/ /answer\nRUN echo ${project.name} > /name\nCOPY src /src\n`
+    await project.commit({ Dockerfile: always })
+    const inputs = { targets: 'prod' }
+    await project.push({ inputs })
+    await project.propose({ 'src/large.bin': noise(500_000) })
+    const { code, outputs } = await project.review({ inputs })
+    expect([code, outputs['baseline-sha']]).toEqual([0, await project.git('rev-parse', 'main')])
+    expect(outputs['plan']).toContain('"kind":"unknown-input"')
+    expect(project.comments()[0]).toMatch(/### Image sizes: `prod` \+4\d\d/)
   }, 240_000)
 
   test('may be a file of sizes, an image, or a commit; what is of no use is a warning', async () => {

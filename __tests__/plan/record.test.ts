@@ -104,7 +104,8 @@ describe('records', () => {
         const found = readRecords(changed(json, path, value)).get('app')
         if (found === undefined) continue
         // What is read can be compared and written without a look at its types.
-        expect(found.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/)
+        // Without one it is equal to nothing.
+        expect(found.fingerprint ?? DIGEST).toMatch(/^sha256:[0-9a-f]{64}$/)
         const now = printed(TEXT).target
         expect(() =>
           reasonsOf({ print: found.print, filesOf: (digest) => found.files.get(digest) }, { print: now, filesOf: () => undefined }),
@@ -112,6 +113,13 @@ describe('records', () => {
         expect(readRecords(kept({ app: found })).get('app')).toEqual(found)
       }
     }
+  })
+
+  test('one without a fingerprint is kept, to be compared with', () => {
+    const bare: TargetRecord = { ...record(), fingerprint: undefined, print: { platforms: [], fields: [] } }
+    expect(readRecords(kept({ app: bare })).get('app')).toEqual(bare)
+    const without = changed(kept({ app: record() }), ['targets', 'app', 'platforms'], [])
+    expect(readRecords(without).size).toBe(0)
   })
 
   test('one that is broken leaves the others', () => {

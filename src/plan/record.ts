@@ -20,7 +20,8 @@ export interface TargetRecord {
   readonly commit: string | undefined
   /** Id of the run that built it. */
   readonly run?: string | undefined
-  readonly fingerprint: string
+  /** Undefined where inputs of it cannot be known beforehand: such a record is only compared with. */
+  readonly fingerprint: string | undefined
   readonly print: Pick<TargetPrint, 'platforms' | 'fields'>
   /** Digest of what a source read → the files in it. */
   readonly files: ReadonlyMap<string, FileList>
@@ -95,8 +96,14 @@ function recordOf(
     return isText(name) && isText(digest) ? { name, digest } : undefined
   })
   const digests = allOf(field(value, 'files'), (item) => (isText(item) ? item : undefined))
-  if (!isText(createdAt) || !isDigest(fingerprint) || image === undefined) return undefined
-  if (platforms === undefined || platforms.length === 0 || fields === undefined || digests === undefined)
+  if (!isText(createdAt) || (fingerprint !== undefined && !isDigest(fingerprint)) || image === undefined)
+    return undefined
+  if (
+    platforms === undefined ||
+    (platforms.length === 0 && fingerprint !== undefined) ||
+    fields === undefined ||
+    digests === undefined
+  )
     return undefined
   return {
     ...{ createdAt, fingerprint, image, print: { platforms, fields } },
