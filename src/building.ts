@@ -5,23 +5,25 @@ import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { build, type BuildOptions, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
-import { dockerFacts, listBuilders, localImageId, type Docker } from './build/buildx.ts'
+import { dockerFacts, listBuilders, type Docker } from './build/buildx.ts'
 import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
 import { outputTypes } from './build/output-lines.ts'
 import { progressLog } from './build/progress-log.ts'
 import type { BuilderFacts, DockerFacts } from './build/docker-facts.ts'
+import { targetsNeeding } from './build/round-steps.ts'
 import { sourcePolicy } from './build/source-policy.ts'
 import { layoutOf } from './build/stage-layout.ts'
 import { buildRequest, ociMappings } from './build-request.ts'
 import { builtFrom, type Built } from './built.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { NewRecords } from './cache/layer-cache.ts'
-import { sentence, type Problem } from './errors.ts'
+import type { Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { DiskUsage } from './left-behind.ts'
+import { localImages } from './local-images.ts'
 import { Loopback } from './loopback.ts'
 import { notesOf } from './measured-notes.ts'
 import { Measuring } from './measuring.ts'
@@ -141,10 +143,17 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     tempRoot,
     signal,
     cacheTrouble: (errors) => caching?.brokenBy(errors),
+    targetsOf: targetsNeeding(planned.graph, planned.targets),
+    failFast: inputs.failFast,
+    retries: inputs.retries,
+    retryAfter: async (image) => await client.retryAfter(image, { signal }),
+    say: (line) => {
+      runner.log(line)
+    },
   }
   const outcome = await build(docker, request, buildOptions)
   const layersOf = (name: string): readonly string[] => measuring.layersOf(name)
-  const late = outcome.kind === 'built' ? (caching?.unexported(outcome, layersOf) ?? []) : []
+  const late = outcome.kind === 'cancelled' ? [] : (caching?.unexported(outcome, layersOf) ?? [])
   const exporting = caching === undefined ? undefined : exportCaches(late, { docker, request, buildOptions, caching })
   const sizes = await measuring.sizes(outcome)
   // What the builder keeps on its disk is of no use to the cache, and takes a while to be told.
@@ -211,12 +220,9 @@ async function saveCache({
   const log = (line: string): void => {
     surroundings.runner.log(line)
   }
-  let exported: readonly string[] = []
-  if (outcome.kind === 'built') exported = planned.targets.map(({ name }) => name)
-  else if (outcome.kind === 'failed' && caching.writes) {
-    exported = await rescue({ ...rest, outcome, caching, planned, log })
-  }
-  await caching.finish(exported, { notes: notes(), records: recordsOf(), told: outcome.warnings })
+  const rescues = outcome.kind === 'failed' && caching.writes
+  const rescued = rescues ? await rescue({ ...rest, outcome, caching, planned, log }) : []
+  await caching.finish([...outcome.built, ...rescued], { notes: notes(), records: recordsOf(), told: outcome.warnings })
   return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
 }
 
@@ -258,34 +264,6 @@ async function readyBuilder(
     `Docker ${facts.serverVersion}, buildx ${facts.buildxVersion}, builder ${builder.name ?? 'current'} (${builder.driver})`,
   )
   return builder
-}
-
-/** Images that no registry answers for may lie in the engine's own store, where only its own driver sees them. */
-async function localImages(
-  docker: Docker,
-  planned: Planned,
-  builder: ReadyBuilder,
-): Promise<{
-  readonly local: ReadonlySet<string>
-  readonly warnings: readonly Problem[]
-  readonly unpinned: readonly Problem[]
-}> {
-  const local = new Set<string>()
-  const warnings: Problem[] = []
-  const unpinned: Problem[] = []
-  for (const { image, source, problem, line } of planned.images.entries()) {
-    if (problem === undefined || source.kind !== 'registry') continue
-    const id = await localImageId(docker, source.ref)
-    if (id !== undefined && builder.driver === 'docker') local.add(image)
-    else if (id !== undefined) {
-      warnings.push({
-        message: `${source.ref} is in the engine’s own image store, which the ${builder.driver} builder cannot read.`,
-        mend: 'Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.',
-        line,
-      })
-    } else unpinned.push({ ...problem, message: `${sentence(problem.message)} It is not pinned to a digest.` })
-  }
-  return { local, warnings, unpinned }
 }
 
 function withOci(request: BuildRequest, { planned, project }: BuildingOptions, measuring: Measuring): BuildRequest {

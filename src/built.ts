@@ -11,7 +11,7 @@ import type { Planned } from './planning.ts'
 import type { CacheFacts } from './report/cache-facts.ts'
 
 export interface Built {
-  /** In the order of the targets; empty when the build failed. */
+  /** Of what is built, in the order of the targets. */
   readonly images: readonly BuiltImage[]
   readonly metadata: Readonly<Record<string, unknown>>
   readonly steps: readonly Step[]
@@ -20,7 +20,9 @@ export interface Built {
   readonly cache: CacheFacts | undefined
   /** Targets that were not built, since nothing changed; their images are among `images`. */
   readonly unchanged: ReadonlySet<string>
-  /** What stopped the build; empty when it did not fail. */
+  /** What stands against a target that is not built: of each the first problem. */
+  readonly failed: ReadonlyMap<string, Problem>
+  /** All of what failed; empty when everything is built. */
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
 }
@@ -37,25 +39,28 @@ export function builtFrom(
   },
 ): Built {
   const { inputs, planned, measured, cache, warnings } = context
-  const base = { steps: outcome.steps, measured, cache, warnings, unchanged: new Set<string>() }
-  if (outcome.kind !== 'built') {
-    return { ...base, images: [], metadata: {}, problems: scannerProblems(outcome, inputs) ?? outcome.problems }
-  }
+  const problems = scannerProblems(outcome, inputs)
+  const failures = outcome.failures
+    .toReversed()
+    .flatMap(({ targets, problem }) => targets.map((name) => [name, problems?.[0] ?? problem] as const))
   // Without an image output of the user's the metadata tells the digest of the measured copy, which nobody can pull.
   const types = outputTypes(inputs.outputs)
   const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
   const results = new Map(outcome.metadata.results.map((result) => [result.target, result]))
   return {
-    ...base,
-    problems: [],
+    ...{ steps: outcome.steps, measured, cache, warnings, unchanged: new Set<string>() },
+    failed: new Map(failures),
+    problems: problems ?? outcome.problems,
     metadata: outcome.metadata.output,
-    images: planned.targets.map(({ name }) => ({
-      target: name,
-      tags: planned.tagsOf.get(name) ?? [],
-      digest: published ? results.get(name)?.digest : undefined,
-      imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
-      sizes: measured.sizes.get(name),
-    })),
+    images: planned.targets
+      .filter(({ name }) => outcome.built.has(name))
+      .map(({ name }) => ({
+        target: name,
+        tags: planned.tagsOf.get(name) ?? [],
+        digest: published ? results.get(name)?.digest : undefined,
+        imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
+        sizes: measured.sizes.get(name),
+      })),
   }
 }
 
@@ -67,11 +72,8 @@ const SCANNER = 'docker/buildkit-syft-scanner'
  * `external-images` does not reach: a problem with it is told as one of that input.
  * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
  */
-function scannerProblems(
-  outcome: BuildOutcome & { kind: 'failed' | 'cancelled' },
-  inputs: Inputs,
-): readonly Problem[] | undefined {
-  if (outcome.kind === 'cancelled' || (inputs.sbom === undefined && inputs.attests.length === 0)) return undefined
+function scannerProblems(outcome: BuildOutcome, inputs: Inputs): readonly Problem[] | undefined {
+  if (outcome.kind !== 'failed' || (inputs.sbom === undefined && inputs.attests.length === 0)) return undefined
   const [failed, ...others] = outcome.steps.filter((step) => step.status === 'failed')
   const [problem] = outcome.problems
   const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? '') ?? []

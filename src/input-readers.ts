@@ -82,6 +82,23 @@ export function readBytes(name: InputName, value: string, problems: Problem[]): 
   return 0
 }
 
+/** A whole number; 0 where there is none. */
+export function readCount(
+  name: InputName,
+  value: string,
+  { most, problems }: { readonly most: number; readonly problems: Problem[] },
+): number {
+  if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value)
+  if (value !== '') {
+    problems.push({
+      input: name,
+      message: `\`${name}\`: \`${shown(value)}\` is no whole number from 0 to ${most}.`,
+      mend: `Write a number from 0 to ${most}.`,
+    })
+  }
+  return 0
+}
+
 export function readTargets(
   targets: readonly string[],
   target: string | undefined,

@@ -12,6 +12,7 @@ import {
   readBoolean,
   readBuildArgs,
   readBytes,
+  readCount,
   readExternalImages,
   readOneOf,
   readSecrets,
@@ -27,10 +28,14 @@ export const INPUT_NAMES = [
   'build-args', 'secrets', 'secret-envs', 'secret-files', 'ssh', 'platforms', 'labels', 'annotations',
   'push', 'load', 'outputs', 'provenance', 'sbom', 'attests', 'pull', 'no-cache', 'no-cache-filters',
   'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
+  'fail-fast', 'retries',
   'cache-from', 'cache-to', 'call', 'mode', 'plan', 'dry-run', 'skip-unchanged', 'volatile-labels',
   'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size',
   'comment', 'size-budgets', 'baseline', 'github-token', 'job-total',
 ] as const // prettier-ignore
+/** With the waits between them, more would take longer than jobs do. */
+const MOST_RETRIES = 10
+
 export type InputName = (typeof INPUT_NAMES)[number]
 
 export type Mode = 'build' | 'plan' | 'report' | 'cleanup'
@@ -89,6 +94,10 @@ export interface Inputs {
   readonly cgroupParent: string | undefined
   readonly builder: string | undefined
   readonly compression: Compression
+  /** One failing target stops the others. */
+  readonly failFast: boolean
+  /** Further tries of what a registry or the cache service failed with. */
+  readonly retries: number
   readonly cacheFrom: readonly string[]
   readonly cacheTo: readonly string[]
   /** `auto`: not on tags and releases. */
@@ -173,6 +182,8 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     cgroupParent: text('cgroup-parent'),
     builder: text('builder'),
     compression: oneOf('compression', ['gzip', 'zstd', 'estargz', 'uncompressed']),
+    failFast: bool('fail-fast'),
+    retries: readCount('retries', raw('retries'), { most: MOST_RETRIES, problems }),
     cacheFrom: lines('cache-from'),
     cacheTo: lines('cache-to'),
     skipUnchanged: oneOf('skip-unchanged', ['auto', 'true', 'false']),

@@ -143,7 +143,9 @@ export class LayerCaching {
     )
     return [...this.#imports.keys()].filter(
       (name) =>
-        !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))),
+        outcome.built.has(name) &&
+        !this.isExported(name) &&
+        (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))),
     )
   }
 

@@ -143,8 +143,12 @@ export class Measuring {
   /** Reads the sizes of the targets after the build. Never rejects. */
   async sizes(outcome: BuildOutcome): Promise<ReadonlyMap<string, TargetSizes>> {
     const { targets } = this.#options.planned
-    if (outcome.kind !== 'built') return new Map()
-    const sizes = await Promise.all(targets.map((target, index) => this.#measure(target, index, outcome)))
+    if (outcome.kind === 'cancelled') return new Map()
+    const sizes = await Promise.all(
+      targets.map(async (target, index) =>
+        outcome.built.has(target.name) ? await this.#measure(target, index, outcome) : undefined,
+      ),
+    )
     const known = (size: TargetSizes | undefined, name: string): readonly (readonly [string, TargetSizes])[] =>
       size === undefined ? [] : [[name, size]]
     return new Map(targets.flatMap(({ name }, index) => known(sizes[index], name)))
@@ -156,13 +160,16 @@ export class Measuring {
     { sizes, usage }: { readonly sizes: ReadonlyMap<string, TargetSizes>; readonly usage: DiskUsage },
   ): Promise<Measured> {
     const { planned } = this.#options
-    if (outcome.kind !== 'built') return { sizes, leftBehind: new Map(), unknownReason: undefined, warnings: [] }
+    const built = planned.targets.filter(({ name }) => outcome.built.has(name))
+    if (outcome.kind === 'cancelled' || built.length === 0) {
+      return { sizes, leftBehind: new Map(), unknownReason: undefined, warnings: [] }
+    }
     const behind = await leftBehind(usage, {
-      ...{ planned, steps: outcome.steps },
+      ...{ planned: { ...planned, targets: built }, steps: outcome.steps },
       imageSize: (image) => this.#imageSize(image),
     })
     const unknownReason =
-      sizes.size === planned.targets.length
+      sizes.size === built.length
         ? undefined
         : 'This builder cannot reach the layer registry on this machine, and the image was not pushed.'
     return { sizes, leftBehind: behind, unknownReason, warnings: [] }
@@ -188,11 +195,7 @@ export class Measuring {
     return this.#options.indexOf(digest) ?? this.#baseLayers.indexOf(digest)
   }
 
-  async #measure(
-    target: RequestedTarget,
-    index: number,
-    outcome: BuildOutcome & { kind: 'built' },
-  ): Promise<TargetSizes | undefined> {
+  async #measure(target: RequestedTarget, index: number, outcome: BuildOutcome): Promise<TargetSizes | undefined> {
     const { planned, file } = this.#options
     const base = baseOfStage(planned.graph, target.stage)
     const bases = base.kind === 'image' ? planned.images.basesOf(base.image) : []
@@ -228,7 +231,7 @@ export class Measuring {
   }
 
   /** Without a copy of our own, what the user's registry has tells the transfer sizes. */
-  #published(target: RequestedTarget, outcome: BuildOutcome & { kind: 'built' }): ImageDocuments | undefined {
+  #published(target: RequestedTarget, outcome: BuildOutcome): ImageDocuments | undefined {
     const { client, signal, planned } = this.#options
     const [tag] = planned.tagsOf.get(target.name) ?? []
     const digest = outcome.metadata.results.find((result) => result.target === target.name)?.digest

@@ -19,13 +19,12 @@ export function newRecords(options: {
   readonly now: number
 }): ReadonlyMap<string, TargetRecord> {
   const { outcome, planned, inputs, measured, env, now } = options
-  if (outcome.kind !== 'built') return new Map()
   const { fingerprints, tagsOf } = planned
   const files = fingerprints.files()
   const records = planned.targets.flatMap(({ name }): readonly (readonly [string, TargetRecord])[] => {
     const print = fingerprints.prints.get(name)
     const result = outcome.metadata.results.find(({ target }) => target === name)
-    if (result === undefined) return []
+    if (result === undefined || !outcome.built.has(name)) return []
     const tags = inputs.push ? (tagsOf.get(name) ?? []) : []
     const sizes = measured.sizes.get(name)
     const image = {

@@ -13,6 +13,8 @@ export const OUTPUT_NAMES = [
   'unchanged',
   'any-changed',
   'images',
+  'built',
+  'failed',
   'sizes',
   'metadata',
   'digest',
@@ -62,7 +64,13 @@ export function writeBuildOutputs(
   {
     metadata,
     report,
-  }: { readonly metadata: Readonly<Record<string, unknown>>; readonly report?: ReportOutputs | undefined },
+    toBuild,
+  }: {
+    readonly metadata: Readonly<Record<string, unknown>>
+    readonly report?: ReportOutputs | undefined
+    /** Names of the targets that were to be built; undefined where none was. */
+    readonly toBuild?: readonly string[] | undefined
+  },
 ): void {
   const write = outputWriter(runner)
   const rowOf = (target: string, platform: string): SizeRowComparison | undefined =>
@@ -77,11 +85,17 @@ export function writeBuildOutputs(
       ),
     }),
   )
+  const has = new Set(images.map(({ target }) => target))
+  if (toBuild !== undefined) {
+    write('built', JSON.stringify(toBuild.filter((name) => has.has(name))))
+    write('failed', JSON.stringify(toBuild.filter((name) => !has.has(name))))
+  }
   write('metadata', JSON.stringify(metadata, undefined, 2))
   write('baseline-sha', report?.baselineSha ?? '')
   write('comment-url', report?.commentUrl ?? '')
   const [only] = images
-  if (images.length === 1 && only !== undefined) {
+  const isOnlyOne = images.length === 1 && (toBuild ?? []).every((name) => has.has(name))
+  if (isOnlyOne && only !== undefined) {
     write('digest', only.digest ?? '')
     write('imageid', only.imageId ?? '')
   }

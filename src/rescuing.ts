@@ -18,7 +18,8 @@ export interface RescueOptions {
   readonly docker: Docker
   readonly request: BuildRequest
   readonly buildOptions: BuildOptions
-  readonly outcome: BuildOutcome & { readonly kind: 'failed' }
+  /** Of a build that failed. */
+  readonly outcome: BuildOutcome
   readonly caching: LayerCaching
   readonly planned: Planned
   readonly project: Project
@@ -28,7 +29,7 @@ export interface RescueOptions {
 /** Names of what was exported, targets and parts. Never rejects: what cannot be rescued is lost, no more. */
 export async function rescue(options: RescueOptions): Promise<readonly string[]> {
   const { planned, outcome, caching, request } = options
-  const missing = planned.targets.filter(({ name }) => !caching.isExported(name))
+  const missing = planned.targets.filter(({ name }) => !outcome.built.has(name) && !caching.isExported(name))
   const facts = { graph: planned.graph, layouts: options.buildOptions.stages, targets: missing }
   let steps = outcome.steps
   let plan = planRescue({ ...facts, steps, noCache: request.noCache === true })
@@ -56,7 +57,7 @@ export async function exportCaches(
 ): Promise<void> {
   if (names.length === 0) return
   const wanted = request.targets.filter(({ name }) => names.includes(name))
-  await build(docker, onlyCache(request, wanted, caching), { ...buildOptions, log: SILENT })
+  await build(docker, onlyCache(request, wanted, caching), { ...buildOptions, ...ONCE, log: SILENT })
 }
 
 async function finishTargets(
@@ -65,7 +66,7 @@ async function finishTargets(
 ): Promise<BuildOutcome> {
   const names = new Set(targets.map(({ name }) => name))
   const wanted = request.targets.filter(({ name }) => names.has(name))
-  return await build(docker, onlyCache(request, wanted, caching), buildOptions)
+  return await build(docker, onlyCache(request, wanted, caching), { ...buildOptions, ...ONCE })
 }
 
 async function exportParts(parts: readonly StagePart[], options: RescueOptions): Promise<void> {
@@ -86,11 +87,14 @@ async function exportParts(parts: readonly StagePart[], options: RescueOptions):
         }
       }),
     )
-    await build(docker, onlyCache(request, targets, caching), { ...buildOptions, log: SILENT })
+    await build(docker, onlyCache(request, targets, caching), { ...buildOptions, ...ONCE, log: SILENT })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** Nothing that the user waits for depends on these runs. */
+const ONCE = { failFast: true, retries: 0 } as const
 
 const SILENT: BuildOptions['log'] = { tick: () => undefined, finish: () => undefined }
 

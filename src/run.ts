@@ -70,7 +70,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })
   }
-  const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
+  const client = registryClient(inputs, surroundings, warn)
   // The engine is asked beside the registries, but not before the Dockerfile is found sound.
   let engine: Promise<Engine> | undefined
   let caching: LayerCaching | undefined
@@ -144,7 +144,7 @@ async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: r
   warn(warnings)
   const plan = inputs.plan === undefined ? undefined : readPlanInput(inputs.plan)
   const event = await readEvent(env)
-  const client = new RegistryClient({ env, credentials: dockerCredentials(env, warn) })
+  const client = registryClient(inputs, surroundings, warn)
   try {
     const docker = dockerOf({ workspace }, env)
     const done = plan === undefined ? NOTHING_TAGGED : await reportMatrix({ inputs, plan, client, signal, docker })
@@ -191,14 +191,17 @@ async function report(options: {
   readonly sizing: Sizing
   readonly durationMs: number
 }): Promise<void> {
-  const { built, surroundings, warn, sizing } = options
+  const { planned, built, surroundings, warn, sizing } = options
   const { runner } = surroundings
   warn(built.warnings)
   const sizes = await sizing.finish(options)
   warn(sizes.warnings)
   const data = { ...summaryData(options), sizeReport: sizes.section }
-  writeBuildOutputs(runner, built.images, { metadata: built.metadata, report: reportOutputs(sizes) })
-  if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`)
+  writeBuildOutputs(runner, built.images, {
+    ...{ metadata: built.metadata, report: reportOutputs(sizes) },
+    toBuild: planned.targets.flatMap(({ name }) => (built.unchanged.has(name) ? [] : [name])),
+  })
+  if (built.images.length > 0) runner.log(`\n${sizesTable(sizeRows(data))}`)
   tell(runner, sizes)
   await appendSummary(runner, renderSummary(data), warn)
   const problems = [...built.problems, ...sizes.problems]
@@ -232,14 +235,22 @@ function refuseOtherPlatforms(platform: NodeJS.Platform): void {
   if (problems.length > 0) throw new UserError(problems)
 }
 
-function dockerCredentials(env: NodeJS.ProcessEnv, warn: (problems: readonly Problem[]) => void): DockerCredentials {
-  return new DockerCredentials({
+function registryClient(
+  { retries }: Inputs,
+  { env, runner }: Surroundings,
+  warn: (problems: readonly Problem[]) => void,
+): RegistryClient {
+  const credentials = new DockerCredentials({
     env,
     homeDirectory: homedir(),
     warn: (message) => {
       warn([{ message }])
     },
   })
+  const onRetry = (line: string): void => {
+    runner.log(line)
+  }
+  return new RegistryClient({ env, credentials, retries, onRetry })
 }
 
 /** The platform that an engine on this machine builds for. */

@@ -24,7 +24,6 @@ export function sizeRecords(
   },
 ): readonly SizeRecord[] {
   const { planned, project, built, env, commit, now } = place
-  const failure = built.problems[0]?.message
   return planned.targets.map(({ name, stage }): SizeRecord => {
     const image = built.images.find(({ target }) => target === name)
     const status = image === undefined ? 'failed' : built.unchanged.has(name) ? 'unchanged' : 'built'
@@ -34,7 +33,7 @@ export function sizeRecords(
       createdAt: new Date(now).toISOString(),
       run: runOf(env),
       line: planned.graph.stages[stage]?.line,
-      ...(status === 'failed' ? { failure: failure ?? 'The build failed.' } : {}),
+      ...(status === 'failed' ? { failure: failureOf(name, built) } : {}),
       tags: planned.tagsOf.get(name) ?? [],
       ...(image?.digest === undefined ? {} : { digest: image.digest }),
       platforms: image?.sizes?.platforms ?? [],
@@ -42,6 +41,14 @@ export function sizeRecords(
       fingerprint: planned.fingerprints.prints.get(name)?.fingerprint,
     }
   })
+}
+
+function failureOf(name: string, { failed, problems }: Built): string {
+  const own = failed.get(name)?.message
+  if (own !== undefined) return own
+  // Nothing stands against it: it was stopped with the others.
+  const [first] = problems
+  return first === undefined ? 'The build failed.' : `It was stopped, since the build failed: ${first.message}`
 }
 
 /** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */

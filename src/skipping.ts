@@ -110,6 +110,7 @@ export async function builtNothing(caching: LayerCaching | undefined): Promise<B
   return {
     images: [],
     unchanged: new Set(),
+    failed: new Map(),
     metadata: {},
     steps: [],
     measured: { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] },

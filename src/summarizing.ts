@@ -54,12 +54,11 @@ function targetReport(target: RequestedTarget, planned: Planned, built: Built | 
   const { name, stage } = target
   const steps = (built?.steps ?? []).filter((step) => step.targets.includes(name))
   const image = built?.images.find((candidate) => candidate.target === name)
-  const failed = steps.some((step) => step.status === 'failed')
   const instructions = steps.filter((step) => step.kind === 'stage' && !step.text.startsWith('FROM '))
   return {
     name,
     stage,
-    status: statusOf(target, { image, failed, built }),
+    status: statusOf(target, { image, built }),
     tags: planned.tagsOf.get(name) ?? [],
     digest: image?.digest,
     platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned, built),
@@ -79,11 +78,11 @@ function countSteps(instructions: readonly Step[]): TargetReport['steps'] {
 
 function statusOf(
   { name }: RequestedTarget,
-  found: { readonly image: BuiltImage | undefined; readonly failed: boolean; readonly built: Built | undefined },
+  found: { readonly image: BuiltImage | undefined; readonly built: Built | undefined },
 ): TargetStatus {
   if (found.built?.unchanged.has(name) === true) return 'unchanged'
   if (found.image !== undefined) return 'built'
-  return found.failed ? 'failed' : 'skipped'
+  return found.built?.failed.has(name) === true ? 'failed' : 'skipped'
 }
 
 function whyOf({ name }: RequestedTarget, { decisions, graph }: Planned): Pick<TargetReport, 'reasons' | 'since'> {

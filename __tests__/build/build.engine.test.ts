@@ -58,12 +58,12 @@ function target(name: string, more: Partial<BuildTarget> = {}): BuildTarget {
   return { name, stage: name === 'default' ? undefined : name, tags: [], outputs: [], ...more }
 }
 
-function built(outcome: BuildOutcome): BuildOutcome & { readonly kind: 'built' } {
+function built(outcome: BuildOutcome): BuildOutcome {
   if (outcome.kind !== 'built') throw new Error(`not built: ${JSON.stringify(outcome.problems, undefined, 2)}`)
   return outcome
 }
 
-function failed(outcome: BuildOutcome): BuildOutcome & { readonly kind: 'failed' } {
+function failed(outcome: BuildOutcome): BuildOutcome {
   if (outcome.kind !== 'failed') throw new Error(`not failed but ${outcome.kind}`)
   return outcome
 }

@@ -72,7 +72,7 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
       response.setHeader('content-type', 'application/json')
       if (effect?.kind === 'status' && effect.retryAfter !== undefined)
         response.setHeader('retry-after', effect.retryAfter)
-      response.end(JSON.stringify({ errors: [{ code: 'UNKNOWN', message: `status ${status} on demand` }] }))
+      response.end(JSON.stringify({ errors: [{ code: CODES.get(status) ?? 'UNKNOWN', message: `status ${status} on demand` }] }))
       return
     }
     const { method = 'GET', url = '/', headers } = incoming
@@ -135,6 +135,14 @@ if (import.meta.main) {
   })
   console.log(JSON.stringify({ host }))
 }
+
+/** As the distribution registry calls them. https://github.com/distribution/distribution/blob/v3.0.0/registry/api/errcode/register.go */
+const CODES: ReadonlyMap<number, string> = new Map([
+  [401, 'UNAUTHORIZED'],
+  [403, 'DENIED'],
+  [429, 'TOOMANYREQUESTS'],
+  [503, 'UNAVAILABLE'],
+])
 
 function noRequests(): Record<RegistryOperation, number> {
   return { blob: 0, probe: 0, manifest: 0, upload: 0, other: 0 }

@@ -1,106 +1,144 @@
 /**
- * The build as the pipeline asks for it: a request in, what became of every target out. Ties one bake run to the
- * model of its progress, the live log and the reading of what it left; owns none of them.
+ * The build as the pipeline asks for it: a request in, what became of every target out. Ties runs of bake to the model
+ * of their progress, the live log and the reading of what they left; owns none of them. What the next run is for is
+ * decided in `rounds.ts`.
  */
+import { pause, retryLine, waitBeforeRetry } from '../backoff.ts'
 import type { Problem } from '../errors.ts'
 import { bake, type BakeOptions, type BakeResult } from './bake.ts'
 import type { BuildRequest } from './build-request.ts'
 import type { Docker } from './buildx.ts'
-import { CANCELLED, failureProblems, onlyPushesFailed } from './failure.ts'
+import { buildFailures, CANCELLED, problemsOf, type BuildFailure } from './failure.ts'
 import { readMetadata, type BuildMetadata } from './metadata.ts'
 import { BuildProgress, type PushedImage, type Step } from './progress.ts'
 import type { ProgressLog } from './progress-log.ts'
 import type { WarningEvent } from './rawjson.ts'
+import { CACHE_MISSING, Rounds, UNREACHABLE, type Ran, type Retry, type RoundsOptions } from './rounds.ts'
 import { mergeTwins } from './twin-steps.ts'
 import type { SourcePolicy } from './source-policy.ts'
-import type { SourceLines, StageLayout } from './stage-layout.ts'
+import type { SourceLines } from './stage-layout.ts'
 
-export interface BuildOptions {
+export interface BuildOptions extends RoundsOptions {
   /** Undefined: the current one. */
   readonly builder: string | undefined
   readonly policy: SourcePolicy | undefined
-  readonly stages: readonly StageLayout[]
   readonly imageLines?: ReadonlyMap<string, SourceLines>
   /** The Dockerfile as problems name it (relative to the workspace). */
   readonly file: string
-  readonly mask: (text: string) => string
   readonly log: ProgressLog
   readonly tempRoot: string
   readonly signal?: AbortSignal | undefined
-  /**
-   * What the layer registry could not give though it had promised it: the build may have failed for that alone.
-   * @param errors what the build says
-   */
-  readonly cacheTrouble?: ((errors: readonly string[]) => string | undefined) | undefined
+  /** The targets that a step stands against, beside those that BuildKit tells of. */
+  readonly targetsOf?: (step: Step) => readonly string[]
+  /** Writes a line about the course of the build. */
+  readonly say?: ((line: string) => void) | undefined
+  /** Seconds that an image's registry now asks to wait; undefined where it does not. Never rejects. */
+  readonly retryAfter?: ((image: string) => Promise<number | undefined>) | undefined
 }
 
-interface Ran {
+export interface BuildOutcome {
+  /** `failed`: not every target is built. */
+  readonly kind: 'built' | 'failed' | 'cancelled'
   readonly steps: readonly Step[]
   /** Findings of the Dockerfile checks. */
   readonly checks: readonly WarningEvent[]
   readonly warnings: readonly Problem[]
+  /** Targets that are built, whatever became of the others. */
+  readonly built: ReadonlySet<string>
+  /** Of what is built. */
+  readonly metadata: BuildMetadata
+  /** Every reference that was pushed, with its digest; the measured copies among them. */
+  readonly pushed: readonly PushedImage[]
+  /** False when the measured copies could not be pushed and the build was run again without them. */
+  readonly measured: boolean
+  /** What stands against the other targets. */
+  readonly failures: readonly BuildFailure[]
+  /** The same as problems; never empty where something is not built. */
+  readonly problems: readonly Problem[]
 }
-
-export type BuildOutcome =
-  | (Ran & {
-      readonly kind: 'built'
-      readonly metadata: BuildMetadata
-      /** Every reference that was pushed, with its digest; the measured copies among them. */
-      readonly pushed: readonly PushedImage[]
-      /** False when the measured copies could not be pushed and the build was run again without them. */
-      readonly measured: boolean
-    })
-  | (Ran & { readonly kind: 'failed'; readonly problems: readonly Problem[] })
-  | (Ran & { readonly kind: 'cancelled'; readonly problems: readonly Problem[] })
 
 const TICK_MS = 5_000
 
 /**
- * Builds all targets of the request in one run. In a second one without what failed, if only that did: cached content
- * that was missing after all, or the measured copies, where the builder does not reach the layer registry.
+ * Builds all targets of the request: in one run of bake where nothing fails, otherwise in as many as it takes to finish
+ * what can be finished.
  */
 export async function build(docker: Docker, request: BuildRequest, options: BuildOptions): Promise<BuildOutcome> {
-  const first = await runOnce(docker, request, options)
-  if (first.outcome.kind !== 'failed') return first.outcome
-  const host = request.measure?.host
-  if (host !== undefined && onlyPushesFailed(first, host)) {
-    const { outcome } = await runOnce(docker, withoutCache({ ...request, measure: undefined }), options)
-    return { ...outcome, warnings: [UNREACHABLE, ...outcome.warnings] }
+  const rounds = new Rounds(request, options)
+  const runs: Ran[] = []
+  let isCancelled = false
+  while (rounds.left.length > 0 && !isCancelled) {
+    const known = rounds.failures.length
+    const run = await runOnce(docker, rounds.request(), { ...options, several: request.targets.length > 1 })
+    runs.push(run)
+    const retries = rounds.take(run)
+    isCancelled = run.kind === 'cancelled' || !(await waitFor(retries, rounds, options))
+    if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known))
   }
-  const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text]
-  const isCached = request.targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0)
-  const trouble = isCached ? options.cacheTrouble?.(errors.map(options.mask)) : undefined
-  if (trouble === undefined) return first.outcome
-  const targets = request.targets.map((target) => ({ ...target, cacheFrom: [] }))
-  const { outcome } = await runOnce(docker, { ...request, targets }, options)
-  const warning: Problem = { message: `${CACHE_MISSING} (${trouble}): it was run again without them.` }
-  return { ...outcome, warnings: [warning, ...outcome.warnings] }
-}
-
-const UNREACHABLE: Problem = {
-  message:
-    'The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.',
-  mend: 'Let stage-build choose the builder, or create yours with `driver-opts: network=host`.',
-}
-
-const CACHE_MISSING = 'Cached layers could not be had when the build needed them'
+  const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures)
+  return {
+    kind: isCancelled ? 'cancelled' : problems.length > 0 ? 'failed' : 'built',
+    steps: rounds.steps(),
+    checks: [...new Map(runs.flatMap(({ checks }) => checks).map((check) => [`${check.line ?? ''}:${check.text}`, check])).values()],
+    warnings: rounds.warnings(),
+    built: rounds.built,
+    metadata: {
+      results: runs.flatMap(({ metadata }) => metadata.results),
+      output: Object.assign({}, ...runs.map(({ metadata }) => metadata.output)) as BuildMetadata['output'],
+    },
+    pushed: runs.flatMap(({ pushed }) => pushed),
+    measured: rounds.measures,
+    failures: rounds.failures,
+    problems,
+  }
+} // prettier-ignore
 
 /** Whether `build` told of trouble with the layer cache. */
 export function tellsOfCache(problems: readonly Problem[]): boolean {
   return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING))
 }
 
-function withoutCache(request: BuildRequest): BuildRequest {
-  return { ...request, targets: request.targets.map((target) => ({ ...target, cacheFrom: [], cacheTo: [] })) }
+/** Waits before what is tried again, as long as its registry asks for. False when that was cancelled. */
+async function waitFor(retries: readonly Retry[], rounds: Rounds, options: BuildOptions): Promise<boolean> {
+  const waits = await Promise.all(
+    retries.map(async (retry) => {
+      const { image } = retry.judgement
+      const retryAfter = image === undefined ? undefined : await options.retryAfter?.(image)
+      return { ...retry, retryAfter, waitMs: waitBeforeRetry(retry.retry, { retryAfter }) }
+    }),
+  )
+  let longest = 0
+  const lines = new Set<string>()
+  for (const { failure, targets, judgement, retry, retryAfter, waitMs } of waits) {
+    if (waitMs === undefined) {
+      rounds.giveUp(failure, ` The registry asks to wait ${retryAfter ?? '?'} s, which is too long.`)
+      continue
+    }
+    rounds.tryAgain({ failure, targets, judgement, retry })
+    longest = Math.max(longest, waitMs)
+    const retries = options.retries ?? 0
+    lines.add(retryLine({ what: targets.join(', '), why: judgement.why, retry, retries, waitMs, retryAfter }))
+  }
+  if (longest === 0) return true
+  for (const line of lines) options.say?.(line)
+  try {
+    await pause(longest, options.signal)
+    return true
+  } catch {
+    return false
+  }
 }
 
-interface OneRun {
-  readonly outcome: BuildOutcome
-  readonly steps: readonly Step[]
-  readonly text: readonly string[]
+function goingOn(rounds: Rounds, known: number): string {
+  const failed = new Set(rounds.failures.slice(known).flatMap(({ targets }) => targets))
+  return `✗ ${[...failed].join(', ')} failed; going on with ${rounds.left.join(', ')}`
 }
 
-async function runOnce(docker: Docker, request: BuildRequest, options: BuildOptions): Promise<OneRun> {
+async function runOnce(
+  docker: Docker,
+  request: BuildRequest,
+  options: BuildOptions & { readonly several: boolean },
+): Promise<Ran> {
   const { signal, log } = options
   let progress: BuildProgress | undefined
   const bakeOptions: BakeOptions = {
@@ -124,35 +162,25 @@ async function runOnce(docker: Docker, request: BuildRequest, options: BuildOpti
     progress?.end()
     log.finish()
   }
+  const { plan, ok, text } = result
   const steps = mergeTwins(progress?.steps() ?? [])
-  const ran: Ran = { steps, checks: progress?.warnings() ?? [], warnings: result.plan.warnings }
-  return { outcome: outcomeOf(result, { ran, progress, request, options }), steps, text: result.text }
-}
-
-interface Context {
-  readonly ran: Ran
-  readonly progress: BuildProgress | undefined
-  readonly request: BuildRequest
-  readonly options: BuildOptions
-}
-
-function outcomeOf(result: BakeResult, { ran, progress, request, options }: Context): BuildOutcome {
-  const { targets } = result.plan
-  if (result.ok) {
-    const metadata = readMetadata(result.metadata, targets)
-    const measured = request.measure !== undefined
-    return { kind: 'built', ...ran, metadata, pushed: progress?.pushed() ?? [], measured }
+  const isCancelled = !ok && signal?.aborted === true
+  return {
+    kind: ok ? 'built' : isCancelled ? 'cancelled' : 'failed',
+    steps,
+    checks: progress?.warnings() ?? [],
+    warnings: plan.warnings,
+    text,
+    metadata: ok ? readMetadata(result.metadata, plan.targets) : { results: [], output: {} },
+    pushed: progress?.pushed() ?? [],
+    failures:
+      ok || isCancelled
+        ? []
+        : buildFailures({
+            ...{ steps, text, file: options.file, cancelled: false, mask: options.mask, targets: plan.targets },
+            ...{ several: options.several, measureHost: request.measure?.host },
+            ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
+            ...(options.targetsOf === undefined ? {} : { targetsOf: options.targetsOf }),
+          }),
   }
-  if (options.signal?.aborted === true) return { kind: 'cancelled', ...ran, problems: [CANCELLED] }
-  const problems = failureProblems({
-    steps: ran.steps,
-    text: result.text,
-    file: options.file,
-    cancelled: false,
-    mask: options.mask,
-    targets,
-    measureHost: request.measure?.host,
-    ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
-  })
-  return { kind: 'failed', ...ran, problems }
 }

@@ -23,6 +23,19 @@ export interface FailureFacts {
   readonly measureHost?: string | undefined
   /** Bake's names of the targets beside the user's. */
   readonly targets: readonly { readonly id: string; readonly name: string }[]
+  /** The targets that a step stands against, more than those that BuildKit came to tell of; by default these. */
+  readonly targetsOf?: (step: Step) => readonly string[]
+  /** Several targets were asked for, though this run may be for one. */
+  readonly several?: boolean
+}
+
+/** What stopped a build, or a part of it. */
+export interface BuildFailure {
+  readonly problem: Problem
+  /** The targets that it stands against; empty where nobody knows: then against all. */
+  readonly targets: readonly string[]
+  /** Undefined where buildx failed without a step of the build. */
+  readonly step: Step | undefined
 }
 
 export const CANCELLED: Problem = { message: 'The build was cancelled.' }
@@ -32,29 +45,51 @@ const SHOWN_LINES = 20
 
 /** The problems of a build that did not succeed; never empty. */
 export function failureProblems(facts: FailureFacts): readonly Problem[] {
-  if (facts.cancelled) return [CANCELLED]
+  return problemsOf(buildFailures(facts))
+}
+
+/** Each problem once. */
+export function problemsOf(failures: readonly BuildFailure[]): readonly Problem[] {
+  return [...new Map(failures.map(({ problem }) => [`${problem.line ?? ''} ${problem.message}`, problem])).values()]
+}
+
+/** What failed in a build that did not succeed; never empty. */
+export function buildFailures(facts: FailureFacts): readonly BuildFailure[] {
+  if (facts.cancelled) return [ofAll(CANCELLED)]
   const excerpt = readExcerpt(facts.text)
   const failed = facts.steps.filter((step) => step.status === 'failed')
   // A failed push takes the copy that goes to be measured with it, sometimes in the other's words: never the cause.
   const { measureHost: host } = facts
   const causes = failed.filter((step) => host === undefined || step.error?.includes(`${host}/`) !== true)
-  const problems = (causes.length > 0 ? causes : failed).map((step) => stepProblem(step, facts, excerpt?.lines))
-  if (problems.length > 0) return unique(problems)
+  if (failed.length > 0) {
+    return (causes.length > 0 ? causes : failed).map((step) => ({
+      problem: stepProblem(step, facts, excerpt?.lines),
+      targets: targetsOf(step, facts),
+      step,
+    }))
+  }
   const { error, target } = readError(facts)
   if (isCancellation(error)) {
     // Nobody cancelled it, and an output was being written: a full disk ends buildx's session in this way, too.
     const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== 'done')
-    return [output === undefined ? CANCELLED : explain({ error: 'EOF', tail: [], doing: output.text })]
+    return [ofAll(output === undefined ? CANCELLED : explain({ error: 'EOF', tail: [], doing: output.text }))]
   }
   const place = excerpt === undefined ? {} : at(facts.file, excerpt.lines)
   const meaning = explain({ error, tail: [] })
-  return [
-    {
-      ...meaning,
-      message: target === undefined ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
-      ...place,
-    },
-  ]
+  const problem = {
+    ...meaning,
+    message: target === undefined ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
+    ...place,
+  }
+  return [{ ...ofAll(problem), targets: target === undefined ? [] : [target] }]
+}
+
+function ofAll(problem: Problem): BuildFailure {
+  return { problem, targets: [], step: undefined }
+}
+
+function targetsOf(step: Step, { targetsOf: all }: FailureFacts): readonly string[] {
+  return [...new Set([...step.targets, ...(all?.(step) ?? [])])]
 }
 
 /**
@@ -90,9 +125,9 @@ function exitMeaning(step: Step, code: number): Explanation {
 
 /** Named only where it tells something: several targets were built. */
 function needed(step: Step, facts: FailureFacts): string {
-  if (facts.targets.length < 2 || step.targets.length === 0) return ''
-  const names = step.targets.map((target) => `\`${target}\``).join(', ')
-  return ` Needed by ${step.targets.length === 1 ? 'target' : 'targets'} ${names}.`
+  const targets = targetsOf(step, facts)
+  if ((facts.targets.length < 2 && facts.several !== true) || targets.length === 0) return ''
+  return ` Needed by ${targets.length === 1 ? 'target' : 'targets'} ${targets.map((target) => `\`${target}\``).join(', ')}.`
 }
 
 /** `[internal] load metadata for IMAGE` stands where the Dockerfile names the image. */
@@ -136,8 +171,4 @@ function at(file: string, lines: SourceLines): Pick<Problem, 'file' | 'line' | '
 
 function firstWords(text: string): string {
   return text.length <= 120 ? text : `${text.slice(0, 119)}…`
-}
-
-function unique(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [`${problem.line ?? ''} ${problem.message}`, problem])).values()]
 }

@@ -46,6 +46,7 @@ export interface OpenBlob {
 
 /** Configs are JSON of some kilobytes. */
 const MAX_CONFIG_BYTES = 8 << 20
+const LONGEST_QUESTION_MS = 10_000
 
 /** A client for all registries; `image` parameters are names as users write them. */
 export class RegistryClient {
@@ -192,6 +193,22 @@ export class RegistryClient {
   /** The address of a blob that anybody may fetch; undefined where a login is needed. Never rejects. */
   async publicBlobUrl(image: string, digest: string, options: Cancellable = {}): Promise<URL | undefined> {
     return await this.#transport.publicUrl(blobRequest(image, { digest, method: 'HEAD', signal: options.signal }))
+  }
+
+  /** Seconds that the registry of an image now asks to wait for; undefined where it does not. Never rejects. */
+  async retryAfter(image: string, { signal }: Cancellable = {}): Promise<number | undefined> {
+    try {
+      const limit = AbortSignal.timeout(LONGEST_QUESTION_MS)
+      const request = manifestRequest(
+        tagNameOnly(parseReference(image)),
+        'HEAD',
+        signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      )
+      ;(await this.#transport.send({ ...request, once: true })).body.resume()
+      return undefined
+    } catch (error) {
+      return error instanceof RegistryError ? error.retryAfter : undefined
+    }
   }
 
   async #headDigest(reference: ImageReference, { signal }: Cancellable): Promise<string | undefined> {

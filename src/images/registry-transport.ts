@@ -2,7 +2,7 @@
  * Requests to the distribution API of a registry: its host, logins, redirects and second tries. Knows nothing of
  * manifests. https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { pause, retryAfterSeconds, retryLine, waitBeforeRetry } from '../backoff.ts'
 import { errorCode } from '../errors.ts'
 import { parseChallenges } from './auth-challenge.ts'
 import type { Credential } from './docker-credentials.ts'
@@ -17,6 +17,10 @@ export interface TransportOptions {
   readonly now?: (() => number) | undefined
   readonly sleep?: ((milliseconds: number, signal: AbortSignal | undefined) => Promise<void>) | undefined
   readonly timeouts?: Timeouts | undefined
+  /** How many more times a request is sent after a passing failure. */
+  readonly retries?: number | undefined
+  /** Takes a line about each of them. */
+  readonly onRetry?: ((line: string) => void) | undefined
 }
 
 export interface ApiRequest {
@@ -34,6 +38,8 @@ export interface ApiRequest {
   readonly streamed?: boolean | undefined
   /** Statuses that are an answer besides 2xx. */
   readonly accept?: readonly number[] | undefined
+  /** Sent once, whatever comes of it. */
+  readonly once?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -45,10 +51,7 @@ interface FinalAnswer {
 
 const USER_AGENT = 'stage-build'
 const MAX_REDIRECTS = 5
-/** Before the second and the third try, ms. */
-const BACKOFF = [500, 2_000]
-/** The longest that a registry's Retry-After is waited for, seconds. */
-const LONGEST_WAIT = 20
+const DEFAULT_RETRIES = 2
 const MAX_ERROR_BODY = 64 * 1024
 
 /** One registry client's way to the network. */
@@ -56,6 +59,8 @@ export class RegistryTransport {
   readonly #options: TransportOptions
   readonly #exchange: HttpExchange
   readonly #auth: RegistryAuth
+  /** Registries that did not get better in time: nobody waits for them again, until one answers. */
+  readonly #down = new Set<string>()
 
   constructor(options: TransportOptions) {
     this.#options = options
@@ -69,20 +74,31 @@ export class RegistryTransport {
   }
 
   /**
-   * Sends a request, again after a passing failure (5xx, a broken connection, 429 with a short wait). A PUT is sent again,
-   * too: here it always puts the same under the same name.
+   * Sends a request, again after a passing failure (5xx, 429, a broken connection). A PUT is sent again, too: here it
+   * always puts the same under the same name.
    * @throws RegistryError; the signal's reason when it is aborted
    */
   async send(request: ApiRequest): Promise<HttpAnswer> {
-    for (let attempt = 0; ; attempt++) {
+    const { domain, subject, signal } = request
+    const retries = request.once === true ? 0 : (this.#options.retries ?? DEFAULT_RETRIES)
+    for (let retry = 1; ; retry++) {
       try {
-        return await this.#authorised(request)
+        const answer = await this.#authorised(request)
+        this.#down.delete(domain)
+        return answer
       } catch (error) {
-        request.signal?.throwIfAborted()
-        const failure = error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error)
-        const wait = waitBeforeRetry(failure, attempt, request.method)
-        if (wait === undefined) throw failure
-        await (this.#options.sleep ?? sleep)(wait, request.signal)
+        signal?.throwIfAborted()
+        const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error)
+        if (!isPassing(failure)) throw failure
+        const { retryAfter } = failure
+        const waitMs = retry > retries || this.#down.has(domain) ? undefined : waitBeforeRetry(retry, { retryAfter })
+        if (waitMs === undefined) {
+          if (request.once !== true) this.#down.add(domain)
+          throw failure
+        }
+        const why = `${domain} ${whyOf(failure)}`
+        this.#options.onRetry?.(retryLine({ what: subject, why, retry, retries, waitMs, retryAfter }))
+        await (this.#options.sleep ?? pause)(waitMs, signal)
       }
     }
   }
@@ -170,29 +186,18 @@ function redirectTarget(request: ApiRequest, hop: { readonly from: URL; readonly
   return target
 }
 
-function waitBeforeRetry(failure: RegistryError, attempt: number, method: ApiRequest['method']): number | undefined {
-  const backoff = BACKOFF[attempt]
-  if (backoff === undefined) return undefined
-  if (failure.kind === 'unreachable') return isPassing(failure.cause) ? backoff : undefined
-  if (failure.kind !== 'server' && failure.kind !== 'rate-limited') return undefined
-  const { retryAfter } = failure
-  // A limit of pulls lasts for hours, one of writes for moments.
-  if (retryAfter === undefined) return failure.kind === 'server' || method === 'PUT' ? backoff : undefined
-  return retryAfter <= LONGEST_WAIT ? Math.max(retryAfter * 1000, backoff) : undefined
+function isPassing({ kind, cause }: RegistryError): boolean {
+  return kind === 'server' || kind === 'rate-limited' || (kind === 'unreachable' && isBroken(cause))
+}
+
+function whyOf({ status, cause }: RegistryError): string {
+  return status === undefined ? `could not be reached (${errorCode(cause) ?? 'no answer'})` : `answered ${status}`
 }
 
 /** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
-function isPassing(cause: unknown): boolean {
+function isBroken(cause: unknown): boolean {
   const code = errorCode(cause)
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'EAI_AGAIN' || code === 'ETIMEDOUT'
-}
-
-/** Retry-After as seconds or as a date, RFC 9110 §10.2.3. */
-function retryAfterSeconds(value: string | undefined, now: number): number | undefined {
-  if (value === undefined) return undefined
-  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value)
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
 }
 
 /** The first message of the API's error list, if the body is one. */
@@ -215,8 +220,4 @@ async function errorDetail(answer: HttpAnswer): Promise<string | undefined> {
 /** Reads a short body to its end, so that the connection can serve the next request. */
 async function discard(answer: HttpAnswer): Promise<void> {
   await readBody(answer, MAX_ERROR_BODY).catch(() => answer.body.destroy())
-}
-
-async function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(milliseconds, undefined, signal === undefined ? {} : { signal })
 }

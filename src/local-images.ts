@@ -1,0 +1,33 @@
+/** External images that no registry answers for, where the engine has them. */
+import { localImageId, type Docker } from './build/buildx.ts'
+import type { ReadyBuilder } from './build/own-builder.ts'
+import { sentence, type Problem } from './errors.ts'
+import type { Planned } from './planning.ts'
+
+/** Images that no registry answers for may lie in the engine's own store, where only its own driver sees them. */
+export async function localImages(
+  docker: Docker,
+  planned: Planned,
+  builder: ReadyBuilder,
+): Promise<{
+  readonly local: ReadonlySet<string>
+  readonly warnings: readonly Problem[]
+  readonly unpinned: readonly Problem[]
+}> {
+  const local = new Set<string>()
+  const warnings: Problem[] = []
+  const unpinned: Problem[] = []
+  for (const { image, source, problem, line } of planned.images.entries()) {
+    if (problem === undefined || source.kind !== 'registry') continue
+    const id = await localImageId(docker, source.ref)
+    if (id !== undefined && builder.driver === 'docker') local.add(image)
+    else if (id !== undefined) {
+      warnings.push({
+        message: `${source.ref} is in the engine’s own image store, which the ${builder.driver} builder cannot read.`,
+        mend: 'Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.',
+        line,
+      })
+    } else unpinned.push({ ...problem, message: `${sentence(problem.message)} It is not pinned to a digest.` })
+  }
+  return { local, warnings, unpinned }
+}
