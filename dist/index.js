@@ -5028,10 +5028,6 @@ function wholeStages(layouts, steps) {
 	});
 	return new Set(whole.map(({ index }) => index));
 }
-/** As BuildKit names a stage. */
-function stageNameOf({ name, index }) {
-	return name ?? `stage-${index}`;
-}
 /** The targets that a step stands against when it fails: all that need its stage, or the image that it asks for. */
 function targetsNeeding(graph, targets) {
 	const stages = new Map(targets.map(({ name, stage }) => [name, stagesOf(graph, stage)]));
@@ -5183,6 +5179,13 @@ var Rounds = class {
 	get #imported() {
 		return this.request().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0);
 	}
+	#isNeeded(stage) {
+		const needing = this.#options.targetsOf?.({
+			stage,
+			text: ""
+		});
+		return needing === void 0 || this.#left.some((name) => needing.includes(name));
+	}
 	#triesOf(targets) {
 		return Math.max(0, ...targets.map((name) => this.#tries.get(name) ?? 0));
 	}
@@ -5199,16 +5202,16 @@ var Rounds = class {
 	/**
 	* With `no-cache`, what this build has carried out is taken from the builder's cache, where nothing of it is newer. A
 	* stage that was broken off is carried out anew: an older result could stand in for the rest of it. So is everything
-	* for several platforms, where progress does not tell of all of them in time.
+	* where that stage has no name to call it by, and for several platforms, where progress does not tell of all of them in
+	* time.
 	*/
 	#withoutRepeating(request) {
 		const { noCache = false, noCacheFilters = [], platforms = [] } = request;
 		if (!noCache && noCacheFilters.length === 0 || platforms.length > 1) return request;
 		const { stages } = this.#options;
 		const whole = wholeStages(stages, this.steps());
-		const broken = stages.filter(({ index }) => !whole.has(index));
 		if (!noCache) {
-			const done = new Set(stages.filter(({ index }) => whole.has(index)).map(stageNameOf));
+			const done = new Set(stages.flatMap(({ index, name }) => whole.has(index) ? name ?? [] : []));
 			return {
 				...request,
 				noCacheFilters: noCacheFilters.filter((name) => !done.has(name.toLowerCase()))
@@ -5218,12 +5221,17 @@ var Rounds = class {
 			...target,
 			cacheFrom: []
 		}));
+		const broken = stages.filter(({ index }) => !whole.has(index) && this.#isNeeded(index));
+		const names = broken.flatMap(({ name }) => name ?? []);
+		const isNamed = names.length === broken.length;
 		return {
 			...request,
 			targets,
 			cacheFrom: [],
-			noCache: false,
-			noCacheFilters: broken.map(stageNameOf)
+			...isNamed ? {
+				noCache: false,
+				noCacheFilters: names
+			} : {}
 		};
 	}
 };

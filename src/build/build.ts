@@ -28,8 +28,6 @@ export interface BuildOptions extends RoundsOptions {
   readonly log: ProgressLog
   readonly tempRoot: string
   readonly signal?: AbortSignal | undefined
-  /** The targets that a step stands against, beside those that BuildKit tells of. */
-  readonly targetsOf?: (step: Step) => readonly string[]
   /** Writes a line about the course of the build. */
   readonly say?: ((line: string) => void) | undefined
   /** Seconds that an image's registry now asks to wait; undefined where it does not. Never rejects. */

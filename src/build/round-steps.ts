@@ -49,11 +49,6 @@ export function wholeStages(layouts: readonly StageLayout[], steps: readonly Ste
   return new Set(whole.map(({ index }) => index))
 }
 
-/** As BuildKit names a stage. */
-export function stageNameOf({ name, index }: StageLayout): string {
-  return name ?? `stage-${index}`
-}
-
 /** The targets that a step stands against when it fails: all that need its stage, or the image that it asks for. */
 export function targetsNeeding(
   graph: StageGraph,

@@ -10,13 +10,15 @@ import { judge, type Judgement } from './failure-judgement.ts'
 import type { BuildMetadata } from './metadata.ts'
 import type { PushedImage, Step } from './progress.ts'
 import type { WarningEvent } from './rawjson.ts'
-import { mergeRuns, stageNameOf, wholeStages } from './round-steps.ts'
+import { mergeRuns, wholeStages } from './round-steps.ts'
 import type { StageLayout } from './stage-layout.ts'
 
 export interface RoundsOptions {
   readonly stages: readonly StageLayout[]
   /** Takes secrets out of a text. */
   readonly mask: (text: string) => string
+  /** The targets that a step stands against when it fails, beside those that BuildKit tells of. */
+  readonly targetsOf?: ((step: Pick<Step, 'stage' | 'text'>) => readonly string[]) | undefined
   /** One failure ends the build. */
   readonly failFast?: boolean | undefined
   /** How many more times a target is tried that a registry failed. Default: none. */
@@ -195,6 +197,11 @@ export class Rounds {
     return this.request().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0)
   }
 
+  #isNeeded(stage: number): boolean {
+    const needing = this.#options.targetsOf?.({ stage, text: '' })
+    return needing === undefined || this.#left.some((name) => needing.includes(name))
+  }
+
   #triesOf(targets: readonly string[]): number {
     return Math.max(0, ...targets.map((name) => this.#tries.get(name) ?? 0))
   }
@@ -213,20 +220,23 @@ export class Rounds {
   /**
    * With `no-cache`, what this build has carried out is taken from the builder's cache, where nothing of it is newer. A
    * stage that was broken off is carried out anew: an older result could stand in for the rest of it. So is everything
-   * for several platforms, where progress does not tell of all of them in time.
+   * where that stage has no name to call it by, and for several platforms, where progress does not tell of all of them in
+   * time.
    */
   #withoutRepeating(request: BuildRequest): BuildRequest {
     const { noCache = false, noCacheFilters = [], platforms = [] } = request
     if ((!noCache && noCacheFilters.length === 0) || platforms.length > 1) return request
     const { stages } = this.#options
     const whole = wholeStages(stages, this.steps())
-    const broken = stages.filter(({ index }) => !whole.has(index))
     if (!noCache) {
-      const done = new Set(stages.filter(({ index }) => whole.has(index)).map(stageNameOf))
+      const done = new Set(stages.flatMap(({ index, name }) => (whole.has(index) ? (name ?? []) : [])))
       return { ...request, noCacheFilters: noCacheFilters.filter((name) => !done.has(name.toLowerCase())) }
     }
     const targets = request.targets.map((target) => ({ ...target, cacheFrom: [] }))
-    return { ...request, targets, cacheFrom: [], noCache: false, noCacheFilters: broken.map(stageNameOf) }
+    const broken = stages.filter(({ index }) => !whole.has(index) && this.#isNeeded(index))
+    const names = broken.flatMap(({ name }) => name ?? [])
+    const isNamed = names.length === broken.length
+    return { ...request, targets, cacheFrom: [], ...(isNamed ? { noCache: false, noCacheFilters: names } : {}) }
   }
 }
 
