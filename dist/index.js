@@ -12667,7 +12667,11 @@ var RegistryTransport = class {
 			const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error);
 			if (!isPassing(failure)) throw failure;
 			const { retryAfter } = failure;
-			const waitMs = retry > retries || this.#down.has(domain) ? void 0 : waitBeforeRetry(retry, { retryAfter });
+			const { random } = this.#options;
+			const waitMs = retry > retries || this.#down.has(domain) ? void 0 : waitBeforeRetry(retry, {
+				retryAfter,
+				random
+			});
 			if (waitMs === void 0) {
 				if (request.once !== true) this.#down.add(domain);
 				throw failure;

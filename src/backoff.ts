@@ -17,7 +17,10 @@ const LONGEST_MS = 30_000
  */
 export function waitBeforeRetry(
   retry: number,
-  { retryAfter, random = Math.random }: { readonly retryAfter: number | undefined; readonly random?: () => number },
+  {
+    retryAfter,
+    random = Math.random,
+  }: { readonly retryAfter: number | undefined; readonly random?: (() => number) | undefined },
 ): number | undefined {
   if (retryAfter === undefined) return Math.min(LONGEST_MS, FIRST_MS * 2 ** (retry - 1)) * (0.5 + random() / 2)
   return retryAfter > LONGEST_ASKED ? undefined : retryAfter * 1_000 + random() * Math.min(1_000, retryAfter * 100)

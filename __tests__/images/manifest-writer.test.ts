@@ -18,6 +18,7 @@ function clientWith(credential: Credential | undefined, waits: number[] = []): R
   return new RegistryClient({
     env: {},
     credentials: { find: () => Promise.resolve(credential) },
+    random: () => 0,
     sleep: (milliseconds) => {
       waits.push(milliseconds)
       return Promise.resolve()
@@ -100,9 +101,9 @@ test('a token service that gives no right to push is told as a login that does n
 })
 
 test.each([
-  ['a broken connection', (response: ServerResponse) => response.destroy(), [500]],
-  ['5xx', (response: ServerResponse) => response.writeHead(502).end(), [500]],
-  ['429 without a time', (response: ServerResponse) => response.writeHead(429).end(), [500]],
+  ['a broken connection', (response: ServerResponse) => response.destroy(), [1_000]],
+  ['5xx', (response: ServerResponse) => response.writeHead(502).end(), [1_000]],
+  ['429 without a time', (response: ServerResponse) => response.writeHead(429).end(), [1_000]],
   ['429 with a time', (response: ServerResponse) => response.writeHead(429, { 'retry-after': '7' }).end(), [7_000]],
 ])('%s is tried again with the same bytes', async (_, fail, expected) => {
   let failed = false

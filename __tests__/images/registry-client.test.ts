@@ -81,15 +81,18 @@ function serve({ method, path }: WireRequest, response: ServerResponse): void {
 interface Setup {
   readonly client: RegistryClient
   readonly waits: number[]
+  readonly lines: string[]
   now: number
 }
 
 function setUp(credential?: Credential): Setup {
-  const setup = { waits: [] as number[], now: 1_000_000 }
+  const setup = { waits: [] as number[], lines: [] as string[], now: 1_000_000 }
   const client = new RegistryClient({
     env: {},
     credentials: { find: () => Promise.resolve(credential) },
     now: () => setup.now,
+    random: () => 0,
+    onRetry: (line) => setup.lines.push(line),
     sleep: (milliseconds) => {
       setup.waits.push(milliseconds)
       return Promise.resolve()
@@ -393,12 +396,24 @@ describe('failures', () => {
       if (left-- > 0) response.writeHead(503).end()
       else serve(request, response)
     })
-    const { client, waits } = setUp()
+    const { client, waits, lines } = setUp()
     expect(await client.resolveDigest(`${server.host}/org/app`)).toBe(sha(INDEX))
-    expect(waits).toEqual([500, 2000])
+    expect(waits).toEqual([1000, 2000])
+    expect(lines).toEqual([
+      `↻ ${server.host}/org/app:latest: retry 1 of 2 in 1.0 s: ${server.host} answered 503`,
+      `↻ ${server.host}/org/app:latest: retry 2 of 2 in 2.0 s: ${server.host} answered 503`,
+    ])
     left = 100
     expect(await failure(client.resolveDigest(`${server.host}/org/app`))).toMatchObject({ kind: 'server', status: 503 })
     expect(server.requests).toHaveLength(6)
+    // It is known to be down: the next one does not wait for it.
+    await failure(client.resolveDigest(`${server.host}/org/app`))
+    expect(server.requests).toHaveLength(7)
+    left = 0
+    await client.resolveDigest(`${server.host}/org/app`)
+    left = 1
+    await client.resolveDigest(`${server.host}/org/app`)
+    expect(waits).toHaveLength(5)
   })
 
   test('a connection that breaks is tried again', async () => {
@@ -428,10 +443,18 @@ describe('failures', () => {
     expect(error).toMatchObject({ kind: 'rate-limited', status: 429, retryAfter: 3600 })
     expect(error.mend).toContain('external-images')
 
+    expect(waits).toEqual([3000])
+    expect(await client.retryAfter(`${server.host}/org/app`)).toBeUndefined()
+    limited = 1
+    retryAfter = '50'
+    expect(await client.retryAfter(`${server.host}/org/app`)).toBe(50)
+    expect([limited, waits]).toEqual([0, [3000]])
+
+    const another = setUp()
     limited = 1
     retryAfter = undefined
-    expect(await failure(client.resolveDigest(`${server.host}/org/app`))).toMatchObject({ retryAfter: undefined })
-    expect(waits).toEqual([3000])
+    expect(await another.client.resolveDigest(`${server.host}/org/app`)).toBe(sha(INDEX))
+    expect(another.waits).toEqual([1000])
   })
 
   test('a registry that is not there is unreachable, at once', async () => {

@@ -15,6 +15,8 @@ export interface TransportOptions {
   readonly env: NodeJS.ProcessEnv
   readonly credentials: { readonly find: (domain: string) => Promise<Credential | undefined> }
   readonly now?: (() => number) | undefined
+  /** From 0 to 1. */
+  readonly random?: (() => number) | undefined
   readonly sleep?: ((milliseconds: number, signal: AbortSignal | undefined) => Promise<void>) | undefined
   readonly timeouts?: Timeouts | undefined
   /** How many more times a request is sent after a passing failure. */
@@ -91,7 +93,9 @@ export class RegistryTransport {
         const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error)
         if (!isPassing(failure)) throw failure
         const { retryAfter } = failure
-        const waitMs = retry > retries || this.#down.has(domain) ? undefined : waitBeforeRetry(retry, { retryAfter })
+        const { random } = this.#options
+        const isEnough = retry > retries || this.#down.has(domain)
+        const waitMs = isEnough ? undefined : waitBeforeRetry(retry, { retryAfter, random })
         if (waitMs === undefined) {
           if (request.once !== true) this.#down.add(domain)
           throw failure
