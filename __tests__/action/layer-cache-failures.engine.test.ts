@@ -36,10 +36,10 @@ const THREE = (fails: string): string =>
   `FROM shared AS bad\nRUN ${LOT} > /before\nRUN sleep 0.5 && ${fails}\n` +
   `FROM shared AS slow\nRUN sleep 3 && ${LOT} > /slow\nRUN ${LOT} > /end\n`
 
-test('one of three targets fails: the others are finished and saved; with no-cache they are not finished', async () => {
+test('one of three targets fails with `fail-fast`: the others are finished for the cache; with no-cache they are not', async () => {
   await using lab = await openLab(engine)
   await using space = await workspace({ Dockerfile: THREE('exit 1') })
-  const inputs = { targets: 'quick,bad,slow' }
+  const inputs = { targets: 'quick,bad,slow', 'fail-fast': 'true' }
   const failed = await labRun(lab, space, { inputs })
   expect([failed.main.code, failed.errors.length, failed.warnings]).toEqual([1, 1, []])
   await space.write({ Dockerfile: THREE('true') })

@@ -3,8 +3,8 @@
  * says at its end what is there and what is not.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { forgetImages, fresh } from '../support/step.ts'
-import { manifestDigest } from '../support/engine.ts'
+import { manifestDigest, workspace } from '../support/engine.ts'
+import { builds, forgetImages, fresh, step } from '../support/step.ts'
 import { attempt, type Attempt, type Told } from '../support/refusal.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { startThrottledProxy, type ThrottledProxy } from '../support/throttled-registry.ts'
@@ -23,8 +23,9 @@ afterAll(async () => {
   await registry.stop()
 })
 
-const retriesIn = ({ stdout }: Told): readonly string[] => stdout.split('\n').filter((line) => line.startsWith('↻'))
-const listed = ({ outputs }: Told): unknown => [outputs['built'], outputs['failed']].map((text) => JSON.parse(text ?? '0') as unknown) // prettier-ignore
+const retriesIn = ({ stdout }: Pick<Told, 'stdout'>): readonly string[] =>
+  stdout.split('\n').filter((line) => line.startsWith('↻'))
+const listed = ({ outputs }: Pick<Told, 'outputs'>): unknown => [outputs['built'], outputs['failed']].map((text) => JSON.parse(text ?? '0') as unknown) // prettier-ignore
 
 /** Three targets; `two` fails, and says things that must not be taken for a registry's. */
 function project(mark: string): Readonly<Record<string, string>> {
@@ -45,7 +46,9 @@ describe('a failing RUN', () => {
     const mark = fresh()
     const repository = `${registry.host}/partial/${mark}`
     const inputs = { targets: 'one,two,three', tags: `${repository}:{target}`, push: 'true' }
-    const run = await attempt({ files: project(mark), inputs })
+    await using space = await workspace(project(mark))
+    const cached = { ...inputs, 'cache-dir': space.path('..', 'cache') }
+    const run = await step(space, { inputs: cached })
     expect(run.code).toBe(1)
     expect(run.errors).toEqual([expect.stringMatching(/^Dockerfile:6: `RUN .*` failed with exit code 3\. Needed by target `two`\./)])
     expect(run.annotations.find(({ level }) => level === 'error')).toMatchObject({ file: 'Dockerfile', line: 6 })
@@ -61,6 +64,11 @@ describe('a failing RUN', () => {
     expect(run.outputs['digest']).toBeUndefined()
     expect(run.summary).toMatch(/two.* failed/)
     expect(run.stdout.match(/✓ .*shared > \/shared \d/g)).toHaveLength(1)
+
+    await space.write({ Dockerfile: (project(mark)['Dockerfile'] ?? '').replace('exit 3', 'true') })
+    const mended = await builds(space, { inputs: cached })
+    expect(mended.outputs['unchanged']).toBe('["one","three"]')
+    expect(mended.outputs['built']).toBe('["two"]')
   }) // prettier-ignore
 
   test('in a shared stage fails all that need it, once; `no-cache` runs nothing twice', async () => {
