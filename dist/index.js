@@ -3465,9 +3465,10 @@ async function pause(milliseconds, signal) {
 	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
 }
 /** `↻ app: retry 1 of 2 in 1.4 s: ghcr.io answered 503 Service Unavailable` */
-function retryLine({ what, why, retry, retries, waitMs, retryAfter }) {
+function retryLine(notice) {
+	const { what, why, retry, retries, waitMs, retryAfter, others = [] } = notice;
 	const asked = retryAfter === void 0 ? "" : `, and asked to wait ${retryAfter} s`;
-	return `↻ ${what}: retry ${retry} of ${retries} in ${(waitMs / 1e3).toFixed(1)} s: ${why}${asked}`;
+	return `↻ ${what}: retry ${retry} of ${retries} ${`in ${(waitMs / 1e3).toFixed(1)} s${others.length === 0 ? "" : `, after ${others.join(", ")}`}`}: ${why}${asked}`;
 }
 
 // src/dockerfile/dockerfile-error.ts
@@ -5054,6 +5055,10 @@ var Rounds = class {
 	#options;
 	/** Targets that are neither built nor given up. */
 	#left;
+	/** Those that the present run is for. */
+	#active = [];
+	/** What a registry failed with, and the time before which it is not tried again. */
+	#resting = /* @__PURE__ */ new Map();
 	#measures;
 	#imports = true;
 	#exports = true;
@@ -5084,17 +5089,33 @@ var Rounds = class {
 	}
 	/** Every step of all runs, each once. */
 	steps() {
-		const final = new Set(this.#failures.map(({ step }) => step));
+		const final = new Set(this.#failures.map(({ step }) => step?.id));
 		const runs = this.#runs.map(({ steps }) => steps);
-		return mergeRuns(runs, (step) => final.has(step));
+		return mergeRuns(runs, ({ id }) => final.has(id));
 	}
 	warnings() {
 		const told = this.#runs.flatMap(({ warnings }) => warnings);
 		return [...this.#warnings, ...new Map(told.map((problem) => [problem.message, problem])).values()];
 	}
-	/** What the next run builds. */
-	request() {
-		const targets = this.#request.targets.filter(({ name }) => this.#left.includes(name)).map((target) => ({
+	/** What goes on at once, beside what is tried again later. */
+	get ready() {
+		return this.#left.filter((name) => !this.#resting.has(name));
+	}
+	/** The time before which there is nothing to do, as `tryAgain` was told it. */
+	get restsUntil() {
+		return this.ready.length > 0 ? 0 : Math.max(0, ...this.#left.map((name) => this.#resting.get(name) ?? 0));
+	}
+	/**
+	* Begins the next run: what it builds. What is tried again has to wait for the others, so that it cannot stop them
+	* once more.
+	*/
+	begin() {
+		this.#active = this.ready.length > 0 ? this.ready : this.#left;
+		for (const name of this.#active) this.#resting.delete(name);
+		return this.#activeRequest();
+	}
+	#activeRequest() {
+		const targets = this.#request.targets.filter(({ name }) => this.#active.includes(name)).map((target) => ({
 			...target,
 			...this.#imports ? {} : { cacheFrom: [] },
 			...this.#exports ? {} : { cacheTo: [] }
@@ -5110,8 +5131,8 @@ var Rounds = class {
 	take(run) {
 		this.#runs.push(run);
 		if (run.kind === "built") {
-			for (const name of this.#left) this.#built.add(name);
-			this.#left = [];
+			for (const name of this.#active) this.#built.add(name);
+			this.#left = this.#left.filter((name) => !this.#built.has(name));
 		}
 		if (run.kind !== "failed") return [];
 		const host = this.#measures ? this.#request.measure?.host : void 0;
@@ -5126,7 +5147,7 @@ var Rounds = class {
 		const isGone = this.#imported && this.#options.cacheTrouble?.([]) !== void 0;
 		for (const failure of run.failures) {
 			const judgement = judgementOf(failure);
-			const targets = this.#against(failure);
+			const targets = this.#against(failure).filter((name) => this.#active.includes(name));
 			const tried = this.#triesOf(targets);
 			if (judgement.kind === "command") this.giveUp(failure);
 			else if (judgement.kind === "lasting" || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure);
@@ -5147,9 +5168,12 @@ var Rounds = class {
 		});
 		return again;
 	}
-	/** Begins what `take` told of. */
-	tryAgain({ targets, retry }) {
-		for (const name of targets) this.#tries.set(name, retry);
+	/** Accepts what `take` told of, not to begin before a time (ms). */
+	tryAgain({ targets, retry }, notBefore) {
+		for (const name of targets.filter((target) => this.#left.includes(target))) {
+			this.#tries.set(name, retry);
+			this.#resting.set(name, notBefore);
+		}
 	}
 	/** Leaves out what failed for good; with `failFast` that ends the build. */
 	giveUp(failure, because = "") {
@@ -5171,20 +5195,20 @@ var Rounds = class {
 	/** What is left of the targets that a failure stands against. */
 	#against({ targets, step, problem }) {
 		const mine = this.#left.filter((name) => targets.includes(name));
-		if (targets.length === 0) return this.#left;
+		if (targets.length === 0) return this.#active.filter((name) => this.#left.includes(name));
 		if (step !== void 0) return mine;
 		return this.#runs.slice(0, -1).some(({ failures }) => failures.some((old) => wordsOf$1(old.problem) === wordsOf$1(problem))) ? this.#left : mine;
 	}
 	/** Whether the run that is over was given cached content of ours. */
 	get #imported() {
-		return this.request().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0);
+		return this.#activeRequest().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0);
 	}
 	#isNeeded(stage) {
 		const needing = this.#options.targetsOf?.({
 			stage,
 			text: ""
 		});
-		return needing === void 0 || this.#left.some((name) => needing.includes(name));
+		return needing === void 0 || this.#active.some((name) => needing.includes(name));
 	}
 	#triesOf(targets) {
 		return Math.max(0, ...targets.map((name) => this.#tries.get(name) ?? 0));
@@ -5259,13 +5283,13 @@ async function build$2(docker, request, options) {
 	let isCancelled = false;
 	while (rounds.left.length > 0 && !isCancelled) {
 		const known = rounds.failures.length;
-		const run = await runOnce(docker, rounds.request(), {
+		const run = await runOnce(docker, rounds.begin(), {
 			...options,
 			several: request.targets.length > 1
 		});
 		runs.push(run);
-		const retries = rounds.take(run);
-		isCancelled = run.kind === "cancelled" || !await waitFor(retries, rounds, options);
+		await plan$1(rounds.take(run), rounds, options);
+		isCancelled = run.kind === "cancelled" || !await rest(rounds, options.signal);
 		if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known));
 	}
 	const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures);
@@ -5289,45 +5313,42 @@ async function build$2(docker, request, options) {
 function tellsOfCache(problems) {
 	return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith("Cached layers could not be had when the build needed them"));
 }
-/** Waits before what is tried again, as long as its registry asks for. False when that was cancelled. */
-async function waitFor(retries, rounds, options) {
-	const waits = await Promise.all(retries.map(async (retry) => {
-		const { image } = retry.judgement;
-		const retryAfter = image === void 0 ? void 0 : await options.retryAfter?.(image);
+/** Sets when what failed is tried again, as its registry asks for, and says so. */
+async function plan$1(retries, rounds, options) {
+	const asked = await Promise.all(retries.map(async ({ judgement: { image } }) => image === void 0 ? void 0 : await options.retryAfter?.(image)));
+	const plans = retries.map((retry, index) => {
+		const retryAfter = asked[index];
 		return {
-			...retry,
+			retry,
 			retryAfter,
 			waitMs: waitBeforeRetry(retry.retry, { retryAfter })
 		};
-	}));
-	let longest = 0;
-	const lines = /* @__PURE__ */ new Set();
-	for (const { failure, targets, judgement, retry, retryAfter, waitMs } of waits) {
-		if (waitMs === void 0) {
-			rounds.giveUp(failure, ` The registry asks to wait ${retryAfter ?? "?"} s, which is too long.`);
-			continue;
-		}
-		rounds.tryAgain({
-			failure,
-			targets,
-			judgement,
-			retry
-		});
-		longest = Math.max(longest, waitMs);
-		const retries = options.retries ?? 0;
-		lines.add(retryLine({
+	});
+	for (const { retry, retryAfter, waitMs } of plans) if (waitMs === void 0) rounds.giveUp(retry.failure, ` The registry asks to wait ${retryAfter ?? "?"} s, which is too long.`);
+	else rounds.tryAgain(retry, performance.now() + waitMs);
+	const others = rounds.ready;
+	const lines = plans.flatMap(({ retry: { targets, judgement, retry }, retryAfter, waitMs }) => {
+		const facts = {
 			what: targets.join(", "),
 			why: judgement.why,
 			retry,
-			retries,
-			waitMs,
+			retries: options.retries ?? 0,
 			retryAfter
-		}));
-	}
-	if (longest === 0) return true;
-	for (const line of lines) options.say?.(line);
+		};
+		return waitMs === void 0 ? [] : [retryLine({
+			...facts,
+			waitMs,
+			others
+		})];
+	});
+	for (const line of new Set(lines)) options.say?.(line);
+}
+/** Waits while there is nothing to do. False when that was cancelled. */
+async function rest({ restsUntil }, signal) {
+	const waitMs = restsUntil - performance.now();
+	if (waitMs <= 0) return signal?.aborted !== true;
 	try {
-		await pause(longest, options.signal);
+		await pause(waitMs, signal);
 		return true;
 	} catch {
 		return false;

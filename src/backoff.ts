@@ -54,10 +54,14 @@ export interface RetryNotice {
   readonly waitMs: number
   /** Seconds that the server asked for. */
   readonly retryAfter: number | undefined
+  /** What goes first. */
+  readonly others?: readonly string[]
 }
 
 /** `↻ app: retry 1 of 2 in 1.4 s: ghcr.io answered 503 Service Unavailable` */
-export function retryLine({ what, why, retry, retries, waitMs, retryAfter }: RetryNotice): string {
+export function retryLine(notice: RetryNotice): string {
+  const { what, why, retry, retries, waitMs, retryAfter, others = [] } = notice
   const asked = retryAfter === undefined ? '' : `, and asked to wait ${retryAfter} s`
-  return `↻ ${what}: retry ${retry} of ${retries} in ${(waitMs / 1000).toFixed(1)} s: ${why}${asked}`
+  const when = `in ${(waitMs / 1000).toFixed(1)} s${others.length === 0 ? '' : `, after ${others.join(', ')}`}`
+  return `↻ ${what}: retry ${retry} of ${retries} ${when}: ${why}${asked}`
 }

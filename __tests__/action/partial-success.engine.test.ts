@@ -3,7 +3,7 @@
  * says at its end what is there and what is not.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { manifestDigest, workspace } from '../support/engine.ts'
+import { manifestDigest, rigRegistry, workspace } from '../support/engine.ts'
 import { builds, forgetImages, fresh, step } from '../support/step.ts'
 import { attempt, type Attempt, type Told } from '../support/refusal.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
@@ -63,6 +63,7 @@ describe('a failing RUN', () => {
     expect(await manifestDigest(`${repository}:two`)).toBeUndefined()
     expect(run.outputs['digest']).toBeUndefined()
     expect(run.summary).toMatch(/two.* failed/)
+    expect(run.stdout).not.toContain('Finishing for the layer cache')
     expect(run.stdout.match(/✓ .*shared > \/shared \d/g)).toHaveLength(1)
 
     await space.write({ Dockerfile: (project(mark)['Dockerfile'] ?? '').replace('exit 3', 'true') })
@@ -150,6 +151,28 @@ describe('a registry that fails for a while', () => {
       expect(line).toMatch(/^↻ (?:one|two|one, two): retry 1 of 2 in \d\.\d s: \S+ (?:answered 429 Too Many Requests|ended the connection too early)/)
     }
   }) // prettier-ignore
+
+  test('is asked again for a base image, when it is planned and when it is built', async () => {
+    await using base = await startThrottledProxy({ target: rigRegistry() })
+    const fail = (): unknown => base.fail({ operation: 'manifest', effect: { ...LIMITED, status: 503 } })
+    fail()
+    const run = await attempt({
+      files: { Dockerfile: `FROM ${base.host}/library/alpine:3.22\nRUN echo ${fresh()}\n` },
+      onLog: (text) => {
+        if (text.includes('↻')) base.heal()
+        if (/^Docker .*builder/m.test(text)) fail()
+      },
+    })
+    expect([run.code, run.errors, run.warnings]).toEqual([0, [], []])
+    const image = `${base.host}/library/alpine`
+    const said = `${base.host} answered 503`
+    expect(retriesIn(run)).toEqual([
+      expect.stringMatching(`^↻ ${image}:3.22: retry 1 of 2 in 1.\\d s: ${said}, and asked to wait 1 s$`),
+      expect.stringMatching(
+        `^↻ default: retry 1 of 2 in \\d.\\d s: ${said} Service Unavailable, and asked to wait 1 s$`,
+      ),
+    ])
+  })
 
   test('is not asked again with `retries: 0`; otherwise no more than that, and the problem says how often', async () => {
     const rule = { operation: ['upload', 'manifest'], effect: LIMITED } as const

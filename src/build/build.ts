@@ -67,10 +67,10 @@ export async function build(docker: Docker, request: BuildRequest, options: Buil
   let isCancelled = false
   while (rounds.left.length > 0 && !isCancelled) {
     const known = rounds.failures.length
-    const run = await runOnce(docker, rounds.request(), { ...options, several: request.targets.length > 1 })
+    const run = await runOnce(docker, rounds.begin(), { ...options, several: request.targets.length > 1 })
     runs.push(run)
-    const retries = rounds.take(run)
-    isCancelled = run.kind === 'cancelled' || !(await waitFor(retries, rounds, options))
+    await plan(rounds.take(run), rounds, options)
+    isCancelled = run.kind === 'cancelled' || !(await rest(rounds, options.signal))
     if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known))
   }
   const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures)
@@ -96,31 +96,36 @@ export function tellsOfCache(problems: readonly Problem[]): boolean {
   return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING))
 }
 
-/** Waits before what is tried again, as long as its registry asks for. False when that was cancelled. */
-async function waitFor(retries: readonly Retry[], rounds: Rounds, options: BuildOptions): Promise<boolean> {
-  const waits = await Promise.all(
-    retries.map(async (retry) => {
-      const { image } = retry.judgement
-      const retryAfter = image === undefined ? undefined : await options.retryAfter?.(image)
-      return { ...retry, retryAfter, waitMs: waitBeforeRetry(retry.retry, { retryAfter }) }
-    }),
+/** Sets when what failed is tried again, as its registry asks for, and says so. */
+async function plan(retries: readonly Retry[], rounds: Rounds, options: BuildOptions): Promise<void> {
+  const asked = await Promise.all(
+    retries.map(async ({ judgement: { image } }) =>
+      image === undefined ? undefined : await options.retryAfter?.(image),
+    ),
   )
-  let longest = 0
-  const lines = new Set<string>()
-  for (const { failure, targets, judgement, retry, retryAfter, waitMs } of waits) {
+  const plans = retries.map((retry, index) => {
+    const retryAfter = asked[index]
+    return { retry, retryAfter, waitMs: waitBeforeRetry(retry.retry, { retryAfter }) }
+  })
+  for (const { retry, retryAfter, waitMs } of plans) {
     if (waitMs === undefined) {
-      rounds.giveUp(failure, ` The registry asks to wait ${retryAfter ?? '?'} s, which is too long.`)
-      continue
-    }
-    rounds.tryAgain({ failure, targets, judgement, retry })
-    longest = Math.max(longest, waitMs)
-    const retries = options.retries ?? 0
-    lines.add(retryLine({ what: targets.join(', '), why: judgement.why, retry, retries, waitMs, retryAfter }))
+      rounds.giveUp(retry.failure, ` The registry asks to wait ${retryAfter ?? '?'} s, which is too long.`)
+    } else rounds.tryAgain(retry, performance.now() + waitMs)
   }
-  if (longest === 0) return true
-  for (const line of lines) options.say?.(line)
+  const others = rounds.ready
+  const lines = plans.flatMap(({ retry: { targets, judgement, retry }, retryAfter, waitMs }) => {
+    const facts = { what: targets.join(', '), why: judgement.why, retry, retries: options.retries ?? 0, retryAfter }
+    return waitMs === undefined ? [] : [retryLine({ ...facts, waitMs, others })]
+  })
+  for (const line of new Set(lines)) options.say?.(line)
+}
+
+/** Waits while there is nothing to do. False when that was cancelled. */
+async function rest({ restsUntil }: Rounds, signal: AbortSignal | undefined): Promise<boolean> {
+  const waitMs = restsUntil - performance.now()
+  if (waitMs <= 0) return signal?.aborted !== true
   try {
-    await pause(longest, options.signal)
+    await pause(waitMs, signal)
     return true
   } catch {
     return false

@@ -68,6 +68,10 @@ export class Rounds {
   readonly #options: RoundsOptions
   /** Targets that are neither built nor given up. */
   #left: readonly string[]
+  /** Those that the present run is for. */
+  #active: readonly string[] = []
+  /** What a registry failed with, and the time before which it is not tried again. */
+  readonly #resting = new Map<string, number>()
   #measures: boolean
   #imports = true
   #exports = true
@@ -104,9 +108,9 @@ export class Rounds {
 
   /** Every step of all runs, each once. */
   steps(): readonly Step[] {
-    const final = new Set(this.#failures.map(({ step }) => step))
+    const final = new Set(this.#failures.map(({ step }) => step?.id))
     const runs = this.#runs.map(({ steps }) => steps)
-    return mergeRuns(runs, (step) => final.has(step))
+    return mergeRuns(runs, ({ id }) => final.has(id))
   }
 
   warnings(): readonly Problem[] {
@@ -114,10 +118,29 @@ export class Rounds {
     return [...this.#warnings, ...new Map(told.map((problem) => [problem.message, problem])).values()]
   }
 
-  /** What the next run builds. */
-  request(): BuildRequest {
+  /** What goes on at once, beside what is tried again later. */
+  get ready(): readonly string[] {
+    return this.#left.filter((name) => !this.#resting.has(name))
+  }
+
+  /** The time before which there is nothing to do, as `tryAgain` was told it. */
+  get restsUntil(): number {
+    return this.ready.length > 0 ? 0 : Math.max(0, ...this.#left.map((name) => this.#resting.get(name) ?? 0))
+  }
+
+  /**
+   * Begins the next run: what it builds. What is tried again has to wait for the others, so that it cannot stop them
+   * once more.
+   */
+  begin(): BuildRequest {
+    this.#active = this.ready.length > 0 ? this.ready : this.#left
+    for (const name of this.#active) this.#resting.delete(name)
+    return this.#activeRequest()
+  }
+
+  #activeRequest(): BuildRequest {
     const targets = this.#request.targets
-      .filter(({ name }) => this.#left.includes(name))
+      .filter(({ name }) => this.#active.includes(name))
       .map((target) => ({
         ...target,
         ...(this.#imports ? {} : { cacheFrom: [] }),
@@ -131,8 +154,8 @@ export class Rounds {
   take(run: Ran): readonly Retry[] {
     this.#runs.push(run)
     if (run.kind === 'built') {
-      for (const name of this.#left) this.#built.add(name)
-      this.#left = []
+      for (const name of this.#active) this.#built.add(name)
+      this.#left = this.#left.filter((name) => !this.#built.has(name))
     }
     if (run.kind !== 'failed') return []
     const host = this.#measures ? this.#request.measure?.host : undefined
@@ -148,7 +171,7 @@ export class Rounds {
     const isGone = this.#imported && this.#options.cacheTrouble?.([]) !== undefined
     for (const failure of run.failures) {
       const judgement = judgementOf(failure)
-      const targets = this.#against(failure)
+      const targets = this.#against(failure).filter((name) => this.#active.includes(name))
       const tried = this.#triesOf(targets)
       if (judgement.kind === 'command') this.giveUp(failure)
       else if (judgement.kind === 'lasting' || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure)
@@ -165,9 +188,12 @@ export class Rounds {
     return again
   }
 
-  /** Begins what `take` told of. */
-  tryAgain({ targets, retry }: Retry): void {
-    for (const name of targets) this.#tries.set(name, retry)
+  /** Accepts what `take` told of, not to begin before a time (ms). */
+  tryAgain({ targets, retry }: Retry, notBefore: number): void {
+    for (const name of targets.filter((target) => this.#left.includes(target))) {
+      this.#tries.set(name, retry)
+      this.#resting.set(name, notBefore)
+    }
   }
 
   /** Leaves out what failed for good; with `failFast` that ends the build. */
@@ -184,7 +210,7 @@ export class Rounds {
   /** What is left of the targets that a failure stands against. */
   #against({ targets, step, problem }: BuildFailure): readonly string[] {
     const mine = this.#left.filter((name) => targets.includes(name))
-    if (targets.length === 0) return this.#left
+    if (targets.length === 0) return this.#active.filter((name) => this.#left.includes(name))
     if (step !== undefined) return mine
     // It has one target's name, but where it comes back in the same words, it is not one target's.
     return this.#runs.slice(0, -1).some(({ failures }) => failures.some((old) => wordsOf(old.problem) === wordsOf(problem)))
@@ -194,12 +220,12 @@ export class Rounds {
 
   /** Whether the run that is over was given cached content of ours. */
   get #imported(): boolean {
-    return this.request().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0)
+    return this.#activeRequest().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0)
   }
 
   #isNeeded(stage: number): boolean {
     const needing = this.#options.targetsOf?.({ stage, text: '' })
-    return needing === undefined || this.#left.some((name) => needing.includes(name))
+    return needing === undefined || this.#active.some((name) => needing.includes(name))
   }
 
   #triesOf(targets: readonly string[]): number {
