@@ -3,8 +3,10 @@
  * says at its end what is there and what is not.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { manifestDigest, rigRegistry, workspace } from '../support/engine.ts'
+import { manifestDigest, workspace } from '../support/engine.ts'
 import { builds, forgetImages, fresh, step } from '../support/step.ts'
+import { rawTar } from '../support/raw-tar.ts'
+import { pushSmallImage } from '../support/small-image.ts'
 import { attempt, type Attempt, type Told } from '../support/refusal.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { startThrottledProxy, type ThrottledProxy } from '../support/throttled-registry.ts'
@@ -153,21 +155,24 @@ describe('a registry that fails for a while', () => {
   }) // prettier-ignore
 
   test('is asked again for a base image, when it is planned and when it is built', async () => {
-    await using base = await startThrottledProxy({ target: rigRegistry() })
-    const fail = (): unknown => base.fail({ operation: 'manifest', effect: { ...LIMITED, status: 503 } })
+    const repository = `base/${fresh()}`
+    // Of an image that it has, BuildKit asks for nothing.
+    await pushSmallImage(registry, { repository, tag: '1', content: rawTar([{ path: 'new', body: repository }]) })
+    const fail = (): unknown => proxy.fail({ operation: 'manifest', effect: { ...LIMITED, status: 503 } })
     fail()
     const run = await attempt({
-      files: { Dockerfile: `FROM ${base.host}/library/alpine:3.22\nRUN echo ${fresh()}\n` },
+      files: { Dockerfile: `FROM ${proxy.host}/${repository}:1\nCOPY mark /\n`, mark: '' },
       onLog: (text) => {
-        if (text.includes('↻')) base.heal()
+        if (text.includes('↻')) proxy.heal()
         if (/^Docker .*builder/m.test(text)) fail()
       },
     })
     expect([run.code, run.errors, run.warnings]).toEqual([0, [], []])
-    const image = `${base.host}/library/alpine`
-    const said = `${base.host} answered 503`
+    const said = `${proxy.host} answered 503`
     expect(retriesIn(run)).toEqual([
-      expect.stringMatching(`^↻ ${image}:3.22: retry 1 of 2 in 1.\\d s: ${said}, and asked to wait 1 s$`),
+      expect.stringMatching(
+        `^↻ ${proxy.host}/${repository}:1: retry 1 of 2 in 1.\\d s: ${said}, and asked to wait 1 s$`,
+      ),
       expect.stringMatching(
         `^↻ default: retry 1 of 2 in \\d.\\d s: ${said} Service Unavailable, and asked to wait 1 s$`,
       ),
