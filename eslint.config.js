@@ -44,7 +44,8 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => {
             },
             {
               regex: '^\\.\\./(?!backoff\\.ts$|errors\\.ts$|json-fields\\.ts$|process\\.ts$)[^/]+\\.ts$',
-              message: 'A room may import only backoff.ts, errors.ts, json-fields.ts and the process adapter from src/.',
+              message:
+                'A room may import only backoff.ts, errors.ts, json-fields.ts and the process adapter from src/.',
             },
           ],
         },

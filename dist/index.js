@@ -11416,7 +11416,8 @@ var LayerCaching = class {
 	unexported(outcome, layersOf) {
 		if (!this.#options.writes) return [];
 		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).flatMap(({ targets }) => targets));
-		return [...this.#imports.keys()].filter((name) => outcome.built.has(name) && !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))));
+		const isNew = (name) => ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest));
+		return [...this.#imports.keys()].filter((name) => outcome.built.has(name) && !this.isExported(name)).filter(isNew);
 	}
 	get writes() {
 		return this.#options.writes;

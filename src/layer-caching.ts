@@ -141,12 +141,10 @@ export class LayerCaching {
         .filter(({ kind, status, text }) => kind === 'stage' && status === 'done' && !text.startsWith('FROM '))
         .flatMap(({ targets }) => targets),
     )
-    return [...this.#imports.keys()].filter(
-      (name) =>
-        outcome.built.has(name) &&
-        !this.isExported(name) &&
-        (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))),
-    )
+    const isNew = (name: string): boolean =>
+      ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))
+    const later = [...this.#imports.keys()].filter((name) => outcome.built.has(name) && !this.isExported(name))
+    return later.filter(isNew)
   }
 
   get writes(): boolean {
