@@ -152,6 +152,16 @@ describe('the examples build, are measured, and do what they say', () => {
   )
 })
 
+test('partial-success: one target fails on its line, the other is pushed and runs', async () => {
+  const [step] = example('partial-success').steps
+  const { main, post } = await runStep({ inputs: step?.with ?? {}, workspace: REPOSITORY })
+  expect([main.code, post.code, main.outputs['built'], main.outputs['failed']]).toEqual([1, 0, '["app"]', '["check"]'])
+  const errors = main.annotations.filter(({ level }) => level === 'error')
+  expect(errors).toMatchObject([{ file: 'examples/partial-success/Dockerfile', line: step?.fails?.line }])
+  expect(errors[0]?.message).toContain(step?.fails?.message)
+  expect(await runImage(`${site.registry}/examples/partial-success:app`)).toBe('Hallo!')
+})
+
 test.each(example('broken').steps)(
   'broken: $with.file is refused on its line before an engine is asked',
   async ({ with: inputs, fails }) => {
@@ -179,6 +189,7 @@ test('every example is built by a test', () => {
     'node-nginx',
     'stop-at-a-stage',
     'external-image',
+    'partial-success',
     'broken',
   ])
 })

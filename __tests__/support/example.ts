@@ -5,7 +5,7 @@ import { REPOSITORY } from './action.ts'
 
 export interface ExampleStep {
   readonly with: Readonly<Record<string, string>>
-  /** For Dockerfiles that are broken on purpose: what the action says, and the line it says it of. */
+  /** For Dockerfiles that are broken, or a RUN that fails, on purpose: what the action says, and the line it says it of. */
   readonly fails?: { readonly line: number; readonly message: string } | undefined
 }
 
@@ -39,6 +39,7 @@ const ORDER = [
   'node-nginx',
   'stop-at-a-stage',
   'external-image',
+  'partial-success',
   'broken',
 ]
 

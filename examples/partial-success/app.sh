@@ -1,0 +1,6 @@
+#!/bin/sh
+if [ "$1" = --self-test ]; then
+  echo 'greeting: expected "Hello!", got "Hallo!"' >&2
+  exit 1
+fi
+echo 'Hallo!'
