@@ -60731,11 +60731,26 @@ function saveFailure(log) {
 /** An error that was thrown, or the text of one that was printed. */
 function failure(cause, log) {
 	const reason = plain(cause instanceof Error ? cause.message : String(cause)) || "the cache service gave no reason";
+	const passing = passingFailure(reason, log);
 	return {
 		kind: "failed",
 		why: classify(reason, log),
-		reason: reason.replace(TAR_FAILED, "tar ended with $1")
+		reason: reason.replace(TAR_FAILED, "tar ended with $1"),
+		...passing === void 0 ? {} : { passing }
 	};
+}
+/** https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/shared/cacheTwirpClient.ts (retryableRequest) */
+function passingFailure(reason, log) {
+	if (/\(429\)|Rate limited/.test(reason)) {
+		const asked = log.after("::warning::You've hit a rate limit, your rate limit will reset in ");
+		const seconds = Number.parseInt(asked ?? "", 10);
+		return {
+			failure: "the service answered 429",
+			...Number.isNaN(seconds) ? {} : { retryAfter: seconds }
+		};
+	}
+	const [, code] = /Unable to make request: (ECONNRESET|ETIMEDOUT)/.exec(reason) ?? [];
+	return code === void 0 ? void 0 : { failure: `the connection to the service broke (${code})` };
 }
 /** With the path of our own `tar`, twice. */
 const TAR_FAILED = /^"[^"]*tar" failed with error: The process '[^']*' failed with (exit code \d+)$/;

@@ -27,17 +27,22 @@ export function serviceIsHere(env: NodeJS.ProcessEnv): boolean {
   return url && (env['ACTIONS_RUNTIME_TOKEN'] ?? '') !== ''
 }
 
-export function openBackend(
-  choice: BackendChoice,
-  options: {
-    /** The session's folder. */
-    readonly root: string
-    readonly env: NodeJS.ProcessEnv
-    readonly debug: (line: string) => void
-  },
-): CacheBackend {
-  const { root, env, debug } = options
-  if (choice.kind === 'github') return openGithubBackend({ root, env, debug, clientPath: fileURLToPath(CLIENT) })
+export interface BackendOptions {
+  /** The session's folder. */
+  readonly root: string
+  readonly env: NodeJS.ProcessEnv
+  readonly debug: (line: string) => void
+  readonly log: (line: string) => void
+  /** Further tries of what the service is too busy for. */
+  readonly retries: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export function openBackend(choice: BackendChoice, options: BackendOptions): CacheBackend {
+  const { root, env, debug, log, retries, signal } = options
+  if (choice.kind === 'github') {
+    return openGithubBackend({ root, env, debug, log, retries, signal, clientPath: fileURLToPath(CLIENT) })
+  }
   const { directory, refs, mayWrite, maxBytes } = choice
   const scopes = { own: refs[0] ?? '', readable: refs }
   return openDirectoryBackend({ root, directory, scopes, mayWrite, maxBytes, debug })

@@ -13,6 +13,8 @@ import type { Runner } from './runner.ts'
 
 interface Handover {
   readonly choice: BackendChoice
+  /** The input. */
+  readonly retries: number
   readonly plan: SavePlan
   /** The main step has told of trouble already: one warning is enough. */
   readonly isTold: boolean
@@ -73,12 +75,15 @@ async function readHandover(root: string): Promise<Handover | undefined> {
 }
 
 async function save(
-  { choice, plan, isTold }: Handover,
+  { choice, retries, plan, isTold }: Handover,
   { root, runner, env }: { readonly root: string; readonly runner: Runner; readonly env: NodeJS.ProcessEnv },
 ): Promise<void> {
   const started = performance.now()
   const backend = openBackend(choice, {
-    ...{ root, env },
+    ...{ root, env, retries },
+    log: (line) => {
+      runner.log(line)
+    },
     debug: (line) => {
       runner.debug(line)
     },

@@ -26,6 +26,9 @@ export interface CleanupOptions {
   readonly env: NodeJS.ProcessEnv
   readonly signal: AbortSignal
   readonly debug: (line: string) => void
+  readonly log: (line: string) => void
+  /** The input. */
+  readonly retries: number
   /** Milliseconds since the epoch. */
   readonly now: number
 }
@@ -85,12 +88,12 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupSummary> 
 /** By index, the keys of the packs that it names; undefined where it cannot be read. */
 async function packsNamed(
   keys: readonly string[],
-  { env, now, debug }: CleanupOptions,
+  { env, now, debug, log, retries, signal }: CleanupOptions,
 ): Promise<ReadonlyMap<string, readonly string[] | undefined>> {
   if (!serviceIsHere(env) || keys.length === 0) return new Map(keys.map((key) => [key, undefined]))
   const root = join(env['RUNNER_TEMP'] ?? tmpdir(), `stage-build-cleanup-${randomBytes(8).toString('hex')}`)
   await mkdir(root, { mode: 0o700, recursive: true })
-  const backend = openBackend({ kind: 'github' }, { root, env, debug })
+  const backend = openBackend({ kind: 'github' }, { root, env, debug, log, retries, signal })
   try {
     const read = await sideBySide([...keys], READERS, async (key) => {
       const index = await readIndexEntry(key, { backend, root, now })

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { tellsOfCache, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
-import { openBackend, type BackendChoice } from './cache-backends.ts'
+import { openBackend, type BackendChoice, type BackendOptions } from './cache-backends.ts'
 import { brief, savedLine, savingTrouble, writeHandover } from './cache-handover.ts'
 import type { CacheBackend } from './cache/cache-backend.ts'
 import { parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
@@ -22,16 +22,13 @@ import { CACHE } from './loopback.ts'
 import { formatBytes } from './measure/format.ts'
 import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 
-export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'> {
+export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'>, BackendOptions {
   readonly choice: BackendChoice
-  readonly env: NodeJS.ProcessEnv
   readonly isPullRequest: boolean
   /** Where a step that builds only this target leaves its index. */
   readonly legPlaces: (target: string) => readonly IndexPlace[]
   /** Whether a post step follows, which can save what need not be saved now. */
   readonly hasPost: boolean
-  readonly debug: (line: string) => void
-  readonly log: (line: string) => void
 }
 
 /** The repository that cache manifests are in; each has a tag of its own. */
@@ -59,8 +56,7 @@ export class LayerCaching {
 
   constructor(options: LayerCachingOptions) {
     this.#options = options
-    const { choice, root, env, debug } = options
-    this.#backend = openBackend(choice, { root, env, debug })
+    this.#backend = openBackend(options.choice, options)
     this.#cache = new LayerCache({ ...options, backend: this.#backend })
   }
 
@@ -195,16 +191,17 @@ export class LayerCaching {
     const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
     const saving = await this.#cache.finish(caches, { isBase: (digest) => upstream.has(digest), notes, records })
     if (saving.kind === 'unchanged') return
-    const canWait = this.#options.hasPost && this.#options.choice.kind === 'github'
+    const { choice, retries, hasPost, root } = this.#options
+    const canWait = hasPost && choice.kind === 'github'
     const isLater = canWait && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES
     this.#toSave = { bytes: saving.bytes, droppedBytes: saving.droppedBytes, isLater }
     if (isLater) {
       const told = isTold || (await this.#troubleText()) !== undefined
-      await writeHandover(this.#options.root, { choice: this.#options.choice, plan: saving.plan, isTold: told })
+      await writeHandover(root, { choice, retries, plan: saving.plan, isTold: told })
       return
     }
     const started = performance.now()
-    this.#report = await executeSave(saving.plan, { backend: this.#backend, root: this.#options.root })
+    this.#report = await executeSave(saving.plan, { backend: this.#backend, root })
     const line = savedLine(this.#report, performance.now() - started)
     if (line !== undefined) this.#options.log(line)
   }

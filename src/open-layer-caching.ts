@@ -30,7 +30,7 @@ export interface CachingQuestion {
 /** The layer cache of this run, with its folder made; undefined where it is off. */
 export function openLayerCaching(
   question: CachingQuestion,
-  { runner, now }: { readonly runner: Runner; readonly now: () => number },
+  { runner, now, signal }: { readonly runner: Runner; readonly now: () => number; readonly signal: AbortSignal },
 ): { readonly caching: LayerCaching | undefined; readonly warnings: readonly Problem[] } {
   const { inputs, project, event, env, targets, platforms, baseCommit } = question
   const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0
@@ -67,7 +67,7 @@ export function openLayerCaching(
     legPlaces: (target) => placesOf([target]),
     packPrefix: packPrefix(identity),
     commit: env['GITHUB_SHA'],
-    maxBytes: inputs.cacheMaxSize,
+    ...{ maxBytes: inputs.cacheMaxSize, retries: inputs.retries, signal },
     hasPost: (env['GITHUB_STATE'] ?? '') !== '',
     debug: (line) => {
       runner.debug(line)

@@ -163,19 +163,24 @@ async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: r
 
 /** A job of its own, which needs no checkout. */
 async function runCleanup(
-  { dryRun, githubToken }: Inputs,
+  { dryRun, githubToken, retries }: Inputs,
   { runner, env, signal, now }: Surroundings,
   { event, warnings }: { readonly event: GithubEvent; readonly warnings: readonly Problem[] },
 ): Promise<void> {
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: env['GITHUB_WORKSPACE'] ?? process.cwd() })
   }
-  const debug = (line: string): void => {
-    runner.debug(line)
-  }
   warn(warnings)
   const { defaultBranch } = event
-  const summary = await cleanUp({ dryRun, token: githubToken, defaultBranch, env, signal, debug, now: now() })
+  const summary = await cleanUp({
+    ...{ dryRun, token: githubToken, defaultBranch, env, signal, retries, now: now() },
+    debug: (line) => {
+      runner.debug(line)
+    },
+    log: (line) => {
+      runner.log(line)
+    },
+  })
   runner.log(cleanupVerdict(summary))
   warn(summary.notes.map((message) => ({ message })))
   await appendSummary(runner, renderCleanupSummary(summary), warn)

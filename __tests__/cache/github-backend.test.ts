@@ -276,6 +276,62 @@ describe('save', () => {
     expect((await readdir(at.folder.root)).sort()).toEqual(['packs'])
   })
 
+  test('too busy for a moment: tried again together, once it is as late as the service asks for', async () => {
+    let busy = 3
+    const lines: string[] = []
+    const find = answerWith({ ok: false })
+    const script: CacheScript = {
+      find: (response, body) => {
+        if (busy-- > 0) answerWith({ msg: 'slow down' }, 429, { 'retry-after': '1' })(response, body)
+        else find(response, body)
+      },
+    }
+    await using at = await rig(script, { retries: 2, log: (line) => lines.push(line) })
+    const started = performance.now()
+    const results = await Promise.all(['a', 'b', 'c'].map(async (key) => await at.cache.restore({ ...entry, key })))
+    expect(results).toEqual(Array.from({ length: 3 }, () => ({ kind: 'miss' })))
+    expect(performance.now() - started).toBeGreaterThan(1_000)
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^↻ Layer cache: retry 1 of 2 in 1\.\d s: the service answered 429, and asked to wait 1 s$/,
+      ),
+    ])
+  })
+
+  test('too busy for long, or ended meanwhile: not waited for', async () => {
+    const lines: string[] = []
+    const cancel = new AbortController()
+    const script: CacheScript = { find: answerWith({ msg: 'slow down' }, 429, { 'retry-after': '50' }) }
+    const options = { retries: 2, log: (line: string) => lines.push(line), signal: cancel.signal }
+    await using at = await rig(script, options)
+    expect(await at.cache.restore(entry)).toMatchObject({ kind: 'failed' })
+    expect(lines).toEqual([])
+    at.service.script.find = answerWith({ msg: 'slow down' }, 429, { 'retry-after': '14' })
+    const waiting = at.cache.restore(entry)
+    await until(() => lines.length > 0)
+    const started = performance.now()
+    cancel.abort()
+    expect(await waiting).toMatchObject({ kind: 'failed' })
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
+
+  test('a connection that breaks is tried again', async () => {
+    let first = true
+    const lines: string[] = []
+    const script: CacheScript = {
+      find: (response, body) => {
+        if (first) response.socket?.destroy()
+        else answerWith({ ok: false })(response, body)
+        first = false
+      },
+    }
+    await using at = await rig(script, { retries: 1, log: (line) => lines.push(line) })
+    expect(await at.cache.restore(entry)).toEqual({ kind: 'miss' })
+    expect(lines).toEqual([
+      expect.stringMatching(/^↻ Layer cache: retry 1 of 1 in 1\.\d s: the connection .*ECONNRESET/),
+    ])
+  })
+
   const denied = 'cache write denied: the event is untrusted'
   test.each<[string, string, CacheScript, NodeJS.ProcessEnv]>([
     ['denied, said with 200', 'denied', { create: answerWith({ ok: false, message: denied }) }, {}],

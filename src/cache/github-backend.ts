@@ -8,6 +8,7 @@ import { startChild, type RunningChild } from '../process.ts'
 import type { CacheBackend, EntryPlace, RestoreRequest, RestoreResult, SaveResult } from './cache-backend.ts'
 import { placeFault } from './entry-files.ts'
 import { CircuitBreaker } from './github-breaker.ts'
+import { ServicePatience } from './service-patience.ts'
 import type { ClientAnswer, ClientOutcome, ClientRequest } from './github-protocol.ts'
 import { writeTarShims } from './github-tar.ts'
 
@@ -22,6 +23,12 @@ export interface GithubBackendOptions {
   readonly debug?: ((line: string) => void) | undefined
   /** How long calls are answered at once after the service was found to be down. */
   readonly pauseMs?: number | undefined
+  /** How many more times a call is tried that the service was too busy for. Default: none. */
+  readonly retries?: number | undefined
+  /** Takes a line about each of them. */
+  readonly log?: ((line: string) => void) | undefined
+  /** Nobody waits for the service once it is aborted. */
+  readonly signal?: AbortSignal | undefined
 }
 
 type Failure = Extract<ClientOutcome, { kind: 'failed' }>
@@ -70,6 +77,7 @@ class GithubBackend implements CacheBackend {
   readonly kind = 'github'
   readonly #options: GithubBackendOptions
   readonly #breaker: CircuitBreaker
+  readonly #patience: ServicePatience
   #client: Promise<Client> | undefined
   /** Ends of all clients, also of those that were killed before. */
   readonly #ends: Promise<void>[] = []
@@ -79,6 +87,8 @@ class GithubBackend implements CacheBackend {
   constructor(options: GithubBackendOptions) {
     this.#options = options
     this.#breaker = new CircuitBreaker(options.pauseMs ?? PAUSE_MS)
+    const { retries = 0, log = () => undefined, signal } = options
+    this.#patience = new ServicePatience({ retries, log, signal })
   }
 
   async restore(request: RestoreRequest): Promise<RestoreResult> {
@@ -99,6 +109,7 @@ class GithubBackend implements CacheBackend {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#patience.end()
     const client = await this.#client?.catch(() => undefined)
     client?.child.kill()
     await Promise.all(this.#ends)
@@ -112,8 +123,28 @@ class GithubBackend implements CacheBackend {
   ): Promise<ClientOutcome> {
     const fault = placeFault(place, prefixes) ?? this.#fault()
     if (fault !== undefined) return service(fault)
+    for (let retry = 1; ; retry++) {
+      const outcome = await this.#try(op, place, prefixes)
+      const passing = outcome.kind === 'failed' ? outcome.passing : undefined
+      if (passing === undefined || !(await this.#patience.wait(retry, passing))) return this.#counted(outcome)
+    }
+  }
+
+  /** Tells the breaker of what is not tried again. */
+  #counted(outcome: ClientOutcome): ClientOutcome {
+    if (outcome.kind === 'failed' && outcome.passing !== undefined && outcome.why === 'service') {
+      this.#breaker.failed(outcome.reason)
+    }
+    return outcome
+  }
+
+  async #try(
+    op: ClientRequest['op'],
+    place: EntryPlace & { readonly timeoutMs: number },
+    prefixes: readonly string[],
+  ): Promise<ClientOutcome> {
     const pause = this.#breaker.pause
-    if (pause !== undefined) return { kind: 'failed', why: 'service', reason: pause }
+    if (pause !== undefined) return service(pause)
     let outcome: ClientOutcome
     try {
       const client = await (this.#client ??= this.#start())
@@ -160,6 +191,7 @@ class GithubBackend implements CacheBackend {
 
   async #start(): Promise<Client> {
     const { root, env, clientPath, debug = () => undefined } = this.#options
+    const patience = this.#patience
     // Of its own, so that what a killed one leaves is removed with it.
     const home = join(root, HOME, String(++this.#lastId))
     const temp = join(home, 'temp')
@@ -184,7 +216,10 @@ class GithubBackend implements CacheBackend {
         MALLOC_ARENA_MAX: '2',
         MALLOC_MMAP_THRESHOLD_: '65536',
       },
-      onLine: debug,
+      onLine: (line) => {
+        debug(line)
+        patience.hear(line)
+      },
       onMessage: (message) => {
         const { id, outcome } = message as ClientAnswer
         this.#take(waiting, id, outcome)
@@ -219,6 +254,10 @@ class GithubBackend implements CacheBackend {
     waiting.delete(id)
     clearTimeout(call.timer)
     if (outcome.kind === 'failed' && outcome.why === 'service') {
+      if (outcome.passing !== undefined) {
+        call.settle(outcome)
+        return
+      }
       // The toolkit does not try again where nothing listens, so neither do we.
       this.#breaker.failed(outcome.reason, /\b(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\b/.test(outcome.reason))
     } else if (outcome.kind !== 'failed' || outcome.why !== 'entry') this.#breaker.succeeded()

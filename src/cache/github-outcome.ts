@@ -59,7 +59,22 @@ export function saveFailure(log: CallLog): ClientOutcome {
 export function failure(cause: unknown, log: CallLog): Failure {
   // Azure's errors take their text from the answer, which may have none.
   const reason = plain(cause instanceof Error ? cause.message : String(cause)) || 'the cache service gave no reason'
-  return { kind: 'failed', why: classify(reason, log), reason: reason.replace(TAR_FAILED, 'tar ended with $1') }
+  const passing = passingFailure(reason, log)
+  return {
+    ...{ kind: 'failed', why: classify(reason, log), reason: reason.replace(TAR_FAILED, 'tar ended with $1') },
+    ...(passing === undefined ? {} : { passing }),
+  }
+}
+
+/** https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/shared/cacheTwirpClient.ts (retryableRequest) */
+function passingFailure(reason: string, log: CallLog): Failure['passing'] {
+  if (/\(429\)|Rate limited/.test(reason)) {
+    const asked = log.after("::warning::You've hit a rate limit, your rate limit will reset in ")
+    const seconds = Number.parseInt(asked ?? '', 10)
+    return { failure: 'the service answered 429', ...(Number.isNaN(seconds) ? {} : { retryAfter: seconds }) }
+  }
+  const [, code] = /Unable to make request: (ECONNRESET|ETIMEDOUT)/.exec(reason) ?? []
+  return code === undefined ? undefined : { failure: `the connection to the service broke (${code})` }
 }
 
 /** With the path of our own `tar`, twice. */

@@ -20,6 +20,8 @@ export type ClientOutcome =
        */
       readonly why: 'denied' | 'limited' | 'exists' | 'entry' | 'service'
       readonly reason: string
+      /** It may pass, and the toolkit did not try it again: too many requests, a connection that broke. */
+      readonly passing?: { readonly failure: string; readonly retryAfter?: number | undefined }
     }
 
 export interface ClientAnswer {
