@@ -12,6 +12,7 @@ const rooms = {
   context: ['dockerfile'],
   plan: ['dockerfile', 'graph', 'context', 'images'],
   cache: ['images'],
+  mounts: ['graph', 'plan'],
   build: ['dockerfile', 'graph', 'images', 'plan', 'cache'],
   measure: ['images', 'cache'],
   github: [],

@@ -6,7 +6,6 @@ import { access as access$1, appendFile as appendFile$1, constants, copyFile as 
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { closeSync, constants as constants$1, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
-import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
@@ -18,6 +17,7 @@ import { crc32, createGunzip, createZstdDecompress, inflateRawSync, zstdCompress
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import https from "node:https";
+import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
 import * as os from "os";
 import os$1, { EOL } from "os";
@@ -781,6 +781,35 @@ function bakeArgs(command) {
 	for (const entitlement of command.allow) args.push("--allow", entitlement);
 	return [...args, ...command.targets];
 }
+/** `docker buildx build` of a small Dockerfile on a directory of this machine instead of an image. */
+function helperArgs(command) {
+	const { builder, dockerfile, context, root, rootName, buildArgs, output } = command;
+	return [
+		...[
+			"buildx",
+			"build",
+			"--progress",
+			"plain",
+			"--file",
+			dockerfile
+		],
+		...["--build-context", `${rootName}=${root}`],
+		...["--output", output === void 0 ? "type=cacheonly" : `type=local,${csvField(`dest=${output}`)}`],
+		...buildArgs.flatMap((pair) => ["--build-arg", pair]),
+		...builder === void 0 ? [] : ["--builder", builder],
+		context
+	];
+}
+/** Removes the records of a builder that all these filters fit. */
+function pruneArgs(builder, filters) {
+	return [
+		"buildx",
+		"prune",
+		"--force",
+		...filters.flatMap((one) => ["--filter", one]),
+		...builder === void 0 ? [] : ["--builder", builder]
+	];
+}
 /** What the builder keeps on its disk; undefined where it does not tell. */
 async function diskUsage(docker, builder) {
 	const reader = new DiskUsageReader();
@@ -1015,7 +1044,7 @@ async function create(docker, decision, options) {
 			configFile
 		}), bootstrapArgs(decision.spec.name)]) {
 			const { code, stderr } = await runDocker(docker, args, { signal: options.signal });
-			if (code !== 0) return lastError(stderr);
+			if (code !== 0) return lastError$1(stderr);
 		}
 		return;
 	} finally {
@@ -1025,7 +1054,7 @@ async function create(docker, decision, options) {
 		});
 	}
 }
-function lastError(stderr) {
+function lastError$1(stderr) {
 	const lines = stderr.split("\n").filter((line) => line.trim() !== "");
 	return (lines.findLast((line) => line.startsWith("ERROR:")) ?? lines.at(-1) ?? "no reason given").replace(/^ERROR: /, "");
 }
@@ -1158,7 +1187,7 @@ async function removeLeftovers(base, now) {
 }
 /** Removes the least recently used entries while all take more than `maxBytes`. */
 async function evict(base, maxBytes, debug) {
-	const entries = await listEntries$1(base);
+	const entries = await listEntries(base);
 	let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
 	for (const { key, place, bytes } of entries.sort((a, b) => a.used - b.used)) {
 		if (total <= maxBytes) return;
@@ -1169,7 +1198,7 @@ async function evict(base, maxBytes, debug) {
 		await discard$1(away);
 	}
 }
-async function listEntries$1(base) {
+async function listEntries(base) {
 	const entries = [];
 	for (const scope of await readdir$1(base)) {
 		if (scope === ".tmp") continue;
@@ -1407,120 +1436,6 @@ var CircuitBreaker = class {
 	}
 };
 
-// src/backoff.ts
-/**
-* How long to wait before something is tried again: one rule for the build, registries and the cache service. A leaf, as
-* `errors.ts` is.
-*/
-/** Seconds. Who asks to wait longer than this (Docker Hub's pull limit: hours) will not be better in time. */
-const LONGEST_ASKED$1 = 60;
-const FIRST_MS = 2e3;
-const LONGEST_MS = 3e4;
-/**
-* Milliseconds to wait before a retry: what the server asked for, or twice as long each time; with jitter, so that jobs
-* that failed together do not come back together. Undefined where the server asks for too long a wait.
-* @param retry the first is 1
-*/
-function waitBeforeRetry(retry, { retryAfter, random = Math.random }) {
-	if (retryAfter === void 0) return Math.min(LONGEST_MS, FIRST_MS * 2 ** (retry - 1)) * (.5 + random() / 2);
-	return retryAfter > 60 ? void 0 : retryAfter * 1e3 + random() * Math.min(1e3, retryAfter * 100);
-}
-/** `Retry-After` as seconds or as a date, in seconds. RFC 9110 §10.2.3 */
-function retryAfterSeconds(value, now) {
-	if (value === void 0) return void 0;
-	if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value);
-	const date = Date.parse(value);
-	return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - now) / 1e3));
-}
-/**
-* Waits.
-* @throws AbortError as soon as the signal is aborted
-*/
-async function pause(milliseconds, signal) {
-	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
-}
-/** `↻ app: retry 1 of 2 in 1.4 s: ghcr.io answered 503 Service Unavailable` */
-function retryLine(notice) {
-	const { what, why, retry, retries, waitMs, retryAfter, others = [] } = notice;
-	const asked = retryAfter === void 0 ? "" : `, and asked to wait ${retryAfter} s`;
-	return `↻ ${what}: retry ${retry} of ${retries} ${`in ${(waitMs / 1e3).toFixed(1)} s${others.length === 0 ? "" : `, after ${others.join(", ")}`}`}: ${why}${asked}`;
-}
-
-// src/cache/service-patience.ts
-/**
-* Waiting for a cache service that is busy. Calls that are refused at the same time wait together, and a line of the log
-* says so once. What the toolkit tries again by itself (5xx) is told in the same way.
-*/
-/** Seconds. A build without its cache is not as bad as a longer wait for it. */
-const LONGEST_ASKED = 15;
-const WHAT = "Layer cache";
-var ServicePatience = class {
-	#options;
-	#end = new AbortController();
-	#ended;
-	#told = /* @__PURE__ */ new Set();
-	#rest;
-	constructor(options) {
-		this.#options = options;
-		const { signal } = options;
-		this.#ended = signal === void 0 ? this.#end.signal : AbortSignal.any([signal, this.#end.signal]);
-	}
-	/**
-	* Waits before a call is tried again; false where it should not be.
-	* @param retry the first is 1
-	* @param failure a clause
-	*/
-	async wait(retry, { failure, retryAfter }) {
-		const { retries, log, random } = this.#options;
-		if (retry > retries || this.#ended.aborted || (retryAfter ?? 0) > LONGEST_ASKED) return false;
-		if (this.#rest !== void 0) return await this.#rest;
-		const waitMs = waitBeforeRetry(retry, {
-			retryAfter,
-			random
-		});
-		if (waitMs === void 0) return false;
-		log(retryLine({
-			what: WHAT,
-			why: failure,
-			retry,
-			retries,
-			waitMs,
-			retryAfter
-		}));
-		const rest = pause(waitMs, this.#ended).then(() => true, () => false);
-		this.#rest = rest;
-		const isOver = await rest;
-		this.#rest = void 0;
-		return isOver;
-	}
-	/**
-	* Takes what the toolkit prints; what it tries again by itself is a line, once.
-	* https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/shared/cacheTwirpClient.ts (retryableRequest)
-	*/
-	hear(line) {
-		const said = /^Attempt (\d+) of (\d+) failed with error: (.*)\. Retrying request in (\d+) ms/.exec(line);
-		const [, attempt, attempts, error = "", waitMs] = said ?? [];
-		const key = `${attempt ?? ""} ${error}`;
-		if (said === null || this.#told.has(key)) return;
-		this.#told.add(key);
-		const counted = {
-			retry: Number(attempt),
-			retries: Number(attempts) - 1,
-			waitMs: Number(waitMs)
-		};
-		this.#options.log(retryLine({
-			what: WHAT,
-			why: `the service failed (${error})`,
-			...counted,
-			retryAfter: void 0
-		}));
-	}
-	/** Nobody waits any longer. */
-	end() {
-		this.#end.abort();
-	}
-};
-
 // src/cache/github-tar.ts
 /**
 * The `tar` that `@actions/cache` finds. The toolkit unpacks with `-P`, by which an archive may write anywhere: absolute
@@ -1565,7 +1480,7 @@ async function writeTarShims(folder, path) {
 	await mkdir$1(folder, { recursive: true });
 	let found = false;
 	for (const name of NAMES) {
-		const tar = await which$1(name, path);
+		const tar = await which$2(name, path);
 		if (tar === void 0) continue;
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
 		found = true;
@@ -1574,7 +1489,7 @@ async function writeTarShims(folder, path) {
 	if (zstd !== void 0) await writeFile$1(join(folder, "zstdmt"), zstdScript(zstd), { mode: 493 });
 	return found;
 }
-async function which$1(name, path) {
+async function which$2(name, path) {
 	for (const folder of path.split(delimiter).filter(isAbsolute)) {
 		const file = join(folder, name);
 		if (await access$1(file, constants$1.X_OK).then(() => true, () => false)) return file;
@@ -1623,7 +1538,6 @@ var GithubBackend = class {
 	kind = "github";
 	#options;
 	#breaker;
-	#patience;
 	#client;
 	/** Ends of all clients, also of those that were killed before. */
 	#ends = [];
@@ -1632,12 +1546,6 @@ var GithubBackend = class {
 	constructor(options) {
 		this.#options = options;
 		this.#breaker = new CircuitBreaker(options.pauseMs ?? PAUSE_MS);
-		const { retries = 0, log = () => void 0, signal } = options;
-		this.#patience = new ServicePatience({
-			retries,
-			log,
-			signal
-		});
 	}
 	async restore(request) {
 		return restoreResult(await this.#call("restore", request, request.prefixes));
@@ -1662,7 +1570,6 @@ var GithubBackend = class {
 	}
 	async close() {
 		this.#closed = true;
-		this.#patience.end();
 		(await this.#client?.catch(() => void 0))?.child.kill();
 		await Promise.all(this.#ends);
 		await rm$1(join(this.#options.root, HOME), {
@@ -1673,20 +1580,12 @@ var GithubBackend = class {
 	async #call(op, place, prefixes = []) {
 		const fault = placeFault(place, prefixes) ?? this.#fault();
 		if (fault !== void 0) return service(fault);
-		for (let retry = 1;; retry++) {
-			const outcome = await this.#try(op, place, prefixes);
-			const passing = outcome.kind === "failed" ? outcome.passing : void 0;
-			if (passing === void 0 || !await this.#patience.wait(retry, passing)) return this.#counted(outcome);
-		}
-	}
-	/** Tells the breaker of what is not tried again. */
-	#counted(outcome) {
-		if (outcome.kind === "failed" && outcome.passing !== void 0 && outcome.why === "service") this.#breaker.failed(outcome.reason);
-		return outcome;
-	}
-	async #try(op, place, prefixes) {
 		const pause = this.#breaker.pause;
-		if (pause !== void 0) return service(pause);
+		if (pause !== void 0) return {
+			kind: "failed",
+			why: "service",
+			reason: pause
+		};
 		let outcome;
 		try {
 			const client = await (this.#client ??= this.#start());
@@ -1736,7 +1635,6 @@ var GithubBackend = class {
 	}
 	async #start() {
 		const { root, env, clientPath, debug = () => void 0 } = this.#options;
-		const patience = this.#patience;
 		const home = join(root, HOME, String(++this.#lastId));
 		const temp = join(home, "temp");
 		await mkdir$1(temp, { recursive: true });
@@ -1758,10 +1656,7 @@ var GithubBackend = class {
 				MALLOC_ARENA_MAX: "2",
 				MALLOC_MMAP_THRESHOLD_: "65536"
 			},
-			onLine: (line) => {
-				debug(line);
-				patience.hear(line);
-			},
+			onLine: debug,
 			onMessage: (message) => {
 				const { id, outcome } = message;
 				this.#take(waiting, id, outcome);
@@ -1799,13 +1694,8 @@ var GithubBackend = class {
 		if (call === void 0) return;
 		waiting.delete(id);
 		clearTimeout(call.timer);
-		if (outcome.kind === "failed" && outcome.why === "service") {
-			if (outcome.passing !== void 0) {
-				call.settle(outcome);
-				return;
-			}
-			this.#breaker.failed(outcome.reason, /\b(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\b/.test(outcome.reason));
-		} else if (outcome.kind !== "failed" || outcome.why !== "entry") this.#breaker.succeeded();
+		if (outcome.kind === "failed" && outcome.why === "service") this.#breaker.failed(outcome.reason, /\b(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\b/.test(outcome.reason));
+		else if (outcome.kind !== "failed" || outcome.why !== "entry") this.#breaker.succeeded();
 		call.settle(outcome);
 	}
 };
@@ -1840,14 +1730,11 @@ function serviceIsHere(env) {
 	return [env["ACTIONS_RESULTS_URL"], env["ACTIONS_CACHE_URL"]].some((value) => value !== void 0 && value !== "") && (env["ACTIONS_RUNTIME_TOKEN"] ?? "") !== "";
 }
 function openBackend(choice, options) {
-	const { root, env, debug, log, retries, signal } = options;
+	const { root, env, debug } = options;
 	if (choice.kind === "github") return openGithubBackend({
 		root,
 		env,
 		debug,
-		log,
-		retries,
-		signal,
 		clientPath: fileURLToPath(CLIENT)
 	});
 	const { directory, refs, mayWrite, maxBytes } = choice;
@@ -2171,6 +2058,70 @@ function hash$1(parts) {
 	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
+// src/cache/mount-archives.ts
+/**
+* Archives of cache mounts in the layer cache: what an index says of them, and which of them a save keeps. Each is the
+* only blob of a pack, so that nobody fetches one for the sake of a layer. Pure.
+*/
+/** Reads one mount of an index; undefined where it is malformed. */
+function parseMountArchive(value, key, isTime) {
+	const [digest, content] = [field$1(value, "digest"), field$1(value, "content")];
+	const [bytes, savedAt] = [field$1(value, "bytes"), field$1(value, "savedAt")];
+	if (!/^[0-9a-f]{32}$/.test(key) || !isTime(savedAt)) return void 0;
+	if (typeof digest !== "string" || !isDigest$2(digest)) return void 0;
+	if (typeof content !== "string" || !isDigest$2(content)) return void 0;
+	return typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes > 0 ? {
+		digest,
+		bytes,
+		content,
+		savedAt
+	} : void 0;
+}
+/**
+* The archives of a mount that can be had, own branch first.
+* @param indexes own branch first
+*/
+function archivesOf(key, indexes, canBeHad) {
+	return indexes.flatMap(({ ref, source, index }) => {
+		const found = Object.hasOwn(index.mounts, key) ? index.mounts[key] : void 0;
+		return found !== void 0 && canBeHad(found.digest) ? [{
+			...found,
+			ref,
+			isOwn: source === "own"
+		}] : [];
+	});
+}
+/** Whether a pack holds archives of mounts and no layers. */
+function holdsMounts({ blobs }, index) {
+	const archives = new Set(Object.values(index?.mounts ?? {}).map(({ digest }) => digest));
+	const digests = Object.keys(blobs);
+	return digests.length > 0 && digests.every((digest) => archives.has(digest));
+}
+/** Keeps what fits beside the layers: the newest first, of equals the smallest. */
+function planMounts({ own, gone, damaged, fresh, named, room }) {
+	const packs = Object.entries(own?.packs ?? {}).filter(([key, pack]) => !gone.has(key) && holdsMounts(pack, own));
+	const packOf = (digest) => packs.find(([, { blobs }]) => digest in blobs && !damaged.has(digest));
+	const kept = Object.entries(own?.mounts ?? {}).filter(([key, { digest }]) => !(key in fresh) && named?.has(key) !== false && packOf(digest) !== void 0);
+	const wanted = [...Object.entries(fresh), ...kept].sort(([, a], [, b]) => a.savedAt === b.savedAt ? a.bytes - b.bytes : a.savedAt < b.savedAt ? 1 : -1);
+	const fitting = [];
+	let left = room;
+	for (const [key, mount] of wanted) {
+		if (mount.bytes > left) continue;
+		fitting.push([key, mount]);
+		left -= mount.bytes;
+	}
+	const isNew = ([key]) => key in fresh;
+	const newDigests = new Map(fitting.filter(isNew).map(([, { digest, bytes }]) => [digest, bytes]));
+	const used = fitting.filter((one) => !isNew(one)).flatMap(([, { digest }]) => [packOf(digest)]);
+	return {
+		mounts: Object.fromEntries(fitting),
+		packs: Object.fromEntries(used.filter((one) => one !== void 0)),
+		newPacks: [...newDigests].map((one) => new Map([one])),
+		bytes: [...newDigests.values()].reduce((sum, bytes) => sum + bytes, 0),
+		dropped: Object.keys(fresh).filter((key) => !fitting.some(([name]) => name === key))
+	};
+}
+
 // src/cache/cache-index.ts
 /**
 * The index: one small entry per step that says which packs hold which blobs, and for each target what BuildKit knows of
@@ -2180,6 +2131,7 @@ function hash$1(parts) {
 const MAX_BYTES = 64 << 20;
 const MAX_TARGETS = 500;
 const MAX_PACKS = 2e3;
+const MAX_MOUNTS = 500;
 const MAX_BLOBS = 2e4;
 const MAX_BLOB_BYTES = 2e10;
 const MAX_NAME$2 = 200;
@@ -2205,31 +2157,38 @@ function parseIndex(bytes, now) {
 	];
 	const packs = mapOf(field$1(json, "packs"), MAX_PACKS, (value, key) => packOf(value, key, isTime));
 	const targets = mapOf(field$1(json, "targets"), MAX_TARGETS, (value, name) => targetOf$2(value, name, isTime));
+	const mounts = mapOf(field$1(json, "mounts") ?? {}, MAX_MOUNTS, (value, key) => parseMountArchive(value, key, isTime));
 	const records = field$1(json, "records");
 	if (!isTime(createdAt) || typeof ref !== "string" || ref.length > 500) return { fault: "its head is malformed" };
 	if (packs === void 0) return { fault: "its packs are malformed" };
 	if (blobCount(packs) > MAX_BLOBS) return { fault: "its packs hold too many blobs" };
 	if (targets === void 0) return { fault: "its targets are malformed" };
+	if (mounts === void 0) return { fault: "its mounts are malformed" };
 	return { index: {
 		version,
 		createdAt,
 		ref,
 		packs,
 		targets,
+		mounts,
 		...typeof commit === "string" && /^[0-9a-f]{40,64}$/.test(commit) ? { commit } : {},
 		records: typeof records === "object" && records !== null ? records : {}
 	} };
 }
 /** The same bytes for the same index, in whatever order it was put together. */
-function serializeIndex({ packs, targets, records, ...head }) {
+function serializeIndex({ packs, targets, mounts, records, ...head }) {
 	const { version, createdAt, ref, commit } = head;
+	const maps = {
+		packs: sorted(packs),
+		targets: sorted(targets),
+		mounts: sorted(mounts)
+	};
 	return Buffer.from(JSON.stringify({
 		version,
 		createdAt,
 		ref,
 		commit,
-		packs: sorted(packs),
-		targets: sorted(targets),
+		...maps,
 		records
 	}));
 }
@@ -2305,8 +2264,8 @@ function mapOf(value, max, read) {
 * against its digest before the first byte of it is given away. What is gone or damaged is simply not there.
 */
 /** A fetch is given up when it is slower than this for long. */
-const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
-const PATIENCE_MS$3 = 2e4;
+const SLOWEST_BYTES_PER_SECOND$2 = 2e6;
+const PATIENCE_MS$4 = 2e4;
 /** A blob's file within the directory of its pack. */
 function blobFile(digest) {
 	return digest.replace(":", "-");
@@ -2384,7 +2343,7 @@ var PackStore = class {
 			asked = this.#options.backend.lookUp({
 				key,
 				path,
-				timeoutMs: PATIENCE_MS$3
+				timeoutMs: PATIENCE_MS$4
 			});
 			this.#lookUps.set(key, asked);
 		}
@@ -2403,7 +2362,7 @@ var PackStore = class {
 		let restored = this.#restores.get(key);
 		if (restored === void 0) {
 			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
-			const timeoutMs = PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
+			const timeoutMs = PATIENCE_MS$4 + bytes / SLOWEST_BYTES_PER_SECOND$2 * 1e3;
 			restored = this.#options.backend.restore({
 				key,
 				path,
@@ -2471,11 +2430,15 @@ var PackStore = class {
 * Carries a save plan out: packs side by side, then the index, which names only packs that were saved. Run by the main
 * step or, after it ended, by the post step, so a plan is plain data. Never rejects.
 */
-const PATIENCE_MS$2 = 3e4;
-const SLOWEST_BYTES_PER_SECOND = 2e6;
+/** What is sent to the backend, and what must be fetched before that. */
+function bytesToMove({ packs }) {
+	return packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs)).reduce((sum, size) => sum + size, 0);
+}
+const PATIENCE_MS$3 = 3e4;
+const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
 /** How long saving may take. */
 function savingTimeout(bytes) {
-	return PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3;
+	return PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
 }
 async function executeSave(plan, { backend, root }) {
 	const failures = [];
@@ -2670,15 +2633,11 @@ async function readHandover(root) {
 		throw error;
 	}
 }
-async function save({ choice, retries, plan, isTold }, { root, runner, env }) {
+async function save({ choice, plan, isTold }, { root, runner, env }) {
 	const started = performance.now();
 	const backend = openBackend(choice, {
 		root,
 		env,
-		retries,
-		log: (line) => {
-			runner.log(line);
-		},
 		debug: (line) => {
 			runner.debug(line);
 		}
@@ -2729,862 +2688,6 @@ async function runPost({ runner, env }) {
 	await removeBuilder(docker, builder);
 	const left = (await listBuilders(docker)).some(({ name }) => name === builder);
 	runner.log(left ? `The builder ${builder} could not be removed.` : `Removed the builder ${builder}.`);
-}
-
-// src/cache/cache-keys.ts
-/**
-* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
-* backend keeps, too. Pure, but for random names.
-* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
-*/
-/** The refs whose caches a run may read, its own first, each once. */
-function cacheScopes(env, { defaultBranch }) {
-	const own = given$1(env["GITHUB_REF"]) ?? "local";
-	const base = given$1(env["GITHUB_BASE_REF"]);
-	const scopes = [{
-		source: "own",
-		ref: own
-	}];
-	const add = (source, branch) => {
-		const ref = `refs/heads/${branch ?? ""}`;
-		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
-			source,
-			ref
-		});
-	};
-	add("base", base);
-	add("default", defaultBranch);
-	return scopes;
-}
-/**
-* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
-* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
-*/
-const UNTRUSTED_EVENTS = [
-	"pull_request_target",
-	"issue_comment",
-	"workflow_run"
-];
-/** Whether a run saves what it built (DESIGN §4, `cache`). */
-function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
-	if (mode === "off" || mode === "read-only") return false;
-	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
-	if (mode === "read-write") return true;
-	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
-}
-function indexKeys(question) {
-	const { ref, targets, platforms } = question;
-	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
-	return {
-		anyLeg,
-		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
-	};
-}
-/**
-* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
-* earlier ones.
-*/
-function newIndexKey(prefix, { now, commit }) {
-	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
-}
-/** What the keys of the indexes begin with that runs of a commit left. */
-function commitPrefix(prefix, commit) {
-	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
-}
-/** What the keys of a project's packs begin with. */
-function packPrefix(identity) {
-	return `sb1-pack-${identityHash(identity)}-`;
-}
-function newPack(prefix) {
-	const id = randomBytes(16).toString("hex");
-	return {
-		key: `${prefix}${id}`,
-		path: `packs/${id}`
-	};
-}
-function identityHash({ id, scope }) {
-	return hash([id, scope]);
-}
-function hash(parts) {
-	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-function given$1(text) {
-	return text === "" ? void 0 : text;
-}
-
-// src/cache/cleanup-plan.ts
-/** An index that a later one stands in for is kept for so long: pull requests are compared with it, and start from it. */
-const KEPT_MS = 2592e5;
-/** What is younger may belong to a run that is not over: its packs are saved before its index. */
-const YOUNG_MS = 216e5;
-/** `sb1-index-PROJECT-REF-TARGETS-COMMIT-TIME-RANDOM` */
-const INDEX_KEY = /^(sb1-index-([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{16})-([0-9a-f]{12}|none)-[0-9a-f]{12,}-[0-9a-f]{8}$/;
-/** `sb1-pack-PROJECT-RANDOM` */
-const PACK_KEY = /^sb1-pack-([0-9a-f]{16})-[0-9a-f]{32}$/;
-/** Whether stage-build made an entry: no other is ever touched. */
-function isOurs({ key }) {
-	return INDEX_KEY.test(key) || PACK_KEY.test(key);
-}
-/** Entries of pull requests that are not open, and indexes that others stand in for. */
-function uselessAtSight({ entries, openPulls, now }) {
-	const ours = entries.filter(isOurs);
-	const closed = ours.flatMap((entry) => {
-		const pull = pullOf$1(entry);
-		return pull !== void 0 && openPulls?.has(pull) === false ? [{
-			entry,
-			why: {
-				kind: "closed",
-				pull
-			}
-		}] : [];
-	});
-	const gone = new Set(closed.map(({ entry }) => entry));
-	const superseded = supersededOf(ours.filter((entry) => !gone.has(entry)), now);
-	return [...closed, ...superseded.map((entry) => ({
-		entry,
-		why: { kind: "superseded" }
-	}))];
-}
-/** The pull request whose scope an entry is in. */
-function pullOf$1({ ref }) {
-	const [, number] = /^refs\/pull\/(\d{1,15})\//.exec(ref) ?? [];
-	return number === void 0 ? void 0 : Number(number);
-}
-function supersededOf(entries, now) {
-	const latest = /* @__PURE__ */ new Map();
-	const indexes = entries.flatMap((entry) => {
-		const [, place = "", , commit = ""] = INDEX_KEY.exec(entry.key) ?? [];
-		return place === "" ? [] : [{
-			entry,
-			place: `${entry.ref} ${place}`,
-			ofCommit: `${entry.ref} ${place} ${commit}`
-		}];
-	});
-	for (const { entry, place, ofCommit } of indexes) for (const name of [place, ofCommit]) if (isLater(entry, latest.get(name))) latest.set(name, entry);
-	return indexes.flatMap(({ entry, place, ofCommit }) => {
-		const age = now - entry.createdAt;
-		if (latest.get(place) === entry || age < YOUNG_MS) return [];
-		return pullOf$1(entry) === void 0 && latest.get(ofCommit) === entry && age < KEPT_MS ? [] : [entry];
-	});
-}
-function isLater(entry, other) {
-	if (other === void 0) return true;
-	return entry.createdAt > other.createdAt || entry.createdAt === other.createdAt && entry.key > other.key;
-}
-/** Keys of the indexes that must be read to judge the packs of these refs. */
-function indexesToRead({ entries }, useless, refs) {
-	const gone = new Set(useless.map(({ entry }) => entry));
-	return entries.filter((entry) => refs.includes(entry.ref) && INDEX_KEY.test(entry.key) && !gone.has(entry)).map(({ key }) => key);
-}
-/**
-* Packs of these refs that none of the indexes there names.
-* @param named of each index that stays, by key, the keys of its packs; undefined where it could not be read: the packs of
-* its project stay then
-*/
-function unreferencedPacks({ entries, now }, refs, named) {
-	const live = new Set([...named.values()].flatMap((keys) => keys ?? []));
-	const unknown = new Set([...named].filter(([, keys]) => keys === void 0).map(([key]) => INDEX_KEY.exec(key)?.[2] ?? ""));
-	return entries.flatMap((entry) => {
-		const [, project] = PACK_KEY.exec(entry.key) ?? [];
-		if (project === void 0 || !refs.includes(entry.ref)) return [];
-		return live.has(entry.key) || unknown.has(project) || now - entry.createdAt < YOUNG_MS ? [] : [{
-			entry,
-			why: { kind: "unreferenced" }
-		}];
-	});
-}
-
-// src/cache/index-loader.ts
-/**
-* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
-* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
-*/
-/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
-const INDEX_PATH = "index";
-const MAX_INDEX_BYTES = 64 << 20;
-const PATIENCE_MS$1 = 1e4;
-/** The service takes ten keys a look-up, the first of which has to be whole. */
-const MOST_COMMITS = 7;
-/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
-function indexFile(key) {
-	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
-}
-/** Never rejects. */
-async function loadIndexes(places, options) {
-	const results = await Promise.all(places.map((place) => load(place, options)));
-	return {
-		found: results.flatMap(({ loaded }) => loaded ?? []),
-		searches: results.map(({ search }) => search)
-	};
-}
-/** One index by its whole key; undefined where it cannot be had or is of no use. Never rejects. */
-async function readIndexEntry(key, { backend, root, now }) {
-	const result = await backend.restore({
-		key,
-		path: INDEX_PATH,
-		timeoutMs: PATIENCE_MS$1
-	});
-	if (result.kind !== "hit" || result.key !== key) return void 0;
-	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(key)), now);
-	return "fault" in parsed ? void 0 : parsed.index;
-}
-async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
-	const request = {
-		key: prefix,
-		prefixes: [
-			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
-			prefix,
-			anyLeg
-		],
-		path: INDEX_PATH,
-		timeoutMs: PATIENCE_MS$1
-	};
-	const result = await backend.restore(request);
-	if (result.kind === "failed") return { search: {
-		source,
-		ref,
-		outcome: result.isSpoilt === true ? "unusable" : "failed",
-		reason: result.reason
-	} };
-	if (result.kind === "miss") return { search: {
-		source,
-		ref,
-		outcome: "none"
-	} };
-	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
-	if ("fault" in parsed) return { search: {
-		source,
-		ref,
-		outcome: "unusable",
-		reason: parsed.fault
-	} };
-	return {
-		search: {
-			source,
-			ref,
-			outcome: "found"
-		},
-		loaded: {
-			source,
-			ref,
-			isExact: result.key.startsWith(prefix),
-			index: parsed.index
-		}
-	};
-}
-async function readIndex(path, now) {
-	try {
-		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
-		const found = await file.stat();
-		if (!found.isFile()) return { fault: "it is no file" };
-		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
-		return parseIndex(await file.readFile(), now);
-	} catch (error) {
-		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
-	}
-}
-
-// src/github/github-error.ts
-function success(value) {
-	return {
-		ok: true,
-		value
-	};
-}
-function failure$1(error) {
-	return {
-		ok: false,
-		error
-	};
-}
-/** The outcome for an answer that is not what GitHub's documentation says. */
-function undocumented(what) {
-	return failure$1({
-		kind: "invalid",
-		status: 200,
-		message: `GitHub's answer has no ${what}`
-	});
-}
-/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
-function describeError(error) {
-	const message = error.message.replace(/\.$/, "");
-	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
-}
-const LONGEST$4 = 300;
-/** A message for one line of a log: no control characters, no token, not long. */
-function plainMessage(text, token) {
-	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
-	return line.length > LONGEST$4 ? `${line.slice(0, LONGEST$4)}…` : line;
-}
-
-// src/github/rest-client.ts
-/**
-* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
-* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
-* fails becomes data (`GithubError`).
-*/
-const DEFAULT_LIMITS = {
-	requestMs: 1e4,
-	totalMs: 9e4,
-	requests: 25,
-	waitMs: 3e4,
-	retryMs: 1e3
-};
-const TRIES = 3;
-/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
-async function openGithub(options) {
-	try {
-		if (options.token === "") throw new Error("there is no token");
-		const { getOctokit } = await import("./github.js");
-		const silent = () => void 0;
-		const log = {
-			debug: silent,
-			info: silent,
-			warn: silent,
-			error: silent
-		};
-		const octokit = getOctokit(options.token, {
-			baseUrl: options.apiUrl,
-			log
-		});
-		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
-	} catch (error) {
-		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
-		const kind = options.token === "" ? "forbidden" : "unavailable";
-		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
-	}
-}
-/** Of a client that could not be opened. */
-var NotOpenError = class extends Error {
-	kind;
-	constructor(kind, message) {
-		super(message);
-		this.kind = kind;
-	}
-};
-var Client = class {
-	#options;
-	#limits;
-	#send;
-	#endsAt;
-	#requests = 0;
-	#waited = 0;
-	constructor(options, send) {
-		this.#options = options;
-		this.#limits = {
-			...DEFAULT_LIMITS,
-			...options.limits
-		};
-		this.#send = send;
-		this.#endsAt = performance.now() + this.#limits.totalMs;
-	}
-	get requests() {
-		return this.#requests;
-	}
-	async request(route, parameters = {}) {
-		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
-		for (let attempt = 1;; attempt++) {
-			const tried = await this.#try(route, parameters);
-			if (tried.ok) return tried;
-			const { error, retryAfterMs } = tried;
-			if (error.kind === "rate-limited") {
-				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure$1(error);
-				this.#waited += retryAfterMs;
-				await this.pause(retryAfterMs);
-			} else {
-				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure$1(error);
-				await this.pause(this.#limits.retryMs * attempt);
-			}
-		}
-	}
-	async query(query) {
-		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
-		const answer = await this.request("POST /graphql", {
-			baseUrl,
-			query
-		});
-		if (!answer.ok) return answer;
-		const [first] = list$3(field$1(answer.value.data, "errors"));
-		if (first === void 0) return success(field$1(answer.value.data, "data"));
-		const message = plainMessage(text$3(field$1(first, "message")) ?? "the query failed", this.#options.token);
-		const kind = field$1(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
-		return failure$1({
-			kind,
-			status: 200,
-			message
-		});
-	}
-	async pause(milliseconds) {
-		const left = Math.max(0, this.#endsAt - performance.now());
-		try {
-			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
-		} catch {}
-	}
-	#mayWait(milliseconds) {
-		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
-		return performance.now() + milliseconds < this.#endsAt;
-	}
-	async #try(route, parameters) {
-		const hindrance = this.#hindrance();
-		if (hindrance !== void 0) return refused$2({
-			kind: "unavailable",
-			status: void 0,
-			message: hindrance
-		});
-		this.#requests++;
-		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
-		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
-		const { signal: cancelled } = this.#options;
-		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
-		try {
-			const { data, headers } = await this.#send(route, {
-				...parameters,
-				request: { signal }
-			});
-			return {
-				ok: true,
-				value: {
-					data,
-					hasNext: /\brel="next"/.test(text$3(headers["link"]) ?? "")
-				}
-			};
-		} catch (error) {
-			if (error instanceof NotOpenError) return refused$2({
-				kind: error.kind,
-				status: void 0,
-				message: error.message
-			});
-			if (timeout.aborted) return passing("GitHub did not answer in time");
-			return this.#failed(error);
-		}
-	}
-	/** Why no more requests are sent. */
-	#hindrance() {
-		if (this.#options.signal?.aborted === true) return "the run was cancelled";
-		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
-		if (performance.now() >= this.#endsAt) return "GitHub took too long";
-	}
-	#failed(error) {
-		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
-		const response = field$1(error, "response");
-		const status = field$1(response, "status");
-		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
-		const retryAfterMs = readRetryAfter(field$1(response, "headers"));
-		return {
-			ok: false,
-			error: {
-				kind: kindOf$2(status, message, retryAfterMs),
-				status,
-				message
-			},
-			isFinal: false,
-			retryAfterMs
-		};
-	}
-};
-function refused$2(error) {
-	return {
-		ok: false,
-		error,
-		isFinal: true,
-		retryAfterMs: void 0
-	};
-}
-function passing(message) {
-	return {
-		ok: false,
-		error: {
-			kind: "unavailable",
-			status: void 0,
-			message
-		},
-		isFinal: false,
-		retryAfterMs: void 0
-	};
-}
-function kindOf$2(status, message, retryAfterMs) {
-	if (status === 429) return "rate-limited";
-	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
-	if (status === 401) return "forbidden";
-	if (status === 404 || status === 410) return "not-found";
-	return status >= 500 ? "unavailable" : "invalid";
-}
-/**
-* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
-* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-*/
-function readRetryAfter(headers) {
-	const after = Number(text$3(field$1(headers, "retry-after")) ?? NaN);
-	if (Number.isFinite(after) && after >= 0) return after * 1e3;
-	if (String(field$1(headers, "x-ratelimit-remaining")) !== "0") return void 0;
-	const reset = Number(text$3(field$1(headers, "x-ratelimit-reset")) ?? NaN);
-	if (!Number.isFinite(reset)) return void 0;
-	const now = Date.parse(text$3(field$1(headers, "date")) ?? "");
-	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
-}
-
-// src/github-access.ts
-/** A client that is loaded with its first request: many runs have none. */
-var GithubAccess = class {
-	#options;
-	#client;
-	#opened;
-	constructor(options) {
-		this.#options = options;
-	}
-	get requests() {
-		return this.#opened?.requests ?? 0;
-	}
-	async request(route, parameters) {
-		return await (await this.#open()).request(route, parameters);
-	}
-	async query(query) {
-		return await (await this.#open()).query(query);
-	}
-	async pause(milliseconds) {
-		await (await this.#open()).pause(milliseconds);
-	}
-	async #open() {
-		const { token = "", env, signal, limits } = this.#options;
-		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
-		this.#client ??= openGithub({
-			token,
-			apiUrl,
-			signal,
-			limits
-		});
-		this.#opened = await this.#client;
-		return this.#opened;
-	}
-};
-/** Answers nothing: for what is found without a request, or not at all. */
-const NO_REQUESTS = {
-	request: () => Promise.resolve(REFUSED),
-	query: () => Promise.resolve(REFUSED),
-	pause: () => Promise.resolve(),
-	requests: 0
-};
-const REFUSED = {
-	ok: false,
-	error: {
-		kind: "unavailable",
-		status: void 0,
-		message: "GitHub is not asked"
-	}
-};
-
-// src/github/cache-entries.ts
-/**
-* The entries of a repository's cache for Actions, as GitHub's API lists and deletes them.
-* https://docs.github.com/en/rest/actions/cache
-*/
-const ENTRIES = "GET /repos/{owner}/{repo}/actions/caches";
-const ENTRY = "DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}";
-const PULLS$1 = "GET /repos/{owner}/{repo}/pulls";
-const PER_PAGE = 100;
-const MOST_PAGES = 100;
-/** All entries whose keys begin so, the oldest first, so that what is added meanwhile is only missed. Never rejects. */
-async function listEntries(client, repository, prefix) {
-	const parameters = {
-		key: prefix,
-		sort: "created_at",
-		direction: "asc"
-	};
-	const pages = await allPages(client, ENTRIES, {
-		...parametersOf(repository),
-		...parameters
-	});
-	if (!pages.ok) return pages;
-	const entries = [];
-	for (const page of pages.value.pages) {
-		const caches = field$1(page, "actions_caches");
-		if (!Array.isArray(caches)) return undocumented("list of cache entries");
-		entries.push(...list$3(caches).flatMap((one) => entryOf$1(one) ?? []));
-	}
-	return success({
-		entries,
-		isCut: pages.value.isCut
-	});
-}
-/** Numbers of the pull requests that are open; a failure where there are more than are ever listed. Never rejects. */
-async function listOpenPulls(client, repository) {
-	const pages = await allPages(client, PULLS$1, {
-		...parametersOf(repository),
-		state: "open",
-		sort: "created",
-		direction: "asc"
-	});
-	if (!pages.ok) return pages;
-	if (pages.value.isCut || !pages.value.pages.every((page) => Array.isArray(page))) return undocumented("complete list of pull requests");
-	const numbers = pages.value.pages.flatMap((page) => list$3(page).map((pull) => positive(field$1(pull, "number"))));
-	return success(new Set(numbers.filter((number) => number !== void 0)));
-}
-/** Deletes one; one that is gone already is no failure. Never rejects. */
-async function deleteEntry(client, repository, id) {
-	const answer = await client.request(ENTRY, {
-		...parametersOf(repository),
-		cache_id: id
-	});
-	return answer.ok || answer.error.kind === "not-found" ? success(void 0) : answer;
-}
-async function allPages(client, route, parameters) {
-	const pages = [];
-	for (let page = 1; page <= MOST_PAGES; page++) {
-		const answer = await client.request(route, {
-			...parameters,
-			per_page: PER_PAGE,
-			page
-		});
-		if (!answer.ok) return answer;
-		pages.push(answer.value.data);
-		if (!answer.value.hasNext) return success({
-			pages,
-			isCut: false
-		});
-	}
-	return success({
-		pages,
-		isCut: true
-	});
-}
-function parametersOf(repository) {
-	const [owner = "", repo = ""] = repository.split("/");
-	return {
-		owner,
-		repo
-	};
-}
-function entryOf$1(value) {
-	const [id, ref, key] = [
-		positive(field$1(value, "id")),
-		text$3(field$1(value, "ref")),
-		text$3(field$1(value, "key"))
-	];
-	const createdAt = Date.parse(text$3(field$1(value, "created_at")) ?? "");
-	const size = Number(field$1(value, "size_in_bytes"));
-	if (id === void 0 || ref === void 0 || key === void 0 || Number.isNaN(createdAt)) return void 0;
-	return {
-		id,
-		ref,
-		key,
-		createdAt,
-		size: Number.isFinite(size) && size > 0 ? size : 0
-	};
-}
-
-// src/images/side-by-side.ts
-/** Work on many things, a bounded number at a time. */
-/**
-* What `work` makes of each item, in their order. When one fails, those that run are left to end by themselves and no further
-* one is begun.
-* @param limit items at a time
-* @throws what `work` threw first
-*/
-async function sideBySide$1(items, limit, work) {
-	const results = [];
-	const queue = items.entries();
-	let failed = false;
-	const worker = async () => {
-		for (const [index, item] of queue) {
-			if (failed) return;
-			try {
-				results[index] = await work(item, index);
-			} catch (error) {
-				failed = true;
-				throw error;
-			}
-		}
-	};
-	await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-	return results;
-}
-
-// src/report/words.ts
-/**
-* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
-*/
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`; `ms` is milliseconds. */
-function formatDuration(ms) {
-	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
-	const tenths = Math.round(ms / 100);
-	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-	const minutes = Math.round(seconds / 60);
-	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-/** `1 target`, `3 targets`, `2 branches` with the plural given. */
-function count(n, singular, plural = `${singular}s`) {
-	return `${n} ${n === 1 ? singular : plural}`;
-}
-/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$2(words, max = words.length) {
-	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
-	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
-}
-/**
-* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
-* percentage is true then.
-*/
-function formatChange(before, after) {
-	if (before === 0) return void 0;
-	const percent = 100 * (after - before) / before;
-	if (percent === 0) return "0 %";
-	const digits = Math.abs(percent).toFixed(1);
-	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
-	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
-	return `${percent < 0 ? "−" : "+"}${digits} %`;
-}
-
-// src/cleaning-up.ts
-/**
-* `mode: cleanup`: deletes what of the layer cache in GitHub's service is of no use any more. Indexes are read through the
-* cache backend, which sees those of this branch and the default one; entries are listed and deleted through GitHub's API.
-*/
-/** What stage-build calls its entries. */
-const PREFIX = "sb1-";
-/** One request each; a job may take minutes for it. */
-const LIMITS$3 = {
-	requests: 5e3,
-	totalMs: 9e5,
-	waitMs: 3e5
-};
-/** Deletions after which the rest is left to the next run. */
-const MOST_DELETIONS = 500;
-/** GitHub asks for a second between requests that change something. */
-const PACE_MS = 1e3;
-/** They are unpacked into one folder. */
-const READERS = 1;
-/**
-* Finds what is of no use, and deletes it unless `dryRun`.
-* @throws UserError away from GitHub, without a token, and where the entries cannot be listed or deleted
-*/
-async function cleanUp(options) {
-	const { dryRun, token, env, signal, now } = options;
-	const repository = env["GITHUB_REPOSITORY"] ?? "";
-	if (repository === "" || token === void 0) throw new UserError([NOT_ON_GITHUB]);
-	const client = new GithubAccess({
-		token,
-		env,
-		signal,
-		limits: LIMITS$3
-	});
-	const listed = await listEntries(client, repository, PREFIX);
-	if (!listed.ok) throw new UserError([deniedProblem("listed", listed.error)]);
-	const entries = listed.value.entries.filter(isOurs);
-	const pulls = await listOpenPulls(client, repository);
-	const notes = [...listed.value.isCut ? ["There are more entries than were looked at: run this again."] : [], ...pulls.ok ? [] : [`Entries of pull requests stay: which are closed is not known (${describeError(pulls.error)}).`]];
-	const facts = {
-		entries,
-		openPulls: pulls.ok ? pulls.value : void 0,
-		now
-	};
-	const atSight = uselessAtSight(facts);
-	const refs = cacheScopes(env, { defaultBranch: options.defaultBranch }).map(({ ref }) => ref);
-	const named = await packsNamed(indexesToRead(facts, atSight, refs), options);
-	const unread = [...named.values()].filter((keys) => keys === void 0).length;
-	if (unread > 0) notes.push(`${count(unread, "index", "indexes")} could not be read: the layers of what they are about stay.`);
-	const useless = [...atSight, ...unreferencedPacks(facts, refs, named)];
-	const deletion = dryRun ? {
-		gone: [],
-		notes: []
-	} : await deleteAll(useless, {
-		client,
-		repository,
-		signal
-	});
-	const gone = new Set(useless.map(({ entry }) => entry));
-	return {
-		dryRun,
-		rows: useless.map(({ entry, why }) => ({
-			key: entry.key,
-			ref: entry.ref,
-			size: entry.size,
-			age: now - entry.createdAt,
-			why: whyText$1(why)
-		})),
-		deleted: totals(deletion.gone),
-		kept: totals(entries.filter((entry) => !gone.has(entry))),
-		notes: [...notes, ...deletion.notes]
-	};
-}
-/** By index, the keys of the packs that it names; undefined where it cannot be read. */
-async function packsNamed(keys, { env, now, debug, log, retries, signal }) {
-	if (!serviceIsHere(env) || keys.length === 0) return new Map(keys.map((key) => [key, void 0]));
-	const root = join(env["RUNNER_TEMP"] ?? tmpdir(), `stage-build-cleanup-${randomBytes(8).toString("hex")}`);
-	await mkdir$1(root, {
-		mode: 448,
-		recursive: true
-	});
-	const backend = openBackend({ kind: "github" }, {
-		root,
-		env,
-		debug,
-		log,
-		retries,
-		signal
-	});
-	try {
-		const read = await sideBySide$1([...keys], READERS, async (key) => {
-			const index = await readIndexEntry(key, {
-				backend,
-				root,
-				now
-			});
-			return [key, index === void 0 ? void 0 : Object.keys(index.packs)];
-		});
-		return new Map(read);
-	} finally {
-		await backend.close();
-		await rm$1(root, {
-			recursive: true,
-			force: true
-		});
-	}
-}
-async function deleteAll(useless, { client, repository, signal }) {
-	const gone = [];
-	const failures = [];
-	for (const { entry } of useless.slice(0, MOST_DELETIONS)) {
-		if (signal.aborted) return {
-			gone,
-			notes: ["The run was cancelled: the rest is left to the next one."]
-		};
-		if (gone.length > 0) await client.pause(PACE_MS);
-		const result = await deleteEntry(client, repository, entry.id);
-		if (result.ok) gone.push(entry);
-		else if (result.error.kind === "forbidden") throw new UserError([deniedProblem("deleted", result.error)]);
-		else failures.push(describeError(result.error));
-		if (!result.ok && result.error.kind === "rate-limited") break;
-	}
-	const left = useless.length - gone.length;
-	const why = failures[0] === void 0 ? "" : ` (${failures[0]})`;
-	return {
-		gone,
-		notes: left === 0 ? [] : [`${count(left, "entry is", "entries are")} left to the next run${why}.`]
-	};
-}
-function totals(entries) {
-	return {
-		entries: entries.length,
-		bytes: entries.reduce((sum, { size }) => sum + size, 0)
-	};
-}
-function whyText$1(why) {
-	if (why.kind === "closed") return `pull request ${why.pull} is closed`;
-	return why.kind === "superseded" ? "a later index stands in for it" : "no index names it";
-}
-const NOT_ON_GITHUB = {
-	input: "mode",
-	message: "`mode: cleanup` cleans GitHub’s cache service, and this is not GitHub Actions, or `github-token` is empty.",
-	mend: "Run it in a workflow. A directory cache keeps itself within `cache-max-size`."
-};
-function deniedProblem(what, error) {
-	return {
-		input: "mode",
-		message: `\`mode: cleanup\`: the cache’s entries could not be ${what}: ${describeError(error)}.`,
-		mend: error.kind === "forbidden" ? "Give the job `permissions: actions: write`." : "Run the job again later."
-	};
 }
 
 // src/dockerfile/dockerfile-error.ts
@@ -3853,8 +2956,8 @@ function planBake(request, privateDir) {
 			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? [],
-			...list$1("cache-from", cacheFrom),
-			...list$1("cache-to", cacheTo)
+			...list$2("cache-from", cacheFrom),
+			...list$2("cache-to", cacheTo)
 		}];
 	});
 	return {
@@ -3902,19 +3005,19 @@ function commonPart(request, secrets) {
 		...Object.keys(args).length === 0 ? {} : { args },
 		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
 		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
-		...list$1("annotations", request.annotations),
-		...list$1("platforms", request.platforms),
-		...list$1("secret", secrets),
-		...list$1("ssh", request.ssh),
-		...list$1("attest", attests),
+		...list$2("annotations", request.annotations),
+		...list$2("platforms", request.platforms),
+		...list$2("secret", secrets),
+		...list$2("ssh", request.ssh),
+		...list$2("attest", attests),
 		...request.pull === true ? { pull: true } : {},
 		...request.noCache === true ? { "no-cache": true } : {},
-		...list$1("no-cache-filter", request.noCacheFilters),
+		...list$2("no-cache-filter", request.noCacheFilters),
 		...request.network === void 0 ? {} : { network: request.network },
 		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
-		...list$1("entitlements", granted),
+		...list$2("entitlements", granted),
 		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
-		...list$1("ulimits", request.ulimit)
+		...list$2("ulimits", request.ulimit)
 	};
 }
 /**
@@ -3973,7 +3076,7 @@ function pairs(list) {
 	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
 }
 /** The entry, or nothing where the list is empty. */
-function list$1(key, values) {
+function list$2(key, values) {
 	return values === void 0 || values.length === 0 ? {} : { [key]: values };
 }
 /** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
@@ -4226,7 +3329,7 @@ const KINDS$2 = [
 	{
 		pattern: /401|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
 		explain: (error) => ({
-			message: `${registryOf(error)} did not let ${imageOf$3(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
+			message: `${registryOf(error)} did not let ${imageOf$2(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
 			mend: `Check the name. ${LOGIN}`
 		})
 	},
@@ -4381,7 +3484,7 @@ function registryOf(error) {
 	const host = /https?:\/\/([^/"\s]+)/.exec(error)?.[1] ?? /(?:lookup|dial tcp) ([a-z0-9.:-]+)/i.exec(error)?.[1];
 	return host === void 0 ? "The registry" : `\`${host}\``;
 }
-function imageOf$3(error) {
+function imageOf$2(error) {
 	const image = /(?:metadata for|pull access denied for) ([^\s:]+(?::[^\s:]+)*)/.exec(error)?.[1];
 	return image === void 0 ? "an image" : `\`${image.replace(/[,:]$/, "")}\``;
 }
@@ -4532,7 +3635,7 @@ function readVertexName(name, targets) {
 	};
 	if (label === void 0 || label === "") return {
 		...nothing,
-		kind: kindOf$1(rest)
+		kind: kindOf$2(rest)
 	};
 	const [, platform, stage, place, total] = IN_STAGE.exec(label) ?? [];
 	if (place !== void 0) return {
@@ -4552,7 +3655,7 @@ function readVertexName(name, targets) {
 	};
 	if (word === "") return {
 		...nothing,
-		kind: kindOf$1(rest),
+		kind: kindOf$2(rest),
 		platform: where
 	};
 	return {
@@ -4571,7 +3674,7 @@ function splitBrackets(name) {
 		text: name.slice(end + 1).trimStart()
 	};
 }
-function kindOf$1(text) {
+function kindOf$2(text) {
 	if (text.startsWith("FROM ")) return "image";
 	if (/^exporting (?:to|cache|layers|attestation)|^pushing |^merging |^copying files/.test(text)) return "export";
 	if (/^(?:importing cache|resolving provenance|preparing )/.test(text)) return "internal";
@@ -4734,30 +3837,23 @@ function merge(views) {
 
 // src/build/failure.ts
 const CANCELLED = { message: "The build was cancelled." };
-/** Each problem once. */
-function problemsOf(failures) {
-	return [...new Map(failures.map(({ problem }) => [`${problem.line ?? ""} ${problem.message}`, problem])).values()];
-}
-/** What failed in a build that did not succeed; never empty. */
-function buildFailures(facts) {
-	if (facts.cancelled) return [ofAll(CANCELLED)];
+/** The problems of a build that did not succeed; never empty. */
+function failureProblems(facts) {
+	if (facts.cancelled) return [CANCELLED];
 	const excerpt = readExcerpt(facts.text);
 	const failed = facts.steps.filter((step) => step.status === "failed");
 	const { measureHost: host } = facts;
 	const causes = failed.filter((step) => host === void 0 || step.error?.includes(`${host}/`) !== true);
-	if (failed.length > 0) return (causes.length > 0 ? causes : failed).map((step) => ({
-		problem: stepProblem(step, facts, excerpt?.lines),
-		targets: targetsOf$2(step, facts),
-		step
-	}));
+	const problems = (causes.length > 0 ? causes : failed).map((step) => stepProblem(step, facts, excerpt?.lines));
+	if (problems.length > 0) return unique(problems);
 	const { error, target } = readError(facts);
 	if (isCancellation(error)) {
 		const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== "done");
-		return [ofAll(output === void 0 ? CANCELLED : explain({
+		return [output === void 0 ? CANCELLED : explain({
 			error: "EOF",
 			tail: [],
 			doing: output.text
-		}))];
+		})];
 	}
 	const place = excerpt === void 0 ? {} : at(facts.file, excerpt.lines);
 	const meaning = explain({
@@ -4765,23 +3861,10 @@ function buildFailures(facts) {
 		tail: []
 	});
 	return [{
-		...ofAll({
-			...meaning,
-			message: target === void 0 ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
-			...place
-		}),
-		targets: target === void 0 ? [] : [target]
+		...meaning,
+		message: target === void 0 ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
+		...place
 	}];
-}
-function ofAll(problem) {
-	return {
-		problem,
-		targets: [],
-		step: void 0
-	};
-}
-function targetsOf$2(step, { targetsOf: all }) {
-	return [.../* @__PURE__ */ new Set([...step.targets, ...all?.(step) ?? []])];
 }
 /**
 * Whether nothing failed but the pushes to this registry, and what else is asked of it (the import of a cache, which is
@@ -4820,9 +3903,9 @@ function exitMeaning(step, code) {
 }
 /** Named only where it tells something: several targets were built. */
 function needed(step, facts) {
-	const targets = targetsOf$2(step, facts);
-	if (facts.targets.length < 2 && facts.several !== true || targets.length === 0) return "";
-	return ` Needed by ${targets.length === 1 ? "target" : "targets"} ${targets.map((target) => `\`${target}\``).join(", ")}.`;
+	if (facts.targets.length < 2 || step.targets.length === 0) return "";
+	const names = step.targets.map((target) => `\`${target}\``).join(", ");
+	return ` Needed by ${step.targets.length === 1 ? "target" : "targets"} ${names}.`;
 }
 /** `[internal] load metadata for IMAGE` stands where the Dockerfile names the image. */
 function imageSource(step, facts) {
@@ -4864,6 +3947,9 @@ function at(file, lines) {
 function firstWords(text) {
 	return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
 }
+function unique(problems) {
+	return [...new Map(problems.map((problem) => [`${problem.line ?? ""} ${problem.message}`, problem])).values()];
+}
 
 // src/build/metadata.ts
 /** Buildx's metadata file: unknown JSON → what is used of it, by the user's names of the targets. Pure. */
@@ -4893,182 +3979,6 @@ function readResult(target, entry) {
 		buildRef: textAt(entry, "buildx.build.ref"),
 		provenance: entry["buildx.build.provenance"]
 	};
-}
-
-// src/build/failure-judgement.ts
-const LASTING = { kind: "lasting" };
-/** https://github.com/moby/buildkit/blob/v0.25.2/solver/errdefs/exec.go */
-const COMMAND = /did not complete successfully/;
-/** A layer registry of ours, this step's or another's that is gone: `cacheTrouble` and `onlyPushesFailed` judge those. */
-const LAYER_REGISTRY = /127\.0\.0\.1:\d+\/(?:v2\/)?sb[0-9a-f]{32}\//;
-/**
-* What only requests to registries say. An `ADD https://…` fails with words of its own.
-* https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker
-*/
-const OF_REGISTRY = /\/v2\/|failed to (?:push|authorize|fetch (?:oauth|anonymous) token|resolve source metadata)|httpReadSeeker|failed to copy|getting writer status/;
-/** `unexpected status from HEAD request to https://…: 503 Service Unavailable`, `unexpected status code https://…: 500 …` */
-const STATUS = /unexpected (?:HTTP )?status\b.*?: (\d{3})(?: ([A-Z][A-Za-z]*(?: [A-Z][A-Za-z]*)*))?/s;
-/**
-* The codes of registries' own errors stand where the status was.
-* https://github.com/distribution/distribution/blob/v3.0.0/registry/api/errcode/register.go
-*/
-const CODES = [
-	[/\btoomanyrequests: /i, "429 Too Many Requests"],
-	[/: unavailable: /, "503 Service Unavailable"],
-	[/: unknown: unknown error/, "500 Internal Server Error"]
-];
-/** A name that does not exist (`no such host`), and a certificate that is not trusted, stay as they are. */
-const NETWORK = [
-	[/connection refused/, "refused the connection"],
-	[/connection reset by peer|broken pipe|forcibly closed/, "broke the connection off"],
-	[/TLS handshake timeout/, "did not finish the TLS handshake in time"],
-	[/i\/o timeout|Client\.Timeout exceeded|timeout awaiting response headers|context deadline exceeded|connection timed out/, "did not answer in time"],
-	[/network is unreachable|no route to host/, "cannot be reached (no route)"],
-	[/server misbehaving|Temporary failure in name resolution/, "could not be found for now (name server)"],
-	[/unexpected EOF|\bEOF$|http2: .*(?:GOAWAY|connection lost)|server closed idle connection|closed network connection|closed pipe|short read/, "ended the connection too early"]
-];
-/** Judges a failed step by what BuildKit says of it. */
-function judge$3({ kind, text, error = "" }) {
-	if (COMMAND.test(error)) return { kind: "command" };
-	if (LAYER_REGISTRY.test(error) || !isOfRegistry({
-		kind,
-		text,
-		error
-	})) return LASTING;
-	const image = imageOf$2(error) ?? /^load metadata for (\S+)$/.exec(text)?.[1];
-	const who = hostOf$2(error) ?? (image === void 0 ? "the registry" : domainOf(image));
-	const [, status, reason] = STATUS.exec(error) ?? [];
-	const said = status === void 0 ? CODES.find(([code]) => code.test(error))?.[1] : [status, reason].filter((part) => part !== void 0).join(" ");
-	if (said !== void 0) return /^(?:429|5\d\d)\b/.test(said) ? {
-		kind: "passing",
-		why: `${who} answered ${said}`,
-		image
-	} : LASTING;
-	const broken = NETWORK.find(([pattern]) => pattern.test(error))?.[1];
-	return broken === void 0 ? LASTING : {
-		kind: "passing",
-		why: `${who} ${broken}`,
-		image
-	};
-}
-function isOfRegistry({ kind, text, error }) {
-	if (/^exporting to client/.test(text)) return false;
-	return OF_REGISTRY.test(error) || kind === "internal" && text.startsWith("load metadata for ");
-}
-/** As `external-images` and `tags` would name it. */
-function imageOf$2(error) {
-	const [, pushed] = /failed to push (\S+?): /.exec(error) ?? [];
-	if (pushed !== void 0) return pushed;
-	const [, host = "", path, kind, reference = ""] = /https?:\/\/([^/\s"]+)\/v2\/([^\s"?]+?)\/(manifests|blobs)\/([^\s"?:]+(?::[0-9a-f]{64})?)/.exec(error) ?? [];
-	if (path === void 0) return void 0;
-	const domain = host === "registry-1.docker.io" ? "docker.io" : host;
-	if (kind === "blobs") return `${domain}/${path}`;
-	return `${domain}/${path}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
-}
-function hostOf$2(error) {
-	return /https?:\/\/([^/\s"]+)/.exec(error)?.[1];
-}
-function domainOf(image) {
-	const [domain = ""] = image.split("/");
-	return /[.:]|^localhost$/.test(domain) && image.includes("/") ? domain : "docker.io";
-}
-
-// src/graph/reachability.ts
-/**
-* The target and every stage it needs, each after those that it needs itself; otherwise in the order of the file. A stage
-* replaced by a named context keeps what it copies, as in BuildKit.
-*/
-function stagesOf(graph, target) {
-	return buildOrder(graph, [target]);
-}
-/** Every stage that any of the targets needs, in build order. */
-function stagesOfAll(graph, targets) {
-	return buildOrder(graph, targets);
-}
-function buildOrder(graph, targets) {
-	const reached = reachedFrom(graph, targets);
-	const order = [];
-	const entered = /* @__PURE__ */ new Set();
-	for (const root of [...reached].sort((a, b) => a - b)) {
-		if (entered.has(root)) continue;
-		entered.add(root);
-		const stack = [{
-			stage: root,
-			needs: neededStages$1(graph, root),
-			next: 0
-		}];
-		for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
-			const needed = top.needs[top.next++];
-			if (needed === void 0) {
-				order.push(top.stage);
-				stack.pop();
-			} else if (!entered.has(needed)) {
-				entered.add(needed);
-				stack.push({
-					stage: needed,
-					needs: neededStages$1(graph, needed),
-					next: 0
-				});
-			}
-		}
-	}
-	return order;
-}
-function reachedFrom(graph, targets) {
-	const reached = new Set(targets.filter((target) => graph.stages[target] !== void 0));
-	for (const stage of reached) for (const needed of neededStages$1(graph, stage)) reached.add(needed);
-	return reached;
-}
-/** The stages that a stage needs directly, in the order of the file. */
-function neededStages$1(graph, stage) {
-	const found = /* @__PURE__ */ new Set();
-	for (const source of sourcesOf$2(graph.stages[stage])) if (source.kind === "stage") found.add(source.stage);
-	return [...found].sort((a, b) => a - b);
-}
-function sourcesOf$2(stage) {
-	return stage === void 0 ? [] : [stage.from, ...stage.needs.map((need) => need.source)];
-}
-/** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
-function sharedStages(graph, targets) {
-	const counts = /* @__PURE__ */ new Map();
-	for (const target of new Set(targets)) for (const stage of reachedFrom(graph, [target])) counts.set(stage, (counts.get(stage) ?? 0) + 1);
-	return buildOrder(graph, targets).filter((stage) => (counts.get(stage) ?? 0) > 1);
-}
-/** The errors that count for these targets, in BuildKit's order. */
-function errorsFor(errors, graph, targets) {
-	const reached = graph === void 0 ? /* @__PURE__ */ new Set() : reachedFrom(graph, targets);
-	return errors.filter(({ scope, stage }) => scope !== "reachable-only" || stage !== void 0 && reached.has(stage));
-}
-/** Every image from outside that these stages (default: all) name, in the order of the file. */
-function externalImages$1(graph, stages) {
-	const wanted = stages === void 0 ? void 0 : new Set(stages);
-	const uses = /* @__PURE__ */ new Map();
-	const add = (source, use) => {
-		if (source.kind !== "image") return;
-		const known = uses.get(source.image);
-		if (known === void 0) uses.set(source.image, [use]);
-		else known.push(use);
-	};
-	for (const { index, line, from, platform, needs } of graph.stages) {
-		if (wanted?.has(index) === false) continue;
-		add(from, {
-			stage: index,
-			line,
-			via: "from",
-			platform
-		});
-		for (const need of needs) add(need.source, {
-			stage: index,
-			line: need.line,
-			via: need.via,
-			platform: graph.platform
-		});
-	}
-	return [...uses].map(([image, places]) => ({
-		image,
-		platforms: [...new Set(places.map((use) => use.platform))],
-		uses: places
-	}));
 }
 
 // src/build/twin-steps.ts
@@ -5103,375 +4013,61 @@ function mergeTwins(steps) {
 	});
 }
 
-// src/build/round-steps.ts
+// src/build/build.ts
+const TICK_MS = 5e3;
 /**
-* The steps of a build that bake was run for several times: what the runs tell of them, made one, and what of the build
-* is done for good. Pure.
+* Builds all targets of the request in one run. In a second one without what failed, if only that did: cached content
+* that was missing after all, or the measured copies, where the builder does not reach the layer registry.
 */
-/**
-* Each instruction once. What ran in an earlier run is found in the builder's cache by the next one, but it did run; what
-* was stopped there went on later. The last run is told as it is.
-* @param isFinal whether a failed step is what the build ends with, not one that was tried again
-*/
-function mergeRuns(runs, isFinal) {
-	return runs.reduce((earlier, later) => mergeTwo(earlier, later, isFinal), []);
-}
-function mergeTwo(earlier, later, isFinal) {
-	const known = new Map(earlier.map((step) => [twinKey(step), step]));
-	const seen = new Set(later.map(twinKey));
-	const isKept = (step) => {
-		if (seen.has(twinKey(step))) return false;
-		if (step.status === "failed") return isFinal(step);
-		return step.kind === "stage" || step.status === "done" || step.status === "cached";
-	};
-	const merged = later.map((now) => {
-		const before = known.get(twinKey(now));
-		if (before === void 0) return now;
-		const hasEnded = before.status === "done" || before.status === "failed" && isFinal(before);
+async function build$2(docker, request, options) {
+	const first = await runOnce(docker, request, options);
+	if (first.outcome.kind !== "failed") return first.outcome;
+	const host = request.measure?.host;
+	if (host !== void 0 && onlyPushesFailed(first, host)) {
+		const { outcome } = await runOnce(docker, withoutCache({
+			...request,
+			measure: void 0
+		}), options);
 		return {
-			...now.status === "done" || now.status === "failed" || !hasEnded ? now : before,
-			targets: [.../* @__PURE__ */ new Set([...before.targets, ...now.targets])]
+			...outcome,
+			warnings: [UNREACHABLE, ...outcome.warnings]
 		};
-	});
-	return [...earlier.filter(isKept), ...merged];
-}
-/** The stages that were carried out to their last instruction, on a builder for one platform. */
-function wholeStages(layouts, steps) {
-	const byStage = Map.groupBy(steps, ({ stage }) => stage);
-	const whole = layouts.filter(({ index, counted }) => {
-		const mine = (byStage.get(index) ?? []).filter(({ text }) => !text.startsWith("FROM "));
-		const lines = new Set(mine.map(({ source }) => source?.line));
-		return mine.every(({ status }) => status === "done" || status === "cached") && counted.every(({ line }) => lines.has(line));
-	});
-	return new Set(whole.map(({ index }) => index));
-}
-/** The targets that a step stands against when it fails: all that need its stage, or the image that it asks for. */
-function targetsNeeding(graph, targets) {
-	const stages = new Map(targets.map(({ name, stage }) => [name, stagesOf(graph, stage)]));
-	return ({ stage, text }) => {
-		const image = /^load metadata for (\S+)$/.exec(text)?.[1];
-		const isMeant = (index) => index === stage || image !== void 0 && imagesOf$1(graph, index).includes(image);
-		return [...stages].flatMap(([name, needed]) => needed.some(isMeant) ? [name] : []);
+	}
+	const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text];
+	const trouble = request.targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0) ? options.cacheTrouble?.(errors.map(options.mask)) : void 0;
+	if (trouble === void 0) return first.outcome;
+	const targets = request.targets.map((target) => ({
+		...target,
+		cacheFrom: []
+	}));
+	const { outcome } = await runOnce(docker, {
+		...request,
+		targets
+	}, options);
+	const warning = { message: `${CACHE_MISSING} (${trouble}): it was run again without them.` };
+	return {
+		...outcome,
+		warnings: [warning, ...outcome.warnings]
 	};
 }
-function imagesOf$1({ stages }, index) {
-	const stage = stages[index];
-	if (stage === void 0 || stage.replacedByContext !== void 0) return [];
-	return [stage.from, ...stage.needs.map(({ source }) => source)].flatMap((source) => source.kind === "image" ? [source.image] : []);
-}
-
-// src/build/rounds.ts
 const UNREACHABLE = {
 	message: "The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.",
 	mend: "Let stage-build choose the builder, or create yours with `driver-opts: network=host`."
 };
 const CACHE_MISSING = "Cached layers could not be had when the build needed them";
-var Rounds = class {
-	#request;
-	#options;
-	/** Targets that are neither built nor given up. */
-	#left;
-	/** Those that the present run is for. */
-	#active = [];
-	/** What a registry failed with, and the time before which it is not tried again. */
-	#resting = /* @__PURE__ */ new Map();
-	#measures;
-	#imports = true;
-	#exports = true;
-	#runs = [];
-	#tries = /* @__PURE__ */ new Map();
-	#failures = [];
-	#built = /* @__PURE__ */ new Set();
-	#warnings = [];
-	constructor(request, options) {
-		this.#request = request;
-		this.#options = options;
-		this.#left = request.targets.map(({ name }) => name);
-		this.#measures = request.measure !== void 0;
-	}
-	/** What is neither built nor given up. */
-	get left() {
-		return this.#left;
-	}
-	get failures() {
-		return this.#failures;
-	}
-	get built() {
-		return this.#built;
-	}
-	/** Whether a copy of each image is sent to be measured. */
-	get measures() {
-		return this.#measures;
-	}
-	/** Every step of all runs, each once. */
-	steps() {
-		const final = new Set(this.#failures.map(({ step }) => step?.id));
-		const runs = this.#runs.map(({ steps }) => steps);
-		return mergeRuns(runs, ({ id }) => final.has(id));
-	}
-	warnings() {
-		const told = this.#runs.flatMap(({ warnings }) => warnings);
-		return [...this.#warnings, ...new Map(told.map((problem) => [problem.message, problem])).values()];
-	}
-	/** What goes on at once, beside what is tried again later. */
-	get ready() {
-		return this.#left.filter((name) => !this.#resting.has(name));
-	}
-	/** The time before which there is nothing to do, as `tryAgain` was told it. */
-	get restsUntil() {
-		return this.ready.length > 0 ? 0 : Math.max(0, ...this.#left.map((name) => this.#resting.get(name) ?? 0));
-	}
-	/**
-	* Begins the next run: what it builds. What is tried again has to wait for the others, so that it cannot stop them
-	* once more.
-	*/
-	begin() {
-		this.#active = this.ready.length > 0 ? this.ready : this.#left;
-		for (const name of this.#active) this.#resting.delete(name);
-		return this.#activeRequest();
-	}
-	#activeRequest() {
-		const targets = this.#request.targets.filter(({ name }) => this.#active.includes(name)).map((target) => ({
-			...target,
-			...this.#imports ? {} : { cacheFrom: [] },
-			...this.#exports ? {} : { cacheTo: [] }
-		}));
-		const request = {
-			...this.#request,
-			targets,
-			...this.#measures ? {} : { measure: void 0 }
-		};
-		return this.#runs.length === 0 ? request : this.#withoutRepeating(request);
-	}
-	/** Takes what came of a run. What is to be tried again is told, so that it can be waited before that. */
-	take(run) {
-		this.#runs.push(run);
-		if (run.kind === "built") {
-			for (const name of this.#active) this.#built.add(name);
-			this.#left = this.#left.filter((name) => !this.#built.has(name));
-		}
-		if (run.kind !== "failed") return [];
-		const host = this.#measures ? this.#request.measure?.host : void 0;
-		if (host !== void 0 && onlyPushesFailed(run, host)) {
-			this.#measures = this.#imports = this.#exports = false;
-			this.#warnings.unshift(UNREACHABLE);
-			return [];
-		}
-		const retries = [];
-		const others = [];
-		const left = this.#left.length;
-		const isGone = this.#imported && this.#options.cacheTrouble?.([]) !== void 0;
-		for (const failure of run.failures) {
-			const judgement = judgementOf(failure);
-			const targets = this.#against(failure).filter((name) => this.#active.includes(name));
-			const tried = this.#triesOf(targets);
-			if (judgement.kind === "command") this.giveUp(failure);
-			else if (judgement.kind === "lasting" || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure);
-			else retries.push({
-				failure,
-				targets,
-				judgement,
-				retry: tried + 1
-			});
-		}
-		const goesOn = this.#goesOnWithoutCache(others, run);
-		if (!goesOn) for (const failure of others) this.giveUp(failure);
-		const again = retries.filter(({ targets }) => targets.some((name) => this.#left.includes(name)));
-		const [first] = run.failures;
-		if (!goesOn && again.length === 0 && this.#left.length === left && first !== void 0) this.giveUp({
-			...first,
-			targets: []
-		});
-		return again;
-	}
-	/** Accepts what `take` told of, not to begin before a time (ms). */
-	tryAgain({ targets, retry }, notBefore) {
-		for (const name of targets.filter((target) => this.#left.includes(target))) {
-			this.#tries.set(name, retry);
-			this.#resting.set(name, notBefore);
-		}
-	}
-	/** Leaves out what failed for good; with `failFast` that ends the build. */
-	giveUp(failure, because = "") {
-		const targets = this.#against(failure);
-		const tried = this.#triesOf(targets);
-		if (targets.length === 0) return;
-		const { message } = failure.problem;
-		const told = tried === 0 ? message : `${message} It was tried ${tried + 1} times.`;
-		this.#failures.push({
-			...failure,
-			targets,
-			problem: {
-				...failure.problem,
-				message: `${told}${because}`
-			}
-		});
-		this.#left = this.#options.failFast === true ? [] : this.#left.filter((name) => !targets.includes(name));
-	}
-	/** What is left of the targets that a failure stands against. */
-	#against({ targets, step, problem }) {
-		const mine = this.#left.filter((name) => targets.includes(name));
-		if (targets.length === 0) return this.#active.filter((name) => this.#left.includes(name));
-		if (step !== void 0) return mine;
-		return this.#runs.slice(0, -1).some(({ failures }) => failures.some((old) => wordsOf$1(old.problem) === wordsOf$1(problem))) ? this.#left : mine;
-	}
-	/** Whether the run that is over was given cached content of ours. */
-	get #imported() {
-		return this.#activeRequest().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0);
-	}
-	#isNeeded(stage) {
-		const needing = this.#options.targetsOf?.({
-			stage,
-			text: ""
-		});
-		return needing === void 0 || this.#active.some((name) => needing.includes(name));
-	}
-	#triesOf(targets) {
-		return Math.max(0, ...targets.map((name) => this.#tries.get(name) ?? 0));
-	}
-	/** Cached content that was missing after all: everything but that may be in order. */
-	#goesOnWithoutCache(failures, { text }) {
-		if (!this.#imported || failures.length === 0) return false;
-		const errors = [...failures.flatMap(({ step }) => step?.error ?? []), ...text];
-		const trouble = this.#options.cacheTrouble?.(errors.map(this.#options.mask));
-		if (trouble === void 0) return false;
-		this.#imports = false;
-		this.#warnings.unshift({ message: `${CACHE_MISSING} (${trouble}): it was run again without them.` });
-		return true;
-	}
-	/**
-	* With `no-cache`, what this build has carried out is taken from the builder's cache, where nothing of it is newer. A
-	* stage that was broken off is carried out anew: an older result could stand in for the rest of it. So is everything
-	* where that stage has no name to call it by, and for several platforms, where progress does not tell of all of them in
-	* time.
-	*/
-	#withoutRepeating(request) {
-		const { noCache = false, noCacheFilters = [], platforms = [] } = request;
-		if (!noCache && noCacheFilters.length === 0 || platforms.length > 1) return request;
-		const { stages } = this.#options;
-		const whole = wholeStages(stages, this.steps());
-		if (!noCache) {
-			const done = new Set(stages.flatMap(({ index, name }) => whole.has(index) ? name ?? [] : []));
-			return {
-				...request,
-				noCacheFilters: noCacheFilters.filter((name) => !done.has(name.toLowerCase()))
-			};
-		}
-		const targets = request.targets.map((target) => ({
-			...target,
-			cacheFrom: []
-		}));
-		const broken = stages.filter(({ index }) => !whole.has(index) && this.#isNeeded(index));
-		const names = broken.flatMap(({ name }) => name ?? []);
-		const isNamed = names.length === broken.length;
-		return {
-			...request,
-			targets,
-			cacheFrom: [],
-			...isNamed ? {
-				noCache: false,
-				noCacheFilters: names
-			} : {}
-		};
-	}
-};
-function judgementOf({ step }) {
-	return step === void 0 ? { kind: "lasting" } : judge$3(step);
-}
-function wordsOf$1({ message }) {
-	return message.replace(/^Target `.*?`: /, "");
-}
-
-// src/build/build.ts
-/**
-* The build as the pipeline asks for it: a request in, what became of every target out. Ties runs of bake to the model
-* of their progress, the live log and the reading of what they left; owns none of them. What the next run is for is
-* decided in `rounds.ts`.
-*/
-const TICK_MS = 5e3;
-/**
-* Builds all targets of the request: in one run of bake where nothing fails, otherwise in as many as it takes to finish
-* what can be finished.
-*/
-async function build$2(docker, request, options) {
-	const rounds = new Rounds(request, options);
-	const runs = [];
-	let isCancelled = false;
-	while (rounds.left.length > 0 && !isCancelled) {
-		const known = rounds.failures.length;
-		const run = await runOnce(docker, rounds.begin(), {
-			...options,
-			several: request.targets.length > 1
-		});
-		runs.push(run);
-		await plan$1(rounds.take(run), rounds, options);
-		isCancelled = run.kind === "cancelled" || !await rest(rounds, options.signal);
-		if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known));
-	}
-	const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures);
-	return {
-		kind: isCancelled ? "cancelled" : problems.length > 0 ? "failed" : "built",
-		steps: rounds.steps(),
-		checks: [...new Map(runs.flatMap(({ checks }) => checks).map((check) => [`${check.line ?? ""}:${check.text}`, check])).values()],
-		warnings: rounds.warnings(),
-		built: rounds.built,
-		metadata: {
-			results: runs.flatMap(({ metadata }) => metadata.results),
-			output: Object.assign({}, ...runs.map(({ metadata }) => metadata.output))
-		},
-		pushed: runs.flatMap(({ pushed }) => pushed),
-		measured: rounds.measures,
-		failures: rounds.failures,
-		problems
-	};
-}
 /** Whether `build` told of trouble with the layer cache. */
 function tellsOfCache(problems) {
-	return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith("Cached layers could not be had when the build needed them"));
+	return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING));
 }
-/** Sets when what failed is tried again, as its registry asks for, and says so. */
-async function plan$1(retries, rounds, options) {
-	const asked = await Promise.all(retries.map(async ({ judgement: { image } }) => image === void 0 ? void 0 : await options.retryAfter?.(image)));
-	const plans = retries.map((retry, index) => {
-		const retryAfter = asked[index];
-		return {
-			retry,
-			retryAfter,
-			waitMs: waitBeforeRetry(retry.retry, { retryAfter })
-		};
-	});
-	for (const { retry, retryAfter, waitMs } of plans) if (waitMs === void 0) rounds.giveUp(retry.failure, ` The registry asks to wait ${retryAfter ?? "?"} s, which is too long.`);
-	else rounds.tryAgain(retry, performance.now() + waitMs);
-	const others = rounds.ready;
-	const lines = plans.flatMap(({ retry: { targets, judgement, retry }, retryAfter, waitMs }) => {
-		const facts = {
-			what: targets.join(", "),
-			why: judgement.why,
-			retry,
-			retries: options.retries ?? 0,
-			retryAfter
-		};
-		return waitMs === void 0 ? [] : [retryLine({
-			...facts,
-			waitMs,
-			others
-		})];
-	});
-	for (const line of new Set(lines)) options.say?.(line);
-}
-/** Waits while there is nothing to do. False when that was cancelled. */
-async function rest({ restsUntil }, signal) {
-	const waitMs = restsUntil - performance.now();
-	if (waitMs <= 0) return signal?.aborted !== true;
-	try {
-		await pause(waitMs, signal);
-		return true;
-	} catch {
-		return false;
-	}
-}
-function goingOn(rounds, known) {
-	return `✗ ${[...new Set(rounds.failures.slice(known).flatMap(({ targets }) => targets))].join(", ")} failed; going on with ${rounds.left.join(", ")}`;
+function withoutCache(request) {
+	return {
+		...request,
+		targets: request.targets.map((target) => ({
+			...target,
+			cacheFrom: [],
+			cacheTo: []
+		}))
+	};
 }
 async function runOnce(docker, request, options) {
 	const { signal, log } = options;
@@ -5502,32 +4098,55 @@ async function runOnce(docker, request, options) {
 		progress?.end();
 		log.finish();
 	}
-	const { plan, ok, text } = result;
 	const steps = mergeTwins(progress?.steps() ?? []);
-	const isCancelled = !ok && signal?.aborted === true;
-	return {
-		kind: ok ? "built" : isCancelled ? "cancelled" : "failed",
+	const ran = {
 		steps,
 		checks: progress?.warnings() ?? [],
-		warnings: plan.warnings,
-		text,
-		metadata: ok ? readMetadata(result.metadata, plan.targets) : {
-			results: [],
-			output: {}
-		},
-		pushed: progress?.pushed() ?? [],
-		failures: ok || isCancelled ? [] : buildFailures({
-			steps,
-			text,
-			file: options.file,
-			cancelled: false,
-			mask: options.mask,
-			targets: plan.targets,
-			several: options.several,
-			measureHost: request.measure?.host,
-			...options.imageLines === void 0 ? {} : { imageLines: options.imageLines },
-			...options.targetsOf === void 0 ? {} : { targetsOf: options.targetsOf }
-		})
+		warnings: result.plan.warnings
+	};
+	return {
+		outcome: outcomeOf(result, {
+			ran,
+			progress,
+			request,
+			options
+		}),
+		steps,
+		text: result.text
+	};
+}
+function outcomeOf(result, { ran, progress, request, options }) {
+	const { targets } = result.plan;
+	if (result.ok) {
+		const metadata = readMetadata(result.metadata, targets);
+		const measured = request.measure !== void 0;
+		return {
+			kind: "built",
+			...ran,
+			metadata,
+			pushed: progress?.pushed() ?? [],
+			measured
+		};
+	}
+	if (options.signal?.aborted === true) return {
+		kind: "cancelled",
+		...ran,
+		problems: [CANCELLED]
+	};
+	const problems = failureProblems({
+		steps: ran.steps,
+		text: result.text,
+		file: options.file,
+		cancelled: false,
+		mask: options.mask,
+		targets,
+		measureHost: request.measure?.host,
+		...options.imageLines === void 0 ? {} : { imageLines: options.imageLines }
+	});
+	return {
+		kind: "failed",
+		...ran,
+		problems
 	};
 }
 
@@ -5798,6 +4417,104 @@ function repositoryOf(text) {
 	return `${domain}/${path}`;
 }
 
+// src/graph/reachability.ts
+/**
+* The target and every stage it needs, each after those that it needs itself; otherwise in the order of the file. A stage
+* replaced by a named context keeps what it copies, as in BuildKit.
+*/
+function stagesOf(graph, target) {
+	return buildOrder(graph, [target]);
+}
+/** Every stage that any of the targets needs, in build order. */
+function stagesOfAll(graph, targets) {
+	return buildOrder(graph, targets);
+}
+function buildOrder(graph, targets) {
+	const reached = reachedFrom(graph, targets);
+	const order = [];
+	const entered = /* @__PURE__ */ new Set();
+	for (const root of [...reached].sort((a, b) => a - b)) {
+		if (entered.has(root)) continue;
+		entered.add(root);
+		const stack = [{
+			stage: root,
+			needs: neededStages$1(graph, root),
+			next: 0
+		}];
+		for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
+			const needed = top.needs[top.next++];
+			if (needed === void 0) {
+				order.push(top.stage);
+				stack.pop();
+			} else if (!entered.has(needed)) {
+				entered.add(needed);
+				stack.push({
+					stage: needed,
+					needs: neededStages$1(graph, needed),
+					next: 0
+				});
+			}
+		}
+	}
+	return order;
+}
+function reachedFrom(graph, targets) {
+	const reached = new Set(targets.filter((target) => graph.stages[target] !== void 0));
+	for (const stage of reached) for (const needed of neededStages$1(graph, stage)) reached.add(needed);
+	return reached;
+}
+/** The stages that a stage needs directly, in the order of the file. */
+function neededStages$1(graph, stage) {
+	const found = /* @__PURE__ */ new Set();
+	for (const source of sourcesOf$2(graph.stages[stage])) if (source.kind === "stage") found.add(source.stage);
+	return [...found].sort((a, b) => a - b);
+}
+function sourcesOf$2(stage) {
+	return stage === void 0 ? [] : [stage.from, ...stage.needs.map((need) => need.source)];
+}
+/** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
+function sharedStages(graph, targets) {
+	const counts = /* @__PURE__ */ new Map();
+	for (const target of new Set(targets)) for (const stage of reachedFrom(graph, [target])) counts.set(stage, (counts.get(stage) ?? 0) + 1);
+	return buildOrder(graph, targets).filter((stage) => (counts.get(stage) ?? 0) > 1);
+}
+/** The errors that count for these targets, in BuildKit's order. */
+function errorsFor(errors, graph, targets) {
+	const reached = graph === void 0 ? /* @__PURE__ */ new Set() : reachedFrom(graph, targets);
+	return errors.filter(({ scope, stage }) => scope !== "reachable-only" || stage !== void 0 && reached.has(stage));
+}
+/** Every image from outside that these stages (default: all) name, in the order of the file. */
+function externalImages$1(graph, stages) {
+	const wanted = stages === void 0 ? void 0 : new Set(stages);
+	const uses = /* @__PURE__ */ new Map();
+	const add = (source, use) => {
+		if (source.kind !== "image") return;
+		const known = uses.get(source.image);
+		if (known === void 0) uses.set(source.image, [use]);
+		else known.push(use);
+	};
+	for (const { index, line, from, platform, needs } of graph.stages) {
+		if (wanted?.has(index) === false) continue;
+		add(from, {
+			stage: index,
+			line,
+			via: "from",
+			platform
+		});
+		for (const need of needs) add(need.source, {
+			stage: index,
+			line: need.line,
+			via: need.via,
+			platform: graph.platform
+		});
+	}
+	return [...uses].map(([image, places]) => ({
+		image,
+		platforms: [...new Set(places.map((use) => use.platform))],
+		uses: places
+	}));
+}
+
 // src/images/platform.ts
 /**
 * Reads `os/architecture[/variant]` and normalises it: `linux/aarch64` → arm64, `linux/arm` → arm v7.
@@ -5946,13 +4663,13 @@ function parseManifest(bytes, contentType) {
 	if (isIndex) return {
 		kind: "index",
 		mediaType,
-		manifests: list(json["manifests"]).map(parseEntry)
+		manifests: list$1(json["manifests"]).map(parseEntry)
 	};
 	return {
 		kind: "image",
 		mediaType,
 		config: parseDescriptor(json["config"]),
-		layers: list(json["layers"]).map(parseDescriptor)
+		layers: list$1(json["layers"]).map(parseDescriptor)
 	};
 }
 /** @throws ManifestError */
@@ -5968,7 +4685,7 @@ function parseImageConfig(bytes) {
 			variant: text$1(json["variant"])
 		}),
 		diffIds,
-		history: list(json["history"]).map((entry) => ({
+		history: list$1(json["history"]).map((entry) => ({
 			createdBy: text$1(object$1(entry)["created_by"]) ?? "",
 			created: text$1(object$1(entry)["created"]),
 			comment: text$1(object$1(entry)["comment"]) ?? "",
@@ -6045,14 +4762,14 @@ function parseObject(bytes, what) {
 function object$1(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function list(value) {
+function list$1(value) {
 	return Array.isArray(value) ? value : [];
 }
 function text$1(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
-	return list(value).filter((item) => typeof item === "string");
+	return list$1(value).filter((item) => typeof item === "string");
 }
 
 // src/images/registry-error.ts
@@ -6535,8 +5252,19 @@ function ociMappings(planned) {
 /** Reads an outcome. */
 function builtFrom(outcome, context) {
 	const { inputs, planned, measured, cache, warnings } = context;
-	const problems = scannerProblems(outcome, inputs);
-	const failures = outcome.failures.toReversed().flatMap(({ targets, problem }) => targets.map((name) => [name, problems?.[0] ?? problem]));
+	const base = {
+		steps: outcome.steps,
+		measured,
+		cache,
+		warnings,
+		unchanged: /* @__PURE__ */ new Set()
+	};
+	if (outcome.kind !== "built") return {
+		...base,
+		images: [],
+		metadata: {},
+		problems: scannerProblems(outcome, inputs) ?? outcome.problems
+	};
 	const types = outputTypes(inputs.outputs);
 	const published = inputs.push || inputs.load || types.some((type) => [
 		"image",
@@ -6545,15 +5273,10 @@ function builtFrom(outcome, context) {
 	].includes(type));
 	const results = new Map(outcome.metadata.results.map((result) => [result.target, result]));
 	return {
-		steps: outcome.steps,
-		measured,
-		cache,
-		warnings,
-		unchanged: /* @__PURE__ */ new Set(),
-		failed: new Map(failures),
-		problems: problems ?? outcome.problems,
+		...base,
+		problems: [],
 		metadata: outcome.metadata.output,
-		images: planned.targets.filter(({ name }) => outcome.built.has(name)).map(({ name }) => ({
+		images: planned.targets.map(({ name }) => ({
 			target: name,
 			tags: planned.tagsOf.get(name) ?? [],
 			digest: published ? results.get(name)?.digest : void 0,
@@ -6570,7 +5293,7 @@ const SCANNER = "docker/buildkit-syft-scanner";
 * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
 */
 function scannerProblems(outcome, inputs) {
-	if (outcome.kind !== "failed" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
+	if (outcome.kind === "cancelled" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
 	const [failed, ...others] = outcome.steps.filter((step) => step.status === "failed");
 	const [problem] = outcome.problems;
 	const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? "") ?? [];
@@ -6586,6 +5309,992 @@ function scannerProblems(outcome, inputs) {
 function onlyConfig(sizes) {
 	const [only, ...others] = sizes?.platforms ?? [];
 	return others.length === 0 ? only?.configDigest : void 0;
+}
+
+// src/mounts/helper-build.ts
+/** The named context that the helper's root is. */
+function helperContext(token) {
+	return `stage-build-mounts-${token}`;
+}
+/** The helper's Dockerfile. Ids are plain (`mount-uses.ts`), so that nothing in them is read as anything else. */
+function helperDockerfile(kind, { token, mounts }) {
+	const flags = mounts.map(({ mount, name }) => `--mount=${mountFlag(mount, name)}`);
+	const command = JSON.stringify([
+		"/bin/sh",
+		`/${kind}.sh`,
+		token
+	]);
+	return [
+		`FROM ${helperContext(token)}`,
+		`RUN ${[...flags, command].join(" ")}`,
+		""
+	].join("\n");
+}
+/**
+* Locked: it waits for whoever has the mount, instead of making a second one.
+* https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/mounts/mount.go (getRefCacheDirNoCache)
+*/
+function mountFlag({ id, permissions }, name) {
+	const owner = permissions === void 0 ? [] : [
+		`uid=${permissions.uid}`,
+		`gid=${permissions.gid}`,
+		`mode=${permissions.mode.toString(8).padStart(4, "0")}`
+	];
+	return [
+		"type=cache",
+		`id=${id}`,
+		`target=/m/${name}`,
+		"sharing=locked",
+		...owner
+	].join(",");
+}
+/**
+* Unpacks `/in/NAME.tar` into each mount. What is newer there stays. `-G` brings the times of last use along; it removes
+* only what an archive made with it says, and none is.
+*/
+const PUT_IN = `
+failed=
+for archive in /in/*.tar; do
+  name=\${archive##*/}
+  tar -x -G -p --keep-newer-files --warning=no-ignore-newer --numeric-owner -f "$archive" -C "/m/\${name%.tar}" ||
+    failed="$failed \${name%.tar}"
+done
+test -z "$failed"
+`;
+/** Words of a list's line: type, bytes, time of change, path. */
+const LIST_FORMAT = "%y %s %T@ %P\\0";
+/** A file in each mount that shows whether reading is noted; it goes at once. */
+const PROBE = ".stage-build-probe";
+/**
+* Packs each mount into `/out/NAME.tar`, beside a list of what is in it. Where the file system does not note when a file is
+* read, nothing is left out. An archive that would be larger than `maxBytes` is not made; making one is no use of files.
+*/
+function takeOutScript(mounts, maxBytes) {
+	return `
+take() {
+  cd "/m/$1" || exit 1
+  read -r line < ${PROBE}
+  if test -n "$(find ${PROBE} -anewer ${PROBE})"; then
+    set -- "$1" delete=ctime ! -type f -o -newerat "@$2" -o -newerct "@$3"
+  else
+    set -- "$1" delete=ctime,delete=atime -true
+  fi
+  rm -f ${PROBE}
+  name=$1
+  times=$2
+  shift 2
+  find . '(' "$@" ')' -printf '${LIST_FORMAT}' > "/out/$name.list" || exit 1
+  (
+    ulimit -f ${Math.ceil(maxBytes / 512)}
+    find . '(' "$@" ')' -print0 |
+      tar -c --null --no-recursion --numeric-owner --atime-preserve=system --format=pax --pax-option="$times" \
+        -f "/out/$name.tar" -T -
+  ) || test $? -eq 1 || rm -f "/out/$name.tar"
+}
+${mounts.map(({ name }) => `echo probe > /m/${name}/${PROBE} || exit 1`).join("\n")}
+sleep 0.02
+${mounts.map(({ name, usedSince, madeSince }) => `take ${name} ${Math.floor(usedSince)} ${madeSince}`).join("\n")}
+`;
+}
+
+// src/mounts/helper-root.ts
+/** The helper's root: a folder with this machine's own `sh`, `tar` and `find` and the libraries that they need, where they look for them. */
+/** Where each program lies in the helper, and what must be said of it by `--version`. */
+const PROGRAMS = [
+	{
+		name: "sh",
+		is: void 0
+	},
+	{
+		name: "tar",
+		is: /GNU tar/
+	},
+	{
+		name: "find",
+		is: /GNU findutils/
+	},
+	{
+		name: "rm",
+		is: void 0
+	},
+	{
+		name: "sleep",
+		is: void 0
+	}
+];
+/** A program that is not here, or not the one that is needed. */
+var ToolMissingError = class extends Error {
+	tool;
+	constructor(tool, options) {
+		super(`there is no ${tool} here`, options);
+		this.name = "ToolMissingError";
+		this.tool = tool;
+	}
+};
+/**
+* Looks for the programs and their libraries.
+* @throws ToolMissingError
+*/
+async function findTools(env) {
+	const found = await Promise.all(PROGRAMS.map(async ({ name, is }) => {
+		const program = name === "sh" ? "/bin/sh" : await which$1(name, env["PATH"] ?? "");
+		if (program === void 0) throw new ToolMissingError(nameOf$2(name));
+		const [version, libraries] = await Promise.all([is === void 0 ? void 0 : run$1(program, ["--version"], env), run$1("ldd", [program], env)]);
+		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$2(name));
+		return [[program, `/bin/${name}`], ...librariesIn(libraries).map((path) => [path, path])];
+	}));
+	return new Map(found.flat());
+}
+/** `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`; nothing of a static program. */
+function librariesIn(ldd) {
+	return ldd.split("\n").flatMap((line) => /^\s*(?:\S+ => )?(\/\S+) \(0x[0-9a-f]+\)$/.exec(line)?.[1] ?? []);
+}
+/** Lays the root out in a new folder, with a script in it and archives as `/in/NAME.tar`. */
+async function layOutRoot(folder, { files, scripts, archives }) {
+	await Promise.all([
+		"in",
+		"m",
+		"out"
+	].map((name) => mkdir$1(join(folder, name), { recursive: true })));
+	for (const [from, to] of files) {
+		await mkdir$1(dirname(join(folder, to)), { recursive: true });
+		await copyFile$1(from, join(folder, to));
+	}
+	for (const [name, text] of scripts) await writeFile$1(join(folder, name), text);
+	for (const [name, from] of archives) {
+		const to = join(folder, "in", `${name}.tar`);
+		await link$1(from, to).catch(() => copyFile$1(from, to, constants$1.COPYFILE_FICLONE));
+	}
+}
+function nameOf$2(name) {
+	return name === "tar" || name === "find" ? `GNU ${name}` : name;
+}
+async function which$1(name, path) {
+	for (const folder of path.split(delimiter).filter(isAbsolute)) {
+		const file = join(folder, name);
+		if (await access$1(file, constants$1.X_OK).then(() => true, () => false)) return file;
+	}
+}
+async function run$1(program, args, env) {
+	try {
+		return (await runProcess(program, args, { env: {
+			...env,
+			LC_ALL: "C"
+		} })).stdout;
+	} catch (error) {
+		if (error instanceof ProgramMissingError) throw new ToolMissingError(program, { cause: error });
+		throw error;
+	}
+}
+
+// src/mount-helper.ts
+/** Runs the helper build of cache mounts on the builder, and removes what it leaves there. */
+const PATIENCE_MS$2 = 6e4;
+const SLOWEST_BYTES_PER_SECOND = 1e7;
+/** The helper could not do its work; the message is a clause. */
+var HelperError = class extends Error {};
+var MountHelper = class {
+	#options;
+	#token = randomBytes(8).toString("hex");
+	#tools;
+	#hasRun = false;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** Looks for the programs beside what else goes on. */
+	begin() {
+		this.#tools ??= findTools(this.#options.docker.env);
+		this.#tools.catch(() => void 0);
+	}
+	/**
+	* Unpacks archives into their mounts.
+	* @throws HelperError, ToolMissingError
+	*/
+	async putIn(archives) {
+		const bytes = archives.reduce((sum, archive) => sum + archive.bytes, 0);
+		await this.#run("put-in", {
+			mounts: archives,
+			archives: new Map(archives.map(({ name, path }) => [name, path])),
+			script: PUT_IN,
+			output: void 0,
+			timeoutMs: PATIENCE_MS$2 + bytes / SLOWEST_BYTES_PER_SECOND * 1e3
+		});
+	}
+	/**
+	* Packs mounts: `NAME.list` and, unless it would be too large, `NAME.tar` in the folder that is returned, which is made.
+	* @throws HelperError, ToolMissingError
+	*/
+	async takeOut(mounts, { maxBytes, folder }) {
+		await mkdir$1(folder, { recursive: true });
+		await this.#run("take-out", {
+			mounts,
+			archives: /* @__PURE__ */ new Map(),
+			output: folder,
+			script: takeOutScript(mounts, maxBytes),
+			timeoutMs: PATIENCE_MS$2 + mounts.length * maxBytes / SLOWEST_BYTES_PER_SECOND * 1e3
+		});
+		return join(folder, "out");
+	}
+	/** Removes the helper's records from an engine that lives on; the mounts stay. Never rejects. */
+	async cleanUp() {
+		const { docker, builder } = this.#options;
+		if (!this.#hasRun || docker.env["RUNNER_ENVIRONMENT"] === "github-hosted") return;
+		await runDocker(docker, pruneArgs(builder, [`description~=${this.#token}`, "type!=exec.cachemount"])).catch(() => void 0);
+	}
+	async #run(kind, run) {
+		const { docker, builder, namespace, tempRoot } = this.#options;
+		this.begin();
+		const files = await this.#tools ?? /* @__PURE__ */ new Map();
+		const token = `${this.#token}${kind === "put-in" ? "i" : "o"}`;
+		const folder = await mkdtemp(join(tempRoot, "stage-build-mounts-"));
+		try {
+			const [root, dockerfile] = [join(folder, "root"), join(folder, "Dockerfile")];
+			await layOutRoot(root, {
+				files,
+				scripts: /* @__PURE__ */ new Map([[`${kind}.sh`, run.script]]),
+				archives: run.archives
+			});
+			await writeFile$1(dockerfile, helperDockerfile(kind, {
+				token,
+				mounts: run.mounts
+			}));
+			const context = join(folder, "context");
+			await mkdir$1(context);
+			const args = helperArgs({
+				builder,
+				dockerfile,
+				context,
+				root,
+				rootName: helperContext(token),
+				output: run.output,
+				buildArgs: namespace === "" ? [] : [`BUILDKIT_CACHE_MOUNT_NS=${namespace}`]
+			});
+			this.#hasRun = true;
+			const timeout = AbortSignal.timeout(run.timeoutMs);
+			const { code, stderr } = await runDocker(docker, args, {
+				env: PLAIN_BUILD,
+				signal: AbortSignal.any([this.#options.signal, timeout])
+			});
+			if (timeout.aborted) throw new HelperError(`it took more than ${Math.round(run.timeoutMs / 1e3)} s`);
+			if (code !== 0) throw new HelperError(lastError(stderr));
+		} finally {
+			await rm$1(folder, {
+				recursive: true,
+				force: true
+			});
+		}
+	}
+};
+/** What the user's environment asks of builds is not for this one. */
+const PLAIN_BUILD = {
+	BUILDX_NO_DEFAULT_ATTESTATIONS: "1",
+	BUILDX_METADATA_PROVENANCE: "disabled",
+	DOCKER_DEFAULT_PLATFORM: "",
+	EXPERIMENTAL_BUILDKIT_SOURCE_POLICY: ""
+};
+/** What tar said, or else what buildx did. */
+function lastError(stderr) {
+	const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+	return lines.findLast((line) => /^#\d+ [\d.]+ (?:\/bin\/)?(?:tar|find|sh): /.test(line))?.replace(/^#\d+ [\d.]+ /, "") ?? lines.at(-1)?.replace(/^ERROR: /, "") ?? "no reason given";
+}
+
+// src/graph/git-source.ts
+/**
+* Which sources of COPY and ADD are no paths: URLs and Git references.
+* Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dfgitutil/git_ref.go, util/gitutil/git_url.go
+*/
+/** A Git reference that cannot be meant as a path (`github.com/o/r` can, so it is none). */
+function isGitSource(source) {
+	if (!source.includes(":")) return false;
+	if (source.startsWith("./") || source.startsWith("../")) return false;
+	if (/^(?:git|ssh):\/\//i.test(source)) return true;
+	if (/^https?:\/\//i.test(source)) return /\.git$/.test(source.replace(/[?#].*$/s, ""));
+	return /^[a-zA-Z0-9\-_]+@[a-zA-Z0-9\-.]+:/.test(source);
+}
+function isHttpSource(source) {
+	return source.startsWith("http") && /^https?:\/\//.test(source) && !isGitSource(source);
+}
+
+// src/plan/unknown-inputs.ts
+/** What of a stage's inputs cannot be known beforehand, in words. Pure. */
+/** The sources without a digest; stages tell their own. */
+function unknownSources(line, sources) {
+	return sources.filter(({ kind, digest }) => digest === void 0 && kind !== "stage").map((source) => ({
+		line,
+		text: unknownText(source)
+	}));
+}
+/** What an ADD fetches that may change unnoticed. */
+function unknownRemotes({ line, remotes }) {
+	return remotes.filter(({ source, checksum }) => !isPinned(source, checksum)).map(({ source }) => ({
+		line,
+		text: `${source} has no checksum, so it may change unnoticed`
+	}));
+}
+/** With a checksum, and Git references by a whole commit, always the same is fetched. */
+function isPinned(source, checksum) {
+	if (checksum !== void 0) return true;
+	return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source);
+}
+function unknownText({ kind, name }) {
+	if (kind === "image") return `the digest of ${name} is not known`;
+	return name === "" ? "the files of the build context could not be read" : `the content of the build context ${name} is not known beforehand`;
+}
+
+// src/plan/stage-print.ts
+/**
+* Fingerprints of stages: first the data, which can be compared and told about, then the digest over it. What is in, and
+* why: BuildKit's cache key of each operation, so that equal prints mean that BuildKit would find every step in its cache.
+* Sources: https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/ops/exec.go (CacheMap), …/ops/file.go,
+* …/source/containerimage/pull.go, https://github.com/moby/buildkit/blob/v0.25.0/cache/contenthash/filehash.go
+*/
+/** Prints the stages of one graph; a stage that several targets need is printed once. */
+var StagePrinter = class {
+	#graph;
+	#inputs;
+	#endings = /* @__PURE__ */ new Map();
+	constructor(graph, inputs) {
+		this.#graph = graph;
+		this.#inputs = inputs;
+	}
+	/** Of the stages that a target needs, in build order. */
+	print(target) {
+		return stagesOf(this.#graph, target).flatMap((index) => {
+			const stage = this.#graph.stages[index];
+			if (stage === void 0) return [];
+			const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputs);
+			this.#endings.set(index, ending);
+			return [ending.print];
+		});
+	}
+};
+function printStage(stage, endings, inputs) {
+	const { index, name, line, platform } = stage;
+	const unknown = [];
+	const below = stage.from.kind === "stage" ? endings.get(stage.from.stage) : void 0;
+	const base = sourceOf$3(stage.from, void 0, endings, inputs);
+	unknown.push(...unknownSources(line, [base]));
+	const chain = new Chain(below?.pending);
+	chain.add([
+		"base",
+		base.kind,
+		base.digest ?? "",
+		platform,
+		inputs.options
+	]);
+	if (base.digest === void 0) chain.lose();
+	let config = digestOf$1([below?.config ?? base.digest ?? ""]);
+	const steps = stage.steps.map((step) => {
+		const printed = printStep(step, {
+			index,
+			chain,
+			endings,
+			inputs
+		});
+		const remotes = unknownRemotes(step);
+		unknown.push(...unknownSources(step.line, printed.sources), ...remotes);
+		if (remotes.length > 0) chain.lose();
+		config = digestOf$1([config, printed.history]);
+		return printed;
+	});
+	const files = chain.digest;
+	const pending = chain.pending;
+	const fingerprint = files === void 0 ? void 0 : digestOf$1([
+		files,
+		[...pending.values()].map(({ name: key, value }) => [key, value]),
+		config
+	]);
+	const hasRun = stage.steps.some(({ effect }) => effect === "run");
+	return {
+		print: {
+			index,
+			name,
+			line,
+			platform,
+			base,
+			steps,
+			options: [...inputs.options, ...hasRun ? inputs.runOptions : []].map(([key, value]) => ({
+				name: key,
+				value: digestOf$1(value)
+			})),
+			files,
+			fingerprint,
+			unknown
+		},
+		pending,
+		config
+	};
+}
+/** The files of a stage as they come to be, step by step. */
+var Chain = class {
+	pending;
+	#digest = "";
+	constructor(pending) {
+		this.pending = new Map(pending);
+	}
+	get digest() {
+		return this.#digest;
+	}
+	add(part) {
+		if (this.#digest !== void 0) this.#digest = digestOf$1([this.#digest, part]);
+	}
+	/** From here on the result cannot be known beforehand. */
+	lose() {
+		this.#digest = void 0;
+	}
+	set(setting) {
+		this.pending.delete(setting.name);
+		this.pending.set(setting.name, setting);
+	}
+	take(isWanted) {
+		const taken = [...this.pending.values()].filter(({ name }) => isWanted(name));
+		for (const { name } of taken) this.pending.delete(name);
+		return taken;
+	}
+};
+const LONGEST_TEXT = 200;
+function printStep(step, context) {
+	const { keyword, line, endLine, effect } = step;
+	const text = step.text.length <= LONGEST_TEXT ? step.text : `${step.text.slice(0, LONGEST_TEXT)}…`;
+	const written = digestOf$1([step.text, step.bodies]);
+	const { index, chain, endings, inputs } = context;
+	const set = settingsOf(step, index);
+	for (const setting of set) chain.set(setting);
+	const base = {
+		keyword,
+		line,
+		endLine,
+		text,
+		written,
+		history: digestOf$1([
+			keyword,
+			step.words,
+			step.history
+		])
+	};
+	if (effect === "setting" || effect === "config") return {
+		...base,
+		words: "",
+		settings: set,
+		sources: []
+	};
+	const sources = [...step.reads.map((read) => readOf(read, void 0, inputs)), ...step.sources.map(({ source, read }) => sourceOf$3(source, read, endings, inputs))];
+	const settings = effect === "run" ? chain.take(() => true) : keyword === "WORKDIR" ? chain.take((name) => name === "user") : [];
+	const words = digestOf$1(step.words);
+	chain.add([
+		words,
+		settings.map(({ name, value }) => [name, value]),
+		sources.map(({ kind, digest }) => [kind, digest ?? ""]),
+		effect === "run" ? inputs.runOptions : []
+	]);
+	if (sources.some(({ digest }) => digest === void 0)) chain.lose();
+	return {
+		...base,
+		words,
+		settings,
+		sources
+	};
+}
+/** An ARG without a value leaves what was set before. */
+function settingsOf({ keyword, line, settings }, stage) {
+	const sign = keyword === "ARG" || keyword === "ENV" ? "$" : "";
+	return settings.flatMap(([name, value]) => value === void 0 ? [] : [{
+		name: `${sign}${name}`,
+		value: digestOf$1([name, value]),
+		stage,
+		line
+	}]);
+}
+function readOf(read, context, inputs) {
+	return {
+		kind: "context",
+		name: context ?? "",
+		digest: inputs.readDigest(read, context)
+	};
+}
+function sourceOf$3(source, read, endings, inputs) {
+	switch (source.kind) {
+		case "scratch": return {
+			kind: "scratch",
+			name: "scratch",
+			digest: "scratch"
+		};
+		case "image": return {
+			kind: "image",
+			name: source.image,
+			digest: inputs.imageDigest(source.image)
+		};
+		case "stage": {
+			const ending = endings.get(source.stage);
+			return {
+				kind: "stage",
+				name: String(source.stage),
+				digest: ending?.print.files
+			};
+		}
+		case "context": {
+			const whole = inputs.contextDigest(source.context);
+			if (whole !== void 0) return {
+				kind: "context",
+				name: source.context,
+				digest: whole
+			};
+			return readOf(read ?? WHOLE$1, source.context, inputs);
+		}
+	}
+}
+/** A context that stands for a stage: all of it. */
+const WHOLE$1 = {
+	line: 0,
+	via: "copy",
+	paths: ["/"],
+	exclude: [],
+	parents: false
+};
+/** Equal reads of one context have equal keys. */
+function readKey({ via, paths, exclude, parents }, context) {
+	return JSON.stringify([
+		context ?? "",
+		via,
+		paths,
+		exclude,
+		parents
+	]);
+}
+/** Every read of a context that the prints of these stages ask for, each once. */
+function readsOf$1(stages) {
+	const found = /* @__PURE__ */ new Map();
+	const add = (read, context) => {
+		found.set(readKey(read, context), {
+			read,
+			context
+		});
+	};
+	for (const { from, steps } of stages) {
+		if (from.kind === "context") add(WHOLE$1, from.context);
+		for (const step of steps) {
+			for (const read of step.reads) add(read, void 0);
+			for (const { source, read } of step.sources) if (source.kind === "context") add(read, source.context);
+		}
+	}
+	return [...found.values()];
+}
+/** `sha256:…` of a value as JSON. */
+function digestOf$1(value) {
+	return `sha256:${createHash("sha256").update(JSON.stringify(value)).digest("hex")}`;
+}
+
+// src/mounts/expected-steps.ts
+/**
+* Which RUN steps a build will have to run, as far as the records of earlier builds tell: one whose whole past equals a
+* recorded one comes from the cache. To expect too much costs seconds, so what is not known is expected to run. Pure.
+*/
+/** Whether a step is expected to run. */
+function expectedToRun({ prints, recorded, noCache }) {
+	const known = new Set(recorded.flatMap((print) => [...pastOf(print).values()]));
+	const cached = /* @__PURE__ */ new Map();
+	for (const print of prints) {
+		const isForced = noCache === "all" || noCache.has(print.name ?? "");
+		const past = pastOf(print);
+		for (const { line } of print.steps) {
+			const digest = past.get(line);
+			const name = `${print.index}:${line}`;
+			const isCached = !isForced && digest !== void 0 && known.has(digest);
+			cached.set(name, isCached && cached.get(name) !== false);
+		}
+	}
+	return ({ stage, line }) => cached.get(`${stage}:${line}`) !== true;
+}
+/** By line, all that the result of a step depends on; not of steps where that cannot be known beforehand. */
+function pastOf({ base, platform, options, steps, files }) {
+	const past = /* @__PURE__ */ new Map();
+	if (base.digest === void 0 || files === void 0) return past;
+	let digest = digestOf$1([
+		base.kind,
+		base.digest,
+		platform,
+		options.map(({ name, value }) => [name, value])
+	]);
+	for (const { line, words, settings, sources } of steps) {
+		if (words === "") continue;
+		if (sources.some((source) => source.digest === void 0)) return past;
+		digest = digestOf$1([
+			digest,
+			words,
+			settings.map(({ name, value }) => [name, value]),
+			sources.map((source) => [source.kind, source.digest])
+		]);
+		past.set(line, digest);
+	}
+	return past;
+}
+
+// src/mounts/mount-list.ts
+/** What the helper says of a mount's content: one pass over the list that it wrote beside the archive, held nowhere whole. */
+const MODULUS = 1n << 256n;
+/**
+* Reads a list of entries (`LIST_FORMAT`).
+* @throws Error when it cannot be read
+*/
+async function readMountList(path) {
+	let [files, bytes, sum, rest] = [
+		0,
+		0,
+		0n,
+		""
+	];
+	for await (const chunk of createReadStream(path, "latin1")) {
+		const entries = `${rest}${String(chunk)}`.split("\0");
+		rest = entries.pop() ?? "";
+		for (const entry of entries) {
+			const [type = "", size = ""] = entry.split(" ", 2);
+			if (type === "d") continue;
+			files++;
+			if (type === "f") bytes += Number(size);
+			sum = (sum + BigInt(`0x${createHash("sha256").update(entry, "latin1").digest("hex")}`)) % MODULUS;
+		}
+	}
+	return {
+		files,
+		bytes,
+		digest: `sha256:${sum.toString(16).padStart(64, "0")}`
+	};
+}
+
+// src/mounts/mount-uses.ts
+/**
+* Which cache mounts a build uses, and which steps use each. Two mounts of one identity are one on the engine, in
+* whatever stage, for whatever platform. Pure.
+*/
+/** More than anybody uses; each is a line of the helper's Dockerfile, and a file. */
+const MOST_MOUNTS = 64;
+/** Ids that mean the same in every Dockerfile: nothing to be expanded, quoted or split. */
+const PLAIN$1 = /^[\w@%+=:./~-]{1,400}$/;
+/**
+* The cache mounts of these targets.
+* @param namespace the build argument `BUILDKIT_CACHE_MOUNT_NS`; empty where it is not given
+*/
+function mountUses(graph, targets, namespace) {
+	const kept = /* @__PURE__ */ new Map();
+	const left = /* @__PURE__ */ new Map();
+	for (const index of stagesOfAll(graph, targets)) for (const { line, caches } of graph.stages[index]?.steps ?? []) for (const mount of caches) {
+		const why = whyLeft(mount);
+		const key = mountKey(mount, namespace);
+		if (why !== void 0) left.set(mount.id, {
+			id: mount.id,
+			line,
+			why
+		});
+		else kept.set(key, withStep(kept.get(key), {
+			key,
+			mount,
+			place: {
+				stage: index,
+				line
+			}
+		}));
+	}
+	return {
+		kept: [...kept.values()].slice(0, MOST_MOUNTS),
+		left: [...left.values()]
+	};
+}
+/** Keys of all cache mounts that the Dockerfile names, whatever is built of it. */
+function namedMounts(graph, namespace) {
+	const mounts = graph.stages.flatMap(({ steps }) => steps.flatMap(({ caches }) => caches));
+	return new Set(mounts.map((mount) => mountKey(mount, namespace)));
+}
+function mountKey({ id, permissions }, namespace) {
+	const owner = permissions === void 0 ? [] : [
+		permissions.uid,
+		permissions.gid,
+		permissions.mode
+	];
+	return createHash("sha256").update(JSON.stringify([
+		namespace,
+		id,
+		owner
+	])).digest("hex").slice(0, 32);
+}
+function whyLeft({ id, hasContent }) {
+	if (hasContent) return "content";
+	return PLAIN$1.test(id) ? void 0 : "name";
+}
+function withStep(known, { key, mount, place }) {
+	const { id, permissions, readOnly } = mount;
+	const { steps, isWritten } = known ?? {
+		steps: [],
+		isWritten: false
+	};
+	return {
+		key,
+		id,
+		permissions,
+		steps: [...steps, place],
+		isWritten: isWritten || !readOnly
+	};
+}
+
+// src/report/words.ts
+/**
+* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+*/
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`; `ms` is milliseconds. */
+function formatDuration(ms) {
+	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+	const tenths = Math.round(ms / 100);
+	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1e3);
+	if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+	const minutes = Math.round(seconds / 60);
+	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+/** `1 target`, `3 targets`, `2 branches` with the plural given. */
+function count(n, singular, plural = `${singular}s`) {
+	return `${n} ${n === 1 ? singular : plural}`;
+}
+/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
+function list(words, max = words.length) {
+	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
+	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
+}
+/**
+* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
+* percentage is true then.
+*/
+function formatChange(before, after) {
+	if (before === 0) return void 0;
+	const percent = 100 * (after - before) / before;
+	if (percent === 0) return "0 %";
+	const digits = Math.abs(percent).toFixed(1);
+	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
+	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
+	return `${percent < 0 ? "−" : "+"}${digits} %`;
+}
+/** A ref as people call it: `main`, `pull/7/merge`. */
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
+}
+
+// src/cache-mounting.ts
+/**
+* Cache mounts kept between runs: their archives are put in before the build where a step is expected to run, and taken out
+* after it where one really ran. Whatever goes wrong is told once, and fails nothing.
+*/
+const DAY_MS = 864e5;
+/** A file of a mount that was not used for so long is left out of its archive. */
+const UNUSED_MS = 7 * DAY_MS;
+var CacheMounting = class CacheMounting {
+	#options;
+	#uses;
+	#helper;
+	#isExpected;
+	#fetches = /* @__PURE__ */ new Map();
+	#facts = /* @__PURE__ */ new Map();
+	/** When a mount was put in, in milliseconds since the epoch. */
+	#putIn = /* @__PURE__ */ new Map();
+	#trouble;
+	constructor(options, namespace) {
+		const { inputs, planned, records } = options;
+		this.#options = options;
+		this.#helper = new MountHelper({
+			...options,
+			namespace
+		});
+		this.#uses = mountUses(planned.graph, targetStages(planned), namespace);
+		this.#isExpected = expectedToRun({
+			prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
+			recorded: planned.targets.flatMap(({ name }) => (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print))),
+			noCache: inputs.noCache ? "all" : new Set(inputs.noCacheFilters)
+		});
+	}
+	/** Undefined where cache mounts are not kept, or there are none. */
+	static open(options) {
+		const { inputs, planned, caching } = options;
+		if (caching === void 0 || inputs.cacheMounts === "off") return void 0;
+		const namespace = inputs.buildArgs["BUILDKIT_CACHE_MOUNT_NS"] ?? "";
+		caching.nameMounts(namedMounts(planned.graph, namespace));
+		const mounting = new CacheMounting({
+			...options,
+			caching
+		}, namespace);
+		return mounting.#begin() ? mounting : void 0;
+	}
+	#begin() {
+		const { kept, left } = this.#uses;
+		for (const { id, line, why } of left) {
+			const reason = why === "content" ? "it begins with the content of `from`" : "its id is not plain text";
+			this.#options.debug(`the cache mount ${JSON.stringify(id)} (line ${line}) is not kept: ${reason}`);
+		}
+		if (kept.length === 0) return false;
+		this.#helper.begin();
+		for (const mount of kept.filter(({ steps }) => steps.some(this.#isExpected))) this.#fetch(mount);
+		return true;
+	}
+	/** Puts archives into the mounts of steps that are expected to run. Never rejects. */
+	async putIn() {
+		const { planned, caching } = this.#options;
+		const uncached = planned.targets.filter(({ name }) => !caching.hasImports(name)).map(({ stage }) => stage);
+		const rebuilt = new Set(uncached.flatMap((stage) => stagesOf(planned.graph, stage)));
+		const wanted = this.#uses.kept.filter(({ steps }) => steps.some((place) => rebuilt.has(place.stage) || this.#isExpected(place)));
+		try {
+			const found = await Promise.all(wanted.map(async (mount, index) => ({
+				mount,
+				name: String(index),
+				archive: await this.#fetch(mount)
+			})));
+			for (const mount of this.#uses.kept) this.#note(mount, wanted.includes(mount) ? "none" : "cached");
+			const archives = found.flatMap(({ archive, ...rest }) => archive === void 0 ? [] : [{
+				...archive,
+				...rest
+			}]);
+			if (archives.length === 0) return;
+			const started = performance.now();
+			await this.#helper.putIn(archives);
+			for (const { mount, bytes, savedAt, ref } of archives) {
+				this.#putIn.set(mount, this.#options.now());
+				this.#note(mount, {
+					bytes,
+					ref,
+					savedAt: Date.parse(savedAt)
+				});
+			}
+			this.#told("put in", archives, started);
+		} catch (error) {
+			this.#fail("filled", error);
+		}
+	}
+	/** Takes out of the mounts what the steps that ran left there, to be saved with the layers. Never rejects. */
+	async takeOut(outcome) {
+		const { caching, inputs, now } = this.#options;
+		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).map(({ stage, source }) => `${stage ?? ""}:${source?.line ?? ""}`));
+		const used = this.#uses.kept.filter(({ steps }) => steps.some(({ stage, line }) => ran.has(`${stage}:${line}`)));
+		for (const mount of this.#uses.kept) this.#left(mount, used.includes(mount) ? "not-written" : "not-run");
+		const written = used.filter(({ isWritten }) => isWritten);
+		if (!caching.writes || outcome.kind === "cancelled" || written.length === 0) return;
+		const folder = join(caching.root, "mounts");
+		try {
+			const started = performance.now();
+			const usedSince = (now() - UNUSED_MS) / 1e3;
+			const mounts = written.map((mount, index) => ({
+				mount,
+				name: String(index),
+				usedSince,
+				madeSince: Math.max(usedSince, (this.#putIn.get(mount) ?? 0) / 1e3)
+			}));
+			const out = await this.#helper.takeOut(mounts, {
+				maxBytes: inputs.cacheMountsMaxSize,
+				folder
+			});
+			const taken = [];
+			for (const { mount, name } of mounts) taken.push(...await this.#keep(mount, join(out, name)));
+			if (taken.length > 0) this.#told("took out", taken, started);
+		} catch (error) {
+			this.#fail("read", error);
+		} finally {
+			await rm$1(folder, {
+				recursive: true,
+				force: true
+			}).catch(() => void 0);
+		}
+	}
+	/** What the summary tells. */
+	facts() {
+		return [...this.#facts.values()];
+	}
+	get warnings() {
+		return this.#trouble === void 0 ? [] : [this.#trouble];
+	}
+	async [Symbol.asyncDispose]() {
+		await this.#helper.cleanUp();
+	}
+	/** @param path of what the helper made of it, without the ending */
+	async #keep(mount, path) {
+		const { caching, inputs, now, notice } = this.#options;
+		const content = await readMountList(`${path}.list`);
+		const size = await stat$1(`${path}.tar`).then((found) => found.size, () => void 0);
+		if (content.files === 0) {
+			this.#left(mount, "empty");
+			return [];
+		}
+		if (size === void 0) {
+			this.#left(mount, { tooLarge: content.bytes });
+			notice(`The cache mount ${mount.id} holds ${formatBytes(content.bytes)} and was not saved: \`cache-mounts-max-size\` is ${formatBytes(inputs.cacheMountsMaxSize)}.`);
+			return [];
+		}
+		const [known] = await caching.cache.mountArchives(mount.key);
+		const isOld = known?.isOwn === true && now() - Date.parse(known.savedAt) > DAY_MS;
+		if (known?.content === content.digest && !isOld) {
+			this.#left(mount, "unchanged");
+			return [];
+		}
+		const hash = createHash("sha256");
+		await pipeline(createReadStream(`${path}.tar`), hash);
+		const saved = {
+			digest: `sha256:${hash.digest("hex")}`,
+			bytes: size,
+			content: content.digest,
+			savedAt: new Date(now()).toISOString()
+		};
+		await caching.cache.takeMount(mount.key, saved, `${path}.tar`);
+		this.#left(mount, { bytes: size });
+		return [saved];
+	}
+	#fetch(mount) {
+		let fetched = this.#fetches.get(mount);
+		if (fetched === void 0) {
+			fetched = this.#fetchArchive(mount);
+			fetched.catch(() => void 0);
+			this.#fetches.set(mount, fetched);
+		}
+		return fetched;
+	}
+	/** The first that can be had. */
+	async #fetchArchive({ key }) {
+		const { cache } = this.#options.caching;
+		for (const found of await cache.mountArchives(key)) {
+			const path = await cache.fileOf(found.digest);
+			if (path !== void 0) return {
+				...found,
+				path
+			};
+		}
+	}
+	#note(mount, putIn) {
+		this.#facts.set(mount, {
+			id: mount.id,
+			putIn,
+			takenOut: this.#facts.get(mount)?.takenOut ?? "not-run"
+		});
+	}
+	#left(mount, takenOut) {
+		this.#facts.set(mount, {
+			id: mount.id,
+			putIn: this.#facts.get(mount)?.putIn ?? "none",
+			takenOut
+		});
+	}
+	#told(what, mounts, started) {
+		const bytes = mounts.reduce((sum, mount) => sum + mount.bytes, 0);
+		const seconds = ((performance.now() - started) / 1e3).toFixed(1);
+		this.#options.log(`Cache mounts: ${what} ${formatBytes(bytes)} of ${count(mounts.length, "mount")} in ${seconds} s.`);
+	}
+	#fail(what, error) {
+		if (this.#options.signal.aborted) return;
+		const reason = brief(error instanceof Error ? error.message : String(error));
+		const mend = error instanceof ToolMissingError ? "Install GNU tar and GNU findutils on the runner, or set `cache-mounts: off`." : "Set `cache-mounts: off` to build without.";
+		this.#trouble ??= {
+			input: "cache-mounts",
+			message: `Cache mounts could not be ${what} (${reason}). The build does not depend on it.`,
+			mend
+		};
+	}
+};
+function targetStages({ targets }) {
+	return targets.map(({ stage }) => stage);
+}
+function stagesIn(print) {
+	return (print?.platforms ?? []).flatMap(({ stages }) => stages);
 }
 
 // src/left-behind.ts
@@ -6690,7 +6399,7 @@ function stepsOf(steps, stage) {
 }
 
 // src/local-images.ts
-/** External images that no registry answers for, where the engine has them. */
+/** Images of the engine's own store, which no registry answers for. */
 /** Images that no registry answers for may lie in the engine's own store, where only its own driver sees them. */
 async function localImages(docker, planned, builder) {
 	const local = /* @__PURE__ */ new Set();
@@ -7197,7 +6906,7 @@ function documentSink(documents) {
 
 // src/cache/expected-uploads.ts
 /** A client that asked for a blob and was told that it is not here begins its upload at once, or never. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS$1 = 1500;
 var ExpectedUploads = class {
 	#expected = /* @__PURE__ */ new Map();
 	/** For a blob that is not here: whether it came meanwhile. False: who asks should push it. */
@@ -7224,7 +6933,7 @@ var ExpectedUploads = class {
 		const { promise: settled, resolve: settle } = Promise.withResolvers();
 		const timer = setTimeout(() => {
 			this.ended(digest, false);
-		}, PATIENCE_MS);
+		}, PATIENCE_MS$1);
 		timer.unref();
 		const expected = {
 			settled,
@@ -8048,7 +7757,7 @@ function createTarWalker({ onEntry, openContent }) {
 	/** Reports the entry; returns the bytes of data that follow its header. */
 	const startEntry = (header) => {
 		const path = overrides.path ?? header.path;
-		const kind = kindOf(header.type, path);
+		const kind = kindOf$1(header.type, path);
 		const dataBytes = HEADER_ONLY.has(header.type) ? 0 : overrides.size ?? header.size;
 		const logical = overrides.logicalSize ?? header.sparseSize ?? dataBytes;
 		const entry = {
@@ -8160,7 +7869,7 @@ const HEADER_ONLY = /* @__PURE__ */ new Set([
 	"5",
 	"6"
 ]);
-function kindOf(type, path) {
+function kindOf$1(type, path) {
 	switch (type) {
 		case "\0":
 		case "0": return path.endsWith("/") ? "directory" : "file";
@@ -9688,16 +9397,15 @@ var Measuring = class Measuring {
 	/** Reads the sizes of the targets after the build. Never rejects. */
 	async sizes(outcome) {
 		const { targets } = this.#options.planned;
-		if (outcome.kind === "cancelled") return /* @__PURE__ */ new Map();
-		const sizes = await Promise.all(targets.map(async (target, index) => outcome.built.has(target.name) ? await this.#measure(target, index, outcome) : void 0));
+		if (outcome.kind !== "built") return /* @__PURE__ */ new Map();
+		const sizes = await Promise.all(targets.map((target, index) => this.#measure(target, index, outcome)));
 		const known = (size, name) => size === void 0 ? [] : [[name, size]];
 		return new Map(targets.flatMap(({ name }, index) => known(sizes[index], name)));
 	}
 	/** What else is worth telling beside the sizes. Never rejects. */
 	async finish(outcome, { sizes, usage }) {
 		const { planned } = this.#options;
-		const built = planned.targets.filter(({ name }) => outcome.built.has(name));
-		if (outcome.kind === "cancelled" || built.length === 0) return {
+		if (outcome.kind !== "built") return {
 			sizes,
 			leftBehind: /* @__PURE__ */ new Map(),
 			unknownReason: void 0,
@@ -9706,14 +9414,11 @@ var Measuring = class Measuring {
 		return {
 			sizes,
 			leftBehind: await leftBehind$1(usage, {
-				planned: {
-					...planned,
-					targets: built
-				},
+				planned,
 				steps: outcome.steps,
 				imageSize: (image) => this.#imageSize(image)
 			}),
-			unknownReason: sizes.size === built.length ? void 0 : "This builder cannot reach the layer registry on this machine, and the image was not pushed.",
+			unknownReason: sizes.size === planned.targets.length ? void 0 : "This builder cannot reach the layer registry on this machine, and the image was not pushed.",
 			warnings: []
 		};
 	}
@@ -9873,7 +9578,7 @@ const MOST_PLATFORMS$2 = 64;
 /** Engines take no more than 127 layers. */
 const MOST_LAYERS = 1e3;
 const MOST_PACKAGES = 2e4;
-const LONGEST$3 = 2e4;
+const LONGEST$4 = 2e4;
 const LONGEST_NAME$1 = 500;
 /** Undefined where it is not what was written. */
 function parseTargetSizes(value) {
@@ -9925,7 +9630,7 @@ function platformOf$2(value) {
 		transfer,
 		unpacked,
 		layers,
-		unknownReason: isText$1(unknownReason, LONGEST$3) ? unknownReason : void 0,
+		unknownReason: isText$1(unknownReason, LONGEST$4) ? unknownReason : void 0,
 		...ownFiles(layers),
 		...detailsOf(value)
 	};
@@ -9980,10 +9685,10 @@ function layerOf(value) {
 		"createdBy"
 	].map((key) => field$1(value, key));
 	const [size, own] = [field$1(value, "size"), field$1(value, "own")];
-	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$3)) return void 0;
+	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$4)) return void 0;
 	if (!isCount(size) || typeof own !== "boolean") return void 0;
 	const compression = COMPRESSIONS.find((known) => known === field$1(value, "compression"));
-	const source = sourceOf$3(field$1(value, "source"));
+	const source = sourceOf$2(field$1(value, "source"));
 	const files = parseFileTree(field$1(value, "files"));
 	const packages = all(field$1(value, "packages"), packageOf, MOST_PACKAGES);
 	return {
@@ -9999,13 +9704,13 @@ function layerOf(value) {
 		...packages === void 0 ? {} : { packages }
 	};
 }
-function sourceOf$3(value) {
+function sourceOf$2(value) {
 	const [file, line, text] = [
 		field$1(value, "file"),
 		field$1(value, "line"),
 		field$1(value, "text")
 	];
-	return isName$1(file) && isCount(line) && line > 0 && isText$1(text, LONGEST$3) ? {
+	return isName$1(file) && isCount(line) && line > 0 && isText$1(text, LONGEST$4) ? {
 		file,
 		line,
 		text
@@ -10020,15 +9725,16 @@ function isName$1(value) {
 }
 
 // src/new-records.ts
-/** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
+/** Records of the built targets that have a fingerprint. */
 function newRecords(options) {
 	const { outcome, planned, inputs, measured, env, now } = options;
+	if (outcome.kind !== "built") return /* @__PURE__ */ new Map();
 	const { fingerprints, tagsOf } = planned;
 	const files = fingerprints.files();
 	const records = planned.targets.flatMap(({ name }) => {
 		const print = fingerprints.prints.get(name);
 		const result = outcome.metadata.results.find(({ target }) => target === name);
-		if (result === void 0 || !outcome.built.has(name)) return [];
+		if (print?.fingerprint === void 0 || result === void 0) return [];
 		const tags = inputs.push ? tagsOf.get(name) ?? [] : [];
 		const sizes = measured.sizes.get(name);
 		const image = {
@@ -10037,15 +9743,15 @@ function newRecords(options) {
 			imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
 			sizes: sizes === void 0 ? void 0 : { platforms: sizes.platforms.map(platformToJson) }
 		};
-		const read = new Set(print === void 0 ? [] : readsOf$1(print));
+		const read = new Set(readsOf(print));
 		return [[name, {
 			createdAt: new Date(now).toISOString(),
 			commit: env["GITHUB_SHA"],
 			run: env["GITHUB_RUN_ID"],
-			fingerprint: print?.fingerprint,
+			fingerprint: print.fingerprint,
 			print: {
-				platforms: print?.platforms ?? [],
-				fields: print?.fields ?? []
+				platforms: print.platforms,
+				fields: print.fields
 			},
 			files: new Map([...files].filter(([digest]) => read.has(digest))),
 			image
@@ -10053,8 +9759,106 @@ function newRecords(options) {
 	});
 	return new Map(records);
 }
-function readsOf$1({ platforms }) {
+function readsOf({ platforms }) {
 	return platforms.flatMap(({ stages }) => stages.flatMap(({ base, steps }) => [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) => kind === "context" && digest !== void 0 ? [digest] : [])));
+}
+
+// src/cache/cache-keys.ts
+/**
+* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
+* backend keeps, too. Pure, but for random names.
+* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
+*/
+/** The refs whose caches a run may read, its own first, each once. */
+function cacheScopes(env, { defaultBranch }) {
+	const own = given$1(env["GITHUB_REF"]) ?? "local";
+	const base = given$1(env["GITHUB_BASE_REF"]);
+	const scopes = [{
+		source: "own",
+		ref: own
+	}];
+	const add = (source, branch) => {
+		const ref = `refs/heads/${branch ?? ""}`;
+		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
+			source,
+			ref
+		});
+	};
+	add("base", base);
+	add("default", defaultBranch);
+	return scopes;
+}
+/**
+* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
+* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
+*/
+const UNTRUSTED_EVENTS = [
+	"pull_request_target",
+	"issue_comment",
+	"workflow_run"
+];
+/** Whether a run saves what it built (DESIGN §4, `cache`). */
+function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
+	if (mode === "off" || mode === "read-only") return false;
+	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
+	if (mode === "read-write") return true;
+	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
+}
+function indexKeys(question) {
+	const { ref, targets, platforms } = question;
+	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
+	return {
+		anyLeg,
+		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
+	};
+}
+/**
+* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+* earlier ones.
+*/
+function newIndexKey(prefix, { now, commit }) {
+	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of the indexes begin with that runs of a commit left. */
+function commitPrefix(prefix, commit) {
+	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
+}
+/** What the keys of a project's packs begin with. */
+function packPrefix(identity) {
+	return `sb1-pack-${identityHash(identity)}-`;
+}
+function newPack(prefix) {
+	const id = randomBytes(16).toString("hex");
+	return {
+		key: `${prefix}${id}`,
+		path: `packs/${id}`
+	};
+}
+function identityHash({ id, scope }) {
+	return hash([id, scope]);
+}
+function hash(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+function given$1(text) {
+	return text === "" ? void 0 : text;
+}
+
+// src/cache-room.ts
+/** Warnings about what there was no room for. */
+function tooLarge$1(layerBytes, mounts) {
+	const input = "cache-max-size";
+	const layers = {
+		input,
+		message: `Layers of ${formatBytes(layerBytes)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
+		mend: "Raise `cache-max-size`, or make these layers smaller."
+	};
+	const archives = {
+		input,
+		message: `${count(mounts, "cache mount")} could not be saved beside the layers: the cache would be larger than \`cache-max-size\`.`,
+		mend: "Raise `cache-max-size`, or set `cache-mounts: off`."
+	};
+	return [...layerBytes === 0 ? [] : [layers], ...mounts === 0 ? [] : [archives]];
 }
 
 // src/cache/cache-manifest.ts
@@ -10078,6 +9882,10 @@ function parseTargetCache(manifest, config) {
 		layers,
 		config: parsed
 	} : void 0;
+}
+/** Of the configuration that a manifest names. */
+function configDigest(manifest) {
+	return text$3(field$1(parseJson(manifest.toString("utf8")), "config", "digest"));
 }
 /** Digest → bytes. */
 function blobsOf({ layers }) {
@@ -10299,6 +10107,90 @@ function entriesOf$1(records, key) {
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
 }
 
+// src/cache/index-loader.ts
+/**
+* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
+* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
+*/
+/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
+const INDEX_PATH = "index";
+const MAX_INDEX_BYTES = 64 << 20;
+const PATIENCE_MS = 1e4;
+/** The service takes ten keys a look-up, the first of which has to be whole. */
+const MOST_COMMITS = 7;
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+function indexFile(key) {
+	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+}
+/** Never rejects. */
+async function loadIndexes(places, options) {
+	const results = await Promise.all(places.map((place) => load(place, options)));
+	return {
+		found: results.flatMap(({ loaded }) => loaded ?? []),
+		searches: results.map(({ search }) => search)
+	};
+}
+/** Digests of all blobs in packs of other branches that are not gone. */
+function blobsElsewhere(found, isGone) {
+	const packs = found.filter(({ source }) => source !== "own").flatMap(({ index }) => Object.entries(index.packs)).filter(([key]) => !isGone(key));
+	return new Set(packs.flatMap(([, { blobs }]) => Object.keys(blobs)));
+}
+async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
+	const request = {
+		key: prefix,
+		prefixes: [
+			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
+			prefix,
+			anyLeg
+		],
+		path: INDEX_PATH,
+		timeoutMs: PATIENCE_MS
+	};
+	const result = await backend.restore(request);
+	if (result.kind === "failed") return { search: {
+		source,
+		ref,
+		outcome: result.isSpoilt === true ? "unusable" : "failed",
+		reason: result.reason
+	} };
+	if (result.kind === "miss") return { search: {
+		source,
+		ref,
+		outcome: "none"
+	} };
+	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
+	if ("fault" in parsed) return { search: {
+		source,
+		ref,
+		outcome: "unusable",
+		reason: parsed.fault
+	} };
+	return {
+		search: {
+			source,
+			ref,
+			outcome: "found"
+		},
+		loaded: {
+			source,
+			ref,
+			isExact: result.key.startsWith(prefix),
+			index: parsed.index
+		}
+	};
+}
+async function readIndex(path, now) {
+	try {
+		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
+		const found = await file.stat();
+		if (!found.isFile()) return { fault: "it is no file" };
+		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
+		return parseIndex(await file.readFile(), now);
+	} catch (error) {
+		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+	}
+}
+
 // src/cache/packing.ts
 /** A run saves at most this many packs, with the index four entries, up to `FEW_BYTES`. */
 const FEW_PACKS = 3;
@@ -10453,7 +10345,7 @@ function sum$2(numbers) {
 const PARTIAL = "~";
 function planSave(question) {
 	const { own, early, spool, isKeptElsewhere, maxBytes } = question;
-	const ownPacks = Object.entries(own?.packs ?? {}).filter(([key]) => !question.gone.has(key)).map(([key, pack]) => ({
+	const ownPacks = Object.entries(own?.packs ?? {}).filter(([key, pack]) => !question.gone.has(key) && !holdsMounts(pack, own)).map(([key, pack]) => ({
 		key,
 		...pack
 	}));
@@ -10479,22 +10371,37 @@ function planSave(question) {
 	const { createdAt, ref, commit } = question;
 	const sizeOf = (digest) => wanted.get(digest) ?? 0;
 	const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])));
+	const ofLayers = [...ownPacks, ...early].filter(({ key }) => kept.has(key));
+	const layerBytes = sum$1([...ofLayers.flatMap((one) => Object.values(one.blobs)), ...newPacks.flatMap((one) => [...one.values()])]);
+	const mounts = planMounts({
+		own,
+		gone: question.gone,
+		damaged: question.damaged,
+		fresh: question.mounts,
+		named: question.namedMounts,
+		room: maxBytes - layerBytes
+	});
 	const fresh = [...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)), ...early.flatMap((pack) => Object.keys(pack.blobs))];
 	return {
-		newPacks,
+		newPacks: [...newPacks, ...mounts.newPacks],
+		droppedMounts: mounts.dropped,
 		moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
-		bytes: sum$1([...new Set(fresh)].map(sizeOf)),
+		bytes: sum$1([...new Set(fresh)].map(sizeOf)) + mounts.bytes,
 		droppedBytes: sum$1([...first.wanted].filter(([digest]) => !wanted.has(digest)).map(([, size]) => size)),
 		document: {
 			version: 1,
 			createdAt,
 			ref,
 			...commit === void 0 ? {} : { commit },
-			packs: Object.fromEntries([...ownPacks, ...early].filter(({ key }) => kept.has(key)).map(({ key, path, createdAt: since, blobs: content }) => [key, {
-				path,
-				createdAt: since,
-				blobs: content
-			}])),
+			packs: {
+				...Object.fromEntries(ofLayers.map(({ key, path, createdAt: since, blobs: content }) => [key, {
+					path,
+					createdAt: since,
+					blobs: content
+				}])),
+				...mounts.packs
+			},
+			mounts: mounts.mounts,
 			targets: Object.fromEntries([...targets].map(([name, cache]) => [name, {
 				createdAt,
 				...cache
@@ -10576,6 +10483,13 @@ var Spool = class {
 			open: (range) => createReadStream(this.pathOf(digest), range ?? {})
 		});
 	}
+	/** Takes a file that lies on the same disk for a blob; it need not be told of. @throws Error when it cannot be moved */
+	async adopt(path, digest, size) {
+		await mkdir$1(this.#options.folder, { recursive: true });
+		await rename$1(path, this.pathOf(digest));
+		this.#taken.add(digest);
+		this.#sizes.set(digest, size);
+	}
 	openSink() {
 		const part = join(this.#options.folder, `part-${this.#parts++}`);
 		let file;
@@ -10646,6 +10560,7 @@ var LayerCache = class {
 	#packs;
 	#spool;
 	#early;
+	#mounts = /* @__PURE__ */ new Map();
 	#loaded;
 	#view;
 	constructor(options) {
@@ -10730,6 +10645,20 @@ var LayerCache = class {
 			rendered: renderTargetCache(shrinkToImport(pruneTargetCache(cache, (digest) => isBase(digest) || this.#packs.has(digest))))
 		}));
 	}
+	/** What earlier runs saved of a cache mount, own branch first. */
+	async mountArchives(key) {
+		await this.#merged();
+		return archivesOf(key, (await this.#indexes()).found, (digest) => this.#packs.has(digest));
+	}
+	/** The path of a blob that earlier runs saved; undefined where it cannot be had. */
+	async fileOf(digest) {
+		return await this.#packs.fileOf(digest);
+	}
+	/** Takes the archive of a cache mount in, to be saved with the rest. @throws Error when the file cannot be moved */
+	async takeMount(key, mount, path) {
+		await this.#spool.adopt(path, mount.digest, mount.bytes);
+		this.#mounts.set(key, mount);
+	}
 	/** Fetches what holds these blobs before anybody asks. */
 	async prefetch(digests) {
 		await this.#packs.prefetch(digests);
@@ -10739,17 +10668,18 @@ var LayerCache = class {
 	* @param caches what BuildKit exported, by target
 	*/
 	async finish(caches, options) {
-		if (!this.#options.writes || caches.size === 0 && !options.records.areNew) return { kind: "unchanged" };
+		const isNews = options.records.areNew || this.#mounts.size > 0;
+		if (!this.#options.writes || caches.size === 0 && !isNews) return { kind: "unchanged" };
 		const { found, searches } = await this.#indexes();
 		if (searches.some(({ source, outcome }) => source === "own" && outcome === "failed")) return { kind: "unchanged" };
 		const own = found.find(({ source }) => source === "own")?.index;
 		const early = await this.#early.done();
-		if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own) && !options.records.areNew) return { kind: "unchanged" };
+		if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own) && !isNews) return { kind: "unchanged" };
 		const [place] = this.#options.places;
 		if (place === void 0) return { kind: "unchanged" };
 		const { now, commit, maxBytes, packPrefix } = this.#options;
 		const createdAt = new Date(now()).toISOString();
-		const isElsewhere = await this.#inOtherScopes();
+		const elsewhere = blobsElsewhere(found, (key) => this.#packs.isGone(key));
 		const decision = planSave({
 			caches,
 			own,
@@ -10759,11 +10689,13 @@ var LayerCache = class {
 			maxBytes,
 			ref: place.ref,
 			gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
-			isKeptElsewhere: (digest) => options.isBase(digest) || isElsewhere(digest),
+			isKeptElsewhere: (digest) => options.isBase(digest) || elsewhere.has(digest),
 			damaged: this.#packs.damaged,
 			spool: new Set(this.#spool.blobs.keys()),
 			notes: mergeNotes([await this.notes(), options.notes]),
-			records: options.records.json
+			records: options.records.json,
+			mounts: Object.fromEntries(this.#mounts),
+			namedMounts: options.namedMounts
 		});
 		const packs = await Promise.all(decision.newPacks.map(async (blobs) => {
 			const { key, path } = newPack(packPrefix);
@@ -10782,7 +10714,7 @@ var LayerCache = class {
 			now: now(),
 			commit
 		});
-		const { document, bytes, droppedBytes } = decision;
+		const { document, bytes, droppedBytes, droppedMounts } = decision;
 		return {
 			kind: "plan",
 			plan: {
@@ -10795,7 +10727,8 @@ var LayerCache = class {
 				}
 			},
 			bytes,
-			droppedBytes
+			droppedBytes,
+			droppedMounts
 		};
 	}
 	#indexes() {
@@ -10834,302 +10767,7 @@ var LayerCache = class {
 	#hasLostPacks(own) {
 		return this.#packs.damaged.size > 0 || Object.keys(own?.packs ?? {}).some((key) => this.#packs.isGone(key));
 	}
-	async #inOtherScopes() {
-		const { found } = await this.#indexes();
-		const digests = /* @__PURE__ */ new Set();
-		for (const { source, index } of found) {
-			if (source === "own") continue;
-			for (const [key, { blobs }] of Object.entries(index.packs)) if (!this.#packs.isGone(key)) for (const digest of Object.keys(blobs)) digests.add(digest);
-		}
-		return (digest) => digests.has(digest);
-	}
 };
-
-// src/graph/git-source.ts
-/**
-* Which sources of COPY and ADD are no paths: URLs and Git references.
-* Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dfgitutil/git_ref.go, util/gitutil/git_url.go
-*/
-/** A Git reference that cannot be meant as a path (`github.com/o/r` can, so it is none). */
-function isGitSource(source) {
-	if (!source.includes(":")) return false;
-	if (source.startsWith("./") || source.startsWith("../")) return false;
-	if (/^(?:git|ssh):\/\//i.test(source)) return true;
-	if (/^https?:\/\//i.test(source)) return /\.git$/.test(source.replace(/[?#].*$/s, ""));
-	return /^[a-zA-Z0-9\-_]+@[a-zA-Z0-9\-.]+:/.test(source);
-}
-function isHttpSource(source) {
-	return source.startsWith("http") && /^https?:\/\//.test(source) && !isGitSource(source);
-}
-
-// src/plan/unknown-inputs.ts
-/** What of a stage's inputs cannot be known beforehand, in words. Pure. */
-/** The sources without a digest; stages tell their own. */
-function unknownSources(line, sources) {
-	return sources.filter(({ kind, digest }) => digest === void 0 && kind !== "stage").map((source) => ({
-		line,
-		text: unknownText(source)
-	}));
-}
-/** What an ADD fetches that may change unnoticed. */
-function unknownRemotes({ line, remotes }) {
-	return remotes.filter(({ source, checksum }) => !isPinned(source, checksum)).map(({ source }) => ({
-		line,
-		text: `${source} has no checksum, so it may change unnoticed`
-	}));
-}
-/** With a checksum, and Git references by a whole commit, always the same is fetched. */
-function isPinned(source, checksum) {
-	if (checksum !== void 0) return true;
-	return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source);
-}
-function unknownText({ kind, name }) {
-	if (kind === "image") return `the digest of ${name} is not known`;
-	return name === "" ? "the files of the build context could not be read" : `the content of the build context ${name} is not known beforehand`;
-}
-
-// src/plan/stage-print.ts
-/**
-* Fingerprints of stages: first the data, which can be compared and told about, then the digest over it. What is in, and
-* why: BuildKit's cache key of each operation, so that equal prints mean that BuildKit would find every step in its cache.
-* Sources: https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/ops/exec.go (CacheMap), …/ops/file.go,
-* …/source/containerimage/pull.go, https://github.com/moby/buildkit/blob/v0.25.0/cache/contenthash/filehash.go
-*/
-/** Prints the stages of one graph; a stage that several targets need is printed once. */
-var StagePrinter = class {
-	#graph;
-	#inputs;
-	#endings = /* @__PURE__ */ new Map();
-	constructor(graph, inputs) {
-		this.#graph = graph;
-		this.#inputs = inputs;
-	}
-	/** Of the stages that a target needs, in build order. */
-	print(target) {
-		return stagesOf(this.#graph, target).flatMap((index) => {
-			const stage = this.#graph.stages[index];
-			if (stage === void 0) return [];
-			const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputs);
-			this.#endings.set(index, ending);
-			return [ending.print];
-		});
-	}
-};
-function printStage(stage, endings, inputs) {
-	const { index, name, line, platform } = stage;
-	const unknown = [];
-	const below = stage.from.kind === "stage" ? endings.get(stage.from.stage) : void 0;
-	const base = sourceOf$2(stage.from, void 0, endings, inputs);
-	unknown.push(...unknownSources(line, [base]));
-	const chain = new Chain(below?.pending);
-	chain.add([
-		"base",
-		base.kind,
-		base.digest ?? "",
-		platform,
-		inputs.options
-	]);
-	if (base.digest === void 0) chain.lose();
-	let config = digestOf$1([below?.config ?? base.digest ?? ""]);
-	const steps = stage.steps.map((step) => {
-		const printed = printStep(step, {
-			index,
-			chain,
-			endings,
-			inputs
-		});
-		const remotes = unknownRemotes(step);
-		unknown.push(...unknownSources(step.line, printed.sources), ...remotes);
-		if (remotes.length > 0) chain.lose();
-		config = digestOf$1([config, printed.history]);
-		return printed;
-	});
-	const files = chain.digest;
-	const pending = chain.pending;
-	const fingerprint = files === void 0 ? void 0 : digestOf$1([
-		files,
-		[...pending.values()].map(({ name: key, value }) => [key, value]),
-		config
-	]);
-	const hasRun = stage.steps.some(({ effect }) => effect === "run");
-	return {
-		print: {
-			index,
-			name,
-			line,
-			platform,
-			base,
-			steps,
-			options: [...inputs.options, ...hasRun ? inputs.runOptions : []].map(([key, value]) => ({
-				name: key,
-				value: digestOf$1(value)
-			})),
-			files,
-			fingerprint,
-			unknown
-		},
-		pending,
-		config
-	};
-}
-/** The files of a stage as they come to be, step by step. */
-var Chain = class {
-	pending;
-	#digest = "";
-	constructor(pending) {
-		this.pending = new Map(pending);
-	}
-	get digest() {
-		return this.#digest;
-	}
-	add(part) {
-		if (this.#digest !== void 0) this.#digest = digestOf$1([this.#digest, part]);
-	}
-	/** From here on the result cannot be known beforehand. */
-	lose() {
-		this.#digest = void 0;
-	}
-	set(setting) {
-		this.pending.delete(setting.name);
-		this.pending.set(setting.name, setting);
-	}
-	take(isWanted) {
-		const taken = [...this.pending.values()].filter(({ name }) => isWanted(name));
-		for (const { name } of taken) this.pending.delete(name);
-		return taken;
-	}
-};
-const LONGEST_TEXT = 200;
-function printStep(step, context) {
-	const { keyword, line, endLine, effect } = step;
-	const text = step.text.length <= LONGEST_TEXT ? step.text : `${step.text.slice(0, LONGEST_TEXT)}…`;
-	const written = digestOf$1([step.text, step.bodies]);
-	const { index, chain, endings, inputs } = context;
-	const set = settingsOf(step, index);
-	for (const setting of set) chain.set(setting);
-	const base = {
-		keyword,
-		line,
-		endLine,
-		text,
-		written,
-		history: digestOf$1([
-			keyword,
-			step.words,
-			step.history
-		])
-	};
-	if (effect === "setting" || effect === "config") return {
-		...base,
-		words: "",
-		settings: set,
-		sources: []
-	};
-	const sources = [...step.reads.map((read) => readOf(read, void 0, inputs)), ...step.sources.map(({ source, read }) => sourceOf$2(source, read, endings, inputs))];
-	const settings = effect === "run" ? chain.take(() => true) : keyword === "WORKDIR" ? chain.take((name) => name === "user") : [];
-	const words = digestOf$1(step.words);
-	chain.add([
-		words,
-		settings.map(({ name, value }) => [name, value]),
-		sources.map(({ kind, digest }) => [kind, digest ?? ""]),
-		effect === "run" ? inputs.runOptions : []
-	]);
-	if (sources.some(({ digest }) => digest === void 0)) chain.lose();
-	return {
-		...base,
-		words,
-		settings,
-		sources
-	};
-}
-/** An ARG without a value leaves what was set before. */
-function settingsOf({ keyword, line, settings }, stage) {
-	const sign = keyword === "ARG" || keyword === "ENV" ? "$" : "";
-	return settings.flatMap(([name, value]) => value === void 0 ? [] : [{
-		name: `${sign}${name}`,
-		value: digestOf$1([name, value]),
-		stage,
-		line
-	}]);
-}
-function readOf(read, context, inputs) {
-	return {
-		kind: "context",
-		name: context ?? "",
-		digest: inputs.readDigest(read, context)
-	};
-}
-function sourceOf$2(source, read, endings, inputs) {
-	switch (source.kind) {
-		case "scratch": return {
-			kind: "scratch",
-			name: "scratch",
-			digest: "scratch"
-		};
-		case "image": return {
-			kind: "image",
-			name: source.image,
-			digest: inputs.imageDigest(source.image)
-		};
-		case "stage": {
-			const ending = endings.get(source.stage);
-			return {
-				kind: "stage",
-				name: String(source.stage),
-				digest: ending?.print.files
-			};
-		}
-		case "context": {
-			const whole = inputs.contextDigest(source.context);
-			if (whole !== void 0) return {
-				kind: "context",
-				name: source.context,
-				digest: whole
-			};
-			return readOf(read ?? WHOLE$1, source.context, inputs);
-		}
-	}
-}
-/** A context that stands for a stage: all of it. */
-const WHOLE$1 = {
-	line: 0,
-	via: "copy",
-	paths: ["/"],
-	exclude: [],
-	parents: false
-};
-/** Equal reads of one context have equal keys. */
-function readKey({ via, paths, exclude, parents }, context) {
-	return JSON.stringify([
-		context ?? "",
-		via,
-		paths,
-		exclude,
-		parents
-	]);
-}
-/** Every read of a context that the prints of these stages ask for, each once. */
-function readsOf(stages) {
-	const found = /* @__PURE__ */ new Map();
-	const add = (read, context) => {
-		found.set(readKey(read, context), {
-			read,
-			context
-		});
-	};
-	for (const { from, steps } of stages) {
-		if (from.kind === "context") add(WHOLE$1, from.context);
-		for (const step of steps) {
-			for (const read of step.reads) add(read, void 0);
-			for (const { source, read } of step.sources) if (source.kind === "context") add(read, source.context);
-		}
-	}
-	return [...found.values()];
-}
-/** `sha256:…` of a value as JSON. */
-function digestOf$1(value) {
-	return `sha256:${createHash("sha256").update(JSON.stringify(value)).digest("hex")}`;
-}
 
 // src/plan/record.ts
 /**
@@ -11171,7 +10809,7 @@ const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
 const MOST_FILES = 2e4;
-const LONGEST$2 = 2e4;
+const LONGEST$3 = 2e4;
 /** Every target's record that can be read. */
 function readRecords$2(json) {
 	const records = /* @__PURE__ */ new Map();
@@ -11207,8 +10845,8 @@ function recordOf(value, stages, lists) {
 		} : void 0;
 	});
 	const digests = allOf(field$1(value, "files"), (item) => isText(item) ? item : void 0);
-	if (!isText(createdAt) || fingerprint !== void 0 && !isDigest$1(fingerprint) || image === void 0) return void 0;
-	if (platforms === void 0 || platforms.length === 0 && fingerprint !== void 0 || fields === void 0 || digests === void 0) return void 0;
+	if (!isText(createdAt) || !isDigest$1(fingerprint) || image === void 0) return void 0;
+	if (platforms === void 0 || platforms.length === 0 || fields === void 0 || digests === void 0) return void 0;
 	return {
 		createdAt,
 		fingerprint,
@@ -11330,7 +10968,7 @@ function allOf(value, read) {
 	return all(value, read, MOST_STAGES);
 }
 function isText(value) {
-	return isText$1(value, LONGEST$2);
+	return isText$1(value, LONGEST$3);
 }
 function isDigest$1(value) {
 	return typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);
@@ -11414,15 +11052,14 @@ function recordsIn({ records }) {
 }
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known, record) {
-	const { fingerprint, image } = record;
-	return fingerprint !== void 0 && known?.fingerprint === fingerprint && image.digest === void 0 && known.image.digest !== void 0 ? {
+	return known?.fingerprint === record.fingerprint && record.image.digest === void 0 && known.image.digest !== void 0 ? {
 		...record,
 		image: known.image
 	} : record;
 }
 function saysTheSame(known, record) {
 	const { fingerprint, image } = record;
-	return known !== void 0 && known.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image));
+	return known?.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image));
 }
 /** As it would be read from an index: what is undefined is not there. */
 function asRead(value) {
@@ -11450,11 +11087,17 @@ var LayerCaching = class {
 	#imports = /* @__PURE__ */ new Map();
 	#place;
 	#report;
+	#namedMounts;
 	#toSave;
 	#trouble;
 	constructor(options) {
 		this.#options = options;
-		this.#backend = openBackend(options.choice, options);
+		const { choice, root, env, debug } = options;
+		this.#backend = openBackend(choice, {
+			root,
+			env,
+			debug
+		});
 		this.#cache = new LayerCache({
 			...options,
 			backend: this.#backend
@@ -11462,6 +11105,18 @@ var LayerCaching = class {
 	}
 	get cache() {
 		return this.#cache;
+	}
+	/** The session's own folder. */
+	get root() {
+		return this.#options.root;
+	}
+	/** Tells which cache mounts the Dockerfile names: archives of others need not be kept. */
+	nameMounts(keys) {
+		this.#namedMounts = keys;
+	}
+	/** Whether BuildKit was told of cached layers of a target. */
+	hasImports(name) {
+		return (this.#imports.get(name) ?? []).length > 0;
 	}
 	/** What earlier builds of these targets left, as far as this run may believe it. */
 	async records(names) {
@@ -11527,8 +11182,7 @@ var LayerCaching = class {
 	unexported(outcome, layersOf) {
 		if (!this.#options.writes) return [];
 		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).flatMap(({ targets }) => targets));
-		const isNew = (name) => ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest));
-		return [...this.#imports.keys()].filter((name) => outcome.built.has(name) && !this.isExported(name)).filter(isNew);
+		return [...this.#imports.keys()].filter((name) => !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))));
 	}
 	get writes() {
 		return this.#options.writes;
@@ -11567,21 +11221,19 @@ var LayerCaching = class {
 		const saving = await this.#cache.finish(caches, {
 			isBase: (digest) => upstream.has(digest),
 			notes,
-			records
+			records,
+			namedMounts: this.#namedMounts
 		});
 		if (saving.kind === "unchanged") return;
-		const { choice, retries, hasPost, root } = this.#options;
-		const isLater = hasPost && choice.kind === "github" && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES;
+		const isLater = this.#options.hasPost && this.#options.choice.kind === "github" && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES;
 		this.#toSave = {
-			bytes: saving.bytes,
-			droppedBytes: saving.droppedBytes,
+			...saving,
 			isLater
 		};
 		if (isLater) {
 			const told = isTold || await this.#troubleText() !== void 0;
-			await writeHandover(root, {
-				choice,
-				retries,
+			await writeHandover(this.#options.root, {
+				choice: this.#options.choice,
 				plan: saving.plan,
 				isTold: told
 			});
@@ -11590,7 +11242,7 @@ var LayerCaching = class {
 		const started = performance.now();
 		this.#report = await executeSave(saving.plan, {
 			backend: this.#backend,
-			root
+			root: this.#options.root
 		});
 		const line = savedLine(this.#report, performance.now() - started);
 		if (line !== void 0) this.#options.log(line);
@@ -11609,6 +11261,7 @@ var LayerCaching = class {
 			bytesSaved: this.#toSave?.bytes,
 			savedLater: this.#toSave?.isLater ?? false,
 			bytesDropped: this.#toSave?.droppedBytes ?? 0,
+			mounts: [],
 			gone,
 			failed,
 			damaged,
@@ -11619,14 +11272,9 @@ var LayerCaching = class {
 	/** One warning for all trouble, or none; none where the build already told of it. */
 	async warnings(told) {
 		const trouble = await this.#troubleText();
-		const dropped = this.#toSave?.droppedBytes ?? 0;
-		const tooLarge = dropped === 0 ? [] : [{
-			input: "cache-max-size",
-			message: `Layers of ${formatBytes(dropped)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
-			mend: "Raise `cache-max-size`, or make these layers smaller."
-		}];
-		if (trouble === void 0 || tellsOfCache(told)) return tooLarge;
-		return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge];
+		const dropped = tooLarge$1(this.#toSave?.droppedBytes ?? 0, this.#toSave?.droppedMounts.length ?? 0);
+		if (trouble === void 0 || tellsOfCache(told)) return dropped;
+		return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...dropped];
 	}
 	/** Ends what still goes on; removes the session's folder unless the post step needs it. */
 	async [Symbol.asyncDispose]() {
@@ -11658,25 +11306,15 @@ var LayerCaching = class {
 		return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY$1)}:${tag}`;
 	}
 };
-/** What is sent to the backend, and what must be fetched before that. */
-function bytesToMove({ packs }) {
-	return packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs)).reduce((sum, size) => sum + size, 0);
-}
 /** Names are any text; tags are not. */
 function tagOf(name) {
 	return `x-${createHash("sha256").update(name).digest("hex").slice(0, 24)}`;
-}
-function configDigest(manifest) {
-	const json = JSON.parse(manifest.toString("utf8"));
-	const config = typeof json === "object" && json !== null && "config" in json ? json.config : void 0;
-	const digest = typeof config === "object" && config !== null && "digest" in config ? config.digest : void 0;
-	return typeof digest === "string" ? digest : void 0;
 }
 
 // src/open-layer-caching.ts
 /** Decides whether a run has a layer cache, and of which backend, branch and rights. */
 /** The layer cache of this run, with its folder made; undefined where it is off. */
-function openLayerCaching(question, { runner, now, signal }) {
+function openLayerCaching(question, { runner, now }) {
 	const { inputs, project, event, env, targets, platforms, baseCommit } = question;
 	const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0;
 	if (inputs.cache === "off" || passedThrough) return {
@@ -11735,8 +11373,6 @@ function openLayerCaching(question, { runner, now, signal }) {
 		packPrefix: packPrefix(identity),
 		commit: env["GITHUB_SHA"],
 		maxBytes: inputs.cacheMaxSize,
-		retries: inputs.retries,
-		signal,
 		hasPost: (env["GITHUB_STATE"] ?? "") !== "",
 		debug: (line) => {
 			runner.debug(line);
@@ -11833,7 +11469,7 @@ function partialDockerfile(text, part) {
 /** Names of what was exported, targets and parts. Never rejects: what cannot be rescued is lost, no more. */
 async function rescue(options) {
 	const { planned, outcome, caching, request } = options;
-	const missing = planned.targets.filter(({ name }) => !outcome.built.has(name) && !caching.isExported(name));
+	const missing = planned.targets.filter(({ name }) => !caching.isExported(name));
 	const facts = {
 		graph: planned.graph,
 		layouts: options.buildOptions.stages,
@@ -11876,17 +11512,13 @@ async function exportCaches(names, { docker, request, buildOptions, caching }) {
 	const wanted = request.targets.filter(({ name }) => names.includes(name));
 	await build$2(docker, onlyCache(request, wanted, caching), {
 		...buildOptions,
-		...ONCE,
 		log: SILENT
 	});
 }
 async function finishTargets(targets, { docker, request, buildOptions, caching }) {
 	const names = new Set(targets.map(({ name }) => name));
 	const wanted = request.targets.filter(({ name }) => names.has(name));
-	return await build$2(docker, onlyCache(request, wanted, caching), {
-		...buildOptions,
-		...ONCE
-	});
+	return await build$2(docker, onlyCache(request, wanted, caching), buildOptions);
 }
 async function exportParts(parts, options) {
 	const { docker, request, buildOptions, caching, project } = options;
@@ -11908,7 +11540,6 @@ async function exportParts(parts, options) {
 		}));
 		await build$2(docker, onlyCache(request, targets, caching), {
 			...buildOptions,
-			...ONCE,
 			log: SILENT
 		});
 	} finally {
@@ -11918,11 +11549,6 @@ async function exportParts(parts, options) {
 		});
 	}
 }
-/** Nothing that the user waits for depends on these runs. */
-const ONCE = {
-	failFast: true,
-	retries: 0
-};
 const SILENT = {
 	tick: () => void 0,
 	finish: () => void 0
@@ -12041,6 +11667,28 @@ async function buildTargets(options) {
 		debug,
 		signal
 	}) : void 0;
+	const { now } = surroundings;
+	const mountOptions = {
+		inputs,
+		planned,
+		caching,
+		docker,
+		tempRoot,
+		debug,
+		now,
+		signal
+	};
+	await using mounts = CacheMounting.open({
+		...mountOptions,
+		records: options.records,
+		builder: builder.name,
+		log: (line) => {
+			runner.log(line);
+		},
+		notice: (message) => {
+			runner.notice(message);
+		}
+	});
 	const notes = await caching?.cache.notes();
 	await using measuring = await Measuring.start({
 		planned,
@@ -12093,18 +11741,13 @@ async function buildTargets(options) {
 		},
 		tempRoot,
 		signal,
-		cacheTrouble: (errors) => caching?.brokenBy(errors),
-		targetsOf: targetsNeeding(planned.graph, planned.targets),
-		failFast: inputs.failFast,
-		retries: inputs.retries,
-		retryAfter: async (image) => await client.retryAfter(image, { signal }),
-		say: (line) => {
-			runner.log(line);
-		}
+		cacheTrouble: (errors) => caching?.brokenBy(errors)
 	};
+	await mounts?.putIn();
 	const outcome = await build$2(docker, request, buildOptions);
+	const takingOut = mounts?.takeOut(outcome);
 	const layersOf = (name) => measuring.layersOf(name);
-	const late = outcome.kind === "cancelled" ? [] : caching?.unexported(outcome, layersOf) ?? [];
+	const late = outcome.kind === "built" ? caching?.unexported(outcome, layersOf) ?? [] : [];
 	const exporting = caching === void 0 ? void 0 : exportCaches(late, {
 		docker,
 		request,
@@ -12116,7 +11759,7 @@ async function buildTargets(options) {
 		sizes,
 		usage
 	});
-	await exporting;
+	await Promise.all([exporting, takingOut]);
 	const cache = await saveCache({
 		...options,
 		caching,
@@ -12141,14 +11784,18 @@ async function buildTargets(options) {
 		inputs,
 		planned,
 		measured,
-		cache: cache?.facts,
+		cache: cache === void 0 ? void 0 : {
+			...cache.facts,
+			mounts: mounts?.facts() ?? []
+		},
 		warnings: [
 			...builder.warnings,
 			...warnings,
 			...outcome.kind === "built" ? unpinned : [],
 			...outcome.warnings,
 			...measured.warnings,
-			...cache?.warnings ?? []
+			...cache?.warnings ?? [],
+			...mounts?.warnings ?? []
 		]
 	});
 }
@@ -12162,14 +11809,16 @@ async function saveCache({ caching, outcome, notes, newRecords: recordsOf, plann
 	const log = (line) => {
 		surroundings.runner.log(line);
 	};
-	const rescued = outcome.kind === "failed" && caching.writes ? await rescue({
+	let exported = [];
+	if (outcome.kind === "built") exported = planned.targets.map(({ name }) => name);
+	else if (outcome.kind === "failed" && caching.writes) exported = await rescue({
 		...rest,
 		outcome,
 		caching,
 		planned,
 		log
-	}) : [];
-	await caching.finish([...outcome.built, ...rescued], {
+	});
+	await caching.finish(exported, {
 		notes: notes(),
 		records: recordsOf(),
 		told: outcome.warnings
@@ -12769,15 +12418,16 @@ function basicHeader({ username, password }) {
 */
 const USER_AGENT = "stage-build";
 const MAX_REDIRECTS = 5;
-const DEFAULT_RETRIES = 2;
+/** Before the second and the third try, ms. */
+const BACKOFF$1 = [500, 2e3];
+/** The longest that a registry's Retry-After is waited for, seconds. */
+const LONGEST_WAIT = 20;
 const MAX_ERROR_BODY = 65536;
 /** One registry client's way to the network. */
 var RegistryTransport = class {
 	#options;
 	#exchange;
 	#auth;
-	/** Registries that did not get better in time: nobody waits for them again, until one answers. */
-	#down = /* @__PURE__ */ new Set();
 	constructor(options) {
 		this.#options = options;
 		this.#exchange = new HttpExchange(options.env, options.timeouts);
@@ -12788,41 +12438,19 @@ var RegistryTransport = class {
 		this.#exchange.close();
 	}
 	/**
-	* Sends a request, again after a passing failure (5xx, 429, a broken connection). A PUT is sent again, too: here it
-	* always puts the same under the same name.
+	* Sends a request, again after a passing failure (5xx, a broken connection, 429 with a short wait). A PUT is sent again,
+	* too: here it always puts the same under the same name.
 	* @throws RegistryError; the signal's reason when it is aborted
 	*/
 	async send(request) {
-		const { domain, subject, signal } = request;
-		const retries = request.once === true ? 0 : this.#options.retries ?? DEFAULT_RETRIES;
-		for (let retry = 1;; retry++) try {
-			const answer = await this.#authorised(request);
-			this.#down.delete(domain);
-			return answer;
+		for (let attempt = 0;; attempt++) try {
+			return await this.#authorised(request);
 		} catch (error) {
-			signal?.throwIfAborted();
-			const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error);
-			if (!isPassing(failure)) throw failure;
-			const { retryAfter } = failure;
-			const { random } = this.#options;
-			const waitMs = retry > retries || this.#down.has(domain) ? void 0 : waitBeforeRetry(retry, {
-				retryAfter,
-				random
-			});
-			if (waitMs === void 0) {
-				if (request.once !== true) this.#down.add(domain);
-				throw failure;
-			}
-			const why = `${domain} ${whyOf$1(failure)}`;
-			this.#options.onRetry?.(retryLine({
-				what: subject,
-				why,
-				retry,
-				retries,
-				waitMs,
-				retryAfter
-			}));
-			await (this.#options.sleep ?? pause)(waitMs, signal);
+			request.signal?.throwIfAborted();
+			const failure = error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error);
+			const wait = waitBeforeRetry(failure, attempt, request.method);
+			if (wait === void 0) throw failure;
+			await (this.#options.sleep ?? sleep)(wait, request.signal);
 		}
 	}
 	/** The address that anybody gets a resource from, without a login; undefined where the registry wants one, or fails. */
@@ -12937,16 +12565,26 @@ function redirectTarget(request, hop) {
 	target.password = "";
 	return target;
 }
-function isPassing({ kind, cause }) {
-	return kind === "server" || kind === "rate-limited" || kind === "unreachable" && isBroken(cause);
-}
-function whyOf$1({ status, cause }) {
-	return status === void 0 ? `could not be reached (${errorCode(cause) ?? "no answer"})` : `answered ${status}`;
+function waitBeforeRetry(failure, attempt, method) {
+	const backoff = BACKOFF$1[attempt];
+	if (backoff === void 0) return void 0;
+	if (failure.kind === "unreachable") return isPassing(failure.cause) ? backoff : void 0;
+	if (failure.kind !== "server" && failure.kind !== "rate-limited") return void 0;
+	const { retryAfter } = failure;
+	if (retryAfter === void 0) return failure.kind === "server" || method === "PUT" ? backoff : void 0;
+	return retryAfter <= LONGEST_WAIT ? Math.max(retryAfter * 1e3, backoff) : void 0;
 }
 /** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
-function isBroken(cause) {
+function isPassing(cause) {
 	const code = errorCode(cause);
 	return code === "ECONNRESET" || code === "EPIPE" || code === "EAI_AGAIN" || code === "ETIMEDOUT";
+}
+/** Retry-After as seconds or as a date, RFC 9110 §10.2.3. */
+function retryAfterSeconds(value, now) {
+	if (value === void 0) return void 0;
+	if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value);
+	const date = Date.parse(value);
+	return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - now) / 1e3));
 }
 /** The first message of the API's error list, if the body is one. */
 async function errorDetail(answer) {
@@ -12964,6 +12602,9 @@ async function errorDetail(answer) {
 async function discard(answer) {
 	await readBody(answer, MAX_ERROR_BODY).catch(() => answer.body.destroy());
 }
+async function sleep(milliseconds, signal) {
+	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
+}
 
 // src/images/registry-client.ts
 /**
@@ -12972,7 +12613,6 @@ async function discard(answer) {
 */
 /** Configs are JSON of some kilobytes. */
 const MAX_CONFIG_BYTES = 8 << 20;
-const LONGEST_QUESTION_MS = 1e4;
 /** A client for all registries; `image` parameters are names as users write them. */
 var RegistryClient = class {
 	#transport;
@@ -13131,20 +12771,6 @@ var RegistryClient = class {
 			method: "HEAD",
 			signal: options.signal
 		}));
-	}
-	/** Seconds that the registry of an image now asks to wait for; undefined where it does not. Never rejects. */
-	async retryAfter(image, { signal } = {}) {
-		try {
-			const limit = AbortSignal.timeout(LONGEST_QUESTION_MS);
-			const request = manifestRequest(tagNameOnly(parseReference(image)), "HEAD", signal === void 0 ? limit : AbortSignal.any([signal, limit]));
-			(await this.#transport.send({
-				...request,
-				once: true
-			})).body.resume();
-			return;
-		} catch (error) {
-			return error instanceof RegistryError ? error.retryAfter : void 0;
-		}
 	}
 	async #headDigest(reference, { signal }) {
 		const request = {
@@ -14418,16 +14044,6 @@ function readBytes(name, value, problems) {
 	});
 	return 0;
 }
-/** A whole number; 0 where there is none. */
-function readCount(name, value, { most, problems }) {
-	if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
-	if (value !== "") problems.push({
-		input: name,
-		message: `\`${name}\`: \`${shown$1(value)}\` is no whole number from 0 to ${most}.`,
-		mend: `Write a number from 0 to ${most}.`
-	});
-	return 0;
-}
 function readTargets(targets, target, problems) {
 	if (target !== void 0 && targets.length > 0) problems.push({
 		input: "target",
@@ -14941,20 +14557,6 @@ const BUILD_ONLY = [
 	"cache-from",
 	"cache-to"
 ];
-/** What there is no Dockerfile for with `mode: cleanup`. */
-const OF_TARGETS = [
-	"target",
-	"targets",
-	"tags",
-	"external-images",
-	"build-contexts",
-	"build-args",
-	"platforms",
-	"outputs",
-	"plan",
-	"size-budgets",
-	"baseline"
-];
 /** Adds the problems between inputs to `problems`; returns the warnings. */
 function checkCombinations(inputs, raw, { problems, eventName }) {
 	problems.push(...malformed(inputs));
@@ -14985,9 +14587,9 @@ function checkCombinations(inputs, raw, { problems, eventName }) {
 		input: "cache-dir",
 		message: "`cache-dir` has no effect with `cache-backend: github`."
 	});
-	if (inputs.mode === "plan" || inputs.mode === "cleanup") {
-		const ignored = [...BUILD_ONLY, ...inputs.mode === "plan" ? [] : OF_TARGETS].filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
-		if (ignored.length > 0) warnings.push({ message: `\`mode: ${inputs.mode}\` builds nothing and ignores ${ignored.join(", ")}.` });
+	if (inputs.mode === "plan") {
+		const ignored = BUILD_ONLY.filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
+		if (ignored.length > 0) warnings.push({ message: `\`mode: plan\` builds nothing and ignores ${ignored.join(", ")}.` });
 	}
 	return warnings;
 }
@@ -15132,8 +14734,6 @@ function shown(value) {
 * The action's inputs, typed and checked: the only reader. Every problem is collected, so that a user mends them all
 * at once. What needs the Dockerfile (does the target exist?) is checked by the plan, not here.
 */
-/** With the waits between them, more would take longer than jobs do. */
-const MOST_RETRIES = 10;
 /**
 * Reads and checks all inputs.
 * @throws UserError with every problem found.
@@ -15156,11 +14756,9 @@ function readInputs(read, env) {
 		mode: oneOf("mode", [
 			"build",
 			"plan",
-			"report",
-			"cleanup"
+			"report"
 		]),
 		plan: text("plan"),
-		dryRun: bool("dry-run"),
 		context: text("context") ?? ".",
 		file: text("file"),
 		targets,
@@ -15205,11 +14803,6 @@ function readInputs(read, env) {
 			"estargz",
 			"uncompressed"
 		]),
-		failFast: bool("fail-fast"),
-		retries: readCount("retries", raw("retries"), {
-			most: MOST_RETRIES,
-			problems
-		}),
 		cacheFrom: lines("cache-from"),
 		cacheTo: lines("cache-to"),
 		skipUnchanged: oneOf("skip-unchanged", [
@@ -15232,6 +14825,8 @@ function readInputs(read, env) {
 		cacheDir: text("cache-dir") === void 0 ? void 0 : resolve$1(raw("cache-dir")),
 		cacheScope: raw("cache-scope"),
 		cacheMaxSize: readBytes("cache-max-size", raw("cache-max-size"), problems),
+		cacheMounts: oneOf("cache-mounts", ["auto", "off"]),
+		cacheMountsMaxSize: readBytes("cache-mounts-max-size", raw("cache-mounts-max-size"), problems),
 		comment: oneOf("comment", [
 			"size-changed",
 			"always",
@@ -15390,7 +14985,7 @@ function writePlanOutputs(runner, plan, matrix) {
 	write("unchanged", JSON.stringify(named("unchanged")));
 	write("any-changed", String(named("changed").length > 0));
 }
-function writeBuildOutputs(runner, images, { metadata, report, toBuild }) {
+function writeBuildOutputs(runner, images, { metadata, report }) {
 	const write = outputWriter(runner);
 	const rowOf = (target, platform) => report?.rows.find((row) => row.target === target && row.platform === platform);
 	write("images", JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))));
@@ -15398,16 +14993,11 @@ function writeBuildOutputs(runner, images, { metadata, report, toBuild }) {
 		version: 1,
 		targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes, (platform) => rowOf(image.target, platform))]))
 	}));
-	const has = new Set(images.map(({ target }) => target));
-	if (toBuild !== void 0) {
-		write("built", JSON.stringify(toBuild.filter((name) => has.has(name))));
-		write("failed", JSON.stringify(toBuild.filter((name) => !has.has(name))));
-	}
 	write("metadata", JSON.stringify(metadata, void 0, 2));
 	write("baseline-sha", report?.baselineSha ?? "");
 	write("comment-url", report?.commentUrl ?? "");
 	const [only] = images;
-	if (images.length === 1 && (toBuild ?? []).every((name) => has.has(name)) && only !== void 0) {
+	if (images.length === 1 && only !== void 0) {
 		write("digest", only.digest ?? "");
 		write("imageid", only.imageId ?? "");
 	}
@@ -15630,7 +15220,7 @@ function decodeRune(bytes, at) {
 	};
 }
 
-// src/context/go-path.ts
+// src/dockerfile/go-path.ts
 /**
 * Go's filepath.Clean, with its results. Owns no rule of .dockerignore.
 */
@@ -25139,6 +24729,33 @@ function nearby(holders, repository) {
 	return holders.find((holder) => sameRegistry(holder, repository));
 }
 
+// src/images/side-by-side.ts
+/** Work on many things, a bounded number at a time. */
+/**
+* What `work` makes of each item, in their order. When one fails, those that run are left to end by themselves and no further
+* one is begun.
+* @param limit items at a time
+* @throws what `work` threw first
+*/
+async function sideBySide$1(items, limit, work) {
+	const results = [];
+	const queue = items.entries();
+	let failed = false;
+	const worker = async () => {
+		for (const [index, item] of queue) {
+			if (failed) return;
+			try {
+				results[index] = await work(item, index);
+			} catch (error) {
+				failed = true;
+				throw error;
+			}
+		}
+	};
+	await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+	return results;
+}
+
 // src/plan/file-lists.ts
 /** As many names as a list keeps. */
 const MOST_NAMES = 2e3;
@@ -25421,10 +25038,10 @@ function settingText(name, what) {
 	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
 	return `${name.toUpperCase()} ${what}`;
 }
-const LONGEST$1 = 60;
+const LONGEST$2 = 60;
 function instructionText(step) {
 	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
-	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
+	return text.length <= LONGEST$2 ? text : `${text.slice(0, 59)}…`;
 }
 function shortDigest$1(digest) {
 	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
@@ -27249,7 +26866,7 @@ var Contexts = class {
 	}
 	/** Everything that the stages read, by `readKey`; what cannot be read is left out. */
 	async readAll(stages) {
-		const wanted = readsOf(stages);
+		const wanted = readsOf$1(stages);
 		const named = [...new Set(wanted.flatMap(({ context }) => context ?? []))];
 		await Promise.all(named.map(async (name) => this.#resolve(name, stages[0]?.platform)));
 		const found = await Promise.all(wanted.map(async ({ read, context }) => {
@@ -27392,7 +27009,17 @@ function mergeStage(stage, variants) {
 	}
 	return {
 		...stage,
-		needs
+		needs,
+		steps: stage.steps.map((step, index) => withCaches(step, index, variants))
+	};
+}
+/** Ids of cache mounts may hold the platform (`id=go-$TARGETARCH`). */
+function withCaches(step, index, variants) {
+	const caches = new Map(step.caches.map((mount) => [JSON.stringify(mount), mount]));
+	for (const mount of variants.flatMap(({ steps }) => steps[index]?.caches ?? [])) caches.set(JSON.stringify(mount), mount);
+	return {
+		...step,
+		caches: [...caches.values()]
 	};
 }
 function baseKey(source) {
@@ -27400,6 +27027,46 @@ function baseKey(source) {
 }
 function key$1(need) {
 	return `${need.via} ${JSON.stringify(need.source)}`;
+}
+
+// src/graph/cache-mounts.ts
+/**
+* The cache mounts of a RUN, by what BuildKit tells one from another: its id (the target, where it has none), and owner
+* and mode, for which it makes an empty directory that the mount begins with.
+* Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dockerfile2llb/convert_runmount.go
+* and https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/mounts/mount.go (getRefCacheDir)
+*/
+/** @param sources where each mount takes its content from */
+function cacheMountsOf(mounts, sources) {
+	return mounts.flatMap((mount, index) => {
+		const { type, id, target, from, readOnly } = mount;
+		if (type !== "cache") return [];
+		const hasContent = typeof sources[index] === "number" || from !== "" && from !== "scratch";
+		const permissions = permissionsOf(mount);
+		return [{
+			id: id === "" ? cleanPath(target) : id,
+			target,
+			readOnly,
+			permissions,
+			hasContent
+		}];
+	});
+}
+function permissionsOf({ source, options }) {
+	if (!(cleanPath(`/${source}`) === "/") || ![
+		"uid",
+		"gid",
+		"mode"
+	].some((key) => options.has(key))) return void 0;
+	const number = (key, base, otherwise) => {
+		const value = options.get(key);
+		return value === void 0 ? otherwise : Number.parseInt(value, base);
+	};
+	return {
+		uid: number("uid", 10, 0),
+		gid: number("gid", 10, 0),
+		mode: number("mode", 8, 493)
+	};
 }
 
 // src/graph/config-rules.ts
@@ -27695,6 +27362,7 @@ var Dispatcher = class {
 			reads: [],
 			remotes: [],
 			sources: [],
+			caches: [],
 			...step
 		});
 	}
@@ -27820,12 +27488,13 @@ var Dispatcher = class {
 				read
 			});
 		}
-		const words = runWords(instruction, mounts);
+		const caches = cacheMountsOf(mounts, command.sources);
 		this.#add(command, {
 			effect: "run",
-			words,
+			words: runWords(instruction, mounts),
 			reads,
-			sources
+			sources,
+			caches
 		});
 	}
 	/** Checks a mount; whether it is of the build context. */
@@ -29356,50 +29025,6 @@ async function isDirectory(path) {
 	}
 }
 
-// src/report/cleanup-summary.ts
-/** The job summary of `mode: cleanup`: what of the cache is of no use, and whether it is gone now. */
-const MAX_ROWS$5 = 200;
-/** `12 of 40 entries of the layer cache (1.2 GB) are of no use`, and what became of them. */
-function cleanupVerdict({ dryRun, rows, deleted, kept }) {
-	const all = count(rows.length + kept.entries, "entry", "entries");
-	const bytes = formatBytes(rows.reduce((sum, { size }) => sum + size, 0));
-	if (rows.length === 0) return `All of the layer cache is of use: ${all}, ${formatBytes(kept.bytes)}`;
-	const found = `${rows.length} of ${all} of the layer cache (${bytes}) ${rows.length === 1 ? "is" : "are"} of no use`;
-	if (dryRun) return `${found}; nothing was deleted: set \`dry-run: false\` for that`;
-	return `${found}; ${deleted.entries} deleted (${formatBytes(deleted.bytes)})`;
-}
-function renderCleanupSummary(summary) {
-	const rows = [...summary.rows].sort((a, b) => b.size - a.size || (a.key < b.key ? -1 : 1));
-	const cells = rows.slice(0, MAX_ROWS$5).map(({ key, ref, size, age, why }) => [
-		code(key, 120),
-		code(ref, 60),
-		formatBytes(size),
-		formatDuration(age),
-		why
-	]);
-	const more = rows.length - cells.length;
-	return [
-		`### Cache clean-up`,
-		`**${prose(cleanupVerdict(summary))}**`,
-		...cells.length === 0 ? [] : [table([
-			{ title: "Entry" },
-			{ title: "Branch" },
-			{
-				title: "Size",
-				align: "right"
-			},
-			{
-				title: "Age",
-				align: "right"
-			},
-			{ title: "Why it is of no use" }
-		], cells)],
-		...more === 0 ? [] : [`${count(more, "smaller entry", "smaller entries")} left out of this table.`],
-		...summary.notes.map((note) => prose(note)),
-		""
-	].join("\n\n");
-}
-
 // src/report/reasons-section.ts
 /** The summary's answer to "why did this rebuild?": for every target what changed, or since when nothing did. */
 const MAX_ROWS$4 = 300;
@@ -29754,7 +29379,7 @@ function stageGraph(data) {
 		index
 	}), 60));
 	const sentences = [
-		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$2(unneeded, 20)}.`],
+		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
 		...chart.edgesLeftOut === 0 ? [] : [`${count(chart.edgesLeftOut, "edge")} left out.`]
 	];
@@ -29928,6 +29553,29 @@ function width(text) {
 	return Array.from(text).length;
 }
 
+// src/report/cache-mounts-lines.ts
+/** What the summary tells of cache mounts: a sentence each. */
+const MAX_LINES = 12;
+function mountSentences({ mounts, now }) {
+	const told = mounts.filter(({ putIn, takenOut }) => typeof putIn === "object" || takenOut !== "not-run");
+	const more = told.length - MAX_LINES;
+	return [...told.slice(0, MAX_LINES).map((mount) => `Cache mount ${code(mount.id, 80)}: ${putIn(mount, now)}; ${takenOut(mount)}.`), ...more > 0 ? [`${count(more, "more cache mount")}.`] : []];
+}
+function putIn({ putIn: what }, now) {
+	if (what === "none") return "there was nothing to put in";
+	if (what === "cached") return "nothing was put in, since its step was expected from the cache";
+	const age = formatDuration(Math.max(0, now - what.savedAt));
+	return `${formatBytes(what.bytes)} of ${code(shortRef(what.ref), 80)} were put in, ${age} old`;
+}
+function takenOut({ takenOut: what }) {
+	if (what === "not-run") return "its step did not run, so nothing was taken out";
+	if (what === "not-written") return "nothing was taken out";
+	if (what === "unchanged") return "the build left it as it is saved";
+	if (what === "empty") return "the build left it empty";
+	if ("tooLarge" in what) return `its ${formatBytes(what.tooLarge)} are over \`cache-mounts-max-size\` and were not saved`;
+	return `${formatBytes(what.bytes)} taken out`;
+}
+
 // src/report/cache-section.ts
 /** The summary's section about the layer cache: what each target could use, why not more, and what it cost. */
 const MAX_ROWS$2 = 50;
@@ -29957,7 +29605,7 @@ function layerCache(data) {
 				align: "right"
 			}
 		], rows) + (more === 0 ? "" : `\n\n${count(more, "more target")} left out.`)],
-		[...sentences(cache)].map((sentence) => `- ${sentence}`).join("\n")
+		[...sentences(cache), ...mountSentences(cache)].map((sentence) => `- ${sentence}`).join("\n")
 	].join("\n\n");
 }
 function used$1(imports, cache) {
@@ -29967,7 +29615,7 @@ function used$1(imports, cache) {
 		const key = `${found.ref} ${found.createdAt}`;
 		if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found);
 	}
-	return list$2([...distinct.values()].map(({ ref, createdAt, layers }) => {
+	return list([...distinct.values()].map(({ ref, createdAt, layers }) => {
 		const age = formatDuration(Math.max(0, cache.now - createdAt));
 		return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, "layer")}`;
 	}), 3);
@@ -30003,9 +29651,6 @@ function searched({ source, ref, outcome, reason }) {
 function place$1(cache) {
 	return cache.backend === "github" ? "GitHub’s cache service" : "the cache directory";
 }
-function shortRef(ref) {
-	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
-}
 
 // src/report/summary-targets.ts
 /** The summary's sections about targets: the verdict, their table, their sizes, what multi-stage left behind. */
@@ -30027,7 +29672,7 @@ function verdict$2(data) {
 			...of("unchanged") > 0 ? [`${of("unchanged")} unchanged`] : [],
 			...of("skipped") > 0 ? [`${of("skipped")} not built`] : []
 		];
-		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list$2(names, 5)}${others.length === 0 ? "" : `; ${list$2(others)}`}`;
+		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list(names, 5)}${others.length === 0 ? "" : `; ${list(others)}`}`;
 	}
 	if (of("unchanged") === targets.length) return `**Nothing to build: ${targets.length === 1 ? "the target is" : `all ${targets.length} targets are`} unchanged**${sizesPhrase(targets)}`;
 	const others = [...of("unchanged") > 0 ? [`, ${of("unchanged")} unchanged`] : [], ...of("skipped") > 0 ? [`, ${of("skipped")} not built`] : []].join("");
@@ -30319,7 +29964,7 @@ function assemble$1(sections, dropped) {
 	return `${[...sections.map((section) => section.markdown).filter((markdown) => markdown !== void 0), ...dropped.length === 0 ? [] : [leftOut$1(dropped)]].join("\n\n")}\n`;
 }
 function leftOut$1(names) {
-	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list$2(names)}.</sub>`;
+	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list(names)}.</sub>`;
 }
 function identity(data) {
 	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
@@ -30430,12 +30075,12 @@ function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
 }
 /** What `writeSizeRecords` wrote, and nothing else. */
 function readSizeRecords(text) {
-	if (Buffer.byteLength(text) > 1e6) return refused$1(`it is larger than ${MOST_RECORD_BYTES} bytes`);
+	if (Buffer.byteLength(text) > 1e6) return refused$2(`it is larger than ${MOST_RECORD_BYTES} bytes`);
 	const json = parseJson(text);
-	if (json === void 0) return refused$1("it is no JSON");
-	if (field$1(json, "version") !== VERSION$1) return refused$1("it is of a version that is not known");
+	if (json === void 0) return refused$2("it is no JSON");
+	if (field$1(json, "version") !== VERSION$1) return refused$2("it is of a version that is not known");
 	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
-	return records === void 0 || records.length === 0 ? refused$1("it holds no size records") : {
+	return records === void 0 || records.length === 0 ? refused$2("it holds no size records") : {
 		kind: "records",
 		records
 	};
@@ -30581,7 +30226,7 @@ function isName(value) {
 function nameOf(value) {
 	return isName(value) ? value : void 0;
 }
-function refused$1(reason) {
+function refused$2(reason) {
 	return {
 		kind: "refused",
 		reason
@@ -30667,7 +30312,7 @@ function slug(words) {
 // src/handover/handover-fault.ts
 const MAX_REASON = 300;
 /** What was thrown, as an answer. */
-function failure(error) {
+function failure$1(error) {
 	const reason = plainReason(error);
 	return {
 		kind: "failed",
@@ -31000,7 +30645,7 @@ async function ask(request, { env, clientPath, folder, debug = () => void 0, tim
 	});
 	const timer = setTimeout(() => {
 		const inTime = `within ${Math.round(timeoutMs / 1e3)} s`;
-		end(failure(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
+		end(failure$1(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
 	}, timeoutMs);
 	child.send(request);
 	await ended;
@@ -31324,6 +30969,39 @@ function decoded(data) {
 	};
 }
 
+// src/github/github-error.ts
+function success(value) {
+	return {
+		ok: true,
+		value
+	};
+}
+function failure(error) {
+	return {
+		ok: false,
+		error
+	};
+}
+/** The outcome for an answer that is not what GitHub's documentation says. */
+function undocumented(what) {
+	return failure({
+		kind: "invalid",
+		status: 200,
+		message: `GitHub's answer has no ${what}`
+	});
+}
+/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
+function describeError(error) {
+	const message = error.message.replace(/\.$/, "");
+	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
+}
+const LONGEST$1 = 300;
+/** A message for one line of a log: no control characters, no token, not long. */
+function plainMessage(text, token) {
+	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+	return line.length > LONGEST$1 ? `${line.slice(0, LONGEST$1)}…` : line;
+}
+
 // src/github/sticky-comment.ts
 /**
 * The one comment per pull request. GitHub has no compare-and-swap for comments, so a write is read back after a while, and
@@ -31380,7 +31058,7 @@ var Writer = class {
 		for (let round = 1;; round++) {
 			const outcome = await this.#round();
 			if (!(!outcome.ok && outcome.error === AGAIN)) return outcome;
-			if (round === ROUNDS) return failure$1({
+			if (round === ROUNDS) return failure({
 				kind: "unavailable",
 				status: void 0,
 				message: "the comment keeps moving"
@@ -31415,7 +31093,7 @@ var Writer = class {
 			if (this.#writes++ >= 2) return sent;
 		}
 		await this.#client.pause(this.#settleMs);
-		return failure$1(AGAIN);
+		return failure(AGAIN);
 	}
 	/** Puts the section into a comment until it stays there; the value is the comment as last read. */
 	async #update(listed) {
@@ -31427,7 +31105,7 @@ var Writer = class {
 			const merged = mergeSection(sections.all, section, this.#longest);
 			const stored = findSection(sections.all, section);
 			if (stored !== void 0 && isSaid(stored, section) && isOfCommit(stored, section, sections.all) && sections.vanished === 0 && (this.#writes > 0 || stored.form === merged.form)) return success(comment);
-			if (this.#writes > WRITES) return failure$1({
+			if (this.#writes > WRITES) return failure({
 				kind: "unavailable",
 				status: void 0,
 				message: "other jobs kept replacing the comment"
@@ -31444,19 +31122,19 @@ var Writer = class {
 					...comment,
 					body: merged.body
 				});
-				return read.error.kind === "not-found" ? failure$1(AGAIN) : read;
+				return read.error.kind === "not-found" ? failure(AGAIN) : read;
 			}
 			comment = read.value;
 			isFresh = true;
 		}
 	}
 	async #updateFailed(sent, comment) {
-		if (sent.error.kind === "not-found") return failure$1(AGAIN);
+		if (sent.error.kind === "not-found") return failure(AGAIN);
 		if (sent.error.kind !== "forbidden" || this.#self !== void 0) return sent;
 		const self = await this.#viewer();
 		if (self === void 0 || self === comment.author) return sent;
 		this.#self = self;
-		return failure$1(AGAIN);
+		return failure(AGAIN);
 	}
 	/** Creates or edits a comment; one that is too long is sent once more, compact. */
 	async #send(route, at, body) {
@@ -31471,7 +31149,7 @@ var Writer = class {
 		}
 		if (answer.error.status !== 422 || this.#longest === "compact") return answer;
 		this.#longest = "compact";
-		return failure$1(AGAIN);
+		return failure(AGAIN);
 	}
 	async #read(id) {
 		const answer = await this.#client.request(`GET ${COMMENT}`, {
@@ -31515,7 +31193,7 @@ var Writer = class {
 			if (!answer.value.hasNext) break;
 			if (page < PAGES$1) continue;
 			if (marked.length > 0) break;
-			return failure$1({
+			return failure({
 				kind: "invalid",
 				status: void 0,
 				message: `it has more than 2000 comments`
@@ -32954,7 +32632,7 @@ function sentence({ row, budget }, report, context) {
 function unchecked(items) {
 	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is nothing to compare with")].map(([reason, group]) => {
 		const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))];
-		return `Budgets not checked, since ${reason}: ${list$2(names, 10)}.`;
+		return `Budgets not checked, since ${reason}: ${list(names, 10)}.`;
 	});
 }
 
@@ -33014,7 +32692,7 @@ function graphBlock(report, change) {
 	return details(`The stage graph changed (${[count(change.graph.stages.length, "stage"), ...words].join(", ")})`, `${mermaidBlock(chart.source)}\n\n<sub>${sentences}</sub>`);
 }
 function named(names) {
-	return list$2(names.map((name) => code(name, 60)), 20);
+	return list(names.map((name) => code(name, 60)), 20);
 }
 /** Where a target has one platform: its size and what it gained. */
 function captions(report, { targets }) {
@@ -33057,7 +32735,7 @@ function box(kind, sentences, maxLines) {
 }
 function missing$1({ missing: names }) {
 	if (names.length === 0) return [];
-	const who = list$2(names.map((name) => code(name, 60)), 10);
+	const who = list(names.map((name) => code(name, 60)), 10);
 	return [names.length === 1 ? `No sizes were handed over for ${who}. Its job has not ended yet, failed early or was cancelled.` : `No sizes were handed over for ${who}. Their jobs have not ended yet, failed early or were cancelled.`];
 }
 function failures(report, context) {
@@ -33078,7 +32756,7 @@ function unknownSizes$1(report) {
 	return [...Map.groupBy(report.rows.filter((row) => row.current?.unknownReason !== void 0), (row) => row.current?.unknownReason ?? "")].map(([reason, rows]) => `${names(rows, report)}: ${prose(reason, 300)}`);
 }
 function names(rows, report) {
-	return list$2(rows.map((row) => rowName(row, report)), 5);
+	return list(rows.map((row) => rowName(row, report)), 5);
 }
 function baselineNotes(baseline, context) {
 	const wanted = commitLink(context, baseline.wanted);
@@ -33103,7 +32781,7 @@ function footnote(report, context) {
 		...comparedWith(baseline, context),
 		...head === void 0 ? [] : [baseline.source === "none" ? `Measured at ${head}` : `head ${head}`],
 		...platform === void 0 ? [] : [code(platform, 32)],
-		...compressions.length === 0 ? [] : [list$2(compressions)],
+		...compressions.length === 0 ? [] : [list(compressions)],
 		...baseline.source === "none" ? [] : [NOISE]
 	];
 	return `<sub>${parts.join(" · ")}${parts.length === 0 ? "" : "<br>"}Transfer: the layers as a registry keeps them. Unpacked: the files in them.</sub>`;
@@ -33558,13 +33236,14 @@ function told(report, context, drops) {
 }
 function leftOut(names, context) {
 	const where = pageLink(context, "the run's summary", context.runUrl);
-	return `<sub>Left out for want of room: ${list$2(names)}. The whole report is in ${where}.</sub>`;
+	return `<sub>Left out for want of room: ${list(names)}. The whole report is in ${where}.</sub>`;
 }
 
 // src/size-records.ts
 /** The record of every target of this run, also of one that failed. */
 function sizeRecords(place) {
 	const { planned, project, built, env, commit, now } = place;
+	const failure = built.problems[0]?.message;
 	return planned.targets.map(({ name, stage }) => {
 		const image = built.images.find(({ target }) => target === name);
 		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
@@ -33579,7 +33258,7 @@ function sizeRecords(place) {
 			createdAt: new Date(now).toISOString(),
 			run: runOf(env),
 			line: planned.graph.stages[stage]?.line,
-			...status === "failed" ? { failure: failureOf$1(name, built) } : {},
+			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
 			tags: planned.tagsOf.get(name) ?? [],
 			...image?.digest === void 0 ? {} : { digest: image.digest },
 			platforms: image?.sizes?.platforms ?? [],
@@ -33587,12 +33266,6 @@ function sizeRecords(place) {
 			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
 		};
 	});
-}
-function failureOf$1(name, { failed, problems }) {
-	const own = failed.get(name)?.message;
-	if (own !== void 0) return own;
-	const [first] = problems;
-	return first === void 0 ? "The build failed." : `It was stopped, since the build failed: ${first.message}`;
 }
 /** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
 function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
@@ -34573,12 +34246,12 @@ const MOST_PLATFORMS = 64;
 * @param id of targets in a `sizes` output, which does not tell any
 */
 function readBaselineFile(text, id) {
-	if (text.length > 5e7) return refused(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
+	if (text.length > 5e7) return refused$1(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
 	const json = parseJson(text);
-	if (json === void 0) return refused("it is no JSON");
-	if (field$1(json, "version") !== VERSION) return refused("it has no `\"version\": 1`");
+	if (json === void 0) return refused$1("it is no JSON");
+	if (field$1(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
 	const records = recordsOf(json) ?? sizesOutput(json, id);
-	return records === void 0 || records.length === 0 ? refused("it is neither the `sizes` output nor size records") : {
+	return records === void 0 || records.length === 0 ? refused$1("it is neither the `sizes` output nor size records") : {
 		kind: "records",
 		records
 	};
@@ -34623,7 +34296,7 @@ function platformOf(platform, sizes) {
 		unknownReason: void 0
 	};
 }
-function refused(reason) {
+function refused$1(reason) {
 	return {
 		kind: "refused",
 		reason
@@ -34947,6 +34620,261 @@ function outline(stages) {
 	};
 }
 
+// src/github/rest-client.ts
+/**
+* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
+* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
+* fails becomes data (`GithubError`).
+*/
+const DEFAULT_LIMITS = {
+	requestMs: 1e4,
+	totalMs: 9e4,
+	requests: 25,
+	waitMs: 3e4,
+	retryMs: 1e3
+};
+const TRIES = 3;
+/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
+async function openGithub(options) {
+	try {
+		if (options.token === "") throw new Error("there is no token");
+		const { getOctokit } = await import("./github.js");
+		const silent = () => void 0;
+		const log = {
+			debug: silent,
+			info: silent,
+			warn: silent,
+			error: silent
+		};
+		const octokit = getOctokit(options.token, {
+			baseUrl: options.apiUrl,
+			log
+		});
+		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
+	} catch (error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
+		const kind = options.token === "" ? "forbidden" : "unavailable";
+		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
+	}
+}
+/** Of a client that could not be opened. */
+var NotOpenError = class extends Error {
+	kind;
+	constructor(kind, message) {
+		super(message);
+		this.kind = kind;
+	}
+};
+var Client = class {
+	#options;
+	#limits;
+	#send;
+	#endsAt;
+	#requests = 0;
+	#waited = 0;
+	constructor(options, send) {
+		this.#options = options;
+		this.#limits = {
+			...DEFAULT_LIMITS,
+			...options.limits
+		};
+		this.#send = send;
+		this.#endsAt = performance.now() + this.#limits.totalMs;
+	}
+	get requests() {
+		return this.#requests;
+	}
+	async request(route, parameters = {}) {
+		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
+		for (let attempt = 1;; attempt++) {
+			const tried = await this.#try(route, parameters);
+			if (tried.ok) return tried;
+			const { error, retryAfterMs } = tried;
+			if (error.kind === "rate-limited") {
+				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure(error);
+				this.#waited += retryAfterMs;
+				await this.pause(retryAfterMs);
+			} else {
+				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure(error);
+				await this.pause(this.#limits.retryMs * attempt);
+			}
+		}
+	}
+	async query(query) {
+		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
+		const answer = await this.request("POST /graphql", {
+			baseUrl,
+			query
+		});
+		if (!answer.ok) return answer;
+		const [first] = list$3(field$1(answer.value.data, "errors"));
+		if (first === void 0) return success(field$1(answer.value.data, "data"));
+		const message = plainMessage(text$3(field$1(first, "message")) ?? "the query failed", this.#options.token);
+		const kind = field$1(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
+		return failure({
+			kind,
+			status: 200,
+			message
+		});
+	}
+	async pause(milliseconds) {
+		const left = Math.max(0, this.#endsAt - performance.now());
+		try {
+			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
+		} catch {}
+	}
+	#mayWait(milliseconds) {
+		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
+		return performance.now() + milliseconds < this.#endsAt;
+	}
+	async #try(route, parameters) {
+		const hindrance = this.#hindrance();
+		if (hindrance !== void 0) return refused({
+			kind: "unavailable",
+			status: void 0,
+			message: hindrance
+		});
+		this.#requests++;
+		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
+		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
+		const { signal: cancelled } = this.#options;
+		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
+		try {
+			const { data, headers } = await this.#send(route, {
+				...parameters,
+				request: { signal }
+			});
+			return {
+				ok: true,
+				value: {
+					data,
+					hasNext: /\brel="next"/.test(text$3(headers["link"]) ?? "")
+				}
+			};
+		} catch (error) {
+			if (error instanceof NotOpenError) return refused({
+				kind: error.kind,
+				status: void 0,
+				message: error.message
+			});
+			if (timeout.aborted) return passing("GitHub did not answer in time");
+			return this.#failed(error);
+		}
+	}
+	/** Why no more requests are sent. */
+	#hindrance() {
+		if (this.#options.signal?.aborted === true) return "the run was cancelled";
+		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
+		if (performance.now() >= this.#endsAt) return "GitHub took too long";
+	}
+	#failed(error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
+		const response = field$1(error, "response");
+		const status = field$1(response, "status");
+		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
+		const retryAfterMs = readRetryAfter(field$1(response, "headers"));
+		return {
+			ok: false,
+			error: {
+				kind: kindOf(status, message, retryAfterMs),
+				status,
+				message
+			},
+			isFinal: false,
+			retryAfterMs
+		};
+	}
+};
+function refused(error) {
+	return {
+		ok: false,
+		error,
+		isFinal: true,
+		retryAfterMs: void 0
+	};
+}
+function passing(message) {
+	return {
+		ok: false,
+		error: {
+			kind: "unavailable",
+			status: void 0,
+			message
+		},
+		isFinal: false,
+		retryAfterMs: void 0
+	};
+}
+function kindOf(status, message, retryAfterMs) {
+	if (status === 429) return "rate-limited";
+	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
+	if (status === 401) return "forbidden";
+	if (status === 404 || status === 410) return "not-found";
+	return status >= 500 ? "unavailable" : "invalid";
+}
+/**
+* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
+* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+*/
+function readRetryAfter(headers) {
+	const after = Number(text$3(field$1(headers, "retry-after")) ?? NaN);
+	if (Number.isFinite(after) && after >= 0) return after * 1e3;
+	if (String(field$1(headers, "x-ratelimit-remaining")) !== "0") return void 0;
+	const reset = Number(text$3(field$1(headers, "x-ratelimit-reset")) ?? NaN);
+	if (!Number.isFinite(reset)) return void 0;
+	const now = Date.parse(text$3(field$1(headers, "date")) ?? "");
+	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
+}
+
+// src/github-access.ts
+/** A client that is loaded with its first request: many runs have none. */
+var GithubAccess = class {
+	#options;
+	#client;
+	#opened;
+	constructor(options) {
+		this.#options = options;
+	}
+	get requests() {
+		return this.#opened?.requests ?? 0;
+	}
+	async request(route, parameters) {
+		return await (await this.#open()).request(route, parameters);
+	}
+	async query(query) {
+		return await (await this.#open()).query(query);
+	}
+	async pause(milliseconds) {
+		await (await this.#open()).pause(milliseconds);
+	}
+	async #open() {
+		const { token = "", env, signal } = this.#options;
+		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
+		this.#client ??= openGithub({
+			token,
+			apiUrl,
+			signal
+		});
+		this.#opened = await this.#client;
+		return this.#opened;
+	}
+};
+/** Answers nothing: for what is found without a request, or not at all. */
+const NO_REQUESTS = {
+	request: () => Promise.resolve(REFUSED),
+	query: () => Promise.resolve(REFUSED),
+	pause: () => Promise.resolve(),
+	requests: 0
+};
+const REFUSED = {
+	ok: false,
+	error: {
+		kind: "unavailable",
+		status: void 0,
+		message: "GitHub is not asked"
+	}
+};
+
 // src/sizing.ts
 /**
 * Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
@@ -35223,7 +35151,6 @@ async function builtNothing(caching) {
 	return {
 		images: [],
 		unchanged: /* @__PURE__ */ new Set(),
-		failed: /* @__PURE__ */ new Map(),
 		metadata: {},
 		steps: [],
 		measured: {
@@ -35297,12 +35224,14 @@ function targetReport(target, planned, built) {
 	const { name, stage } = target;
 	const steps = (built?.steps ?? []).filter((step) => step.targets.includes(name));
 	const image = built?.images.find((candidate) => candidate.target === name);
+	const failed = steps.some((step) => step.status === "failed");
 	const instructions = steps.filter((step) => step.kind === "stage" && !step.text.startsWith("FROM "));
 	return {
 		name,
 		stage,
 		status: statusOf(target, {
 			image,
+			failed,
 			built
 		}),
 		tags: planned.tagsOf.get(name) ?? [],
@@ -35323,7 +35252,7 @@ function countSteps(instructions) {
 function statusOf({ name }, found) {
 	if (found.built?.unchanged.has(name) === true) return "unchanged";
 	if (found.image !== void 0) return "built";
-	return found.built?.failed.has(name) === true ? "failed" : "skipped";
+	return found.failed ? "failed" : "skipped";
 }
 function whyOf({ name }, { decisions, graph }) {
 	const decision = decisions.get(name);
@@ -35409,13 +35338,6 @@ async function run(surroundings) {
 		return;
 	}
 	const event = await readEvent(env);
-	if (inputs.mode === "cleanup") {
-		await runCleanup(inputs, surroundings, {
-			event,
-			warnings
-		});
-		return;
-	}
 	const sizing = new Sizing({
 		inputs,
 		event,
@@ -35428,7 +35350,10 @@ async function run(surroundings) {
 			workspace: project.workspace
 		});
 	};
-	const client = registryClient(inputs, surroundings, warn);
+	const client = new RegistryClient({
+		env,
+		credentials: dockerCredentials(env, warn)
+	});
 	let engine;
 	let caching;
 	let records;
@@ -35545,7 +35470,10 @@ async function runReport(inputs, surroundings, warnings) {
 	warn(warnings);
 	const plan = inputs.plan === void 0 ? void 0 : readPlanInput(inputs.plan);
 	const event = await readEvent(env);
-	const client = registryClient(inputs, surroundings, warn);
+	const client = new RegistryClient({
+		env,
+		credentials: dockerCredentials(env, warn)
+	});
 	try {
 		const docker = dockerOf({ workspace }, env);
 		const done = plan === void 0 ? NOTHING_TAGGED : await reportMatrix({
@@ -35581,37 +35509,8 @@ async function runReport(inputs, surroundings, warnings) {
 		client.close();
 	}
 }
-/** A job of its own, which needs no checkout. */
-async function runCleanup({ dryRun, githubToken, retries }, { runner, env, signal, now }, { event, warnings }) {
-	const warn = (problems) => {
-		announce(runner, problems, {
-			level: "warning",
-			workspace: env["GITHUB_WORKSPACE"] ?? process.cwd()
-		});
-	};
-	warn(warnings);
-	const { defaultBranch } = event;
-	const summary = await cleanUp({
-		dryRun,
-		token: githubToken,
-		defaultBranch,
-		env,
-		signal,
-		retries,
-		now: now(),
-		debug: (line) => {
-			runner.debug(line);
-		},
-		log: (line) => {
-			runner.log(line);
-		}
-	});
-	runner.log(cleanupVerdict(summary));
-	warn(summary.notes.map((message) => ({ message })));
-	await appendSummary(runner, renderCleanupSummary(summary), warn);
-}
 async function report(options) {
-	const { planned, built, surroundings, warn, sizing } = options;
+	const { built, surroundings, warn, sizing } = options;
 	const { runner } = surroundings;
 	warn(built.warnings);
 	const sizes = await sizing.finish(options);
@@ -35622,10 +35521,9 @@ async function report(options) {
 	};
 	writeBuildOutputs(runner, built.images, {
 		metadata: built.metadata,
-		report: reportOutputs(sizes),
-		toBuild: planned.targets.flatMap(({ name }) => built.unchanged.has(name) ? [] : [name])
+		report: reportOutputs(sizes)
 	});
-	if (built.images.length > 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
+	if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
 	tell(runner, sizes);
 	await appendSummary(runner, renderSummary(data), warn);
 	const problems = [...built.problems, ...sizes.problems];
@@ -35657,22 +35555,13 @@ function refuseOtherPlatforms(platform) {
 	const problems = checkPlatform(platform);
 	if (problems.length > 0) throw new UserError(problems);
 }
-function registryClient({ retries }, { env, runner }, warn) {
-	const credentials = new DockerCredentials({
+function dockerCredentials(env, warn) {
+	return new DockerCredentials({
 		env,
 		homeDirectory: homedir(),
 		warn: (message) => {
 			warn([{ message }]);
 		}
-	});
-	const onRetry = (line) => {
-		runner.log(line);
-	};
-	return new RegistryClient({
-		env,
-		credentials,
-		retries,
-		onRetry
 	});
 }
 /** The platform that an engine on this machine builds for. */

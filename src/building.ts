@@ -15,6 +15,7 @@ import { sourcePolicy } from './build/source-policy.ts'
 import { layoutOf } from './build/stage-layout.ts'
 import { buildRequest, ociMappings } from './build-request.ts'
 import { builtFrom, type Built } from './built.ts'
+import { CacheMounting } from './cache-mounting.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { NewRecords } from './cache/layer-cache.ts'
 import type { Problem } from './errors.ts'
@@ -95,6 +96,17 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   await using loopback = builder.loopback
     ? await Loopback.start({ planned, client, cache: caching?.cache, debug, signal })
     : undefined
+  const { now } = surroundings
+  const mountOptions = { inputs, planned, caching, docker, tempRoot, debug, now, signal }
+  await using mounts = CacheMounting.open({
+    ...{ ...mountOptions, records: options.records, builder: builder.name },
+    log: (line) => {
+      runner.log(line)
+    },
+    notice: (message) => {
+      runner.notice(message)
+    },
+  })
   const notes = await caching?.cache.notes()
   await using measuring = await Measuring.start({
     ...{ planned, client, debug, signal },
@@ -151,14 +163,16 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       runner.log(line)
     },
   }
+  await mounts?.putIn()
   const outcome = await build(docker, request, buildOptions)
+  const takingOut = mounts?.takeOut(outcome)
   const layersOf = (name: string): readonly string[] => measuring.layersOf(name)
   const late = outcome.kind === 'cancelled' ? [] : (caching?.unexported(outcome, layersOf) ?? [])
   const exporting = caching === undefined ? undefined : exportCaches(late, { docker, request, buildOptions, caching })
   const sizes = await measuring.sizes(outcome)
   // What the builder keeps on its disk is of no use to the cache, and takes a while to be told.
   const measuredLater = measuring.finish(outcome, { sizes, usage })
-  await exporting
+  await Promise.all([exporting, takingOut])
   const cache = await saveCache({
     ...options,
     caching,
@@ -181,7 +195,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     inputs,
     planned,
     measured,
-    cache: cache?.facts,
+    cache: cache === undefined ? undefined : { ...cache.facts, mounts: mounts?.facts() ?? [] },
     // An image that cannot be had fails the build, and that tells it better.
     warnings: [
       ...builder.warnings,
@@ -190,6 +204,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       ...outcome.warnings,
       ...measured.warnings,
       ...(cache?.warnings ?? []),
+      ...(mounts?.warnings ?? []),
     ],
   })
 }

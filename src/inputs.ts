@@ -30,7 +30,7 @@ export const INPUT_NAMES = [
   'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
   'fail-fast', 'retries',
   'cache-from', 'cache-to', 'call', 'mode', 'plan', 'dry-run', 'skip-unchanged', 'volatile-labels',
-  'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size',
+  'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size', 'cache-mounts', 'cache-mounts-max-size',
   'comment', 'size-budgets', 'baseline', 'github-token', 'job-total',
 ] as const // prettier-ignore
 /** With the waits between them, more would take longer than jobs do. */
@@ -111,6 +111,9 @@ export interface Inputs {
   readonly cacheScope: string
   /** Bytes. */
   readonly cacheMaxSize: number
+  readonly cacheMounts: 'auto' | 'off'
+  /** Bytes of one mount's archive. */
+  readonly cacheMountsMaxSize: number
   readonly comment: CommentMode
   /** As given; targets are checked when the Dockerfile is read. */
   readonly sizeBudgets: readonly string[]
@@ -193,6 +196,8 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     cacheDir: text('cache-dir') === undefined ? undefined : resolve(raw('cache-dir')),
     cacheScope: raw('cache-scope'),
     cacheMaxSize: readBytes('cache-max-size', raw('cache-max-size'), problems),
+    cacheMounts: oneOf('cache-mounts', ['auto', 'off']),
+    cacheMountsMaxSize: readBytes('cache-mounts-max-size', raw('cache-mounts-max-size'), problems),
     comment: oneOf('comment', ['size-changed', 'always', 'over-budget', 'never']),
     sizeBudgets: lines('size-budgets'),
     baseline: text('baseline'),

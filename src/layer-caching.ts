@@ -8,18 +8,18 @@ import { tellsOfCache, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { openBackend, type BackendChoice, type BackendOptions } from './cache-backends.ts'
 import { brief, savedLine, savingTrouble, writeHandover } from './cache-handover.ts'
+import { tooLarge } from './cache-room.ts'
 import type { CacheBackend } from './cache/cache-backend.ts'
-import { parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
+import { configDigest, parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { IndexPlace } from './cache/index-loader.ts'
-import { LayerCache, type LayerCacheOptions, type NewRecords } from './cache/layer-cache.ts'
+import { LayerCache, type LayerCacheOptions, type NewRecords, type Saving } from './cache/layer-cache.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
-import { executeSave, type SavePlan, type SaveReport } from './cache/saving.ts'
+import { bytesToMove, executeSave, type SaveReport } from './cache/saving.ts'
 import type { Upstream } from './cache/upstream.ts'
 import type { Problem } from './errors.ts'
 import { KnownRecords } from './known-records.ts'
 import { CACHE } from './loopback.ts'
-import { formatBytes } from './measure/format.ts'
 import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 
 export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'>, BackendOptions {
@@ -51,7 +51,8 @@ export class LayerCaching {
   readonly #imports = new Map<string, readonly CacheImport[]>()
   #place: { readonly registry: LayerRegistry; readonly upstream: Upstream } | undefined
   #report: SaveReport | undefined
-  #toSave: { readonly bytes: number; readonly droppedBytes: number; readonly isLater: boolean } | undefined
+  #namedMounts: ReadonlySet<string> | undefined
+  #toSave: (Extract<Saving, { kind: 'plan' }> & { readonly isLater: boolean }) | undefined
   #trouble: string | undefined
 
   constructor(options: LayerCachingOptions) {
@@ -62,6 +63,21 @@ export class LayerCaching {
 
   get cache(): LayerCache {
     return this.#cache
+  }
+
+  /** The session's own folder. */
+  get root(): string {
+    return this.#options.root
+  }
+
+  /** Tells which cache mounts the Dockerfile names: archives of others need not be kept. */
+  nameMounts(keys: ReadonlySet<string>): void {
+    this.#namedMounts = keys
+  }
+
+  /** Whether BuildKit was told of cached layers of a target. */
+  hasImports(name: string): boolean {
+    return (this.#imports.get(name) ?? []).length > 0
   }
 
   /** What earlier builds of these targets left, as far as this run may believe it. */
@@ -189,12 +205,15 @@ export class LayerCaching {
     const { registry, upstream } = this.#place ?? {}
     if (registry === undefined || upstream === undefined) return
     const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
-    const saving = await this.#cache.finish(caches, { isBase: (digest) => upstream.has(digest), notes, records })
+    const saving = await this.#cache.finish(caches, {
+      ...{ isBase: (digest: string) => upstream.has(digest), notes, records },
+      namedMounts: this.#namedMounts,
+    })
     if (saving.kind === 'unchanged') return
     const { choice, retries, hasPost, root } = this.#options
     const canWait = hasPost && choice.kind === 'github'
     const isLater = canWait && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES
-    this.#toSave = { bytes: saving.bytes, droppedBytes: saving.droppedBytes, isLater }
+    this.#toSave = { ...saving, isLater }
     if (isLater) {
       const told = isTold || (await this.#troubleText()) !== undefined
       await writeHandover(root, { choice, retries, plan: saving.plan, isTold: told })
@@ -219,7 +238,7 @@ export class LayerCaching {
       bytesProxied: this.#place?.upstream.bytesProxied ?? 0,
       bytesSaved: this.#toSave?.bytes,
       savedLater: this.#toSave?.isLater ?? false,
-      bytesDropped: this.#toSave?.droppedBytes ?? 0,
+      ...{ bytesDropped: this.#toSave?.droppedBytes ?? 0, mounts: [] },
       ...{ gone, failed, damaged },
       trouble: await this.#troubleText(),
       now: this.#options.now(),
@@ -229,19 +248,9 @@ export class LayerCaching {
   /** One warning for all trouble, or none; none where the build already told of it. */
   async warnings(told: readonly Problem[]): Promise<readonly Problem[]> {
     const trouble = await this.#troubleText()
-    const dropped = this.#toSave?.droppedBytes ?? 0
-    const tooLarge: readonly Problem[] =
-      dropped === 0
-        ? []
-        : [
-            {
-              input: 'cache-max-size',
-              message: `Layers of ${formatBytes(dropped)} were left out of the layer cache: it would be larger than \`cache-max-size\`.`,
-              mend: 'Raise `cache-max-size`, or make these layers smaller.',
-            },
-          ]
-    if (trouble === undefined || tellsOfCache(told)) return tooLarge
-    return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...tooLarge]
+    const dropped = tooLarge(this.#toSave?.droppedBytes ?? 0, this.#toSave?.droppedMounts.length ?? 0)
+    if (trouble === undefined || tellsOfCache(told)) return dropped
+    return [{ message: `The layer cache: ${trouble}. The build does not depend on it.` }, ...dropped]
   }
 
   /** Ends what still goes on; removes the session's folder unless the post step needs it. */
@@ -277,20 +286,7 @@ export class LayerCaching {
   }
 }
 
-/** What is sent to the backend, and what must be fetched before that. */
-function bytesToMove({ packs }: SavePlan): number {
-  const blobs = packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs))
-  return blobs.reduce((sum, size) => sum + size, 0)
-}
-
 /** Names are any text; tags are not. */
 function tagOf(name: string): string {
   return `x-${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
-}
-
-function configDigest(manifest: Buffer): string | undefined {
-  const json: unknown = JSON.parse(manifest.toString('utf8'))
-  const config = typeof json === 'object' && json !== null && 'config' in json ? json.config : undefined
-  const digest = typeof config === 'object' && config !== null && 'digest' in config ? config.digest : undefined
-  return typeof digest === 'string' ? digest : undefined
 }

@@ -13,6 +13,7 @@ const INDEX: CacheIndex = {
   ...{ version: 1, createdAt: THEN, ref: 'refs/heads/main', commit: 'c'.repeat(40) },
   packs: { [KEY]: PACK },
   targets: { app: { createdAt: THEN, ...chainCache([['one', 'a', 5]]) } },
+  mounts: { [ID]: { digest: digest('m'), bytes: 7, content: digest('l'), savedAt: THEN } },
   records: { anything: [1, { deep: true }] },
 }
 
@@ -64,10 +65,19 @@ const anyIndex: fc.Arbitrary<CacheIndex> = fc
         .map(([name, createdAt, cache]) => [name, { createdAt, ...cache }] as const),
       { maxLength: 4 },
     ),
+    mounts: fc.array(
+      fc
+        .tuple(hex(32), hex(64), hex(64), fc.integer({ min: 1, max: 20e9 }), anyTime)
+        .map(
+          ([key, archive, list, bytes, savedAt]) =>
+            [key, { digest: `sha256:${archive}`, bytes, content: `sha256:${list}`, savedAt }] as const,
+        ),
+      { maxLength: 4 },
+    ),
     records: fc.dictionary(anyName, fc.jsonValue()),
   })
-  .map(({ commit, packs, targets, ...rest }) => ({
-    ...{ version: 1, ...rest, packs: mapOf(packs), targets: mapOf(targets) },
+  .map(({ commit, packs, targets, mounts, ...rest }) => ({
+    ...{ version: 1, ...rest, packs: mapOf(packs), targets: mapOf(targets), mounts: mapOf(mounts) },
     ...(commit === undefined ? {} : { commit }),
   }))
 
@@ -82,6 +92,7 @@ describe('an index', () => {
         expect(Object.keys(read.index.targets).sort()).toEqual(Object.keys(index.targets).sort())
         expect(JSON.stringify(read.index.records)).toBe(JSON.stringify(index.records))
         expect(JSON.parse(JSON.stringify(read.index.packs))).toEqual(index.packs)
+        expect(JSON.parse(JSON.stringify(read.index.mounts))).toEqual(index.mounts)
       }),
     )
   })
@@ -137,6 +148,18 @@ describe('an index', () => {
     ['no ref', { ...INDEX, ref: 1 }, 'its head is malformed'],
     ['a long ref', { ...INDEX, ref: 'r'.repeat(501) }, 'its head is malformed'],
     ['packs in a list', { ...INDEX, packs: [PACK] }, 'its packs are malformed'],
+    ['mounts in a list', { ...INDEX, mounts: [] }, 'its mounts are malformed'],
+    ['a mount of an odd name', { ...INDEX, mounts: { '../x': INDEX.mounts[ID] } }, 'its mounts are malformed'],
+    [
+      'a mount of no bytes',
+      { ...INDEX, mounts: { [ID]: { ...INDEX.mounts[ID], bytes: 0 } } },
+      'its mounts are malformed',
+    ],
+    [
+      'a mount that is elsewhere',
+      { ...INDEX, mounts: { [ID]: { ...INDEX.mounts[ID], digest: 'sha256:../../etc' } } },
+      'its mounts are malformed',
+    ],
     ['no packs', { ...INDEX, packs: undefined }, 'its packs are malformed'],
     ['another key', { ...INDEX, packs: { 'sb1-index-x': PACK } }, 'its packs are malformed'],
     ['a key with more', { ...INDEX, packs: { [`${KEY}\n`]: PACK } }, 'its packs are malformed'],

@@ -22,7 +22,7 @@ function place(source: IndexPlace['source'], ref: string): IndexPlace {
 function index(ref: string, step = 'step'): CacheIndex {
   const createdAt = '2026-11-20T11:00:00.000Z'
   return {
-    ...{ version: 1, createdAt, ref, packs: {}, records: {} },
+    ...{ version: 1, createdAt, ref, packs: {}, mounts: {}, records: {} },
     targets: { app: { createdAt, ...chainCache([[step, step, 3]]) } },
   }
 }

@@ -96,7 +96,7 @@ function run(
     isKeptElsewhere: (blob) => blob === BASE || elsewhere.has(blob),
     spool: new Set(received.map(([blob]) => blob)),
     notes: { unpacked: new Map(), layers: new Map(), files: new Map() },
-    records: {},
+    ...{ records: {}, mounts: {}, namedMounts: undefined },
   })
   const packs = Object.fromEntries(
     decision.newPacks.map(saved).map(({ key, path, createdAt, blobs }) => [key, { path, createdAt, blobs }]),

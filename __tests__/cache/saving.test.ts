@@ -40,7 +40,7 @@ function job(texts: readonly string[], from: readonly PackContent[] = []): PackJ
 function planOf(packs: readonly PackJob[], saved: readonly PackContent[] = []): SavePlan {
   const key = `${PREFIX}${'0'.repeat(8)}`
   const document: CacheIndex = {
-    ...{ version: 1, createdAt: THEN, ref: MAIN, records: {} },
+    ...{ version: 1, createdAt: THEN, ref: MAIN, mounts: {}, records: {} },
     packs: Object.fromEntries(saved.map(({ key: name, path, blobs }) => [name, { path, createdAt: THEN, blobs }])),
     targets: { app: { createdAt: THEN, ...chainCache([['step', 'one', 3]]) } },
   }

@@ -12,7 +12,16 @@ const MAIN = 'refs/heads/main'
 
 const FACTS: CacheFacts = {
   ...{ backend: 'github', writes: true, searches: [], imports: new Map(), packsFetched: 0, bytesFetched: 0 },
-  ...{ bytesProxied: 0, bytesSaved: undefined, savedLater: false, bytesDropped: 0, gone: 0, failed: 0, damaged: 0 },
+  ...{
+    bytesProxied: 0,
+    bytesSaved: undefined,
+    savedLater: false,
+    bytesDropped: 0,
+    mounts: [],
+    gone: 0,
+    failed: 0,
+    damaged: 0,
+  },
   ...{ trouble: undefined, now: NOW },
 }
 

@@ -35,6 +35,7 @@ export function reviewedNodeToNginx(): SummaryData {
         bytesSaved: 3.1 * MB,
         savedLater: false,
         bytesDropped: 0,
+        mounts: [],
         gone: 0,
         failed: 0,
         damaged: 0,

@@ -97,6 +97,38 @@ export function bakeArgs(command: BakeCommand): readonly string[] {
   return [...args, ...command.targets]
 }
 
+export interface HelperCommand {
+  readonly builder: string | undefined
+  readonly dockerfile: string
+  /** An empty directory. */
+  readonly context: string
+  /** A directory, and the name under which the Dockerfile takes it for an image. */
+  readonly root: string
+  readonly rootName: string
+  readonly buildArgs: readonly string[]
+  /** A directory for its files; undefined: nothing leaves the builder. */
+  readonly output: string | undefined
+}
+
+/** `docker buildx build` of a small Dockerfile on a directory of this machine instead of an image. */
+export function helperArgs(command: HelperCommand): readonly string[] {
+  const { builder, dockerfile, context, root, rootName, buildArgs, output } = command
+  return [
+    ...['buildx', 'build', '--progress', 'plain', '--file', dockerfile],
+    ...['--build-context', `${rootName}=${root}`],
+    ...['--output', output === undefined ? 'type=cacheonly' : `type=local,${csvField(`dest=${output}`)}`],
+    ...buildArgs.flatMap((pair) => ['--build-arg', pair]),
+    ...(builder === undefined ? [] : ['--builder', builder]),
+    context,
+  ]
+}
+
+/** Removes the records of a builder that all these filters fit. */
+export function pruneArgs(builder: string | undefined, filters: readonly string[]): readonly string[] {
+  const filter = filters.flatMap((one) => ['--filter', one])
+  return ['buildx', 'prune', '--force', ...filter, ...(builder === undefined ? [] : ['--builder', builder])]
+}
+
 /** What the builder keeps on its disk; undefined where it does not tell. */
 export async function diskUsage(
   docker: Docker,

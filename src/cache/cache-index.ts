@@ -7,6 +7,7 @@ import { field } from '../json-fields.ts'
 import { parseConfig, parseLayers } from './cache-manifest-parse.ts'
 import type { CacheConfig, LayerDescriptor, TargetCache } from './cache-manifest.ts'
 import { covers } from './cache-covers.ts'
+import { parseMountArchive, type IndexedMounts } from './mount-archives.ts'
 import { isDigest } from './registry-route.ts'
 
 export interface IndexedPack {
@@ -33,6 +34,8 @@ export interface CacheIndex {
   readonly packs: Readonly<Record<string, IndexedPack>>
   /** By name. */
   readonly targets: Readonly<Record<string, IndexedTarget>>
+  /** Archives of cache mounts, by what the mounts are told apart by. */
+  readonly mounts: IndexedMounts
   /** What else is remembered; unchecked. */
   readonly records: Readonly<Record<string, unknown>>
 }
@@ -40,6 +43,7 @@ export interface CacheIndex {
 const MAX_BYTES = 64 << 20
 const MAX_TARGETS = 500
 const MAX_PACKS = 2_000
+const MAX_MOUNTS = 500
 const MAX_BLOBS = 20_000
 const MAX_BLOB_BYTES = 20e9
 const MAX_NAME = 200
@@ -63,14 +67,16 @@ export function parseIndex(bytes: Buffer, now: number): { readonly index: CacheI
   const [createdAt, ref, commit] = [field(json, 'createdAt'), field(json, 'ref'), field(json, 'commit')]
   const packs = mapOf(field(json, 'packs'), MAX_PACKS, (value, key) => packOf(value, key, isTime))
   const targets = mapOf(field(json, 'targets'), MAX_TARGETS, (value, name) => targetOf(value, name, isTime))
+  const mounts = mapOf(field(json, 'mounts') ?? {}, MAX_MOUNTS, (value, key) => parseMountArchive(value, key, isTime))
   const records = field(json, 'records')
   if (!isTime(createdAt) || typeof ref !== 'string' || ref.length > 500) return { fault: 'its head is malformed' }
   if (packs === undefined) return { fault: 'its packs are malformed' }
   if (blobCount(packs) > MAX_BLOBS) return { fault: 'its packs hold too many blobs' }
   if (targets === undefined) return { fault: 'its targets are malformed' }
+  if (mounts === undefined) return { fault: 'its mounts are malformed' }
   return {
     index: {
-      ...{ version, createdAt, ref, packs, targets },
+      ...{ version, createdAt, ref, packs, targets, mounts },
       ...(typeof commit === 'string' && /^[0-9a-f]{40,64}$/.test(commit) ? { commit } : {}),
       records: typeof records === 'object' && records !== null ? (records as Readonly<Record<string, unknown>>) : {},
     },
@@ -78,11 +84,10 @@ export function parseIndex(bytes: Buffer, now: number): { readonly index: CacheI
 }
 
 /** The same bytes for the same index, in whatever order it was put together. */
-export function serializeIndex({ packs, targets, records, ...head }: CacheIndex): Buffer {
+export function serializeIndex({ packs, targets, mounts, records, ...head }: CacheIndex): Buffer {
   const { version, createdAt, ref, commit } = head
-  return Buffer.from(
-    JSON.stringify({ version, createdAt, ref, commit, packs: sorted(packs), targets: sorted(targets), records }),
-  )
+  const maps = { packs: sorted(packs), targets: sorted(targets), mounts: sorted(mounts) }
+  return Buffer.from(JSON.stringify({ version, createdAt, ref, commit, ...maps, records }))
 }
 
 /** A cache that an index has for a target. */

@@ -4,7 +4,7 @@
  * rendered again. Pure.
  * https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/doc.go
  */
-import { parseJson } from '../json-fields.ts'
+import { field, parseJson, text } from '../json-fields.ts'
 import { digestOf } from '../images/manifest.ts'
 import { findableRecords, soundLayers, usedLayers, usefulRecords } from './cache-graph.ts'
 import { parseConfig, parseLayers } from './cache-manifest-parse.ts'
@@ -80,6 +80,11 @@ export function parseTargetCache(manifest: Buffer, config: Buffer): TargetCache 
   if (layers === undefined || parsed === undefined) return undefined
   const named = new Set(layers.map(({ digest }) => digest))
   return parsed.layers.every(({ blob }) => named.has(blob)) ? { layers, config: parsed } : undefined
+}
+
+/** Of the configuration that a manifest names. */
+export function configDigest(manifest: Buffer): string | undefined {
+  return text(field(parseJson(manifest.toString('utf8')), 'config', 'digest'))
 }
 
 /** Digest → bytes. */

@@ -80,6 +80,15 @@ export async function readIndexEntry(
   return 'fault' in parsed ? undefined : parsed.index
 }
 
+/** Digests of all blobs in packs of other branches that are not gone. */
+export function blobsElsewhere(found: readonly LoadedIndex[], isGone: (key: string) => boolean): ReadonlySet<string> {
+  const packs = found
+    .filter(({ source }) => source !== 'own')
+    .flatMap(({ index }) => Object.entries(index.packs))
+    .filter(([key]) => !isGone(key))
+  return new Set(packs.flatMap(([, { blobs }]) => Object.keys(blobs)))
+}
+
 async function load(
   { source, ref, prefix, anyLeg, commits = [] }: IndexPlace,
   { backend, root, now }: { readonly backend: CacheBackend; readonly root: string; readonly now: number },

@@ -20,6 +20,7 @@ import {
 import { EarlySaves } from './early-saves.ts'
 import { mergeNotes, readNotes, type ImageNotes } from './image-notes.ts'
 import {
+  blobsElsewhere,
   INDEX_PATH,
   indexFile,
   loadIndexes,
@@ -27,6 +28,7 @@ import {
   type IndexSource,
   type LoadedIndexes,
 } from './index-loader.ts'
+import { archivesOf, type FoundMount, type IndexedMount } from './mount-archives.ts'
 import { PackStore, type PackStats } from './pack-store.ts'
 import { PARTIAL, planSave } from './save-planning.ts'
 import { fillPack, type PackJob, type SavePlan } from './saving.ts'
@@ -73,7 +75,13 @@ export interface NewRecords {
 export type Saving =
   /** There is nothing that the indexes that were read do not say. */
   | { readonly kind: 'unchanged' }
-  | { readonly kind: 'plan'; readonly plan: SavePlan; readonly bytes: number; readonly droppedBytes: number }
+  | {
+      readonly kind: 'plan'
+      readonly plan: SavePlan
+      readonly bytes: number
+      readonly droppedBytes: number
+      readonly droppedMounts: readonly string[]
+    }
 
 /** A pack older than this is asked for before it is counted on: it may have been evicted. */
 const TRUSTED_MS = 24 * 60 * 60 * 1_000
@@ -83,6 +91,7 @@ export class LayerCache {
   readonly #packs: PackStore
   readonly #spool: Spool
   readonly #early: EarlySaves
+  readonly #mounts = new Map<string, IndexedMount>()
   #loaded: Promise<LoadedIndexes> | undefined
   #view: IndexView | undefined
 
@@ -175,6 +184,23 @@ export class LayerCache {
     }))
   }
 
+  /** What earlier runs saved of a cache mount, own branch first. */
+  async mountArchives(key: string): Promise<readonly FoundMount[]> {
+    await this.#merged()
+    return archivesOf(key, (await this.#indexes()).found, (digest) => this.#packs.has(digest))
+  }
+
+  /** The path of a blob that earlier runs saved; undefined where it cannot be had. */
+  async fileOf(digest: string): Promise<string | undefined> {
+    return await this.#packs.fileOf(digest)
+  }
+
+  /** Takes the archive of a cache mount in, to be saved with the rest. @throws Error when the file cannot be moved */
+  async takeMount(key: string, mount: IndexedMount, path: string): Promise<void> {
+    await this.#spool.adopt(path, mount.digest, mount.bytes)
+    this.#mounts.set(key, mount)
+  }
+
   /** Fetches what holds these blobs before anybody asks. */
   async prefetch(digests: Iterable<string>): Promise<void> {
     await this.#packs.prefetch(digests)
@@ -190,30 +216,35 @@ export class LayerCache {
       readonly isBase: (digest: string) => boolean
       readonly notes: ImageNotes
       readonly records: NewRecords
+      /** Cache mounts that the Dockerfile names; undefined: that is not known. */
+      readonly namedMounts?: ReadonlySet<string> | undefined
     },
   ): Promise<Saving> {
-    if (!this.#options.writes || (caches.size === 0 && !options.records.areNew)) return { kind: 'unchanged' }
+    const isNews = options.records.areNew || this.#mounts.size > 0
+    if (!this.#options.writes || (caches.size === 0 && !isNews)) return { kind: 'unchanged' }
     const { found, searches } = await this.#indexes()
     // Without the index that is there, all that it names would be saved again.
     if (searches.some(({ source, outcome }) => source === 'own' && outcome === 'failed')) return { kind: 'unchanged' }
     const own = found.find(({ source }) => source === 'own')?.index
     const early = await this.#early.done()
     const isKnown = this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)
-    if (isKnown && !options.records.areNew) return { kind: 'unchanged' }
+    if (isKnown && !isNews) return { kind: 'unchanged' }
 
     const [place] = this.#options.places
     if (place === undefined) return { kind: 'unchanged' }
     const { now, commit, maxBytes, packPrefix } = this.#options
     const createdAt = new Date(now()).toISOString()
-    const isElsewhere = await this.#inOtherScopes()
+    const elsewhere = blobsElsewhere(found, (key) => this.#packs.isGone(key))
     const decision = planSave({
       ...{ caches, own, early, createdAt, commit, maxBytes, ref: place.ref },
       gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
-      isKeptElsewhere: (digest) => options.isBase(digest) || isElsewhere(digest),
+      isKeptElsewhere: (digest) => options.isBase(digest) || elsewhere.has(digest),
       damaged: this.#packs.damaged,
       spool: new Set(this.#spool.blobs.keys()),
       notes: mergeNotes([await this.notes(), options.notes]),
       records: options.records.json,
+      mounts: Object.fromEntries(this.#mounts),
+      namedMounts: options.namedMounts,
     })
     const packs = await Promise.all(
       decision.newPacks.map(async (blobs): Promise<PackJob> => {
@@ -225,9 +256,9 @@ export class LayerCache {
       }),
     )
     const key = newIndexKey(place.prefix, { now: now(), commit })
-    const { document, bytes, droppedBytes } = decision
+    const { document, bytes, droppedBytes, droppedMounts } = decision
     const plan = { packs, document, index: { key, path: INDEX_PATH, file: indexFile(key) } }
-    return { kind: 'plan', plan, bytes, droppedBytes }
+    return { kind: 'plan', plan, bytes, droppedBytes, droppedMounts }
   }
 
   #indexes(): Promise<LoadedIndexes> {
@@ -264,17 +295,5 @@ export class LayerCache {
 
   #hasLostPacks(own: CacheIndex | undefined): boolean {
     return this.#packs.damaged.size > 0 || Object.keys(own?.packs ?? {}).some((key) => this.#packs.isGone(key))
-  }
-
-  async #inOtherScopes(): Promise<(digest: string) => boolean> {
-    const { found } = await this.#indexes()
-    const digests = new Set<string>()
-    for (const { source, index } of found) {
-      if (source === 'own') continue
-      for (const [key, { blobs }] of Object.entries(index.packs)) {
-        if (!this.#packs.isGone(key)) for (const digest of Object.keys(blobs)) digests.add(digest)
-      }
-    }
-    return (digest) => digests.has(digest)
   }
 }

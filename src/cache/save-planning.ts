@@ -3,6 +3,7 @@ import type { CacheIndex, IndexedPack } from './cache-index.ts'
 import { blobsOf, pruneTargetCache, type TargetCache } from './cache-manifest.ts'
 import type { SavedPack } from './early-saves.ts'
 import { writeNotes, type ImageNotes } from './image-notes.ts'
+import { holdsMounts, planMounts, type IndexedMounts } from './mount-archives.ts'
 import { planPacks, type KnownPack, type Packing } from './packing.ts'
 
 /** Caches of stages of a failed build: they belong to no target, so every target is offered them. */
@@ -31,6 +32,10 @@ export interface SaveQuestion {
   /** What else the index remembers, as JSON. */
   readonly records: Readonly<Record<string, unknown>>
   readonly maxBytes: number
+  /** Archives of cache mounts that this run made. */
+  readonly mounts: IndexedMounts
+  /** Mounts that the Dockerfile names; undefined: that is not known. */
+  readonly namedMounts: ReadonlySet<string> | undefined
 }
 
 export interface SaveDecision {
@@ -44,12 +49,14 @@ export interface SaveDecision {
   readonly bytes: number
   /** Bytes that there was no room for. */
   readonly droppedBytes: number
+  /** Keys of archives of cache mounts that there was no room for. */
+  readonly droppedMounts: readonly string[]
 }
 
 export function planSave(question: SaveQuestion): SaveDecision {
   const { own, early, spool, isKeptElsewhere, maxBytes } = question
   const ownPacks = Object.entries(own?.packs ?? {})
-    .filter(([key]) => !question.gone.has(key))
+    .filter(([key, pack]) => !question.gone.has(key) && !holdsMounts(pack, own))
     .map(([key, pack]) => ({ key, ...pack }))
   const packed = new Set([...ownPacks, ...early].flatMap(({ blobs }) => Object.keys(blobs)))
   const canBeHad = (digest: string): boolean =>
@@ -76,23 +83,38 @@ export function planSave(question: SaveQuestion): SaveDecision {
   const { createdAt, ref, commit } = question
   const sizeOf = (digest: string): number => wanted.get(digest) ?? 0
   const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])))
+  const ofLayers = [...ownPacks, ...early].filter(({ key }) => kept.has(key))
+  const layerBytes = sum([
+    ...ofLayers.flatMap((one) => Object.values(one.blobs)),
+    ...newPacks.flatMap((one) => [...one.values()]),
+  ])
+  const mounts = planMounts({
+    ...{ own, gone: question.gone, damaged: question.damaged },
+    ...{ fresh: question.mounts, named: question.namedMounts, room: maxBytes - layerBytes },
+  })
   const fresh = [
     ...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)),
     ...early.flatMap((pack) => Object.keys(pack.blobs)),
   ]
   return {
-    newPacks,
+    newPacks: [...newPacks, ...mounts.newPacks],
+    droppedMounts: mounts.dropped,
     moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
-    bytes: sum([...new Set(fresh)].map(sizeOf)),
+    bytes: sum([...new Set(fresh)].map(sizeOf)) + mounts.bytes,
     droppedBytes: sum([...first.wanted].filter(([digest]) => !wanted.has(digest)).map(([, size]) => size)),
     document: {
       ...{ version: 1, createdAt, ref },
       ...(commit === undefined ? {} : { commit }),
-      packs: Object.fromEntries(
-        [...ownPacks, ...early]
-          .filter(({ key }) => kept.has(key))
-          .map(({ key, path, createdAt: since, blobs: content }) => [key, { path, createdAt: since, blobs: content }]),
-      ),
+      packs: {
+        ...Object.fromEntries(
+          ofLayers.map(({ key, path, createdAt: since, blobs: content }) => [
+            key,
+            { path, createdAt: since, blobs: content },
+          ]),
+        ),
+        ...mounts.packs,
+      },
+      mounts: mounts.mounts,
       targets: Object.fromEntries([...targets].map(([name, cache]) => [name, { createdAt, ...cache }])),
       records: {
         ...question.records,

@@ -35,6 +35,12 @@ export interface SaveReport {
   readonly failures: readonly Extract<SaveResult, { kind: 'failed' }>[]
 }
 
+/** What is sent to the backend, and what must be fetched before that. */
+export function bytesToMove({ packs }: SavePlan): number {
+  const blobs = packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs))
+  return blobs.reduce((sum, size) => sum + size, 0)
+}
+
 const PATIENCE_MS = 30_000
 const SLOWEST_BYTES_PER_SECOND = 2_000_000
 

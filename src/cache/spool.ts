@@ -59,6 +59,14 @@ export class Spool implements BlobSource {
     return Promise.resolve({ size, open: (range) => createReadStream(this.pathOf(digest), range ?? {}) })
   }
 
+  /** Takes a file that lies on the same disk for a blob; it need not be told of. @throws Error when it cannot be moved */
+  async adopt(path: string, digest: string, size: number): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true })
+    await rename(path, this.pathOf(digest))
+    this.#taken.add(digest)
+    this.#sizes.set(digest, size)
+  }
+
   openSink(): BlobSink {
     const part = join(this.#options.folder, `part-${this.#parts++}`)
     let file: Promise<FileHandle> | undefined

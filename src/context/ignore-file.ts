@@ -6,7 +6,7 @@ import { readFile, realpath } from 'node:fs/promises'
 import { join, relative, isAbsolute } from 'node:path'
 import { UserError } from '../errors.ts'
 import { trimSpace } from '../dockerfile/go-text.ts'
-import { cleanPath } from './go-path.ts'
+import { cleanPath } from '../dockerfile/go-path.ts'
 
 /** One pattern, cleaned as BuildKit cleans it, with the 1-based line that it stands on. */
 export interface IgnorePattern {

@@ -9,7 +9,7 @@
 import { type Problem, UserError } from '../errors.ts'
 import { trimSpace } from '../dockerfile/go-text.ts'
 import { BadPatternError, goMatch } from './go-match.ts'
-import { cleanPath } from './go-path.ts'
+import { cleanPath } from '../dockerfile/go-path.ts'
 import type { IgnoreFile, IgnorePattern } from './ignore-file.ts'
 import { compilePattern, type PathTest } from './ignore-pattern.ts'
 

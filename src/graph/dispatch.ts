@@ -15,6 +15,7 @@ import type {
 } from '../dockerfile/instructions.ts'
 import { expandWord, splitWords } from '../dockerfile/lexer.ts'
 import { parseMount, type Mount } from '../dockerfile/mount.ts'
+import { cacheMountsOf } from './cache-mounts.ts'
 import type { Command } from './commands.ts'
 import { checkMountTarget, checkPort, checkSignal, checkVolume } from './config-rules.ts'
 import { checkTransfer } from './copy-rules.ts'
@@ -136,7 +137,7 @@ class Dispatcher {
   #add({ instruction, isTrigger }: Command, step: Pick<StageStep, 'effect'> & Partial<StageStep>): void {
     const { keyword, line, endLine, text } = instruction
     const bodies = instruction.heredocs.map(({ body }) => body)
-    const nothing = { settings: [], words: [], history: [], reads: [], remotes: [], sources: [] }
+    const nothing = { settings: [], words: [], history: [], reads: [], remotes: [], sources: [], caches: [] }
     this.steps.push({ ...{ keyword, line, endLine, isTrigger, text, bodies }, ...nothing, ...step })
   }
 
@@ -224,8 +225,8 @@ class Dispatcher {
       const isFrom = mount.from !== '' || typeof state === 'number'
       if (!isOfContext && state !== undefined && isFrom) sources.push({ source: this.#options.sourceOf(state), read })
     }
-    const words = runWords(instruction, mounts)
-    this.#add(command, { effect: 'run', words, reads, sources })
+    const caches = cacheMountsOf(mounts, command.sources)
+    this.#add(command, { effect: 'run', words: runWords(instruction, mounts), reads, sources, caches })
   }
 
   /** Checks a mount; whether it is of the build context. */

@@ -2,7 +2,7 @@
  * One graph from several resolutions of the same Dockerfile: for several platforms, or for several targets where a
  * FROM depends on TARGETSTAGE. Stages are the same in all; a stage may have another base or other needs in each.
  */
-import type { Stage, StageGraph, StageNeed } from './stage-graph.ts'
+import type { Stage, StageGraph, StageNeed, StageStep } from './stage-graph.ts'
 
 /**
  * The first graph, its stages' needs completed by what the other graphs' stages need; a base that differs becomes a
@@ -37,7 +37,15 @@ function mergeStage(stage: Stage, variants: readonly Stage[]): Stage {
     }
     variant.needs.forEach(add)
   }
-  return { ...stage, needs }
+  return { ...stage, needs, steps: stage.steps.map((step, index) => withCaches(step, index, variants)) }
+}
+
+/** Ids of cache mounts may hold the platform (`id=go-$TARGETARCH`). */
+function withCaches(step: StageStep, index: number, variants: readonly Stage[]): StageStep {
+  const caches = new Map(step.caches.map((mount) => [JSON.stringify(mount), mount]))
+  for (const mount of variants.flatMap(({ steps }) => steps[index]?.caches ?? []))
+    caches.set(JSON.stringify(mount), mount)
+  return { ...step, caches: [...caches.values()] }
 }
 
 function baseKey(source: Stage['from']): string {

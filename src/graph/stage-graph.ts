@@ -3,6 +3,7 @@
  * questions.
  */
 import type { Keyword } from '../dockerfile/instructions.ts'
+import type { CacheMount } from './cache-mounts.ts'
 
 /** Where a stage, a `COPY --from` or a mount takes its files from. */
 export type StageSource =
@@ -74,6 +75,8 @@ export interface StageStep {
   readonly remotes: readonly RemoteSource[]
   /** Where else it takes files from: `COPY --from`, mounts. */
   readonly sources: readonly StepSource[]
+  /** Cache mounts of a RUN. */
+  readonly caches: readonly CacheMount[]
 }
 
 /** A stage, image or context that a COPY or a mount takes files from, and what of it. */

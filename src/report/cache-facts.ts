@@ -18,6 +18,16 @@ export interface CacheSearch {
   readonly reason?: string | undefined
 }
 
+/** What became of a cache mount. Ids are untrusted text. */
+export interface MountFacts {
+  readonly id: string
+  /** Put in before the build; `none`: nothing could be had; `cached`: its steps were expected from the cache. */
+  readonly putIn: 'none' | 'cached' | { readonly bytes: number; readonly ref: string; readonly savedAt: number }
+  /** Taken out after it, or why not; bytes of what is saved, or of what is too large for it. */
+  readonly takenOut:
+    'not-run' | 'not-written' | 'unchanged' | 'empty' | { readonly bytes: number } | { readonly tooLarge: number }
+}
+
 export interface CacheFacts {
   readonly backend: 'github' | 'directory'
   readonly writes: boolean
@@ -32,6 +42,8 @@ export interface CacheFacts {
   /** New layers: saved, or (`savedLater`) left to the post step. Undefined: nothing was new. */
   readonly bytesSaved: number | undefined
   readonly savedLater: boolean
+  /** Cache mounts of the targets; empty where they are not kept. */
+  readonly mounts: readonly MountFacts[]
   /** Layers too large for `cache-max-size`. */
   readonly bytesDropped: number
   /** Entries that an index names and that were gone, could not be fetched, or held wrong bytes. */

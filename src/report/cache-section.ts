@@ -1,8 +1,9 @@
 import { formatBytes } from '../measure/format.ts'
 import type { CacheFacts, CacheImport, CacheSearch } from './cache-facts.ts'
 import { code, prose, table } from './markdown.ts'
+import { mountSentences } from './cache-mounts-lines.ts'
 import type { SummaryData } from './summary-data.ts'
-import { count, formatDuration, list } from './words.ts'
+import { count, formatDuration, list, shortRef } from './words.ts'
 
 /** The summary's section about the layer cache: what each target could use, why not more, and what it cost. */
 
@@ -27,7 +28,7 @@ export function layerCache(data: SummaryData): string | undefined {
     ...(rows.length === 0
       ? []
       : [table(columns, rows) + (more === 0 ? '' : `\n\n${count(more, 'more target')} left out.`)]),
-    [...sentences(cache)].map((sentence) => `- ${sentence}`).join('\n'),
+    [...sentences(cache), ...mountSentences(cache)].map((sentence) => `- ${sentence}`).join('\n'),
   ].join('\n\n')
 }
 
@@ -87,8 +88,4 @@ function searched({ source, ref, outcome, reason }: CacheSearch): string | undef
 
 function place(cache: CacheFacts): string {
   return cache.backend === 'github' ? 'GitHub’s cache service' : 'the cache directory'
-}
-
-function shortRef(ref: string): string {
-  return ref.replace(/^refs\/(?:heads|tags)\//, '').replace(/^refs\//, '')
 }

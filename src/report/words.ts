@@ -38,3 +38,8 @@ export function formatChange(before: number, after: number): string | undefined 
   if (digits === '100.0' && percent < 0 && after > 0) return `−99.9 %`
   return `${percent < 0 ? '−' : '+'}${digits} %`
 }
+
+/** A ref as people call it: `main`, `pull/7/merge`. */
+export function shortRef(ref: string): string {
+  return ref.replace(/^refs\/(?:heads|tags)\//, '').replace(/^refs\//, '')
+}
