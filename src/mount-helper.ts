@@ -66,7 +66,7 @@ export class MountHelper {
       archives: new Map(archives.map(({ name, path }) => [name, path])),
       script: PUT_IN,
       output: undefined,
-      timeoutMs: PATIENCE_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1_000,
+      timeoutMs: timeoutFor(bytes),
     })
   }
 
@@ -82,7 +82,7 @@ export class MountHelper {
     await this.#run('take-out', {
       ...{ mounts, archives: new Map(), output: folder },
       script: takeOutScript(mounts, maxBytes),
-      timeoutMs: PATIENCE_MS + ((mounts.length * maxBytes) / SLOWEST_BYTES_PER_SECOND) * 1_000,
+      timeoutMs: timeoutFor(mounts.length * maxBytes),
     })
     return join(folder, 'out')
   }
@@ -126,6 +126,11 @@ export class MountHelper {
       await rm(folder, { recursive: true, force: true })
     }
   }
+}
+
+/** In whole milliseconds. */
+function timeoutFor(bytes: number): number {
+  return PATIENCE_MS + Math.ceil((bytes / SLOWEST_BYTES_PER_SECOND) * 1_000)
 }
 
 /** What the user's environment asks of builds is not for this one. */
