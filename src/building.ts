@@ -98,13 +98,16 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     : undefined
   const { now } = surroundings
   const mountOptions = { inputs, planned, caching, docker, tempRoot, debug, now, signal }
-  await using mounts = CacheMounting.open({
+  const mounts = CacheMounting.open({
     ...{ ...mountOptions, records: options.records, builder: builder.name },
     log: (line) => {
       runner.log(line)
     },
     notice: (message) => {
       runner.notice(message)
+    },
+    onRun: (token) => {
+      runner.saveState(STATE.mounts, [token, builder.name].join(' ').trim())
     },
   })
   const notes = await caching?.cache.notes()

@@ -40,6 +40,8 @@ export interface CacheMountingOptions {
   readonly log: (line: string) => void
   readonly debug: (line: string) => void
   readonly notice: (message: string) => void
+  /** Called before anything is left on the builder that the post step should remove. */
+  readonly onRun: (token: string) => void
 }
 
 interface Archive extends FoundMount {
@@ -50,7 +52,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000
 /** A file of a mount that was not used for so long is left out of its archive. */
 const UNUSED_MS = 7 * DAY_MS
 
-export class CacheMounting implements AsyncDisposable {
+export class CacheMounting {
   readonly #options: CacheMountingOptions
   readonly #uses: MountUses
   readonly #helper: MountHelper
@@ -165,10 +167,6 @@ export class CacheMounting implements AsyncDisposable {
 
   get warnings(): readonly Problem[] {
     return this.#trouble === undefined ? [] : [this.#trouble]
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#helper.cleanUp()
   }
 
   /** @param path of what the helper made of it, without the ending */

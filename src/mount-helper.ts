@@ -21,6 +21,8 @@ export interface MountHelperOptions {
   readonly namespace: string
   readonly tempRoot: string
   readonly signal: AbortSignal
+  /** Called before each run: what it leaves on the builder is found by the token. */
+  readonly onRun: (token: string) => void
 }
 
 interface HelperRun {
@@ -36,6 +38,15 @@ interface HelperRun {
 const PATIENCE_MS = 60_000
 const SLOWEST_BYTES_PER_SECOND = 10_000_000
 
+/**
+ * Removes the helper's records from a builder that lives on; the mounts stay. It may take seconds, since BuildKit looks at
+ * all records.
+ */
+export async function removeHelperRecords(docker: Docker, builder: string | undefined, token: string): Promise<void> {
+  if (!/^[0-9a-f]{16}$/.test(token)) return
+  await runDocker(docker, pruneArgs(builder, [`description~=${token}`, 'type!=exec.cachemount']))
+}
+
 /** The helper could not do its work; the message is a clause. */
 export class HelperError extends Error {}
 
@@ -43,7 +54,6 @@ export class MountHelper {
   readonly #options: MountHelperOptions
   readonly #token = randomBytes(8).toString('hex')
   #tools: Promise<HelperFiles> | undefined
-  #hasRun = false
 
   constructor(options: MountHelperOptions) {
     this.#options = options
@@ -87,16 +97,6 @@ export class MountHelper {
     return join(folder, 'out')
   }
 
-  /** Removes the helper's records from an engine that lives on; the mounts stay. Never rejects. */
-  async cleanUp(): Promise<void> {
-    const { docker, builder } = this.#options
-    // A runner of GitHub's is gone with its engine.
-    if (!this.#hasRun || docker.env['RUNNER_ENVIRONMENT'] === 'github-hosted') return
-    await runDocker(docker, pruneArgs(builder, [`description~=${this.#token}`, 'type!=exec.cachemount'])).catch(
-      () => undefined,
-    )
-  }
-
   async #run(kind: 'put-in' | 'take-out', run: HelperRun): Promise<void> {
     const { docker, builder, namespace, tempRoot } = this.#options
     this.begin()
@@ -114,7 +114,7 @@ export class MountHelper {
         ...{ builder, dockerfile, context, root, rootName: helperContext(token), output: run.output },
         buildArgs: namespace === '' ? [] : [`BUILDKIT_CACHE_MOUNT_NS=${namespace}`],
       })
-      this.#hasRun = true
+      this.#options.onRun(this.#token)
       const timeout = AbortSignal.timeout(run.timeoutMs)
       const { code, stderr } = await runDocker(docker, args, {
         env: PLAIN_BUILD,
