@@ -149,3 +149,69 @@ describe('cache mounts', () => {
     120_000,
   )
 })
+
+/** As their makers recommend it; each log line that is looked at begins with the tool's name. */
+const TOOLS = `FROM golang:1.24 AS go
+WORKDIR /src
+ENV HOME=/root
+COPY go .
+RUN --mount=type=cache,target=/root/.cache/go-build go build -v -o /app . 2>&1 | sed 's/^/GO /'
+FROM debian:trixie-slim AS apt
+RUN rm -f /etc/apt/apt.conf.d/docker-clean; echo 'Binary::apt::APT::Keep-Downloaded-Packages "true";' > /etc/apt/apt.conf.d/keep-cache
+COPY version.txt .
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt,sharing=locked \\
+    apt-get update -qq && apt-get install -y --no-install-recommends hello | sed 's/^/APT /'
+FROM node:22 AS npm
+WORKDIR /app
+COPY npm .
+COPY version.txt .
+RUN npm pack --silent ./dependency
+RUN --mount=type=cache,target=/root/.npm node install.mjs
+`
+
+/** A registry of one package, for the time of one \`npm ci\`: it tells whether the package was asked for. */
+const INSTALL = `import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+const tarball = readFileSync('dependency-1.0.0.tgz')
+const integrity = 'sha512-' + createHash('sha512').update(tarball).digest('base64')
+const resolved = 'http://127.0.0.1:4873/dependency/-/dependency-1.0.0.tgz'
+const app = { name: 'app', version: '1.0.0', dependencies: { dependency: '1.0.0' } }
+writeFileSync('package.json', JSON.stringify(app))
+const packages = { '': app, 'node_modules/dependency': { version: '1.0.0', resolved, integrity } }
+writeFileSync('package-lock.json', JSON.stringify({ ...app, lockfileVersion: 3, requires: true, packages }))
+let asked = 0
+const server = createServer((request, response) => { asked++; response.end(tarball) }).listen(4873, '127.0.0.1')
+const options = ['ci', '--no-audit', '--no-fund', '--registry=http://127.0.0.1:4873/']
+spawn('npm', options, { stdio: 'inherit' }).on('exit', (code) => {
+  console.log('NPM asked ' + asked)
+  server.close()
+  process.exitCode = code
+})
+`
+
+test('Go compiles, apt and npm fetch only what is new', async () => {
+  await using lab = await openLab(engine)
+  await using space = await workspace({
+    Dockerfile: TOOLS,
+    'go/go.mod': 'module example.com/app\n\ngo 1.22\n',
+    'go/main.go': 'package main\n\nimport "example.com/app/inner"\n\nfunc main() { println(inner.Text) }\n',
+    'go/inner/inner.go': 'package inner\n\nconst Text = "1"\n',
+    'npm/install.mjs': INSTALL,
+    'npm/dependency/package.json': '{ "name": "dependency", "version": "1.0.0" }',
+    'version.txt': '1',
+  })
+  const said = ({ main }: LabRun, tool: string): readonly string[] =>
+    [...main.stdout.matchAll(new RegExp(`\\b${tool} (\\w.*)$`, 'gm'))].map(([, line = '']) => line)
+  const inputs = { targets: 'all' }
+  const first = await labBuild(lab, space, { inputs })
+  expect(said(first, 'GO')).toEqual(expect.arrayContaining(['runtime', 'example.com/app/inner', 'example.com/app']))
+  expect(said(first, 'APT').filter((line) => line.startsWith('Need to get'))).not.toEqual([])
+  expect(said(first, 'NPM')).toEqual(['asked 1'])
+  await space.write({ 'go/main.go': 'package main\n\nfunc main() { println("2") }\n', 'version.txt': '2' })
+  const second = await labBuild(lab, space, { inputs })
+  expect(said(second, 'GO')).toEqual(['example.com/app'])
+  expect(said(second, 'APT')).toContainEqual(expect.stringMatching(/^Need to get 0 B\//))
+  expect(said(second, 'NPM')).toEqual(['asked 0'])
+}, 300_000)
