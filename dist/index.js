@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { closeSync, constants as constants$1, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
+import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { StringDecoder } from "node:string_decoder";
 import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
@@ -17,7 +18,6 @@ import { crc32, createGunzip, createZstdDecompress, inflateRawSync, zstdCompress
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
 import https from "node:https";
-import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
 import * as os from "os";
 import os$1, { EOL } from "os";
@@ -1187,7 +1187,7 @@ async function removeLeftovers(base, now) {
 }
 /** Removes the least recently used entries while all take more than `maxBytes`. */
 async function evict(base, maxBytes, debug) {
-	const entries = await listEntries(base);
+	const entries = await listEntries$1(base);
 	let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
 	for (const { key, place, bytes } of entries.sort((a, b) => a.used - b.used)) {
 		if (total <= maxBytes) return;
@@ -1198,7 +1198,7 @@ async function evict(base, maxBytes, debug) {
 		await discard$1(away);
 	}
 }
-async function listEntries(base) {
+async function listEntries$1(base) {
 	const entries = [];
 	for (const scope of await readdir$1(base)) {
 		if (scope === ".tmp") continue;
@@ -2995,6 +2995,868 @@ async function cleanUpMounts(docker, state) {
 	await removeHelperRecords(docker, builder, token);
 }
 
+// src/cache/cache-keys.ts
+/**
+* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
+* backend keeps, too. Pure, but for random names.
+* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
+*/
+/** The refs whose caches a run may read, its own first, each once. */
+function cacheScopes(env, { defaultBranch }) {
+	const own = given$1(env["GITHUB_REF"]) ?? "local";
+	const base = given$1(env["GITHUB_BASE_REF"]);
+	const scopes = [{
+		source: "own",
+		ref: own
+	}];
+	const add = (source, branch) => {
+		const ref = `refs/heads/${branch ?? ""}`;
+		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
+			source,
+			ref
+		});
+	};
+	add("base", base);
+	add("default", defaultBranch);
+	return scopes;
+}
+/**
+* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
+* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
+*/
+const UNTRUSTED_EVENTS = [
+	"pull_request_target",
+	"issue_comment",
+	"workflow_run"
+];
+/** Whether a run saves what it built (DESIGN §4, `cache`). */
+function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
+	if (mode === "off" || mode === "read-only") return false;
+	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
+	if (mode === "read-write") return true;
+	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
+}
+function indexKeys(question) {
+	const { ref, targets, platforms } = question;
+	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
+	return {
+		anyLeg,
+		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
+	};
+}
+/**
+* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+* earlier ones.
+*/
+function newIndexKey(prefix, { now, commit }) {
+	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of the indexes begin with that runs of a commit left. */
+function commitPrefix(prefix, commit) {
+	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
+}
+/** What the keys of a project's packs begin with. */
+function packPrefix(identity) {
+	return `sb1-pack-${identityHash(identity)}-`;
+}
+function newPack(prefix) {
+	const id = randomBytes(16).toString("hex");
+	return {
+		key: `${prefix}${id}`,
+		path: `packs/${id}`
+	};
+}
+function identityHash({ id, scope }) {
+	return hash([id, scope]);
+}
+function hash(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+function given$1(text) {
+	return text === "" ? void 0 : text;
+}
+
+// src/cache/cleanup-plan.ts
+/** An index that a later one stands in for is kept for so long: pull requests are compared with it, and start from it. */
+const KEPT_MS = 2592e5;
+/** What is younger may belong to a run that is not over: its packs are saved before its index. */
+const YOUNG_MS = 216e5;
+/** `sb1-index-PROJECT-REF-TARGETS-COMMIT-TIME-RANDOM` */
+const INDEX_KEY = /^(sb1-index-([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{16})-([0-9a-f]{12}|none)-[0-9a-f]{12,}-[0-9a-f]{8}$/;
+/** `sb1-pack-PROJECT-RANDOM` */
+const PACK_KEY = /^sb1-pack-([0-9a-f]{16})-[0-9a-f]{32}$/;
+/** Whether stage-build made an entry: no other is ever touched. */
+function isOurs({ key }) {
+	return INDEX_KEY.test(key) || PACK_KEY.test(key);
+}
+/** Entries of pull requests that are not open, and indexes that others stand in for. */
+function uselessAtSight({ entries, openPulls, now }) {
+	const ours = entries.filter(isOurs);
+	const closed = ours.flatMap((entry) => {
+		const pull = pullOf$1(entry);
+		return pull !== void 0 && openPulls?.has(pull) === false ? [{
+			entry,
+			why: {
+				kind: "closed",
+				pull
+			}
+		}] : [];
+	});
+	const gone = new Set(closed.map(({ entry }) => entry));
+	const superseded = supersededOf(ours.filter((entry) => !gone.has(entry)), now);
+	return [...closed, ...superseded.map((entry) => ({
+		entry,
+		why: { kind: "superseded" }
+	}))];
+}
+/** The pull request whose scope an entry is in. */
+function pullOf$1({ ref }) {
+	const [, number] = /^refs\/pull\/(\d{1,15})\//.exec(ref) ?? [];
+	return number === void 0 ? void 0 : Number(number);
+}
+function supersededOf(entries, now) {
+	const latest = /* @__PURE__ */ new Map();
+	const indexes = entries.flatMap((entry) => {
+		const [, place = "", , commit = ""] = INDEX_KEY.exec(entry.key) ?? [];
+		return place === "" ? [] : [{
+			entry,
+			place: `${entry.ref} ${place}`,
+			ofCommit: `${entry.ref} ${place} ${commit}`
+		}];
+	});
+	for (const { entry, place, ofCommit } of indexes) for (const name of [place, ofCommit]) if (isLater(entry, latest.get(name))) latest.set(name, entry);
+	return indexes.flatMap(({ entry, place, ofCommit }) => {
+		const age = now - entry.createdAt;
+		if (latest.get(place) === entry || age < YOUNG_MS) return [];
+		return pullOf$1(entry) === void 0 && latest.get(ofCommit) === entry && age < KEPT_MS ? [] : [entry];
+	});
+}
+function isLater(entry, other) {
+	if (other === void 0) return true;
+	return entry.createdAt > other.createdAt || entry.createdAt === other.createdAt && entry.key > other.key;
+}
+/** Keys of the indexes that must be read to judge the packs of these refs. */
+function indexesToRead({ entries }, useless, refs) {
+	const gone = new Set(useless.map(({ entry }) => entry));
+	return entries.filter((entry) => refs.includes(entry.ref) && INDEX_KEY.test(entry.key) && !gone.has(entry)).map(({ key }) => key);
+}
+/**
+* Packs of these refs that none of the indexes there names.
+* @param named of each index that stays, by key, the keys of its packs; undefined where it could not be read: the packs of
+* its project stay then
+*/
+function unreferencedPacks({ entries, now }, refs, named) {
+	const live = new Set([...named.values()].flatMap((keys) => keys ?? []));
+	const unknown = new Set([...named].filter(([, keys]) => keys === void 0).map(([key]) => INDEX_KEY.exec(key)?.[2] ?? ""));
+	return entries.flatMap((entry) => {
+		const [, project] = PACK_KEY.exec(entry.key) ?? [];
+		if (project === void 0 || !refs.includes(entry.ref)) return [];
+		return live.has(entry.key) || unknown.has(project) || now - entry.createdAt < YOUNG_MS ? [] : [{
+			entry,
+			why: { kind: "unreferenced" }
+		}];
+	});
+}
+
+// src/cache/index-loader.ts
+/**
+* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
+* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
+*/
+/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
+const INDEX_PATH = "index";
+const MAX_INDEX_BYTES = 64 << 20;
+const PATIENCE_MS$1 = 1e4;
+/** The service takes ten keys a look-up, the first of which has to be whole. */
+const MOST_COMMITS = 7;
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+function indexFile(key) {
+	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+}
+/** Never rejects. */
+async function loadIndexes(places, options) {
+	const results = await Promise.all(places.map((place) => load(place, options)));
+	return {
+		found: results.flatMap(({ loaded }) => loaded ?? []),
+		searches: results.map(({ search }) => search)
+	};
+}
+/** One index by its whole key; undefined where it cannot be had or is of no use. Never rejects. */
+async function readIndexEntry(key, { backend, root, now }) {
+	const result = await backend.restore({
+		key,
+		path: INDEX_PATH,
+		timeoutMs: PATIENCE_MS$1
+	});
+	if (result.kind !== "hit" || result.key !== key) return void 0;
+	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(key)), now);
+	return "fault" in parsed ? void 0 : parsed.index;
+}
+/** Digests of all blobs in packs of other branches that are not gone. */
+function blobsElsewhere(found, isGone) {
+	const packs = found.filter(({ source }) => source !== "own").flatMap(({ index }) => Object.entries(index.packs)).filter(([key]) => !isGone(key));
+	return new Set(packs.flatMap(([, { blobs }]) => Object.keys(blobs)));
+}
+async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
+	const request = {
+		key: prefix,
+		prefixes: [
+			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
+			prefix,
+			anyLeg
+		],
+		path: INDEX_PATH,
+		timeoutMs: PATIENCE_MS$1
+	};
+	const result = await backend.restore(request);
+	if (result.kind === "failed") return { search: {
+		source,
+		ref,
+		outcome: result.isSpoilt === true ? "unusable" : "failed",
+		reason: result.reason
+	} };
+	if (result.kind === "miss") return { search: {
+		source,
+		ref,
+		outcome: "none"
+	} };
+	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
+	if ("fault" in parsed) return { search: {
+		source,
+		ref,
+		outcome: "unusable",
+		reason: parsed.fault
+	} };
+	return {
+		search: {
+			source,
+			ref,
+			outcome: "found"
+		},
+		loaded: {
+			source,
+			ref,
+			isExact: result.key.startsWith(prefix),
+			index: parsed.index
+		}
+	};
+}
+async function readIndex(path, now) {
+	try {
+		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
+		const found = await file.stat();
+		if (!found.isFile()) return { fault: "it is no file" };
+		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
+		return parseIndex(await file.readFile(), now);
+	} catch (error) {
+		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+	}
+}
+
+// src/github/github-error.ts
+function success(value) {
+	return {
+		ok: true,
+		value
+	};
+}
+function failure$1(error) {
+	return {
+		ok: false,
+		error
+	};
+}
+/** The outcome for an answer that is not what GitHub's documentation says. */
+function undocumented(what) {
+	return failure$1({
+		kind: "invalid",
+		status: 200,
+		message: `GitHub's answer has no ${what}`
+	});
+}
+/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
+function describeError(error) {
+	const message = error.message.replace(/\.$/, "");
+	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
+}
+const LONGEST$4 = 300;
+/** A message for one line of a log: no control characters, no token, not long. */
+function plainMessage(text, token) {
+	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+	return line.length > LONGEST$4 ? `${line.slice(0, LONGEST$4)}…` : line;
+}
+
+// src/github/rest-client.ts
+/**
+* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
+* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
+* fails becomes data (`GithubError`).
+*/
+const DEFAULT_LIMITS = {
+	requestMs: 1e4,
+	totalMs: 9e4,
+	requests: 25,
+	waitMs: 3e4,
+	retryMs: 1e3
+};
+const TRIES = 3;
+/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
+async function openGithub(options) {
+	try {
+		if (options.token === "") throw new Error("there is no token");
+		const { getOctokit } = await import("./github.js");
+		const silent = () => void 0;
+		const log = {
+			debug: silent,
+			info: silent,
+			warn: silent,
+			error: silent
+		};
+		const octokit = getOctokit(options.token, {
+			baseUrl: options.apiUrl,
+			log
+		});
+		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
+	} catch (error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
+		const kind = options.token === "" ? "forbidden" : "unavailable";
+		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
+	}
+}
+/** Of a client that could not be opened. */
+var NotOpenError = class extends Error {
+	kind;
+	constructor(kind, message) {
+		super(message);
+		this.kind = kind;
+	}
+};
+var Client = class {
+	#options;
+	#limits;
+	#send;
+	#endsAt;
+	#requests = 0;
+	#waited = 0;
+	constructor(options, send) {
+		this.#options = options;
+		this.#limits = {
+			...DEFAULT_LIMITS,
+			...options.limits
+		};
+		this.#send = send;
+		this.#endsAt = performance.now() + this.#limits.totalMs;
+	}
+	get requests() {
+		return this.#requests;
+	}
+	async request(route, parameters = {}) {
+		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
+		for (let attempt = 1;; attempt++) {
+			const tried = await this.#try(route, parameters);
+			if (tried.ok) return tried;
+			const { error, retryAfterMs } = tried;
+			if (error.kind === "rate-limited") {
+				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure$1(error);
+				this.#waited += retryAfterMs;
+				await this.pause(retryAfterMs);
+			} else {
+				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure$1(error);
+				await this.pause(this.#limits.retryMs * attempt);
+			}
+		}
+	}
+	async query(query) {
+		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
+		const answer = await this.request("POST /graphql", {
+			baseUrl,
+			query
+		});
+		if (!answer.ok) return answer;
+		const [first] = list$3(field$1(answer.value.data, "errors"));
+		if (first === void 0) return success(field$1(answer.value.data, "data"));
+		const message = plainMessage(text$3(field$1(first, "message")) ?? "the query failed", this.#options.token);
+		const kind = field$1(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
+		return failure$1({
+			kind,
+			status: 200,
+			message
+		});
+	}
+	async pause(milliseconds) {
+		const left = Math.max(0, this.#endsAt - performance.now());
+		try {
+			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
+		} catch {}
+	}
+	#mayWait(milliseconds) {
+		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
+		return performance.now() + milliseconds < this.#endsAt;
+	}
+	async #try(route, parameters) {
+		const hindrance = this.#hindrance();
+		if (hindrance !== void 0) return refused$2({
+			kind: "unavailable",
+			status: void 0,
+			message: hindrance
+		});
+		this.#requests++;
+		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
+		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
+		const { signal: cancelled } = this.#options;
+		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
+		try {
+			const { data, headers } = await this.#send(route, {
+				...parameters,
+				request: { signal }
+			});
+			return {
+				ok: true,
+				value: {
+					data,
+					hasNext: /\brel="next"/.test(text$3(headers["link"]) ?? "")
+				}
+			};
+		} catch (error) {
+			if (error instanceof NotOpenError) return refused$2({
+				kind: error.kind,
+				status: void 0,
+				message: error.message
+			});
+			if (timeout.aborted) return passing("GitHub did not answer in time");
+			return this.#failed(error);
+		}
+	}
+	/** Why no more requests are sent. */
+	#hindrance() {
+		if (this.#options.signal?.aborted === true) return "the run was cancelled";
+		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
+		if (performance.now() >= this.#endsAt) return "GitHub took too long";
+	}
+	#failed(error) {
+		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
+		const response = field$1(error, "response");
+		const status = field$1(response, "status");
+		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
+		const retryAfterMs = readRetryAfter(field$1(response, "headers"));
+		return {
+			ok: false,
+			error: {
+				kind: kindOf$2(status, message, retryAfterMs),
+				status,
+				message
+			},
+			isFinal: false,
+			retryAfterMs
+		};
+	}
+};
+function refused$2(error) {
+	return {
+		ok: false,
+		error,
+		isFinal: true,
+		retryAfterMs: void 0
+	};
+}
+function passing(message) {
+	return {
+		ok: false,
+		error: {
+			kind: "unavailable",
+			status: void 0,
+			message
+		},
+		isFinal: false,
+		retryAfterMs: void 0
+	};
+}
+function kindOf$2(status, message, retryAfterMs) {
+	if (status === 429) return "rate-limited";
+	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
+	if (status === 401) return "forbidden";
+	if (status === 404 || status === 410) return "not-found";
+	return status >= 500 ? "unavailable" : "invalid";
+}
+/**
+* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
+* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+*/
+function readRetryAfter(headers) {
+	const after = Number(text$3(field$1(headers, "retry-after")) ?? NaN);
+	if (Number.isFinite(after) && after >= 0) return after * 1e3;
+	if (String(field$1(headers, "x-ratelimit-remaining")) !== "0") return void 0;
+	const reset = Number(text$3(field$1(headers, "x-ratelimit-reset")) ?? NaN);
+	if (!Number.isFinite(reset)) return void 0;
+	const now = Date.parse(text$3(field$1(headers, "date")) ?? "");
+	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
+}
+
+// src/github-access.ts
+/** A client that is loaded with its first request: many runs have none. */
+var GithubAccess = class {
+	#options;
+	#client;
+	#opened;
+	constructor(options) {
+		this.#options = options;
+	}
+	get requests() {
+		return this.#opened?.requests ?? 0;
+	}
+	async request(route, parameters) {
+		return await (await this.#open()).request(route, parameters);
+	}
+	async query(query) {
+		return await (await this.#open()).query(query);
+	}
+	async pause(milliseconds) {
+		await (await this.#open()).pause(milliseconds);
+	}
+	async #open() {
+		const { token = "", env, signal, limits } = this.#options;
+		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
+		this.#client ??= openGithub({
+			token,
+			apiUrl,
+			signal,
+			limits
+		});
+		this.#opened = await this.#client;
+		return this.#opened;
+	}
+};
+/** Answers nothing: for what is found without a request, or not at all. */
+const NO_REQUESTS = {
+	request: () => Promise.resolve(REFUSED),
+	query: () => Promise.resolve(REFUSED),
+	pause: () => Promise.resolve(),
+	requests: 0
+};
+const REFUSED = {
+	ok: false,
+	error: {
+		kind: "unavailable",
+		status: void 0,
+		message: "GitHub is not asked"
+	}
+};
+
+// src/github/cache-entries.ts
+/**
+* The entries of a repository's cache for Actions, as GitHub's API lists and deletes them.
+* https://docs.github.com/en/rest/actions/cache
+*/
+const ENTRIES = "GET /repos/{owner}/{repo}/actions/caches";
+const ENTRY = "DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}";
+const PULLS$1 = "GET /repos/{owner}/{repo}/pulls";
+const PER_PAGE = 100;
+const MOST_PAGES = 100;
+/** All entries whose keys begin so, the oldest first, so that what is added meanwhile is only missed. Never rejects. */
+async function listEntries(client, repository, prefix) {
+	const parameters = {
+		key: prefix,
+		sort: "created_at",
+		direction: "asc"
+	};
+	const pages = await allPages(client, ENTRIES, {
+		...parametersOf(repository),
+		...parameters
+	});
+	if (!pages.ok) return pages;
+	const entries = [];
+	for (const page of pages.value.pages) {
+		const caches = field$1(page, "actions_caches");
+		if (!Array.isArray(caches)) return undocumented("list of cache entries");
+		entries.push(...list$3(caches).flatMap((one) => entryOf$1(one) ?? []));
+	}
+	return success({
+		entries,
+		isCut: pages.value.isCut
+	});
+}
+/** Numbers of the pull requests that are open; a failure where there are more than are ever listed. Never rejects. */
+async function listOpenPulls(client, repository) {
+	const pages = await allPages(client, PULLS$1, {
+		...parametersOf(repository),
+		state: "open",
+		sort: "created",
+		direction: "asc"
+	});
+	if (!pages.ok) return pages;
+	if (pages.value.isCut || !pages.value.pages.every((page) => Array.isArray(page))) return undocumented("complete list of pull requests");
+	const numbers = pages.value.pages.flatMap((page) => list$3(page).map((pull) => positive(field$1(pull, "number"))));
+	return success(new Set(numbers.filter((number) => number !== void 0)));
+}
+/** Deletes one; one that is gone already is no failure. Never rejects. */
+async function deleteEntry(client, repository, id) {
+	const answer = await client.request(ENTRY, {
+		...parametersOf(repository),
+		cache_id: id
+	});
+	return answer.ok || answer.error.kind === "not-found" ? success(void 0) : answer;
+}
+async function allPages(client, route, parameters) {
+	const pages = [];
+	for (let page = 1; page <= MOST_PAGES; page++) {
+		const answer = await client.request(route, {
+			...parameters,
+			per_page: PER_PAGE,
+			page
+		});
+		if (!answer.ok) return answer;
+		pages.push(answer.value.data);
+		if (!answer.value.hasNext) return success({
+			pages,
+			isCut: false
+		});
+	}
+	return success({
+		pages,
+		isCut: true
+	});
+}
+function parametersOf(repository) {
+	const [owner = "", repo = ""] = repository.split("/");
+	return {
+		owner,
+		repo
+	};
+}
+function entryOf$1(value) {
+	const [id, ref, key] = [
+		positive(field$1(value, "id")),
+		text$3(field$1(value, "ref")),
+		text$3(field$1(value, "key"))
+	];
+	const createdAt = Date.parse(text$3(field$1(value, "created_at")) ?? "");
+	const size = Number(field$1(value, "size_in_bytes"));
+	if (id === void 0 || ref === void 0 || key === void 0 || Number.isNaN(createdAt)) return void 0;
+	return {
+		id,
+		ref,
+		key,
+		createdAt,
+		size: Number.isFinite(size) && size > 0 ? size : 0
+	};
+}
+
+// src/images/side-by-side.ts
+/** Work on many things, a bounded number at a time. */
+/**
+* What `work` makes of each item, in their order. When one fails, those that run are left to end by themselves and no further
+* one is begun.
+* @param limit items at a time
+* @throws what `work` threw first
+*/
+async function sideBySide$1(items, limit, work) {
+	const results = [];
+	const queue = items.entries();
+	let failed = false;
+	const worker = async () => {
+		for (const [index, item] of queue) {
+			if (failed) return;
+			try {
+				results[index] = await work(item, index);
+			} catch (error) {
+				failed = true;
+				throw error;
+			}
+		}
+	};
+	await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+	return results;
+}
+
+// src/report/words.ts
+/**
+* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+*/
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`; `ms` is milliseconds. */
+function formatDuration(ms) {
+	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+	const tenths = Math.round(ms / 100);
+	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1e3);
+	if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+	const minutes = Math.round(seconds / 60);
+	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+/** `1 target`, `3 targets`, `2 branches` with the plural given. */
+function count(n, singular, plural = `${singular}s`) {
+	return `${n} ${n === 1 ? singular : plural}`;
+}
+/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
+function list$2(words, max = words.length) {
+	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
+	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
+}
+/**
+* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
+* percentage is true then.
+*/
+function formatChange(before, after) {
+	if (before === 0) return void 0;
+	const percent = 100 * (after - before) / before;
+	if (percent === 0) return "0 %";
+	const digits = Math.abs(percent).toFixed(1);
+	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
+	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
+	return `${percent < 0 ? "−" : "+"}${digits} %`;
+}
+/** A ref as people call it: `main`, `pull/7/merge`. */
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
+}
+
+// src/cleaning-up.ts
+/**
+* `mode: cleanup`: deletes what of the layer cache in GitHub's service is of no use any more. Indexes are read through the
+* cache backend, which sees those of this branch and the default one; entries are listed and deleted through GitHub's API.
+*/
+/** What stage-build calls its entries. */
+const PREFIX = "sb1-";
+/** One request each; a job may take minutes for it. */
+const LIMITS$3 = {
+	requests: 5e3,
+	totalMs: 9e5,
+	waitMs: 3e5
+};
+/** Deletions after which the rest is left to the next run. */
+const MOST_DELETIONS = 500;
+/** GitHub asks for a second between requests that change something. */
+const PACE_MS = 1e3;
+/** They are unpacked into one folder. */
+const READERS = 1;
+/**
+* Finds what is of no use, and deletes it unless `dryRun`.
+* @throws UserError away from GitHub, without a token, and where the entries cannot be listed or deleted
+*/
+async function cleanUp(options) {
+	const { dryRun, token, env, signal, now } = options;
+	const repository = env["GITHUB_REPOSITORY"] ?? "";
+	if (repository === "" || token === void 0) throw new UserError([NOT_ON_GITHUB]);
+	const client = new GithubAccess({
+		token,
+		env,
+		signal,
+		limits: LIMITS$3
+	});
+	const listed = await listEntries(client, repository, PREFIX);
+	if (!listed.ok) throw new UserError([deniedProblem("listed", listed.error)]);
+	const entries = listed.value.entries.filter(isOurs);
+	const pulls = await listOpenPulls(client, repository);
+	const notes = [...listed.value.isCut ? ["There are more entries than were looked at: run this again."] : [], ...pulls.ok ? [] : [`Entries of pull requests stay: which are closed is not known (${describeError(pulls.error)}).`]];
+	const facts = {
+		entries,
+		openPulls: pulls.ok ? pulls.value : void 0,
+		now
+	};
+	const atSight = uselessAtSight(facts);
+	const refs = cacheScopes(env, { defaultBranch: options.defaultBranch }).map(({ ref }) => ref);
+	const named = await packsNamed(indexesToRead(facts, atSight, refs), options);
+	const unread = [...named.values()].filter((keys) => keys === void 0).length;
+	if (unread > 0) notes.push(`${count(unread, "index", "indexes")} could not be read: the layers of what they are about stay.`);
+	const useless = [...atSight, ...unreferencedPacks(facts, refs, named)];
+	const deletion = dryRun ? {
+		gone: [],
+		notes: []
+	} : await deleteAll(useless, {
+		client,
+		repository,
+		signal
+	});
+	const gone = new Set(useless.map(({ entry }) => entry));
+	return {
+		dryRun,
+		rows: useless.map(({ entry, why }) => ({
+			key: entry.key,
+			ref: entry.ref,
+			size: entry.size,
+			age: now - entry.createdAt,
+			why: whyText$1(why)
+		})),
+		deleted: totals(deletion.gone),
+		kept: totals(entries.filter((entry) => !gone.has(entry))),
+		notes: [...notes, ...deletion.notes]
+	};
+}
+/** By index, the keys of the packs that it names; undefined where it cannot be read. */
+async function packsNamed(keys, { env, now, debug }) {
+	if (!serviceIsHere(env) || keys.length === 0) return new Map(keys.map((key) => [key, void 0]));
+	const root = join(env["RUNNER_TEMP"] ?? tmpdir(), `stage-build-cleanup-${randomBytes(8).toString("hex")}`);
+	await mkdir$1(root, {
+		mode: 448,
+		recursive: true
+	});
+	const backend = openBackend({ kind: "github" }, {
+		root,
+		env,
+		debug
+	});
+	try {
+		const read = await sideBySide$1([...keys], READERS, async (key) => {
+			const index = await readIndexEntry(key, {
+				backend,
+				root,
+				now
+			});
+			return [key, index === void 0 ? void 0 : Object.keys(index.packs)];
+		});
+		return new Map(read);
+	} finally {
+		await backend.close();
+		await rm$1(root, {
+			recursive: true,
+			force: true
+		});
+	}
+}
+async function deleteAll(useless, { client, repository, signal }) {
+	const gone = [];
+	const failures = [];
+	for (const { entry } of useless.slice(0, MOST_DELETIONS)) {
+		if (signal.aborted) return {
+			gone,
+			notes: ["The run was cancelled: the rest is left to the next one."]
+		};
+		if (gone.length > 0) await client.pause(PACE_MS);
+		const result = await deleteEntry(client, repository, entry.id);
+		if (result.ok) gone.push(entry);
+		else if (result.error.kind === "forbidden") throw new UserError([deniedProblem("deleted", result.error)]);
+		else failures.push(describeError(result.error));
+		if (!result.ok && result.error.kind === "rate-limited") break;
+	}
+	const left = useless.length - gone.length;
+	const why = failures[0] === void 0 ? "" : ` (${failures[0]})`;
+	return {
+		gone,
+		notes: left === 0 ? [] : [`${count(left, "entry is", "entries are")} left to the next run${why}.`]
+	};
+}
+function totals(entries) {
+	return {
+		entries: entries.length,
+		bytes: entries.reduce((sum, { size }) => sum + size, 0)
+	};
+}
+function whyText$1(why) {
+	if (why.kind === "closed") return `pull request ${why.pull} is closed`;
+	return why.kind === "superseded" ? "a later index stands in for it" : "no index names it";
+}
+const NOT_ON_GITHUB = {
+	input: "mode",
+	message: "`mode: cleanup` cleans GitHub’s cache service, and this is not GitHub Actions, or `github-token` is empty.",
+	mend: "Run it in a workflow. A directory cache keeps itself within `cache-max-size`."
+};
+function deniedProblem(what, error) {
+	return {
+		input: "mode",
+		message: `\`mode: cleanup\`: the cache’s entries could not be ${what}: ${describeError(error)}.`,
+		mend: error.kind === "forbidden" ? "Give the job `permissions: actions: write`." : "Run the job again later."
+	};
+}
+
 // src/dockerfile/dockerfile-error.ts
 /** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
 var DockerfileError = class extends Error {
@@ -3261,8 +4123,8 @@ function planBake(request, privateDir) {
 			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? [],
-			...list$2("cache-from", cacheFrom),
-			...list$2("cache-to", cacheTo)
+			...list$1("cache-from", cacheFrom),
+			...list$1("cache-to", cacheTo)
 		}];
 	});
 	return {
@@ -3310,19 +4172,19 @@ function commonPart(request, secrets) {
 		...Object.keys(args).length === 0 ? {} : { args },
 		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
 		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
-		...list$2("annotations", request.annotations),
-		...list$2("platforms", request.platforms),
-		...list$2("secret", secrets),
-		...list$2("ssh", request.ssh),
-		...list$2("attest", attests),
+		...list$1("annotations", request.annotations),
+		...list$1("platforms", request.platforms),
+		...list$1("secret", secrets),
+		...list$1("ssh", request.ssh),
+		...list$1("attest", attests),
 		...request.pull === true ? { pull: true } : {},
 		...request.noCache === true ? { "no-cache": true } : {},
-		...list$2("no-cache-filter", request.noCacheFilters),
+		...list$1("no-cache-filter", request.noCacheFilters),
 		...request.network === void 0 ? {} : { network: request.network },
 		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
-		...list$2("entitlements", granted),
+		...list$1("entitlements", granted),
 		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
-		...list$2("ulimits", request.ulimit)
+		...list$1("ulimits", request.ulimit)
 	};
 }
 /**
@@ -3381,7 +4243,7 @@ function pairs(list) {
 	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
 }
 /** The entry, or nothing where the list is empty. */
-function list$2(key, values) {
+function list$1(key, values) {
 	return values === void 0 || values.length === 0 ? {} : { [key]: values };
 }
 /** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
@@ -3940,7 +4802,7 @@ function readVertexName(name, targets) {
 	};
 	if (label === void 0 || label === "") return {
 		...nothing,
-		kind: kindOf$2(rest)
+		kind: kindOf$1(rest)
 	};
 	const [, platform, stage, place, total] = IN_STAGE.exec(label) ?? [];
 	if (place !== void 0) return {
@@ -3960,7 +4822,7 @@ function readVertexName(name, targets) {
 	};
 	if (word === "") return {
 		...nothing,
-		kind: kindOf$2(rest),
+		kind: kindOf$1(rest),
 		platform: where
 	};
 	return {
@@ -3979,7 +4841,7 @@ function splitBrackets(name) {
 		text: name.slice(end + 1).trimStart()
 	};
 }
-function kindOf$2(text) {
+function kindOf$1(text) {
 	if (text.startsWith("FROM ")) return "image";
 	if (/^exporting (?:to|cache|layers|attestation)|^pushing |^merging |^copying files/.test(text)) return "export";
 	if (/^(?:importing cache|resolving provenance|preparing )/.test(text)) return "internal";
@@ -4968,13 +5830,13 @@ function parseManifest(bytes, contentType) {
 	if (isIndex) return {
 		kind: "index",
 		mediaType,
-		manifests: list$1(json["manifests"]).map(parseEntry)
+		manifests: list(json["manifests"]).map(parseEntry)
 	};
 	return {
 		kind: "image",
 		mediaType,
 		config: parseDescriptor(json["config"]),
-		layers: list$1(json["layers"]).map(parseDescriptor)
+		layers: list(json["layers"]).map(parseDescriptor)
 	};
 }
 /** @throws ManifestError */
@@ -4990,7 +5852,7 @@ function parseImageConfig(bytes) {
 			variant: text$1(json["variant"])
 		}),
 		diffIds,
-		history: list$1(json["history"]).map((entry) => ({
+		history: list(json["history"]).map((entry) => ({
 			createdBy: text$1(object$1(entry)["created_by"]) ?? "",
 			created: text$1(object$1(entry)["created"]),
 			comment: text$1(object$1(entry)["comment"]) ?? "",
@@ -5067,14 +5929,14 @@ function parseObject(bytes, what) {
 function object$1(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
-function list$1(value) {
+function list(value) {
 	return Array.isArray(value) ? value : [];
 }
 function text$1(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
-	return list$1(value).filter((item) => typeof item === "string");
+	return list(value).filter((item) => typeof item === "string");
 }
 
 // src/images/registry-error.ts
@@ -6053,47 +6915,6 @@ function withStep(known, { key, mount, place }) {
 	};
 }
 
-// src/report/words.ts
-/**
-* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
-*/
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`; `ms` is milliseconds. */
-function formatDuration(ms) {
-	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
-	const tenths = Math.round(ms / 100);
-	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-	const minutes = Math.round(seconds / 60);
-	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-/** `1 target`, `3 targets`, `2 branches` with the plural given. */
-function count(n, singular, plural = `${singular}s`) {
-	return `${n} ${n === 1 ? singular : plural}`;
-}
-/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list(words, max = words.length) {
-	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
-	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
-}
-/**
-* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
-* percentage is true then.
-*/
-function formatChange(before, after) {
-	if (before === 0) return void 0;
-	const percent = 100 * (after - before) / before;
-	if (percent === 0) return "0 %";
-	const digits = Math.abs(percent).toFixed(1);
-	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
-	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
-	return `${percent < 0 ? "−" : "+"}${digits} %`;
-}
-/** A ref as people call it: `main`, `pull/7/merge`. */
-function shortRef(ref) {
-	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
-}
-
 // src/cache-mounting.ts
 /**
 * Cache mounts kept between runs: their archives are put in before the build where a step is expected to run, and taken out
@@ -6921,7 +7742,7 @@ function documentSink(documents) {
 
 // src/cache/expected-uploads.ts
 /** A client that asked for a blob and was told that it is not here begins its upload at once, or never. */
-const PATIENCE_MS$1 = 1500;
+const PATIENCE_MS = 1500;
 var ExpectedUploads = class {
 	#expected = /* @__PURE__ */ new Map();
 	/** For a blob that is not here: whether it came meanwhile. False: who asks should push it. */
@@ -6948,7 +7769,7 @@ var ExpectedUploads = class {
 		const { promise: settled, resolve: settle } = Promise.withResolvers();
 		const timer = setTimeout(() => {
 			this.ended(digest, false);
-		}, PATIENCE_MS$1);
+		}, PATIENCE_MS);
 		timer.unref();
 		const expected = {
 			settled,
@@ -7772,7 +8593,7 @@ function createTarWalker({ onEntry, openContent }) {
 	/** Reports the entry; returns the bytes of data that follow its header. */
 	const startEntry = (header) => {
 		const path = overrides.path ?? header.path;
-		const kind = kindOf$1(header.type, path);
+		const kind = kindOf(header.type, path);
 		const dataBytes = HEADER_ONLY.has(header.type) ? 0 : overrides.size ?? header.size;
 		const logical = overrides.logicalSize ?? header.sparseSize ?? dataBytes;
 		const entry = {
@@ -7884,7 +8705,7 @@ const HEADER_ONLY = /* @__PURE__ */ new Set([
 	"5",
 	"6"
 ]);
-function kindOf$1(type, path) {
+function kindOf(type, path) {
 	switch (type) {
 		case "\0":
 		case "0": return path.endsWith("/") ? "directory" : "file";
@@ -9593,7 +10414,7 @@ const MOST_PLATFORMS$2 = 64;
 /** Engines take no more than 127 layers. */
 const MOST_LAYERS = 1e3;
 const MOST_PACKAGES = 2e4;
-const LONGEST$4 = 2e4;
+const LONGEST$3 = 2e4;
 const LONGEST_NAME$1 = 500;
 /** Undefined where it is not what was written. */
 function parseTargetSizes(value) {
@@ -9645,7 +10466,7 @@ function platformOf$2(value) {
 		transfer,
 		unpacked,
 		layers,
-		unknownReason: isText$1(unknownReason, LONGEST$4) ? unknownReason : void 0,
+		unknownReason: isText$1(unknownReason, LONGEST$3) ? unknownReason : void 0,
 		...ownFiles(layers),
 		...detailsOf(value)
 	};
@@ -9700,7 +10521,7 @@ function layerOf(value) {
 		"createdBy"
 	].map((key) => field$1(value, key));
 	const [size, own] = [field$1(value, "size"), field$1(value, "own")];
-	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$4)) return void 0;
+	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$3)) return void 0;
 	if (!isCount(size) || typeof own !== "boolean") return void 0;
 	const compression = COMPRESSIONS.find((known) => known === field$1(value, "compression"));
 	const source = sourceOf$2(field$1(value, "source"));
@@ -9725,7 +10546,7 @@ function sourceOf$2(value) {
 		field$1(value, "line"),
 		field$1(value, "text")
 	];
-	return isName$1(file) && isCount(line) && line > 0 && isText$1(text, LONGEST$4) ? {
+	return isName$1(file) && isCount(line) && line > 0 && isText$1(text, LONGEST$3) ? {
 		file,
 		line,
 		text
@@ -9740,7 +10561,7 @@ function isName$1(value) {
 }
 
 // src/new-records.ts
-/** Records of the built targets that have a fingerprint. */
+/** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
 function newRecords(options) {
 	const { outcome, planned, inputs, measured, env, now } = options;
 	if (outcome.kind !== "built") return /* @__PURE__ */ new Map();
@@ -9749,7 +10570,7 @@ function newRecords(options) {
 	const records = planned.targets.flatMap(({ name }) => {
 		const print = fingerprints.prints.get(name);
 		const result = outcome.metadata.results.find(({ target }) => target === name);
-		if (print?.fingerprint === void 0 || result === void 0) return [];
+		if (result === void 0) return [];
 		const tags = inputs.push ? tagsOf.get(name) ?? [] : [];
 		const sizes = measured.sizes.get(name);
 		const image = {
@@ -9758,15 +10579,15 @@ function newRecords(options) {
 			imageId: result.configDigest ?? sizes?.platforms[0]?.configDigest,
 			sizes: sizes === void 0 ? void 0 : { platforms: sizes.platforms.map(platformToJson) }
 		};
-		const read = new Set(readsOf(print));
+		const read = new Set(print === void 0 ? [] : readsOf(print));
 		return [[name, {
 			createdAt: new Date(now).toISOString(),
 			commit: env["GITHUB_SHA"],
 			run: env["GITHUB_RUN_ID"],
-			fingerprint: print.fingerprint,
+			fingerprint: print?.fingerprint,
 			print: {
-				platforms: print.platforms,
-				fields: print.fields
+				platforms: print?.platforms ?? [],
+				fields: print?.fields ?? []
 			},
 			files: new Map([...files].filter(([digest]) => read.has(digest))),
 			image
@@ -9776,87 +10597,6 @@ function newRecords(options) {
 }
 function readsOf({ platforms }) {
 	return platforms.flatMap(({ stages }) => stages.flatMap(({ base, steps }) => [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) => kind === "context" && digest !== void 0 ? [digest] : [])));
-}
-
-// src/cache/cache-keys.ts
-/**
-* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
-* backend keeps, too. Pure, but for random names.
-* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
-*/
-/** The refs whose caches a run may read, its own first, each once. */
-function cacheScopes(env, { defaultBranch }) {
-	const own = given$1(env["GITHUB_REF"]) ?? "local";
-	const base = given$1(env["GITHUB_BASE_REF"]);
-	const scopes = [{
-		source: "own",
-		ref: own
-	}];
-	const add = (source, branch) => {
-		const ref = `refs/heads/${branch ?? ""}`;
-		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
-			source,
-			ref
-		});
-	};
-	add("base", base);
-	add("default", defaultBranch);
-	return scopes;
-}
-/**
-* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
-* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
-*/
-const UNTRUSTED_EVENTS = [
-	"pull_request_target",
-	"issue_comment",
-	"workflow_run"
-];
-/** Whether a run saves what it built (DESIGN §4, `cache`). */
-function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
-	if (mode === "off" || mode === "read-only") return false;
-	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
-	if (mode === "read-write") return true;
-	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
-}
-function indexKeys(question) {
-	const { ref, targets, platforms } = question;
-	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
-	return {
-		anyLeg,
-		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
-	};
-}
-/**
-* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
-* earlier ones.
-*/
-function newIndexKey(prefix, { now, commit }) {
-	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
-}
-/** What the keys of the indexes begin with that runs of a commit left. */
-function commitPrefix(prefix, commit) {
-	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
-}
-/** What the keys of a project's packs begin with. */
-function packPrefix(identity) {
-	return `sb1-pack-${identityHash(identity)}-`;
-}
-function newPack(prefix) {
-	const id = randomBytes(16).toString("hex");
-	return {
-		key: `${prefix}${id}`,
-		path: `packs/${id}`
-	};
-}
-function identityHash({ id, scope }) {
-	return hash([id, scope]);
-}
-function hash(parts) {
-	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-function given$1(text) {
-	return text === "" ? void 0 : text;
 }
 
 // src/cache-room.ts
@@ -10120,90 +10860,6 @@ function entriesOf$1(records, key) {
 	if (typeof records !== "object" || records === null) return [];
 	const value = records[key];
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
-}
-
-// src/cache/index-loader.ts
-/**
-* Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
-* An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
-*/
-/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
-const INDEX_PATH = "index";
-const MAX_INDEX_BYTES = 64 << 20;
-const PATIENCE_MS = 1e4;
-/** The service takes ten keys a look-up, the first of which has to be whole. */
-const MOST_COMMITS = 7;
-/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
-function indexFile(key) {
-	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
-}
-/** Never rejects. */
-async function loadIndexes(places, options) {
-	const results = await Promise.all(places.map((place) => load(place, options)));
-	return {
-		found: results.flatMap(({ loaded }) => loaded ?? []),
-		searches: results.map(({ search }) => search)
-	};
-}
-/** Digests of all blobs in packs of other branches that are not gone. */
-function blobsElsewhere(found, isGone) {
-	const packs = found.filter(({ source }) => source !== "own").flatMap(({ index }) => Object.entries(index.packs)).filter(([key]) => !isGone(key));
-	return new Set(packs.flatMap(([, { blobs }]) => Object.keys(blobs)));
-}
-async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, root, now }) {
-	const request = {
-		key: prefix,
-		prefixes: [
-			...commits.slice(0, MOST_COMMITS).map((commit) => commitPrefix(prefix, commit)),
-			prefix,
-			anyLeg
-		],
-		path: INDEX_PATH,
-		timeoutMs: PATIENCE_MS
-	};
-	const result = await backend.restore(request);
-	if (result.kind === "failed") return { search: {
-		source,
-		ref,
-		outcome: result.isSpoilt === true ? "unusable" : "failed",
-		reason: result.reason
-	} };
-	if (result.kind === "miss") return { search: {
-		source,
-		ref,
-		outcome: "none"
-	} };
-	const parsed = await readIndex(join(root, INDEX_PATH, indexFile(result.key)), now);
-	if ("fault" in parsed) return { search: {
-		source,
-		ref,
-		outcome: "unusable",
-		reason: parsed.fault
-	} };
-	return {
-		search: {
-			source,
-			ref,
-			outcome: "found"
-		},
-		loaded: {
-			source,
-			ref,
-			isExact: result.key.startsWith(prefix),
-			index: parsed.index
-		}
-	};
-}
-async function readIndex(path, now) {
-	try {
-		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
-		const found = await file.stat();
-		if (!found.isFile()) return { fault: "it is no file" };
-		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
-		return parseIndex(await file.readFile(), now);
-	} catch (error) {
-		return { fault: `it cannot be read: ${error instanceof Error ? error.message : String(error)}` };
-	}
 }
 
 // src/cache/packing.ts
@@ -10824,7 +11480,7 @@ const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
 const MOST_FILES = 2e4;
-const LONGEST$3 = 2e4;
+const LONGEST$2 = 2e4;
 /** Every target's record that can be read. */
 function readRecords$2(json) {
 	const records = /* @__PURE__ */ new Map();
@@ -10860,8 +11516,8 @@ function recordOf(value, stages, lists) {
 		} : void 0;
 	});
 	const digests = allOf(field$1(value, "files"), (item) => isText(item) ? item : void 0);
-	if (!isText(createdAt) || !isDigest$1(fingerprint) || image === void 0) return void 0;
-	if (platforms === void 0 || platforms.length === 0 || fields === void 0 || digests === void 0) return void 0;
+	if (!isText(createdAt) || fingerprint !== void 0 && !isDigest$1(fingerprint) || image === void 0) return void 0;
+	if (platforms === void 0 || platforms.length === 0 && fingerprint !== void 0 || fields === void 0 || digests === void 0) return void 0;
 	return {
 		createdAt,
 		fingerprint,
@@ -10983,7 +11639,7 @@ function allOf(value, read) {
 	return all(value, read, MOST_STAGES);
 }
 function isText(value) {
-	return isText$1(value, LONGEST$3);
+	return isText$1(value, LONGEST$2);
 }
 function isDigest$1(value) {
 	return typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);
@@ -11067,14 +11723,15 @@ function recordsIn({ records }) {
 }
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known, record) {
-	return known?.fingerprint === record.fingerprint && record.image.digest === void 0 && known.image.digest !== void 0 ? {
+	const { fingerprint, image } = record;
+	return fingerprint !== void 0 && known?.fingerprint === fingerprint && image.digest === void 0 && known.image.digest !== void 0 ? {
 		...record,
 		image: known.image
 	} : record;
 }
 function saysTheSame(known, record) {
 	const { fingerprint, image } = record;
-	return known?.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image));
+	return known !== void 0 && known.fingerprint === fingerprint && isDeepStrictEqual(asRead(known.image), asRead(image));
 }
 /** As it would be read from an index: what is undefined is not there. */
 function asRead(value) {
@@ -14575,6 +15232,20 @@ const BUILD_ONLY = [
 	"cache-from",
 	"cache-to"
 ];
+/** What there is no Dockerfile for with `mode: cleanup`. */
+const OF_TARGETS = [
+	"target",
+	"targets",
+	"tags",
+	"external-images",
+	"build-contexts",
+	"build-args",
+	"platforms",
+	"outputs",
+	"plan",
+	"size-budgets",
+	"baseline"
+];
 /** Adds the problems between inputs to `problems`; returns the warnings. */
 function checkCombinations(inputs, raw, { problems, eventName }) {
 	problems.push(...malformed(inputs));
@@ -14605,9 +15276,9 @@ function checkCombinations(inputs, raw, { problems, eventName }) {
 		input: "cache-dir",
 		message: "`cache-dir` has no effect with `cache-backend: github`."
 	});
-	if (inputs.mode === "plan") {
-		const ignored = BUILD_ONLY.filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
-		if (ignored.length > 0) warnings.push({ message: `\`mode: plan\` builds nothing and ignores ${ignored.join(", ")}.` });
+	if (inputs.mode === "plan" || inputs.mode === "cleanup") {
+		const ignored = [...BUILD_ONLY, ...inputs.mode === "plan" ? [] : OF_TARGETS].filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
+		if (ignored.length > 0) warnings.push({ message: `\`mode: ${inputs.mode}\` builds nothing and ignores ${ignored.join(", ")}.` });
 	}
 	return warnings;
 }
@@ -14774,9 +15445,11 @@ function readInputs(read, env) {
 		mode: oneOf("mode", [
 			"build",
 			"plan",
-			"report"
+			"report",
+			"cleanup"
 		]),
 		plan: text("plan"),
+		dryRun: bool("dry-run"),
 		context: text("context") ?? ".",
 		file: text("file"),
 		targets,
@@ -24747,33 +25420,6 @@ function nearby(holders, repository) {
 	return holders.find((holder) => sameRegistry(holder, repository));
 }
 
-// src/images/side-by-side.ts
-/** Work on many things, a bounded number at a time. */
-/**
-* What `work` makes of each item, in their order. When one fails, those that run are left to end by themselves and no further
-* one is begun.
-* @param limit items at a time
-* @throws what `work` threw first
-*/
-async function sideBySide$1(items, limit, work) {
-	const results = [];
-	const queue = items.entries();
-	let failed = false;
-	const worker = async () => {
-		for (const [index, item] of queue) {
-			if (failed) return;
-			try {
-				results[index] = await work(item, index);
-			} catch (error) {
-				failed = true;
-				throw error;
-			}
-		}
-	};
-	await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-	return results;
-}
-
 // src/plan/file-lists.ts
 /** As many names as a list keeps. */
 const MOST_NAMES = 2e3;
@@ -25056,10 +25702,10 @@ function settingText(name, what) {
 	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
 	return `${name.toUpperCase()} ${what}`;
 }
-const LONGEST$2 = 60;
+const LONGEST$1 = 60;
 function instructionText(step) {
 	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
-	return text.length <= LONGEST$2 ? text : `${text.slice(0, 59)}…`;
+	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
 }
 function shortDigest$1(digest) {
 	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
@@ -29043,6 +29689,50 @@ async function isDirectory(path) {
 	}
 }
 
+// src/report/cleanup-summary.ts
+/** The job summary of `mode: cleanup`: what of the cache is of no use, and whether it is gone now. */
+const MAX_ROWS$5 = 200;
+/** `12 of 40 entries of the layer cache (1.2 GB) are of no use`, and what became of them. */
+function cleanupVerdict({ dryRun, rows, deleted, kept }) {
+	const all = count(rows.length + kept.entries, "entry", "entries");
+	const bytes = formatBytes(rows.reduce((sum, { size }) => sum + size, 0));
+	if (rows.length === 0) return `All of the layer cache is of use: ${all}, ${formatBytes(kept.bytes)}`;
+	const found = `${rows.length} of ${all} of the layer cache (${bytes}) ${rows.length === 1 ? "is" : "are"} of no use`;
+	if (dryRun) return `${found}; nothing was deleted: set \`dry-run: false\` for that`;
+	return `${found}; ${deleted.entries} deleted (${formatBytes(deleted.bytes)})`;
+}
+function renderCleanupSummary(summary) {
+	const rows = [...summary.rows].sort((a, b) => b.size - a.size || (a.key < b.key ? -1 : 1));
+	const cells = rows.slice(0, MAX_ROWS$5).map(({ key, ref, size, age, why }) => [
+		code(key, 120),
+		code(ref, 60),
+		formatBytes(size),
+		formatDuration(age),
+		why
+	]);
+	const more = rows.length - cells.length;
+	return [
+		`### Cache clean-up`,
+		`**${prose(cleanupVerdict(summary))}**`,
+		...cells.length === 0 ? [] : [table([
+			{ title: "Entry" },
+			{ title: "Branch" },
+			{
+				title: "Size",
+				align: "right"
+			},
+			{
+				title: "Age",
+				align: "right"
+			},
+			{ title: "Why it is of no use" }
+		], cells)],
+		...more === 0 ? [] : [`${count(more, "smaller entry", "smaller entries")} left out of this table.`],
+		...summary.notes.map((note) => prose(note)),
+		""
+	].join("\n\n");
+}
+
 // src/report/reasons-section.ts
 /** The summary's answer to "why did this rebuild?": for every target what changed, or since when nothing did. */
 const MAX_ROWS$4 = 300;
@@ -29397,7 +30087,7 @@ function stageGraph(data) {
 		index
 	}), 60));
 	const sentences = [
-		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list(unneeded, 20)}.`],
+		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$2(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
 		...chart.edgesLeftOut === 0 ? [] : [`${count(chart.edgesLeftOut, "edge")} left out.`]
 	];
@@ -29633,7 +30323,7 @@ function used$1(imports, cache) {
 		const key = `${found.ref} ${found.createdAt}`;
 		if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found);
 	}
-	return list([...distinct.values()].map(({ ref, createdAt, layers }) => {
+	return list$2([...distinct.values()].map(({ ref, createdAt, layers }) => {
 		const age = formatDuration(Math.max(0, cache.now - createdAt));
 		return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, "layer")}`;
 	}), 3);
@@ -29690,7 +30380,7 @@ function verdict$2(data) {
 			...of("unchanged") > 0 ? [`${of("unchanged")} unchanged`] : [],
 			...of("skipped") > 0 ? [`${of("skipped")} not built`] : []
 		];
-		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list(names, 5)}${others.length === 0 ? "" : `; ${list(others)}`}`;
+		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list$2(names, 5)}${others.length === 0 ? "" : `; ${list$2(others)}`}`;
 	}
 	if (of("unchanged") === targets.length) return `**Nothing to build: ${targets.length === 1 ? "the target is" : `all ${targets.length} targets are`} unchanged**${sizesPhrase(targets)}`;
 	const others = [...of("unchanged") > 0 ? [`, ${of("unchanged")} unchanged`] : [], ...of("skipped") > 0 ? [`, ${of("skipped")} not built`] : []].join("");
@@ -29982,7 +30672,7 @@ function assemble$1(sections, dropped) {
 	return `${[...sections.map((section) => section.markdown).filter((markdown) => markdown !== void 0), ...dropped.length === 0 ? [] : [leftOut$1(dropped)]].join("\n\n")}\n`;
 }
 function leftOut$1(names) {
-	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list(names)}.</sub>`;
+	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list$2(names)}.</sub>`;
 }
 function identity(data) {
 	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
@@ -30093,12 +30783,12 @@ function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
 }
 /** What `writeSizeRecords` wrote, and nothing else. */
 function readSizeRecords(text) {
-	if (Buffer.byteLength(text) > 1e6) return refused$2(`it is larger than ${MOST_RECORD_BYTES} bytes`);
+	if (Buffer.byteLength(text) > 1e6) return refused$1(`it is larger than ${MOST_RECORD_BYTES} bytes`);
 	const json = parseJson(text);
-	if (json === void 0) return refused$2("it is no JSON");
-	if (field$1(json, "version") !== VERSION$1) return refused$2("it is of a version that is not known");
+	if (json === void 0) return refused$1("it is no JSON");
+	if (field$1(json, "version") !== VERSION$1) return refused$1("it is of a version that is not known");
 	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
-	return records === void 0 || records.length === 0 ? refused$2("it holds no size records") : {
+	return records === void 0 || records.length === 0 ? refused$1("it holds no size records") : {
 		kind: "records",
 		records
 	};
@@ -30244,7 +30934,7 @@ function isName(value) {
 function nameOf(value) {
 	return isName(value) ? value : void 0;
 }
-function refused$2(reason) {
+function refused$1(reason) {
 	return {
 		kind: "refused",
 		reason
@@ -30330,7 +31020,7 @@ function slug(words) {
 // src/handover/handover-fault.ts
 const MAX_REASON = 300;
 /** What was thrown, as an answer. */
-function failure$1(error) {
+function failure(error) {
 	const reason = plainReason(error);
 	return {
 		kind: "failed",
@@ -30663,7 +31353,7 @@ async function ask(request, { env, clientPath, folder, debug = () => void 0, tim
 	});
 	const timer = setTimeout(() => {
 		const inTime = `within ${Math.round(timeoutMs / 1e3)} s`;
-		end(failure$1(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
+		end(failure(trouble === void 0 ? `there was no end of it ${inTime}` : `${trouble}, and no better ${inTime}`));
 	}, timeoutMs);
 	child.send(request);
 	await ended;
@@ -30987,39 +31677,6 @@ function decoded(data) {
 	};
 }
 
-// src/github/github-error.ts
-function success(value) {
-	return {
-		ok: true,
-		value
-	};
-}
-function failure(error) {
-	return {
-		ok: false,
-		error
-	};
-}
-/** The outcome for an answer that is not what GitHub's documentation says. */
-function undocumented(what) {
-	return failure({
-		kind: "invalid",
-		status: 200,
-		message: `GitHub's answer has no ${what}`
-	});
-}
-/** The error as half a sentence: `GitHub answered 403: Resource not accessible by integration`. */
-function describeError(error) {
-	const message = error.message.replace(/\.$/, "");
-	return error.status === void 0 ? message : `GitHub answered ${error.status}: ${message}`;
-}
-const LONGEST$1 = 300;
-/** A message for one line of a log: no control characters, no token, not long. */
-function plainMessage(text, token) {
-	const line = (token === "" ? text : text.replaceAll(token, "***")).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
-	return line.length > LONGEST$1 ? `${line.slice(0, LONGEST$1)}…` : line;
-}
-
 // src/github/sticky-comment.ts
 /**
 * The one comment per pull request. GitHub has no compare-and-swap for comments, so a write is read back after a while, and
@@ -31076,7 +31733,7 @@ var Writer = class {
 		for (let round = 1;; round++) {
 			const outcome = await this.#round();
 			if (!(!outcome.ok && outcome.error === AGAIN)) return outcome;
-			if (round === ROUNDS) return failure({
+			if (round === ROUNDS) return failure$1({
 				kind: "unavailable",
 				status: void 0,
 				message: "the comment keeps moving"
@@ -31111,7 +31768,7 @@ var Writer = class {
 			if (this.#writes++ >= 2) return sent;
 		}
 		await this.#client.pause(this.#settleMs);
-		return failure(AGAIN);
+		return failure$1(AGAIN);
 	}
 	/** Puts the section into a comment until it stays there; the value is the comment as last read. */
 	async #update(listed) {
@@ -31123,7 +31780,7 @@ var Writer = class {
 			const merged = mergeSection(sections.all, section, this.#longest);
 			const stored = findSection(sections.all, section);
 			if (stored !== void 0 && isSaid(stored, section) && isOfCommit(stored, section, sections.all) && sections.vanished === 0 && (this.#writes > 0 || stored.form === merged.form)) return success(comment);
-			if (this.#writes > WRITES) return failure({
+			if (this.#writes > WRITES) return failure$1({
 				kind: "unavailable",
 				status: void 0,
 				message: "other jobs kept replacing the comment"
@@ -31140,19 +31797,19 @@ var Writer = class {
 					...comment,
 					body: merged.body
 				});
-				return read.error.kind === "not-found" ? failure(AGAIN) : read;
+				return read.error.kind === "not-found" ? failure$1(AGAIN) : read;
 			}
 			comment = read.value;
 			isFresh = true;
 		}
 	}
 	async #updateFailed(sent, comment) {
-		if (sent.error.kind === "not-found") return failure(AGAIN);
+		if (sent.error.kind === "not-found") return failure$1(AGAIN);
 		if (sent.error.kind !== "forbidden" || this.#self !== void 0) return sent;
 		const self = await this.#viewer();
 		if (self === void 0 || self === comment.author) return sent;
 		this.#self = self;
-		return failure(AGAIN);
+		return failure$1(AGAIN);
 	}
 	/** Creates or edits a comment; one that is too long is sent once more, compact. */
 	async #send(route, at, body) {
@@ -31167,7 +31824,7 @@ var Writer = class {
 		}
 		if (answer.error.status !== 422 || this.#longest === "compact") return answer;
 		this.#longest = "compact";
-		return failure(AGAIN);
+		return failure$1(AGAIN);
 	}
 	async #read(id) {
 		const answer = await this.#client.request(`GET ${COMMENT}`, {
@@ -31211,7 +31868,7 @@ var Writer = class {
 			if (!answer.value.hasNext) break;
 			if (page < PAGES$1) continue;
 			if (marked.length > 0) break;
-			return failure({
+			return failure$1({
 				kind: "invalid",
 				status: void 0,
 				message: `it has more than 2000 comments`
@@ -32650,7 +33307,7 @@ function sentence({ row, budget }, report, context) {
 function unchecked(items) {
 	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is nothing to compare with")].map(([reason, group]) => {
 		const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))];
-		return `Budgets not checked, since ${reason}: ${list(names, 10)}.`;
+		return `Budgets not checked, since ${reason}: ${list$2(names, 10)}.`;
 	});
 }
 
@@ -32710,7 +33367,7 @@ function graphBlock(report, change) {
 	return details(`The stage graph changed (${[count(change.graph.stages.length, "stage"), ...words].join(", ")})`, `${mermaidBlock(chart.source)}\n\n<sub>${sentences}</sub>`);
 }
 function named(names) {
-	return list(names.map((name) => code(name, 60)), 20);
+	return list$2(names.map((name) => code(name, 60)), 20);
 }
 /** Where a target has one platform: its size and what it gained. */
 function captions(report, { targets }) {
@@ -32753,7 +33410,7 @@ function box(kind, sentences, maxLines) {
 }
 function missing$1({ missing: names }) {
 	if (names.length === 0) return [];
-	const who = list(names.map((name) => code(name, 60)), 10);
+	const who = list$2(names.map((name) => code(name, 60)), 10);
 	return [names.length === 1 ? `No sizes were handed over for ${who}. Its job has not ended yet, failed early or was cancelled.` : `No sizes were handed over for ${who}. Their jobs have not ended yet, failed early or were cancelled.`];
 }
 function failures(report, context) {
@@ -32774,7 +33431,7 @@ function unknownSizes$1(report) {
 	return [...Map.groupBy(report.rows.filter((row) => row.current?.unknownReason !== void 0), (row) => row.current?.unknownReason ?? "")].map(([reason, rows]) => `${names(rows, report)}: ${prose(reason, 300)}`);
 }
 function names(rows, report) {
-	return list(rows.map((row) => rowName(row, report)), 5);
+	return list$2(rows.map((row) => rowName(row, report)), 5);
 }
 function baselineNotes(baseline, context) {
 	const wanted = commitLink(context, baseline.wanted);
@@ -32799,7 +33456,7 @@ function footnote(report, context) {
 		...comparedWith(baseline, context),
 		...head === void 0 ? [] : [baseline.source === "none" ? `Measured at ${head}` : `head ${head}`],
 		...platform === void 0 ? [] : [code(platform, 32)],
-		...compressions.length === 0 ? [] : [list(compressions)],
+		...compressions.length === 0 ? [] : [list$2(compressions)],
 		...baseline.source === "none" ? [] : [NOISE]
 	];
 	return `<sub>${parts.join(" · ")}${parts.length === 0 ? "" : "<br>"}Transfer: the layers as a registry keeps them. Unpacked: the files in them.</sub>`;
@@ -33254,7 +33911,7 @@ function told(report, context, drops) {
 }
 function leftOut(names, context) {
 	const where = pageLink(context, "the run's summary", context.runUrl);
-	return `<sub>Left out for want of room: ${list(names)}. The whole report is in ${where}.</sub>`;
+	return `<sub>Left out for want of room: ${list$2(names)}. The whole report is in ${where}.</sub>`;
 }
 
 // src/size-records.ts
@@ -34264,12 +34921,12 @@ const MOST_PLATFORMS = 64;
 * @param id of targets in a `sizes` output, which does not tell any
 */
 function readBaselineFile(text, id) {
-	if (text.length > 5e7) return refused$1(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
+	if (text.length > 5e7) return refused(`it is larger than ${MOST_BASELINE_BYTES} bytes`);
 	const json = parseJson(text);
-	if (json === void 0) return refused$1("it is no JSON");
-	if (field$1(json, "version") !== VERSION) return refused$1("it has no `\"version\": 1`");
+	if (json === void 0) return refused("it is no JSON");
+	if (field$1(json, "version") !== VERSION) return refused("it has no `\"version\": 1`");
 	const records = recordsOf(json) ?? sizesOutput(json, id);
-	return records === void 0 || records.length === 0 ? refused$1("it is neither the `sizes` output nor size records") : {
+	return records === void 0 || records.length === 0 ? refused("it is neither the `sizes` output nor size records") : {
 		kind: "records",
 		records
 	};
@@ -34314,7 +34971,7 @@ function platformOf(platform, sizes) {
 		unknownReason: void 0
 	};
 }
-function refused$1(reason) {
+function refused(reason) {
 	return {
 		kind: "refused",
 		reason
@@ -34637,261 +35294,6 @@ function outline(stages) {
 		edges: new Set(edges)
 	};
 }
-
-// src/github/rest-client.ts
-/**
-* The adapter over octokit, and the only file that imports `@actions/github`, when a client is first opened: runs that
-* ask GitHub nothing do not load it. Every request is bounded in time, requests and waits are bounded per run, and what
-* fails becomes data (`GithubError`).
-*/
-const DEFAULT_LIMITS = {
-	requestMs: 1e4,
-	totalMs: 9e4,
-	requests: 25,
-	waitMs: 3e4,
-	retryMs: 1e3
-};
-const TRIES = 3;
-/** Opens a client for one run. Never rejects: what hinders it is the outcome of every request. */
-async function openGithub(options) {
-	try {
-		if (options.token === "") throw new Error("there is no token");
-		const { getOctokit } = await import("./github.js");
-		const silent = () => void 0;
-		const log = {
-			debug: silent,
-			info: silent,
-			warn: silent,
-			error: silent
-		};
-		const octokit = getOctokit(options.token, {
-			baseUrl: options.apiUrl,
-			log
-		});
-		return new Client(options, async (route, parameters) => await octokit.request(route, parameters));
-	} catch (error) {
-		const message = plainMessage(error instanceof Error ? error.message : String(error), options.token);
-		const kind = options.token === "" ? "forbidden" : "unavailable";
-		return new Client(options, () => Promise.reject(new NotOpenError(kind, message)));
-	}
-}
-/** Of a client that could not be opened. */
-var NotOpenError = class extends Error {
-	kind;
-	constructor(kind, message) {
-		super(message);
-		this.kind = kind;
-	}
-};
-var Client = class {
-	#options;
-	#limits;
-	#send;
-	#endsAt;
-	#requests = 0;
-	#waited = 0;
-	constructor(options, send) {
-		this.#options = options;
-		this.#limits = {
-			...DEFAULT_LIMITS,
-			...options.limits
-		};
-		this.#send = send;
-		this.#endsAt = performance.now() + this.#limits.totalMs;
-	}
-	get requests() {
-		return this.#requests;
-	}
-	async request(route, parameters = {}) {
-		const mayRepeat = !route.startsWith("POST ") || route === "POST /graphql";
-		for (let attempt = 1;; attempt++) {
-			const tried = await this.#try(route, parameters);
-			if (tried.ok) return tried;
-			const { error, retryAfterMs } = tried;
-			if (error.kind === "rate-limited") {
-				if (attempt >= TRIES || !this.#mayWait(retryAfterMs)) return failure(error);
-				this.#waited += retryAfterMs;
-				await this.pause(retryAfterMs);
-			} else {
-				if (!(error.kind === "unavailable" && !tried.isFinal) || !mayRepeat || attempt >= TRIES) return failure(error);
-				await this.pause(this.#limits.retryMs * attempt);
-			}
-		}
-	}
-	async query(query) {
-		const baseUrl = this.#options.apiUrl.replace(/\/api\/v3\/?$/, "/api");
-		const answer = await this.request("POST /graphql", {
-			baseUrl,
-			query
-		});
-		if (!answer.ok) return answer;
-		const [first] = list$3(field$1(answer.value.data, "errors"));
-		if (first === void 0) return success(field$1(answer.value.data, "data"));
-		const message = plainMessage(text$3(field$1(first, "message")) ?? "the query failed", this.#options.token);
-		const kind = field$1(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
-		return failure({
-			kind,
-			status: 200,
-			message
-		});
-	}
-	async pause(milliseconds) {
-		const left = Math.max(0, this.#endsAt - performance.now());
-		try {
-			await setTimeout$1(Math.min(milliseconds, left), void 0, { signal: this.#options.signal });
-		} catch {}
-	}
-	#mayWait(milliseconds) {
-		if (milliseconds === void 0 || this.#waited + milliseconds > this.#limits.waitMs) return false;
-		return performance.now() + milliseconds < this.#endsAt;
-	}
-	async #try(route, parameters) {
-		const hindrance = this.#hindrance();
-		if (hindrance !== void 0) return refused({
-			kind: "unavailable",
-			status: void 0,
-			message: hindrance
-		});
-		this.#requests++;
-		const left = Math.min(this.#limits.requestMs, this.#endsAt - performance.now());
-		const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(left)));
-		const { signal: cancelled } = this.#options;
-		const signal = cancelled === void 0 ? timeout : AbortSignal.any([timeout, cancelled]);
-		try {
-			const { data, headers } = await this.#send(route, {
-				...parameters,
-				request: { signal }
-			});
-			return {
-				ok: true,
-				value: {
-					data,
-					hasNext: /\brel="next"/.test(text$3(headers["link"]) ?? "")
-				}
-			};
-		} catch (error) {
-			if (error instanceof NotOpenError) return refused({
-				kind: error.kind,
-				status: void 0,
-				message: error.message
-			});
-			if (timeout.aborted) return passing("GitHub did not answer in time");
-			return this.#failed(error);
-		}
-	}
-	/** Why no more requests are sent. */
-	#hindrance() {
-		if (this.#options.signal?.aborted === true) return "the run was cancelled";
-		if (this.#requests >= this.#limits.requests) return `a run sends GitHub at most ${this.#limits.requests} requests`;
-		if (performance.now() >= this.#endsAt) return "GitHub took too long";
-	}
-	#failed(error) {
-		const message = plainMessage(error instanceof Error ? error.message : String(error), this.#options.token);
-		const response = field$1(error, "response");
-		const status = field$1(response, "status");
-		if (typeof status !== "number") return passing(`GitHub could not be reached: ${message}`);
-		const retryAfterMs = readRetryAfter(field$1(response, "headers"));
-		return {
-			ok: false,
-			error: {
-				kind: kindOf(status, message, retryAfterMs),
-				status,
-				message
-			},
-			isFinal: false,
-			retryAfterMs
-		};
-	}
-};
-function refused(error) {
-	return {
-		ok: false,
-		error,
-		isFinal: true,
-		retryAfterMs: void 0
-	};
-}
-function passing(message) {
-	return {
-		ok: false,
-		error: {
-			kind: "unavailable",
-			status: void 0,
-			message
-		},
-		isFinal: false,
-		retryAfterMs: void 0
-	};
-}
-function kindOf(status, message, retryAfterMs) {
-	if (status === 429) return "rate-limited";
-	if (status === 403) return retryAfterMs !== void 0 || /\brate limit\b/i.test(message) ? "rate-limited" : "forbidden";
-	if (status === 401) return "forbidden";
-	if (status === 404 || status === 410) return "not-found";
-	return status >= 500 ? "unavailable" : "invalid";
-}
-/**
-* What GitHub says of when to come again; undefined where it says nothing (then it is a minute, longer than we wait).
-* https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-*/
-function readRetryAfter(headers) {
-	const after = Number(text$3(field$1(headers, "retry-after")) ?? NaN);
-	if (Number.isFinite(after) && after >= 0) return after * 1e3;
-	if (String(field$1(headers, "x-ratelimit-remaining")) !== "0") return void 0;
-	const reset = Number(text$3(field$1(headers, "x-ratelimit-reset")) ?? NaN);
-	if (!Number.isFinite(reset)) return void 0;
-	const now = Date.parse(text$3(field$1(headers, "date")) ?? "");
-	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
-}
-
-// src/github-access.ts
-/** A client that is loaded with its first request: many runs have none. */
-var GithubAccess = class {
-	#options;
-	#client;
-	#opened;
-	constructor(options) {
-		this.#options = options;
-	}
-	get requests() {
-		return this.#opened?.requests ?? 0;
-	}
-	async request(route, parameters) {
-		return await (await this.#open()).request(route, parameters);
-	}
-	async query(query) {
-		return await (await this.#open()).query(query);
-	}
-	async pause(milliseconds) {
-		await (await this.#open()).pause(milliseconds);
-	}
-	async #open() {
-		const { token = "", env, signal } = this.#options;
-		const apiUrl = env["GITHUB_API_URL"] ?? "https://api.github.com";
-		this.#client ??= openGithub({
-			token,
-			apiUrl,
-			signal
-		});
-		this.#opened = await this.#client;
-		return this.#opened;
-	}
-};
-/** Answers nothing: for what is found without a request, or not at all. */
-const NO_REQUESTS = {
-	request: () => Promise.resolve(REFUSED),
-	query: () => Promise.resolve(REFUSED),
-	pause: () => Promise.resolve(),
-	requests: 0
-};
-const REFUSED = {
-	ok: false,
-	error: {
-		kind: "unavailable",
-		status: void 0,
-		message: "GitHub is not asked"
-	}
-};
 
 // src/sizing.ts
 /**
@@ -35356,6 +35758,13 @@ async function run(surroundings) {
 		return;
 	}
 	const event = await readEvent(env);
+	if (inputs.mode === "cleanup") {
+		await runCleanup(inputs, surroundings, {
+			event,
+			warnings
+		});
+		return;
+	}
 	const sizing = new Sizing({
 		inputs,
 		event,
@@ -35526,6 +35935,32 @@ async function runReport(inputs, surroundings, warnings) {
 	} finally {
 		client.close();
 	}
+}
+/** A job of its own, which needs no checkout. */
+async function runCleanup({ dryRun, githubToken }, { runner, env, signal, now }, { event, warnings }) {
+	const warn = (problems) => {
+		announce(runner, problems, {
+			level: "warning",
+			workspace: env["GITHUB_WORKSPACE"] ?? process.cwd()
+		});
+	};
+	const debug = (line) => {
+		runner.debug(line);
+	};
+	warn(warnings);
+	const { defaultBranch } = event;
+	const summary = await cleanUp({
+		dryRun,
+		token: githubToken,
+		defaultBranch,
+		env,
+		signal,
+		debug,
+		now: now()
+	});
+	runner.log(cleanupVerdict(summary));
+	warn(summary.notes.map((message) => ({ message })));
+	await appendSummary(runner, renderCleanupSummary(summary), warn);
 }
 async function report(options) {
 	const { built, surroundings, warn, sizing } = options;
