@@ -3857,6 +3857,45 @@ function deniedProblem(what, error) {
 	};
 }
 
+// src/backoff.ts
+/**
+* How long to wait before something is tried again: one rule for the build, registries and the cache service. A leaf, as
+* `errors.ts` is.
+*/
+/** Seconds. Who asks to wait longer than this (Docker Hub's pull limit: hours) will not be better in time. */
+const LONGEST_ASKED = 60;
+const FIRST_MS = 2e3;
+const LONGEST_MS = 3e4;
+/**
+* Milliseconds to wait before a retry: what the server asked for, or twice as long each time; with jitter, so that jobs
+* that failed together do not come back together. Undefined where the server asks for too long a wait.
+* @param retry the first is 1
+*/
+function waitBeforeRetry(retry, { retryAfter, random = Math.random }) {
+	if (retryAfter === void 0) return Math.min(LONGEST_MS, FIRST_MS * 2 ** (retry - 1)) * (.5 + random() / 2);
+	return retryAfter > 60 ? void 0 : retryAfter * 1e3 + random() * Math.min(1e3, retryAfter * 100);
+}
+/** `Retry-After` as seconds or as a date, in seconds. RFC 9110 §10.2.3 */
+function retryAfterSeconds(value, now) {
+	if (value === void 0) return void 0;
+	if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value);
+	const date = Date.parse(value);
+	return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - now) / 1e3));
+}
+/**
+* Waits.
+* @throws AbortError as soon as the signal is aborted
+*/
+async function pause(milliseconds, signal) {
+	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
+}
+/** `↻ app: retry 1 of 2 in 1.4 s: ghcr.io answered 503 Service Unavailable` */
+function retryLine(notice) {
+	const { what, why, retry, retries, waitMs, retryAfter, others = [] } = notice;
+	const asked = retryAfter === void 0 ? "" : `, and asked to wait ${retryAfter} s`;
+	return `↻ ${what}: retry ${retry} of ${retries} ${`in ${(waitMs / 1e3).toFixed(1)} s${others.length === 0 ? "" : `, after ${others.join(", ")}`}`}: ${why}${asked}`;
+}
+
 // src/dockerfile/dockerfile-error.ts
 /** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
 var DockerfileError = class extends Error {
@@ -4496,7 +4535,7 @@ const KINDS$2 = [
 	{
 		pattern: /401|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
 		explain: (error) => ({
-			message: `${registryOf(error)} did not let ${imageOf$2(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
+			message: `${registryOf(error)} did not let ${imageOf$3(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
 			mend: `Check the name. ${LOGIN}`
 		})
 	},
@@ -4651,7 +4690,7 @@ function registryOf(error) {
 	const host = /https?:\/\/([^/"\s]+)/.exec(error)?.[1] ?? /(?:lookup|dial tcp) ([a-z0-9.:-]+)/i.exec(error)?.[1];
 	return host === void 0 ? "The registry" : `\`${host}\``;
 }
-function imageOf$2(error) {
+function imageOf$3(error) {
 	const image = /(?:metadata for|pull access denied for) ([^\s:]+(?::[^\s:]+)*)/.exec(error)?.[1];
 	return image === void 0 ? "an image" : `\`${image.replace(/[,:]$/, "")}\``;
 }
@@ -5004,23 +5043,30 @@ function merge(views) {
 
 // src/build/failure.ts
 const CANCELLED = { message: "The build was cancelled." };
-/** The problems of a build that did not succeed; never empty. */
-function failureProblems(facts) {
-	if (facts.cancelled) return [CANCELLED];
+/** Each problem once. */
+function problemsOf(failures) {
+	return [...new Map(failures.map(({ problem }) => [`${problem.line ?? ""} ${problem.message}`, problem])).values()];
+}
+/** What failed in a build that did not succeed; never empty. */
+function buildFailures(facts) {
+	if (facts.cancelled) return [ofAll(CANCELLED)];
 	const excerpt = readExcerpt(facts.text);
 	const failed = facts.steps.filter((step) => step.status === "failed");
 	const { measureHost: host } = facts;
 	const causes = failed.filter((step) => host === void 0 || step.error?.includes(`${host}/`) !== true);
-	const problems = (causes.length > 0 ? causes : failed).map((step) => stepProblem(step, facts, excerpt?.lines));
-	if (problems.length > 0) return unique(problems);
+	if (failed.length > 0) return (causes.length > 0 ? causes : failed).map((step) => ({
+		problem: stepProblem(step, facts, excerpt?.lines),
+		targets: targetsOf$2(step, facts),
+		step
+	}));
 	const { error, target } = readError(facts);
 	if (isCancellation(error)) {
 		const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== "done");
-		return [output === void 0 ? CANCELLED : explain({
+		return [ofAll(output === void 0 ? CANCELLED : explain({
 			error: "EOF",
 			tail: [],
 			doing: output.text
-		})];
+		}))];
 	}
 	const place = excerpt === void 0 ? {} : at(facts.file, excerpt.lines);
 	const meaning = explain({
@@ -5028,10 +5074,23 @@ function failureProblems(facts) {
 		tail: []
 	});
 	return [{
-		...meaning,
-		message: target === void 0 ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
-		...place
+		...ofAll({
+			...meaning,
+			message: target === void 0 ? meaning.message : `Target \`${target}\`: ${meaning.message}`,
+			...place
+		}),
+		targets: target === void 0 ? [] : [target]
 	}];
+}
+function ofAll(problem) {
+	return {
+		problem,
+		targets: [],
+		step: void 0
+	};
+}
+function targetsOf$2(step, { targetsOf: all }) {
+	return [.../* @__PURE__ */ new Set([...step.targets, ...all?.(step) ?? []])];
 }
 /**
 * Whether nothing failed but the pushes to this registry, and what else is asked of it (the import of a cache, which is
@@ -5070,9 +5129,9 @@ function exitMeaning(step, code) {
 }
 /** Named only where it tells something: several targets were built. */
 function needed(step, facts) {
-	if (facts.targets.length < 2 || step.targets.length === 0) return "";
-	const names = step.targets.map((target) => `\`${target}\``).join(", ");
-	return ` Needed by ${step.targets.length === 1 ? "target" : "targets"} ${names}.`;
+	const targets = targetsOf$2(step, facts);
+	if (facts.targets.length < 2 && facts.several !== true || targets.length === 0) return "";
+	return ` Needed by ${targets.length === 1 ? "target" : "targets"} ${targets.map((target) => `\`${target}\``).join(", ")}.`;
 }
 /** `[internal] load metadata for IMAGE` stands where the Dockerfile names the image. */
 function imageSource(step, facts) {
@@ -5114,9 +5173,6 @@ function at(file, lines) {
 function firstWords(text) {
 	return text.length <= 120 ? text : `${text.slice(0, 119)}…`;
 }
-function unique(problems) {
-	return [...new Map(problems.map((problem) => [`${problem.line ?? ""} ${problem.message}`, problem])).values()];
-}
 
 // src/build/metadata.ts
 /** Buildx's metadata file: unknown JSON → what is used of it, by the user's names of the targets. Pure. */
@@ -5146,6 +5202,182 @@ function readResult(target, entry) {
 		buildRef: textAt(entry, "buildx.build.ref"),
 		provenance: entry["buildx.build.provenance"]
 	};
+}
+
+// src/build/failure-judgement.ts
+const LASTING = { kind: "lasting" };
+/** https://github.com/moby/buildkit/blob/v0.25.2/solver/errdefs/exec.go */
+const COMMAND = /did not complete successfully/;
+/** A layer registry of ours, this step's or another's that is gone: `cacheTrouble` and `onlyPushesFailed` judge those. */
+const LAYER_REGISTRY = /127\.0\.0\.1:\d+\/(?:v2\/)?sb[0-9a-f]{32}\//;
+/**
+* What only requests to registries say. An `ADD https://…` fails with words of its own.
+* https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker
+*/
+const OF_REGISTRY = /\/v2\/|failed to (?:push|authorize|fetch (?:oauth|anonymous) token|resolve source metadata)|httpReadSeeker|failed to copy|getting writer status/;
+/** `unexpected status from HEAD request to https://…: 503 Service Unavailable`, `unexpected status code https://…: 500 …` */
+const STATUS = /unexpected (?:HTTP )?status\b.*?: (\d{3})(?: ([A-Z][A-Za-z]*(?: [A-Z][A-Za-z]*)*))?/s;
+/**
+* The codes of registries' own errors stand where the status was.
+* https://github.com/distribution/distribution/blob/v3.0.0/registry/api/errcode/register.go
+*/
+const CODES = [
+	[/\btoomanyrequests: /i, "429 Too Many Requests"],
+	[/: unavailable: /, "503 Service Unavailable"],
+	[/: unknown: unknown error/, "500 Internal Server Error"]
+];
+/** A name that does not exist (`no such host`), and a certificate that is not trusted, stay as they are. */
+const NETWORK = [
+	[/connection refused/, "refused the connection"],
+	[/connection reset by peer|broken pipe|forcibly closed/, "broke the connection off"],
+	[/TLS handshake timeout/, "did not finish the TLS handshake in time"],
+	[/i\/o timeout|Client\.Timeout exceeded|timeout awaiting response headers|context deadline exceeded|connection timed out/, "did not answer in time"],
+	[/network is unreachable|no route to host/, "cannot be reached (no route)"],
+	[/server misbehaving|Temporary failure in name resolution/, "could not be found for now (name server)"],
+	[/unexpected EOF|\bEOF$|http2: .*(?:GOAWAY|connection lost)|server closed idle connection|closed network connection|closed pipe|short read/, "ended the connection too early"]
+];
+/** Judges a failed step by what BuildKit says of it. */
+function judge$3({ kind, text, error = "" }) {
+	if (COMMAND.test(error)) return { kind: "command" };
+	if (LAYER_REGISTRY.test(error) || !isOfRegistry({
+		kind,
+		text,
+		error
+	})) return LASTING;
+	const image = imageOf$2(error) ?? /^load metadata for (\S+)$/.exec(text)?.[1];
+	const who = hostOf$2(error) ?? (image === void 0 ? "the registry" : domainOf(image));
+	const [, status, reason] = STATUS.exec(error) ?? [];
+	const said = status === void 0 ? CODES.find(([code]) => code.test(error))?.[1] : [status, reason].filter((part) => part !== void 0).join(" ");
+	if (said !== void 0) return /^(?:429|5\d\d)\b/.test(said) ? {
+		kind: "passing",
+		why: `${who} answered ${said}`,
+		image
+	} : LASTING;
+	const broken = NETWORK.find(([pattern]) => pattern.test(error))?.[1];
+	return broken === void 0 ? LASTING : {
+		kind: "passing",
+		why: `${who} ${broken}`,
+		image
+	};
+}
+function isOfRegistry({ kind, text, error }) {
+	if (/^exporting to client/.test(text)) return false;
+	return OF_REGISTRY.test(error) || kind === "internal" && text.startsWith("load metadata for ");
+}
+/** As `external-images` and `tags` would name it. */
+function imageOf$2(error) {
+	const [, pushed] = /failed to push (\S+?): /.exec(error) ?? [];
+	if (pushed !== void 0) return pushed;
+	const [, host = "", path, kind, reference = ""] = /https?:\/\/([^/\s"]+)\/v2\/([^\s"?]+?)\/(manifests|blobs)\/([^\s"?:]+(?::[0-9a-f]{64})?)/.exec(error) ?? [];
+	if (path === void 0) return void 0;
+	const domain = host === "registry-1.docker.io" ? "docker.io" : host;
+	if (kind === "blobs") return `${domain}/${path}`;
+	return `${domain}/${path}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
+}
+function hostOf$2(error) {
+	return /https?:\/\/([^/\s"]+)/.exec(error)?.[1];
+}
+function domainOf(image) {
+	const [domain = ""] = image.split("/");
+	return /[.:]|^localhost$/.test(domain) && image.includes("/") ? domain : "docker.io";
+}
+
+// src/graph/reachability.ts
+/**
+* The target and every stage it needs, each after those that it needs itself; otherwise in the order of the file. A stage
+* replaced by a named context keeps what it copies, as in BuildKit.
+*/
+function stagesOf(graph, target) {
+	return buildOrder(graph, [target]);
+}
+/** Every stage that any of the targets needs, in build order. */
+function stagesOfAll(graph, targets) {
+	return buildOrder(graph, targets);
+}
+function buildOrder(graph, targets) {
+	const reached = reachedFrom(graph, targets);
+	const order = [];
+	const entered = /* @__PURE__ */ new Set();
+	for (const root of [...reached].sort((a, b) => a - b)) {
+		if (entered.has(root)) continue;
+		entered.add(root);
+		const stack = [{
+			stage: root,
+			needs: neededStages$1(graph, root),
+			next: 0
+		}];
+		for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
+			const needed = top.needs[top.next++];
+			if (needed === void 0) {
+				order.push(top.stage);
+				stack.pop();
+			} else if (!entered.has(needed)) {
+				entered.add(needed);
+				stack.push({
+					stage: needed,
+					needs: neededStages$1(graph, needed),
+					next: 0
+				});
+			}
+		}
+	}
+	return order;
+}
+function reachedFrom(graph, targets) {
+	const reached = new Set(targets.filter((target) => graph.stages[target] !== void 0));
+	for (const stage of reached) for (const needed of neededStages$1(graph, stage)) reached.add(needed);
+	return reached;
+}
+/** The stages that a stage needs directly, in the order of the file. */
+function neededStages$1(graph, stage) {
+	const found = /* @__PURE__ */ new Set();
+	for (const source of sourcesOf$2(graph.stages[stage])) if (source.kind === "stage") found.add(source.stage);
+	return [...found].sort((a, b) => a - b);
+}
+function sourcesOf$2(stage) {
+	return stage === void 0 ? [] : [stage.from, ...stage.needs.map((need) => need.source)];
+}
+/** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
+function sharedStages(graph, targets) {
+	const counts = /* @__PURE__ */ new Map();
+	for (const target of new Set(targets)) for (const stage of reachedFrom(graph, [target])) counts.set(stage, (counts.get(stage) ?? 0) + 1);
+	return buildOrder(graph, targets).filter((stage) => (counts.get(stage) ?? 0) > 1);
+}
+/** The errors that count for these targets, in BuildKit's order. */
+function errorsFor(errors, graph, targets) {
+	const reached = graph === void 0 ? /* @__PURE__ */ new Set() : reachedFrom(graph, targets);
+	return errors.filter(({ scope, stage }) => scope !== "reachable-only" || stage !== void 0 && reached.has(stage));
+}
+/** Every image from outside that these stages (default: all) name, in the order of the file. */
+function externalImages$1(graph, stages) {
+	const wanted = stages === void 0 ? void 0 : new Set(stages);
+	const uses = /* @__PURE__ */ new Map();
+	const add = (source, use) => {
+		if (source.kind !== "image") return;
+		const known = uses.get(source.image);
+		if (known === void 0) uses.set(source.image, [use]);
+		else known.push(use);
+	};
+	for (const { index, line, from, platform, needs } of graph.stages) {
+		if (wanted?.has(index) === false) continue;
+		add(from, {
+			stage: index,
+			line,
+			via: "from",
+			platform
+		});
+		for (const need of needs) add(need.source, {
+			stage: index,
+			line: need.line,
+			via: need.via,
+			platform: graph.platform
+		});
+	}
+	return [...uses].map(([image, places]) => ({
+		image,
+		platforms: [...new Set(places.map((use) => use.platform))],
+		uses: places
+	}));
 }
 
 // src/build/twin-steps.ts
@@ -5180,61 +5412,375 @@ function mergeTwins(steps) {
 	});
 }
 
-// src/build/build.ts
-const TICK_MS = 5e3;
+// src/build/round-steps.ts
 /**
-* Builds all targets of the request in one run. In a second one without what failed, if only that did: cached content
-* that was missing after all, or the measured copies, where the builder does not reach the layer registry.
+* The steps of a build that bake was run for several times: what the runs tell of them, made one, and what of the build
+* is done for good. Pure.
 */
-async function build$2(docker, request, options) {
-	const first = await runOnce(docker, request, options);
-	if (first.outcome.kind !== "failed") return first.outcome;
-	const host = request.measure?.host;
-	if (host !== void 0 && onlyPushesFailed(first, host)) {
-		const { outcome } = await runOnce(docker, withoutCache({
-			...request,
-			measure: void 0
-		}), options);
+/**
+* Each instruction once. What ran in an earlier run is found in the builder's cache by the next one, but it did run; what
+* was stopped there went on later. The last run is told as it is.
+* @param isFinal whether a failed step is what the build ends with, not one that was tried again
+*/
+function mergeRuns(runs, isFinal) {
+	return runs.reduce((earlier, later) => mergeTwo(earlier, later, isFinal), []);
+}
+function mergeTwo(earlier, later, isFinal) {
+	const known = new Map(earlier.map((step) => [twinKey(step), step]));
+	const seen = new Set(later.map(twinKey));
+	const isKept = (step) => {
+		if (seen.has(twinKey(step))) return false;
+		if (step.status === "failed") return isFinal(step);
+		return step.kind === "stage" || step.status === "done" || step.status === "cached";
+	};
+	const merged = later.map((now) => {
+		const before = known.get(twinKey(now));
+		if (before === void 0) return now;
+		const hasEnded = before.status === "done" || before.status === "failed" && isFinal(before);
 		return {
-			...outcome,
-			warnings: [UNREACHABLE, ...outcome.warnings]
+			...now.status === "done" || now.status === "failed" || !hasEnded ? now : before,
+			targets: [.../* @__PURE__ */ new Set([...before.targets, ...now.targets])]
 		};
-	}
-	const errors = [...first.steps.flatMap((step) => step.error ?? []), ...first.text];
-	const trouble = request.targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0) ? options.cacheTrouble?.(errors.map(options.mask)) : void 0;
-	if (trouble === void 0) return first.outcome;
-	const targets = request.targets.map((target) => ({
-		...target,
-		cacheFrom: []
-	}));
-	const { outcome } = await runOnce(docker, {
-		...request,
-		targets
-	}, options);
-	const warning = { message: `${CACHE_MISSING} (${trouble}): it was run again without them.` };
-	return {
-		...outcome,
-		warnings: [warning, ...outcome.warnings]
+	});
+	return [...earlier.filter(isKept), ...merged];
+}
+/** The stages that were carried out to their last instruction, on a builder for one platform. */
+function wholeStages(layouts, steps) {
+	const byStage = Map.groupBy(steps, ({ stage }) => stage);
+	const whole = layouts.filter(({ index, counted }) => {
+		const mine = (byStage.get(index) ?? []).filter(({ text }) => !text.startsWith("FROM "));
+		const lines = new Set(mine.map(({ source }) => source?.line));
+		return mine.every(({ status }) => status === "done" || status === "cached") && counted.every(({ line }) => lines.has(line));
+	});
+	return new Set(whole.map(({ index }) => index));
+}
+/** The targets that a step stands against when it fails: all that need its stage, or the image that it asks for. */
+function targetsNeeding(graph, targets) {
+	const stages = new Map(targets.map(({ name, stage }) => [name, stagesOf(graph, stage)]));
+	return ({ stage, text }) => {
+		const image = /^load metadata for (\S+)$/.exec(text)?.[1];
+		const isMeant = (index) => index === stage || image !== void 0 && imagesOf$1(graph, index).includes(image);
+		return [...stages].flatMap(([name, needed]) => needed.some(isMeant) ? [name] : []);
 	};
 }
+function imagesOf$1({ stages }, index) {
+	const stage = stages[index];
+	if (stage === void 0 || stage.replacedByContext !== void 0) return [];
+	return [stage.from, ...stage.needs.map(({ source }) => source)].flatMap((source) => source.kind === "image" ? [source.image] : []);
+}
+
+// src/build/rounds.ts
 const UNREACHABLE = {
 	message: "The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.",
 	mend: "Let stage-build choose the builder, or create yours with `driver-opts: network=host`."
 };
 const CACHE_MISSING = "Cached layers could not be had when the build needed them";
+var Rounds = class {
+	#request;
+	#options;
+	/** Targets that are neither built nor given up. */
+	#left;
+	/** Those that the present run is for. */
+	#active = [];
+	/** What a registry failed with, and the time before which it is not tried again. */
+	#resting = /* @__PURE__ */ new Map();
+	#measures;
+	#imports = true;
+	#exports = true;
+	#runs = [];
+	#tries = /* @__PURE__ */ new Map();
+	#failures = [];
+	#built = /* @__PURE__ */ new Set();
+	#warnings = [];
+	constructor(request, options) {
+		this.#request = request;
+		this.#options = options;
+		this.#left = request.targets.map(({ name }) => name);
+		this.#measures = request.measure !== void 0;
+	}
+	/** What is neither built nor given up. */
+	get left() {
+		return this.#left;
+	}
+	get failures() {
+		return this.#failures;
+	}
+	get built() {
+		return this.#built;
+	}
+	/** Whether a copy of each image is sent to be measured. */
+	get measures() {
+		return this.#measures;
+	}
+	/** Every step of all runs, each once. */
+	steps() {
+		const final = new Set(this.#failures.map(({ step }) => step?.id));
+		const runs = this.#runs.map(({ steps }) => steps);
+		return mergeRuns(runs, ({ id }) => final.has(id));
+	}
+	warnings() {
+		const told = this.#runs.flatMap(({ warnings }) => warnings);
+		return [...this.#warnings, ...new Map(told.map((problem) => [problem.message, problem])).values()];
+	}
+	/** What goes on at once, beside what is tried again later. */
+	get ready() {
+		return this.#left.filter((name) => !this.#resting.has(name));
+	}
+	/** The time before which there is nothing to do, as `tryAgain` was told it. */
+	get restsUntil() {
+		return this.ready.length > 0 ? 0 : Math.max(0, ...this.#left.map((name) => this.#resting.get(name) ?? 0));
+	}
+	/**
+	* Begins the next run: what it builds. What is tried again has to wait for the others, so that it cannot stop them
+	* once more.
+	*/
+	begin() {
+		this.#active = this.ready.length > 0 ? this.ready : this.#left;
+		for (const name of this.#active) this.#resting.delete(name);
+		return this.#activeRequest();
+	}
+	#activeRequest() {
+		const targets = this.#request.targets.filter(({ name }) => this.#active.includes(name)).map((target) => ({
+			...target,
+			...this.#imports ? {} : { cacheFrom: [] },
+			...this.#exports ? {} : { cacheTo: [] }
+		}));
+		const request = {
+			...this.#request,
+			targets,
+			...this.#measures ? {} : { measure: void 0 }
+		};
+		return this.#runs.length === 0 ? request : this.#withoutRepeating(request);
+	}
+	/** Takes what came of a run. What is to be tried again is told, so that it can be waited before that. */
+	take(run) {
+		this.#runs.push(run);
+		if (run.kind === "built") {
+			for (const name of this.#active) this.#built.add(name);
+			this.#left = this.#left.filter((name) => !this.#built.has(name));
+		}
+		if (run.kind !== "failed") return [];
+		const host = this.#measures ? this.#request.measure?.host : void 0;
+		if (host !== void 0 && onlyPushesFailed(run, host)) {
+			this.#measures = this.#imports = this.#exports = false;
+			this.#warnings.unshift(UNREACHABLE);
+			return [];
+		}
+		const retries = [];
+		const others = [];
+		const left = this.#left.length;
+		const isGone = this.#imported && this.#options.cacheTrouble?.([]) !== void 0;
+		for (const failure of run.failures) {
+			const judgement = judgementOf(failure);
+			const targets = this.#against(failure).filter((name) => this.#active.includes(name));
+			const tried = this.#triesOf(targets);
+			if (judgement.kind === "command") this.giveUp(failure);
+			else if (judgement.kind === "lasting" || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure);
+			else retries.push({
+				failure,
+				targets,
+				judgement,
+				retry: tried + 1
+			});
+		}
+		const goesOn = this.#goesOnWithoutCache(others, run);
+		if (!goesOn) for (const failure of others) this.giveUp(failure);
+		const again = retries.filter(({ targets }) => targets.some((name) => this.#left.includes(name)));
+		const [first] = run.failures;
+		if (!goesOn && again.length === 0 && this.#left.length === left && first !== void 0) this.giveUp({
+			...first,
+			targets: []
+		});
+		return again;
+	}
+	/** Accepts what `take` told of, not to begin before a time (ms). */
+	tryAgain({ targets, retry }, notBefore) {
+		for (const name of targets.filter((target) => this.#left.includes(target))) {
+			this.#tries.set(name, retry);
+			this.#resting.set(name, notBefore);
+		}
+	}
+	/** Leaves out what failed for good; with `failFast` that ends the build. */
+	giveUp(failure, because = "") {
+		const targets = this.#against(failure);
+		const tried = this.#triesOf(targets);
+		if (targets.length === 0) return;
+		const { message } = failure.problem;
+		const told = tried === 0 ? message : `${message} It was tried ${tried + 1} times.`;
+		this.#failures.push({
+			...failure,
+			targets,
+			problem: {
+				...failure.problem,
+				message: `${told}${because}`
+			}
+		});
+		this.#left = this.#options.failFast === true ? [] : this.#left.filter((name) => !targets.includes(name));
+	}
+	/** What is left of the targets that a failure stands against. */
+	#against({ targets, step, problem }) {
+		const mine = this.#left.filter((name) => targets.includes(name));
+		if (targets.length === 0) return this.#active.filter((name) => this.#left.includes(name));
+		if (step !== void 0) return mine;
+		return this.#runs.slice(0, -1).some(({ failures }) => failures.some((old) => wordsOf$1(old.problem) === wordsOf$1(problem))) ? this.#left : mine;
+	}
+	/** Whether the run that is over was given cached content of ours. */
+	get #imported() {
+		return this.#activeRequest().targets.some(({ cacheFrom = [] }) => cacheFrom.length > 0);
+	}
+	#isNeeded(stage) {
+		const needing = this.#options.targetsOf?.({
+			stage,
+			text: ""
+		});
+		return needing === void 0 || this.#active.some((name) => needing.includes(name));
+	}
+	#triesOf(targets) {
+		return Math.max(0, ...targets.map((name) => this.#tries.get(name) ?? 0));
+	}
+	/** Cached content that was missing after all: everything but that may be in order. */
+	#goesOnWithoutCache(failures, { text }) {
+		if (!this.#imported || failures.length === 0) return false;
+		const errors = [...failures.flatMap(({ step }) => step?.error ?? []), ...text];
+		const trouble = this.#options.cacheTrouble?.(errors.map(this.#options.mask));
+		if (trouble === void 0) return false;
+		this.#imports = false;
+		this.#warnings.unshift({ message: `${CACHE_MISSING} (${trouble}): it was run again without them.` });
+		return true;
+	}
+	/**
+	* With `no-cache`, what this build has carried out is taken from the builder's cache, where nothing of it is newer. A
+	* stage that was broken off is carried out anew: an older result could stand in for the rest of it. So is everything
+	* where that stage has no name to call it by, and for several platforms, where progress does not tell of all of them in
+	* time.
+	*/
+	#withoutRepeating(request) {
+		const { noCache = false, noCacheFilters = [], platforms = [] } = request;
+		if (!noCache && noCacheFilters.length === 0 || platforms.length > 1) return request;
+		const { stages } = this.#options;
+		const whole = wholeStages(stages, this.steps());
+		if (!noCache) {
+			const done = new Set(stages.flatMap(({ index, name }) => whole.has(index) ? name ?? [] : []));
+			return {
+				...request,
+				noCacheFilters: noCacheFilters.filter((name) => !done.has(name.toLowerCase()))
+			};
+		}
+		const targets = request.targets.map((target) => ({
+			...target,
+			cacheFrom: []
+		}));
+		const broken = stages.filter(({ index }) => !whole.has(index) && this.#isNeeded(index));
+		const names = broken.flatMap(({ name }) => name ?? []);
+		const isNamed = names.length === broken.length;
+		return {
+			...request,
+			targets,
+			cacheFrom: [],
+			...isNamed ? {
+				noCache: false,
+				noCacheFilters: names
+			} : {}
+		};
+	}
+};
+function judgementOf({ step }) {
+	return step === void 0 ? { kind: "lasting" } : judge$3(step);
+}
+function wordsOf$1({ message }) {
+	return message.replace(/^Target `.*?`: /, "");
+}
+
+// src/build/build.ts
+/**
+* The build as the pipeline asks for it: a request in, what became of every target out. Ties runs of bake to the model
+* of their progress, the live log and the reading of what they left; owns none of them. What the next run is for is
+* decided in `rounds.ts`.
+*/
+const TICK_MS = 5e3;
+/**
+* Builds all targets of the request: in one run of bake where nothing fails, otherwise in as many as it takes to finish
+* what can be finished.
+*/
+async function build$2(docker, request, options) {
+	const rounds = new Rounds(request, options);
+	const runs = [];
+	let isCancelled = false;
+	while (rounds.left.length > 0 && !isCancelled) {
+		const known = rounds.failures.length;
+		const run = await runOnce(docker, rounds.begin(), {
+			...options,
+			several: request.targets.length > 1
+		});
+		runs.push(run);
+		await plan$1(rounds.take(run), rounds, options);
+		isCancelled = run.kind === "cancelled" || !await rest(rounds, options.signal);
+		if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known));
+	}
+	const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures);
+	return {
+		kind: isCancelled ? "cancelled" : problems.length > 0 ? "failed" : "built",
+		steps: rounds.steps(),
+		checks: [...new Map(runs.flatMap(({ checks }) => checks).map((check) => [`${check.line ?? ""}:${check.text}`, check])).values()],
+		warnings: rounds.warnings(),
+		built: rounds.built,
+		metadata: {
+			results: runs.flatMap(({ metadata }) => metadata.results),
+			output: Object.assign({}, ...runs.map(({ metadata }) => metadata.output))
+		},
+		pushed: runs.flatMap(({ pushed }) => pushed),
+		measured: rounds.measures,
+		failures: rounds.failures,
+		problems
+	};
+}
 /** Whether `build` told of trouble with the layer cache. */
 function tellsOfCache(problems) {
-	return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING));
+	return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith("Cached layers could not be had when the build needed them"));
 }
-function withoutCache(request) {
-	return {
-		...request,
-		targets: request.targets.map((target) => ({
-			...target,
-			cacheFrom: [],
-			cacheTo: []
-		}))
-	};
+/** Sets when what failed is tried again, as its registry asks for, and says so. */
+async function plan$1(retries, rounds, options) {
+	const asked = await Promise.all(retries.map(async ({ judgement: { image } }) => image === void 0 ? void 0 : await options.retryAfter?.(image)));
+	const plans = retries.map((retry, index) => {
+		const retryAfter = asked[index];
+		return {
+			retry,
+			retryAfter,
+			waitMs: waitBeforeRetry(retry.retry, { retryAfter })
+		};
+	});
+	for (const { retry, retryAfter, waitMs } of plans) if (waitMs === void 0) rounds.giveUp(retry.failure, ` The registry asks to wait ${retryAfter ?? "?"} s, which is too long.`);
+	else rounds.tryAgain(retry, performance.now() + waitMs);
+	const others = rounds.ready;
+	const lines = plans.flatMap(({ retry: { targets, judgement, retry }, retryAfter, waitMs }) => {
+		const facts = {
+			what: targets.join(", "),
+			why: judgement.why,
+			retry,
+			retries: options.retries ?? 0,
+			retryAfter
+		};
+		return waitMs === void 0 ? [] : [retryLine({
+			...facts,
+			waitMs,
+			others
+		})];
+	});
+	for (const line of new Set(lines)) options.say?.(line);
+}
+/** Waits while there is nothing to do. False when that was cancelled. */
+async function rest({ restsUntil }, signal) {
+	const waitMs = restsUntil - performance.now();
+	if (waitMs <= 0) return signal?.aborted !== true;
+	try {
+		await pause(waitMs, signal);
+		return true;
+	} catch {
+		return false;
+	}
+}
+function goingOn(rounds, known) {
+	return `✗ ${[...new Set(rounds.failures.slice(known).flatMap(({ targets }) => targets))].join(", ")} failed; going on with ${rounds.left.join(", ")}`;
 }
 async function runOnce(docker, request, options) {
 	const { signal, log } = options;
@@ -5265,55 +5811,32 @@ async function runOnce(docker, request, options) {
 		progress?.end();
 		log.finish();
 	}
+	const { plan, ok, text } = result;
 	const steps = mergeTwins(progress?.steps() ?? []);
-	const ran = {
+	const isCancelled = !ok && signal?.aborted === true;
+	return {
+		kind: ok ? "built" : isCancelled ? "cancelled" : "failed",
 		steps,
 		checks: progress?.warnings() ?? [],
-		warnings: result.plan.warnings
-	};
-	return {
-		outcome: outcomeOf(result, {
-			ran,
-			progress,
-			request,
-			options
-		}),
-		steps,
-		text: result.text
-	};
-}
-function outcomeOf(result, { ran, progress, request, options }) {
-	const { targets } = result.plan;
-	if (result.ok) {
-		const metadata = readMetadata(result.metadata, targets);
-		const measured = request.measure !== void 0;
-		return {
-			kind: "built",
-			...ran,
-			metadata,
-			pushed: progress?.pushed() ?? [],
-			measured
-		};
-	}
-	if (options.signal?.aborted === true) return {
-		kind: "cancelled",
-		...ran,
-		problems: [CANCELLED]
-	};
-	const problems = failureProblems({
-		steps: ran.steps,
-		text: result.text,
-		file: options.file,
-		cancelled: false,
-		mask: options.mask,
-		targets,
-		measureHost: request.measure?.host,
-		...options.imageLines === void 0 ? {} : { imageLines: options.imageLines }
-	});
-	return {
-		kind: "failed",
-		...ran,
-		problems
+		warnings: plan.warnings,
+		text,
+		metadata: ok ? readMetadata(result.metadata, plan.targets) : {
+			results: [],
+			output: {}
+		},
+		pushed: progress?.pushed() ?? [],
+		failures: ok || isCancelled ? [] : buildFailures({
+			steps,
+			text,
+			file: options.file,
+			cancelled: false,
+			mask: options.mask,
+			targets: plan.targets,
+			several: options.several,
+			measureHost: request.measure?.host,
+			...options.imageLines === void 0 ? {} : { imageLines: options.imageLines },
+			...options.targetsOf === void 0 ? {} : { targetsOf: options.targetsOf }
+		})
 	};
 }
 
@@ -5582,104 +6105,6 @@ function splitDomain(name) {
 function repositoryOf(text) {
 	const { domain, path } = parseReference(text);
 	return `${domain}/${path}`;
-}
-
-// src/graph/reachability.ts
-/**
-* The target and every stage it needs, each after those that it needs itself; otherwise in the order of the file. A stage
-* replaced by a named context keeps what it copies, as in BuildKit.
-*/
-function stagesOf(graph, target) {
-	return buildOrder(graph, [target]);
-}
-/** Every stage that any of the targets needs, in build order. */
-function stagesOfAll(graph, targets) {
-	return buildOrder(graph, targets);
-}
-function buildOrder(graph, targets) {
-	const reached = reachedFrom(graph, targets);
-	const order = [];
-	const entered = /* @__PURE__ */ new Set();
-	for (const root of [...reached].sort((a, b) => a - b)) {
-		if (entered.has(root)) continue;
-		entered.add(root);
-		const stack = [{
-			stage: root,
-			needs: neededStages$1(graph, root),
-			next: 0
-		}];
-		for (let top = stack.at(-1); top !== void 0; top = stack.at(-1)) {
-			const needed = top.needs[top.next++];
-			if (needed === void 0) {
-				order.push(top.stage);
-				stack.pop();
-			} else if (!entered.has(needed)) {
-				entered.add(needed);
-				stack.push({
-					stage: needed,
-					needs: neededStages$1(graph, needed),
-					next: 0
-				});
-			}
-		}
-	}
-	return order;
-}
-function reachedFrom(graph, targets) {
-	const reached = new Set(targets.filter((target) => graph.stages[target] !== void 0));
-	for (const stage of reached) for (const needed of neededStages$1(graph, stage)) reached.add(needed);
-	return reached;
-}
-/** The stages that a stage needs directly, in the order of the file. */
-function neededStages$1(graph, stage) {
-	const found = /* @__PURE__ */ new Set();
-	for (const source of sourcesOf$2(graph.stages[stage])) if (source.kind === "stage") found.add(source.stage);
-	return [...found].sort((a, b) => a - b);
-}
-function sourcesOf$2(stage) {
-	return stage === void 0 ? [] : [stage.from, ...stage.needs.map((need) => need.source)];
-}
-/** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
-function sharedStages(graph, targets) {
-	const counts = /* @__PURE__ */ new Map();
-	for (const target of new Set(targets)) for (const stage of reachedFrom(graph, [target])) counts.set(stage, (counts.get(stage) ?? 0) + 1);
-	return buildOrder(graph, targets).filter((stage) => (counts.get(stage) ?? 0) > 1);
-}
-/** The errors that count for these targets, in BuildKit's order. */
-function errorsFor(errors, graph, targets) {
-	const reached = graph === void 0 ? /* @__PURE__ */ new Set() : reachedFrom(graph, targets);
-	return errors.filter(({ scope, stage }) => scope !== "reachable-only" || stage !== void 0 && reached.has(stage));
-}
-/** Every image from outside that these stages (default: all) name, in the order of the file. */
-function externalImages$1(graph, stages) {
-	const wanted = stages === void 0 ? void 0 : new Set(stages);
-	const uses = /* @__PURE__ */ new Map();
-	const add = (source, use) => {
-		if (source.kind !== "image") return;
-		const known = uses.get(source.image);
-		if (known === void 0) uses.set(source.image, [use]);
-		else known.push(use);
-	};
-	for (const { index, line, from, platform, needs } of graph.stages) {
-		if (wanted?.has(index) === false) continue;
-		add(from, {
-			stage: index,
-			line,
-			via: "from",
-			platform
-		});
-		for (const need of needs) add(need.source, {
-			stage: index,
-			line: need.line,
-			via: need.via,
-			platform: graph.platform
-		});
-	}
-	return [...uses].map(([image, places]) => ({
-		image,
-		platforms: [...new Set(places.map((use) => use.platform))],
-		uses: places
-	}));
 }
 
 // src/images/platform.ts
@@ -6419,19 +6844,8 @@ function ociMappings(planned) {
 /** Reads an outcome. */
 function builtFrom(outcome, context) {
 	const { inputs, planned, measured, cache, warnings } = context;
-	const base = {
-		steps: outcome.steps,
-		measured,
-		cache,
-		warnings,
-		unchanged: /* @__PURE__ */ new Set()
-	};
-	if (outcome.kind !== "built") return {
-		...base,
-		images: [],
-		metadata: {},
-		problems: scannerProblems(outcome, inputs) ?? outcome.problems
-	};
+	const problems = scannerProblems(outcome, inputs);
+	const failures = outcome.failures.toReversed().flatMap(({ targets, problem }) => targets.map((name) => [name, problems?.[0] ?? problem]));
 	const types = outputTypes(inputs.outputs);
 	const published = inputs.push || inputs.load || types.some((type) => [
 		"image",
@@ -6440,10 +6854,15 @@ function builtFrom(outcome, context) {
 	].includes(type));
 	const results = new Map(outcome.metadata.results.map((result) => [result.target, result]));
 	return {
-		...base,
-		problems: [],
+		steps: outcome.steps,
+		measured,
+		cache,
+		warnings,
+		unchanged: /* @__PURE__ */ new Set(),
+		failed: new Map(failures),
+		problems: problems ?? outcome.problems,
 		metadata: outcome.metadata.output,
-		images: planned.targets.map(({ name }) => ({
+		images: planned.targets.filter(({ name }) => outcome.built.has(name)).map(({ name }) => ({
 			target: name,
 			tags: planned.tagsOf.get(name) ?? [],
 			digest: published ? results.get(name)?.digest : void 0,
@@ -6460,7 +6879,7 @@ const SCANNER = "docker/buildkit-syft-scanner";
 * https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/sbom.md
 */
 function scannerProblems(outcome, inputs) {
-	if (outcome.kind === "cancelled" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
+	if (outcome.kind !== "failed" || inputs.sbom === void 0 && inputs.attests.length === 0) return void 0;
 	const [failed, ...others] = outcome.steps.filter((step) => step.status === "failed");
 	const [problem] = outcome.problems;
 	const [, image] = /^resolve image config for docker-image:\/\/(\S+)$/.exec(failed?.text ?? "") ?? [];
@@ -7235,7 +7654,7 @@ function stepsOf(steps, stage) {
 }
 
 // src/local-images.ts
-/** Images of the engine's own store, which no registry answers for. */
+/** External images that no registry answers for, where the engine has them. */
 /** Images that no registry answers for may lie in the engine's own store, where only its own driver sees them. */
 async function localImages(docker, planned, builder) {
 	const local = /* @__PURE__ */ new Set();
@@ -10233,15 +10652,16 @@ var Measuring = class Measuring {
 	/** Reads the sizes of the targets after the build. Never rejects. */
 	async sizes(outcome) {
 		const { targets } = this.#options.planned;
-		if (outcome.kind !== "built") return /* @__PURE__ */ new Map();
-		const sizes = await Promise.all(targets.map((target, index) => this.#measure(target, index, outcome)));
+		if (outcome.kind === "cancelled") return /* @__PURE__ */ new Map();
+		const sizes = await Promise.all(targets.map(async (target, index) => outcome.built.has(target.name) ? await this.#measure(target, index, outcome) : void 0));
 		const known = (size, name) => size === void 0 ? [] : [[name, size]];
 		return new Map(targets.flatMap(({ name }, index) => known(sizes[index], name)));
 	}
 	/** What else is worth telling beside the sizes. Never rejects. */
 	async finish(outcome, { sizes, usage }) {
 		const { planned } = this.#options;
-		if (outcome.kind !== "built") return {
+		const built = planned.targets.filter(({ name }) => outcome.built.has(name));
+		if (outcome.kind === "cancelled" || built.length === 0) return {
 			sizes,
 			leftBehind: /* @__PURE__ */ new Map(),
 			unknownReason: void 0,
@@ -10250,11 +10670,14 @@ var Measuring = class Measuring {
 		return {
 			sizes,
 			leftBehind: await leftBehind$1(usage, {
-				planned,
+				planned: {
+					...planned,
+					targets: built
+				},
 				steps: outcome.steps,
 				imageSize: (image) => this.#imageSize(image)
 			}),
-			unknownReason: sizes.size === planned.targets.length ? void 0 : "This builder cannot reach the layer registry on this machine, and the image was not pushed.",
+			unknownReason: sizes.size === built.length ? void 0 : "This builder cannot reach the layer registry on this machine, and the image was not pushed.",
 			warnings: []
 		};
 	}
@@ -10564,13 +10987,12 @@ function isName$1(value) {
 /** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
 function newRecords(options) {
 	const { outcome, planned, inputs, measured, env, now } = options;
-	if (outcome.kind !== "built") return /* @__PURE__ */ new Map();
 	const { fingerprints, tagsOf } = planned;
 	const files = fingerprints.files();
 	const records = planned.targets.flatMap(({ name }) => {
 		const print = fingerprints.prints.get(name);
 		const result = outcome.metadata.results.find(({ target }) => target === name);
-		if (result === void 0) return [];
+		if (result === void 0 || !outcome.built.has(name)) return [];
 		const tags = inputs.push ? tagsOf.get(name) ?? [] : [];
 		const sizes = measured.sizes.get(name);
 		const image = {
@@ -11854,7 +12276,8 @@ var LayerCaching = class {
 	unexported(outcome, layersOf) {
 		if (!this.#options.writes) return [];
 		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).flatMap(({ targets }) => targets));
-		return [...this.#imports.keys()].filter((name) => !this.isExported(name) && (ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))));
+		const isNew = (name) => ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest));
+		return [...this.#imports.keys()].filter((name) => outcome.built.has(name) && !this.isExported(name)).filter(isNew);
 	}
 	get writes() {
 		return this.#options.writes;
@@ -12141,7 +12564,7 @@ function partialDockerfile(text, part) {
 /** Names of what was exported, targets and parts. Never rejects: what cannot be rescued is lost, no more. */
 async function rescue(options) {
 	const { planned, outcome, caching, request } = options;
-	const missing = planned.targets.filter(({ name }) => !caching.isExported(name));
+	const missing = planned.targets.filter(({ name }) => !outcome.built.has(name) && !caching.isExported(name));
 	const facts = {
 		graph: planned.graph,
 		layouts: options.buildOptions.stages,
@@ -12184,13 +12607,17 @@ async function exportCaches(names, { docker, request, buildOptions, caching }) {
 	const wanted = request.targets.filter(({ name }) => names.includes(name));
 	await build$2(docker, onlyCache(request, wanted, caching), {
 		...buildOptions,
+		...ONCE,
 		log: SILENT
 	});
 }
 async function finishTargets(targets, { docker, request, buildOptions, caching }) {
 	const names = new Set(targets.map(({ name }) => name));
 	const wanted = request.targets.filter(({ name }) => names.has(name));
-	return await build$2(docker, onlyCache(request, wanted, caching), buildOptions);
+	return await build$2(docker, onlyCache(request, wanted, caching), {
+		...buildOptions,
+		...ONCE
+	});
 }
 async function exportParts(parts, options) {
 	const { docker, request, buildOptions, caching, project } = options;
@@ -12212,6 +12639,7 @@ async function exportParts(parts, options) {
 		}));
 		await build$2(docker, onlyCache(request, targets, caching), {
 			...buildOptions,
+			...ONCE,
 			log: SILENT
 		});
 	} finally {
@@ -12221,6 +12649,11 @@ async function exportParts(parts, options) {
 		});
 	}
 }
+/** Nothing that the user waits for depends on these runs. */
+const ONCE = {
+	failFast: true,
+	retries: 0
+};
 const SILENT = {
 	tick: () => void 0,
 	finish: () => void 0
@@ -12416,13 +12849,20 @@ async function buildTargets(options) {
 		},
 		tempRoot,
 		signal,
-		cacheTrouble: (errors) => caching?.brokenBy(errors)
+		cacheTrouble: (errors) => caching?.brokenBy(errors),
+		targetsOf: targetsNeeding(planned.graph, planned.targets),
+		failFast: inputs.failFast,
+		retries: inputs.retries,
+		retryAfter: async (image) => await client.retryAfter(image, { signal }),
+		say: (line) => {
+			runner.log(line);
+		}
 	};
 	await mounts?.putIn();
 	const outcome = await build$2(docker, request, buildOptions);
 	const takingOut = mounts?.takeOut(outcome);
 	const layersOf = (name) => measuring.layersOf(name);
-	const late = outcome.kind === "built" ? caching?.unexported(outcome, layersOf) ?? [] : [];
+	const late = outcome.kind === "cancelled" ? [] : caching?.unexported(outcome, layersOf) ?? [];
 	const exporting = caching === void 0 ? void 0 : exportCaches(late, {
 		docker,
 		request,
@@ -12484,16 +12924,14 @@ async function saveCache({ caching, outcome, notes, newRecords: recordsOf, plann
 	const log = (line) => {
 		surroundings.runner.log(line);
 	};
-	let exported = [];
-	if (outcome.kind === "built") exported = planned.targets.map(({ name }) => name);
-	else if (outcome.kind === "failed" && caching.writes) exported = await rescue({
+	const rescued = outcome.kind === "failed" && caching.writes ? await rescue({
 		...rest,
 		outcome,
 		caching,
 		planned,
 		log
-	});
-	await caching.finish(exported, {
+	}) : [];
+	await caching.finish([...outcome.built, ...rescued], {
 		notes: notes(),
 		records: recordsOf(),
 		told: outcome.warnings
@@ -13093,16 +13531,15 @@ function basicHeader({ username, password }) {
 */
 const USER_AGENT = "stage-build";
 const MAX_REDIRECTS = 5;
-/** Before the second and the third try, ms. */
-const BACKOFF$1 = [500, 2e3];
-/** The longest that a registry's Retry-After is waited for, seconds. */
-const LONGEST_WAIT = 20;
+const DEFAULT_RETRIES = 2;
 const MAX_ERROR_BODY = 65536;
 /** One registry client's way to the network. */
 var RegistryTransport = class {
 	#options;
 	#exchange;
 	#auth;
+	/** Registries that did not get better in time: nobody waits for them again, until one answers. */
+	#down = /* @__PURE__ */ new Set();
 	constructor(options) {
 		this.#options = options;
 		this.#exchange = new HttpExchange(options.env, options.timeouts);
@@ -13113,19 +13550,41 @@ var RegistryTransport = class {
 		this.#exchange.close();
 	}
 	/**
-	* Sends a request, again after a passing failure (5xx, a broken connection, 429 with a short wait). A PUT is sent again,
-	* too: here it always puts the same under the same name.
+	* Sends a request, again after a passing failure (5xx, 429, a broken connection). A PUT is sent again, too: here it
+	* always puts the same under the same name.
 	* @throws RegistryError; the signal's reason when it is aborted
 	*/
 	async send(request) {
-		for (let attempt = 0;; attempt++) try {
-			return await this.#authorised(request);
+		const { domain, subject, signal } = request;
+		const retries = request.once === true ? 0 : this.#options.retries ?? DEFAULT_RETRIES;
+		for (let retry = 1;; retry++) try {
+			const answer = await this.#authorised(request);
+			this.#down.delete(domain);
+			return answer;
 		} catch (error) {
-			request.signal?.throwIfAborted();
-			const failure = error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error);
-			const wait = waitBeforeRetry(failure, attempt, request.method);
-			if (wait === void 0) throw failure;
-			await (this.#options.sleep ?? sleep)(wait, request.signal);
+			signal?.throwIfAborted();
+			const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error);
+			if (!isPassing(failure)) throw failure;
+			const { retryAfter } = failure;
+			const { random } = this.#options;
+			const waitMs = retry > retries || this.#down.has(domain) ? void 0 : waitBeforeRetry(retry, {
+				retryAfter,
+				random
+			});
+			if (waitMs === void 0) {
+				if (request.once !== true) this.#down.add(domain);
+				throw failure;
+			}
+			const why = `${domain} ${whyOf$1(failure)}`;
+			this.#options.onRetry?.(retryLine({
+				what: subject,
+				why,
+				retry,
+				retries,
+				waitMs,
+				retryAfter
+			}));
+			await (this.#options.sleep ?? pause)(waitMs, signal);
 		}
 	}
 	/** The address that anybody gets a resource from, without a login; undefined where the registry wants one, or fails. */
@@ -13240,26 +13699,16 @@ function redirectTarget(request, hop) {
 	target.password = "";
 	return target;
 }
-function waitBeforeRetry(failure, attempt, method) {
-	const backoff = BACKOFF$1[attempt];
-	if (backoff === void 0) return void 0;
-	if (failure.kind === "unreachable") return isPassing(failure.cause) ? backoff : void 0;
-	if (failure.kind !== "server" && failure.kind !== "rate-limited") return void 0;
-	const { retryAfter } = failure;
-	if (retryAfter === void 0) return failure.kind === "server" || method === "PUT" ? backoff : void 0;
-	return retryAfter <= LONGEST_WAIT ? Math.max(retryAfter * 1e3, backoff) : void 0;
+function isPassing({ kind, cause }) {
+	return kind === "server" || kind === "rate-limited" || kind === "unreachable" && isBroken(cause);
+}
+function whyOf$1({ status, cause }) {
+	return status === void 0 ? `could not be reached (${errorCode(cause) ?? "no answer"})` : `answered ${status}`;
 }
 /** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
-function isPassing(cause) {
+function isBroken(cause) {
 	const code = errorCode(cause);
 	return code === "ECONNRESET" || code === "EPIPE" || code === "EAI_AGAIN" || code === "ETIMEDOUT";
-}
-/** Retry-After as seconds or as a date, RFC 9110 §10.2.3. */
-function retryAfterSeconds(value, now) {
-	if (value === void 0) return void 0;
-	if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value);
-	const date = Date.parse(value);
-	return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - now) / 1e3));
 }
 /** The first message of the API's error list, if the body is one. */
 async function errorDetail(answer) {
@@ -13277,9 +13726,6 @@ async function errorDetail(answer) {
 async function discard(answer) {
 	await readBody(answer, MAX_ERROR_BODY).catch(() => answer.body.destroy());
 }
-async function sleep(milliseconds, signal) {
-	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
-}
 
 // src/images/registry-client.ts
 /**
@@ -13288,6 +13734,7 @@ async function sleep(milliseconds, signal) {
 */
 /** Configs are JSON of some kilobytes. */
 const MAX_CONFIG_BYTES = 8 << 20;
+const LONGEST_QUESTION_MS = 1e4;
 /** A client for all registries; `image` parameters are names as users write them. */
 var RegistryClient = class {
 	#transport;
@@ -13446,6 +13893,20 @@ var RegistryClient = class {
 			method: "HEAD",
 			signal: options.signal
 		}));
+	}
+	/** Seconds that the registry of an image now asks to wait for; undefined where it does not. Never rejects. */
+	async retryAfter(image, { signal } = {}) {
+		try {
+			const limit = AbortSignal.timeout(LONGEST_QUESTION_MS);
+			const request = manifestRequest(tagNameOnly(parseReference(image)), "HEAD", signal === void 0 ? limit : AbortSignal.any([signal, limit]));
+			(await this.#transport.send({
+				...request,
+				once: true
+			})).body.resume();
+			return;
+		} catch (error) {
+			return error instanceof RegistryError ? error.retryAfter : void 0;
+		}
 	}
 	async #headDigest(reference, { signal }) {
 		const request = {
@@ -14719,6 +15180,16 @@ function readBytes(name, value, problems) {
 	});
 	return 0;
 }
+/** A whole number; 0 where there is none. */
+function readCount(name, value, { most, problems }) {
+	if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
+	if (value !== "") problems.push({
+		input: name,
+		message: `\`${name}\`: \`${shown$1(value)}\` is no whole number from 0 to ${most}.`,
+		mend: `Write a number from 0 to ${most}.`
+	});
+	return 0;
+}
 function readTargets(targets, target, problems) {
 	if (target !== void 0 && targets.length > 0) problems.push({
 		input: "target",
@@ -15423,6 +15894,8 @@ function shown(value) {
 * The action's inputs, typed and checked: the only reader. Every problem is collected, so that a user mends them all
 * at once. What needs the Dockerfile (does the target exist?) is checked by the plan, not here.
 */
+/** With the waits between them, more would take longer than jobs do. */
+const MOST_RETRIES = 10;
 /**
 * Reads and checks all inputs.
 * @throws UserError with every problem found.
@@ -15494,6 +15967,11 @@ function readInputs(read, env) {
 			"estargz",
 			"uncompressed"
 		]),
+		failFast: bool("fail-fast"),
+		retries: readCount("retries", raw("retries"), {
+			most: MOST_RETRIES,
+			problems
+		}),
 		cacheFrom: lines("cache-from"),
 		cacheTo: lines("cache-to"),
 		skipUnchanged: oneOf("skip-unchanged", [
@@ -15676,7 +16154,7 @@ function writePlanOutputs(runner, plan, matrix) {
 	write("unchanged", JSON.stringify(named("unchanged")));
 	write("any-changed", String(named("changed").length > 0));
 }
-function writeBuildOutputs(runner, images, { metadata, report }) {
+function writeBuildOutputs(runner, images, { metadata, report, toBuild }) {
 	const write = outputWriter(runner);
 	const rowOf = (target, platform) => report?.rows.find((row) => row.target === target && row.platform === platform);
 	write("images", JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))));
@@ -15684,11 +16162,16 @@ function writeBuildOutputs(runner, images, { metadata, report }) {
 		version: 1,
 		targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes, (platform) => rowOf(image.target, platform))]))
 	}));
+	const has = new Set(images.map(({ target }) => target));
+	if (toBuild !== void 0) {
+		write("built", JSON.stringify(toBuild.filter((name) => has.has(name))));
+		write("failed", JSON.stringify(toBuild.filter((name) => !has.has(name))));
+	}
 	write("metadata", JSON.stringify(metadata, void 0, 2));
 	write("baseline-sha", report?.baselineSha ?? "");
 	write("comment-url", report?.commentUrl ?? "");
 	const [only] = images;
-	if (images.length === 1 && only !== void 0) {
+	if (images.length === 1 && (toBuild ?? []).every((name) => has.has(name)) && only !== void 0) {
 		write("digest", only.digest ?? "");
 		write("imageid", only.imageId ?? "");
 	}
@@ -33918,7 +34401,6 @@ function leftOut(names, context) {
 /** The record of every target of this run, also of one that failed. */
 function sizeRecords(place) {
 	const { planned, project, built, env, commit, now } = place;
-	const failure = built.problems[0]?.message;
 	return planned.targets.map(({ name, stage }) => {
 		const image = built.images.find(({ target }) => target === name);
 		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
@@ -33933,7 +34415,7 @@ function sizeRecords(place) {
 			createdAt: new Date(now).toISOString(),
 			run: runOf(env),
 			line: planned.graph.stages[stage]?.line,
-			...status === "failed" ? { failure: failure ?? "The build failed." } : {},
+			...status === "failed" ? { failure: failureOf$1(name, built) } : {},
 			tags: planned.tagsOf.get(name) ?? [],
 			...image?.digest === void 0 ? {} : { digest: image.digest },
 			platforms: image?.sizes?.platforms ?? [],
@@ -33941,6 +34423,12 @@ function sizeRecords(place) {
 			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
 		};
 	});
+}
+function failureOf$1(name, { failed, problems }) {
+	const own = failed.get(name)?.message;
+	if (own !== void 0) return own;
+	const [first] = problems;
+	return first === void 0 ? "The build failed." : `It was stopped, since the build failed: ${first.message}`;
 }
 /** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
 function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
@@ -35571,6 +36059,7 @@ async function builtNothing(caching) {
 	return {
 		images: [],
 		unchanged: /* @__PURE__ */ new Set(),
+		failed: /* @__PURE__ */ new Map(),
 		metadata: {},
 		steps: [],
 		measured: {
@@ -35644,14 +36133,12 @@ function targetReport(target, planned, built) {
 	const { name, stage } = target;
 	const steps = (built?.steps ?? []).filter((step) => step.targets.includes(name));
 	const image = built?.images.find((candidate) => candidate.target === name);
-	const failed = steps.some((step) => step.status === "failed");
 	const instructions = steps.filter((step) => step.kind === "stage" && !step.text.startsWith("FROM "));
 	return {
 		name,
 		stage,
 		status: statusOf(target, {
 			image,
-			failed,
 			built
 		}),
 		tags: planned.tagsOf.get(name) ?? [],
@@ -35672,7 +36159,7 @@ function countSteps(instructions) {
 function statusOf({ name }, found) {
 	if (found.built?.unchanged.has(name) === true) return "unchanged";
 	if (found.image !== void 0) return "built";
-	return found.failed ? "failed" : "skipped";
+	return found.built?.failed.has(name) === true ? "failed" : "skipped";
 }
 function whyOf({ name }, { decisions, graph }) {
 	const decision = decisions.get(name);
@@ -35777,10 +36264,7 @@ async function run(surroundings) {
 			workspace: project.workspace
 		});
 	};
-	const client = new RegistryClient({
-		env,
-		credentials: dockerCredentials(env, warn)
-	});
+	const client = registryClient(inputs, surroundings, warn);
 	let engine;
 	let caching;
 	let records;
@@ -35897,10 +36381,7 @@ async function runReport(inputs, surroundings, warnings) {
 	warn(warnings);
 	const plan = inputs.plan === void 0 ? void 0 : readPlanInput(inputs.plan);
 	const event = await readEvent(env);
-	const client = new RegistryClient({
-		env,
-		credentials: dockerCredentials(env, warn)
-	});
+	const client = registryClient(inputs, surroundings, warn);
 	try {
 		const docker = dockerOf({ workspace }, env);
 		const done = plan === void 0 ? NOTHING_TAGGED : await reportMatrix({
@@ -35963,7 +36444,7 @@ async function runCleanup({ dryRun, githubToken }, { runner, env, signal, now },
 	await appendSummary(runner, renderCleanupSummary(summary), warn);
 }
 async function report(options) {
-	const { built, surroundings, warn, sizing } = options;
+	const { planned, built, surroundings, warn, sizing } = options;
 	const { runner } = surroundings;
 	warn(built.warnings);
 	const sizes = await sizing.finish(options);
@@ -35974,9 +36455,10 @@ async function report(options) {
 	};
 	writeBuildOutputs(runner, built.images, {
 		metadata: built.metadata,
-		report: reportOutputs(sizes)
+		report: reportOutputs(sizes),
+		toBuild: planned.targets.flatMap(({ name }) => built.unchanged.has(name) ? [] : [name])
 	});
-	if (built.problems.length === 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
+	if (built.images.length > 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
 	tell(runner, sizes);
 	await appendSummary(runner, renderSummary(data), warn);
 	const problems = [...built.problems, ...sizes.problems];
@@ -36008,13 +36490,22 @@ function refuseOtherPlatforms(platform) {
 	const problems = checkPlatform(platform);
 	if (problems.length > 0) throw new UserError(problems);
 }
-function dockerCredentials(env, warn) {
-	return new DockerCredentials({
+function registryClient({ retries }, { env, runner }, warn) {
+	const credentials = new DockerCredentials({
 		env,
 		homeDirectory: homedir(),
 		warn: (message) => {
 			warn([{ message }]);
 		}
+	});
+	const onRetry = (line) => {
+		runner.log(line);
+	};
+	return new RegistryClient({
+		env,
+		credentials,
+		retries,
+		onRetry
 	});
 }
 /** The platform that an engine on this machine builds for. */
