@@ -1,12 +1,13 @@
 /**
  * `npm run bench`: the figures that the project claims, measured side by side in one run. Prints a table, writes
- * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache,layer-index,size-report`
- * runs a part; `--repetitions=N` is for the plan and the layer cache, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
+ * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache,layer-index,cache-mounts,size-report`
+ * runs a part; `--repetitions=N` is for the plan, the layer cache and cache mounts, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
  * `--no-large` are for the layer cache.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { cacheMountRows, cacheMountsSection, measureCacheMounts } from './cache-mounts.ts'
 import { measureLayerCache } from './layer-cache.ts'
 import { LayerCacheTable, type Row } from './layer-cache-table.ts'
 import { layerIndexRows, layerIndexSection, measureLayerIndex } from './layer-index.ts'
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, () => Part | Promise<Part>>> = {
   overhead: overheadPart,
   'layer-cache': layerCachePart,
   'layer-index': layerIndexPart,
+  'cache-mounts': cacheMountsPart,
   'size-report': sizeReportPart,
 }
 
@@ -149,6 +151,15 @@ async function layerIndexPart(): Promise<Part> {
   const command = 'npm run bench -- --only=layer-index'
   await writeSection('layer-index', layerIndexSection(figures, { machine, command }))
   return { rows: layerIndexRows(figures), figures: { machine, ...figures } }
+}
+
+async function cacheMountsPart(): Promise<Part> {
+  const machine = await describeMachine()
+  const figures = await measureCacheMounts(Number(values.repetitions))
+  const rows = cacheMountRows(figures)
+  const command = 'npm run bench -- --only=cache-mounts'
+  await writeSection('cache-mounts', cacheMountsSection(figures, { machine, command }))
+  return { rows, figures: { machine, ...figures } }
 }
 
 async function sizeReportPart(): Promise<Part> {
