@@ -1087,14 +1087,17 @@ async function entryFiles(directory) {
 	for (const file of found) if (!file.isFile() || !FILE$1.test(file.name) || file.name === "." || file.name === "..") throw new Error(`the entry holds ${JSON.stringify(file.name)}, which is no plain file`);
 	return found.map(({ name }) => name);
 }
-/** Moves a directory to a place on the same file system, in place of what may be there. */
+/**
+* Moves an entry's files to a directory on the same file system, in place of those of the same names. Others there stay: the
+* indexes of several branches come into one directory, side by side.
+*/
 async function moveInto(directory, place) {
-	await mkdir$1(dirname(place), { recursive: true });
-	await rm$1(place, {
+	await mkdir$1(place, { recursive: true });
+	for (const name of await readdir$1(directory)) await rename$1(join(directory, name), join(place, name));
+	await rm$1(directory, {
 		recursive: true,
 		force: true
 	});
-	await rename$1(directory, place);
 }
 
 // src/cache/directory-entry.ts

@@ -23,7 +23,9 @@ RUN --mount=type=cache,target=/root/.cache/plain/ \\
     --mount=type=cache,target=/ro,readonly \\
     --mount=type=cache,target=/from,from=alpine:3.22,source=/etc \\
     for d in /root/.cache/plain /srv/cache /p; do \\
-      touch $d/uses && echo "USES $d $(wc -l < $d/uses) $(stat -c %u:%g:%a $d)" && echo use >> $d/uses; \\
+      files=$(ls $d | tr '\\n' +); touch $d/uses; \\
+      echo "USES $d $(wc -l < $d/uses) $(stat -c %u:%g:%a $d) [$files]"; echo use >> $d/uses; \\
+      if [ -e $d/old ]; then cat $d/old; else touch -d @1700000000 $d/old $d/unused; fi; \\
     done
 FROM deps AS app
 COPY source.txt .
@@ -32,8 +34,14 @@ RUN --mount=type=cache,id=/root/.cache/plain,target=/elsewhere wc -l < /elsewher
 
 function uses({ main }: LabRun): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    [...main.stdout.matchAll(/USES (\S+) (\d+ \S+)$/gm)].map(([, path = '', text = '']) => [path, text]),
+    [...main.stdout.matchAll(/USES (\S+) (\d+ \S+) \[/gm)].map(([, path = '', text = '']) => [path, text]),
   )
+}
+
+/** Names in the mount `owned`, before the step used it. */
+function files({ main }: LabRun): readonly string[] {
+  const [, names = ''] = /USES \/srv\/cache \d+ \S+ \[([^\]]*)\]/.exec(main.stdout) ?? []
+  return names.split('+').filter((name) => name !== '')
 }
 
 /** What the log tells of mounts. */
@@ -77,6 +85,7 @@ describe('cache mounts', () => {
     const second = await install()
     expect(uses(second)).toEqual({ '/root/.cache/plain': `1 ${PLAIN}`, '/srv/cache': `1 ${OWNED}`, '/p': `1 ${PLAIN}` })
     expect(told(second)).toEqual(['put in 3 mounts', 'took out 3 mounts'])
+    expect(files(second)).toEqual(['old', 'unused', 'uses'])
     expect(second.main.summary).toMatch(/^- Cache mount `owned`: .* of `main` were put in, .* old; .* taken out\.$/m)
     expect(second.main.summary).not.toContain('/from')
     expect(second.log).not.toContain('/from')
@@ -100,7 +109,10 @@ describe('cache mounts', () => {
   test('begin with those of the base branch, which a pull request does not change', async () => {
     const pull = { ref: 'refs/pull/7/merge', baseRef: 'refs/heads/main', defaultRef: 'refs/heads/main' }
     const env = { GITHUB_BASE_REF: 'main', GITHUB_REF: pull.ref, GITHUB_EVENT_NAME: 'pull_request' }
-    expect(uses(await install({ token: pull, env }))['/srv/cache']).toBe(`2 ${OWNED}`)
+    const third = await install({ token: pull, env })
+    expect(uses(third)['/srv/cache']).toBe(`2 ${OWNED}`)
+    // Of two files that were last used long ago only one was read since.
+    expect(files(third)).toEqual(['old', 'uses'])
     expect(uses(await install({ token: pull, env }))['/srv/cache']).toBe(`3 ${OWNED}`)
   }, 120_000)
 

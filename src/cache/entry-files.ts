@@ -3,7 +3,7 @@
  * backends check it on the way in and out, since others may have written what they find.
  */
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { join } from 'node:path'
 import type { EntryPlace } from './cache-backend.ts'
 
 const KEY = /^[a-z0-9-]{1,512}$/
@@ -43,9 +43,12 @@ export async function entryFiles(directory: string): Promise<string[]> {
   return found.map(({ name }) => name)
 }
 
-/** Moves a directory to a place on the same file system, in place of what may be there. */
+/**
+ * Moves an entry's files to a directory on the same file system, in place of those of the same names. Others there stay: the
+ * indexes of several branches come into one directory, side by side.
+ */
 export async function moveInto(directory: string, place: string): Promise<void> {
-  await mkdir(dirname(place), { recursive: true })
-  await rm(place, { recursive: true, force: true })
-  await rename(directory, place)
+  await mkdir(place, { recursive: true })
+  for (const name of await readdir(directory)) await rename(join(directory, name), join(place, name))
+  await rm(directory, { recursive: true, force: true })
 }
