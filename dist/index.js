@@ -1488,7 +1488,7 @@ async function writeTarShims(folder, path) {
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
 		found = true;
 	}
-	const zstd = await which$1("zstd", path);
+	const zstd = await which$2("zstd", path);
 	if (zstd !== void 0) await writeFile$1(join(folder, "zstdmt"), zstdScript(zstd), { mode: 493 });
 	return found;
 }
