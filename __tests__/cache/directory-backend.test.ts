@@ -62,12 +62,12 @@ async function rig(): Promise<Rig> {
 }
 
 describe('what is found', () => {
-  test('what was saved, byte for byte, in place of what lay there', async () => {
+  test('what was saved, byte for byte, beside what lay there', async () => {
     await using at = await rig()
     expect(await at.save('key-1', 'first')).toEqual({ kind: 'saved' })
-    await at.folder.write('packs/p', { other: 'x' })
+    await at.folder.write('packs/p', { other: 'x', meta: 'y' })
     expect(await at.restore('key-1')).toEqual({ kind: 'hit', key: 'key-1' })
-    expect(await at.folder.read('packs/p')).toEqual({ 'data.bin': 'first', meta: 'key-1' })
+    expect(await at.folder.read('packs/p')).toEqual({ 'data.bin': 'first', meta: 'key-1', other: 'x' })
     expect(await readdir(at.folder.root)).toEqual(['packs'])
   })
 
