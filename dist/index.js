@@ -6,9 +6,9 @@ import { access as access$1, appendFile as appendFile$1, constants, copyFile as 
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { closeSync, constants as constants$1, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
+import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
-import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { StringDecoder } from "node:string_decoder";
 import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
@@ -1439,6 +1439,120 @@ var CircuitBreaker = class {
 	}
 };
 
+// src/backoff.ts
+/**
+* How long to wait before something is tried again: one rule for the build, registries and the cache service. A leaf, as
+* `errors.ts` is.
+*/
+/** Seconds. Who asks to wait longer than this (Docker Hub's pull limit: hours) will not be better in time. */
+const LONGEST_ASKED$1 = 60;
+const FIRST_MS = 2e3;
+const LONGEST_MS = 3e4;
+/**
+* Milliseconds to wait before a retry: what the server asked for, or twice as long each time; with jitter, so that jobs
+* that failed together do not come back together. Undefined where the server asks for too long a wait.
+* @param retry the first is 1
+*/
+function waitBeforeRetry(retry, { retryAfter, random = Math.random }) {
+	if (retryAfter === void 0) return Math.min(LONGEST_MS, FIRST_MS * 2 ** (retry - 1)) * (.5 + random() / 2);
+	return retryAfter > 60 ? void 0 : retryAfter * 1e3 + random() * Math.min(1e3, retryAfter * 100);
+}
+/** `Retry-After` as seconds or as a date, in seconds. RFC 9110 §10.2.3 */
+function retryAfterSeconds(value, now) {
+	if (value === void 0) return void 0;
+	if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value);
+	const date = Date.parse(value);
+	return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - now) / 1e3));
+}
+/**
+* Waits.
+* @throws AbortError as soon as the signal is aborted
+*/
+async function pause(milliseconds, signal) {
+	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
+}
+/** `↻ app: retry 1 of 2 in 1.4 s: ghcr.io answered 503 Service Unavailable` */
+function retryLine(notice) {
+	const { what, why, retry, retries, waitMs, retryAfter, others = [] } = notice;
+	const asked = retryAfter === void 0 ? "" : `, and asked to wait ${retryAfter} s`;
+	return `↻ ${what}: retry ${retry} of ${retries} ${`in ${(waitMs / 1e3).toFixed(1)} s${others.length === 0 ? "" : `, after ${others.join(", ")}`}`}: ${why}${asked}`;
+}
+
+// src/cache/service-patience.ts
+/**
+* Waiting for a cache service that is busy. Calls that are refused at the same time wait together, and a line of the log
+* says so once. What the toolkit tries again by itself (5xx) is told in the same way.
+*/
+/** Seconds. A build without its cache is not as bad as a longer wait for it. */
+const LONGEST_ASKED = 15;
+const WHAT = "Layer cache";
+var ServicePatience = class {
+	#options;
+	#end = new AbortController();
+	#ended;
+	#told = /* @__PURE__ */ new Set();
+	#rest;
+	constructor(options) {
+		this.#options = options;
+		const { signal } = options;
+		this.#ended = signal === void 0 ? this.#end.signal : AbortSignal.any([signal, this.#end.signal]);
+	}
+	/**
+	* Waits before a call is tried again; false where it should not be.
+	* @param retry the first is 1
+	* @param failure a clause
+	*/
+	async wait(retry, { failure, retryAfter }) {
+		const { retries, log, random } = this.#options;
+		if (retry > retries || this.#ended.aborted || (retryAfter ?? 0) > LONGEST_ASKED) return false;
+		if (this.#rest !== void 0) return await this.#rest;
+		const waitMs = waitBeforeRetry(retry, {
+			retryAfter,
+			random
+		});
+		if (waitMs === void 0) return false;
+		log(retryLine({
+			what: WHAT,
+			why: failure,
+			retry,
+			retries,
+			waitMs,
+			retryAfter
+		}));
+		const rest = pause(waitMs, this.#ended).then(() => true, () => false);
+		this.#rest = rest;
+		const isOver = await rest;
+		this.#rest = void 0;
+		return isOver;
+	}
+	/**
+	* Takes what the toolkit prints; what it tries again by itself is a line, once.
+	* https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/shared/cacheTwirpClient.ts (retryableRequest)
+	*/
+	hear(line) {
+		const said = /^Attempt (\d+) of (\d+) failed with error: (.*)\. Retrying request in (\d+) ms/.exec(line);
+		const [, attempt, attempts, error = "", waitMs] = said ?? [];
+		const key = `${attempt ?? ""} ${error}`;
+		if (said === null || this.#told.has(key)) return;
+		this.#told.add(key);
+		const counted = {
+			retry: Number(attempt),
+			retries: Number(attempts) - 1,
+			waitMs: Number(waitMs)
+		};
+		this.#options.log(retryLine({
+			what: WHAT,
+			why: `the service failed (${error})`,
+			...counted,
+			retryAfter: void 0
+		}));
+	}
+	/** Nobody waits any longer. */
+	end() {
+		this.#end.abort();
+	}
+};
+
 // src/cache/github-tar.ts
 /**
 * The `tar` that `@actions/cache` finds. The toolkit unpacks with `-P`, by which an archive may write anywhere: absolute
@@ -1541,6 +1655,7 @@ var GithubBackend = class {
 	kind = "github";
 	#options;
 	#breaker;
+	#patience;
 	#client;
 	/** Ends of all clients, also of those that were killed before. */
 	#ends = [];
@@ -1549,6 +1664,12 @@ var GithubBackend = class {
 	constructor(options) {
 		this.#options = options;
 		this.#breaker = new CircuitBreaker(options.pauseMs ?? PAUSE_MS);
+		const { retries = 0, log = () => void 0, signal } = options;
+		this.#patience = new ServicePatience({
+			retries,
+			log,
+			signal
+		});
 	}
 	async restore(request) {
 		return restoreResult(await this.#call("restore", request, request.prefixes));
@@ -1573,6 +1694,7 @@ var GithubBackend = class {
 	}
 	async close() {
 		this.#closed = true;
+		this.#patience.end();
 		(await this.#client?.catch(() => void 0))?.child.kill();
 		await Promise.all(this.#ends);
 		await rm$1(join(this.#options.root, HOME), {
@@ -1583,12 +1705,20 @@ var GithubBackend = class {
 	async #call(op, place, prefixes = []) {
 		const fault = placeFault(place, prefixes) ?? this.#fault();
 		if (fault !== void 0) return service(fault);
+		for (let retry = 1;; retry++) {
+			const outcome = await this.#try(op, place, prefixes);
+			const passing = outcome.kind === "failed" ? outcome.passing : void 0;
+			if (passing === void 0 || !await this.#patience.wait(retry, passing)) return this.#counted(outcome);
+		}
+	}
+	/** Tells the breaker of what is not tried again. */
+	#counted(outcome) {
+		if (outcome.kind === "failed" && outcome.passing !== void 0 && outcome.why === "service") this.#breaker.failed(outcome.reason);
+		return outcome;
+	}
+	async #try(op, place, prefixes) {
 		const pause = this.#breaker.pause;
-		if (pause !== void 0) return {
-			kind: "failed",
-			why: "service",
-			reason: pause
-		};
+		if (pause !== void 0) return service(pause);
 		let outcome;
 		try {
 			const client = await (this.#client ??= this.#start());
@@ -1638,6 +1768,7 @@ var GithubBackend = class {
 	}
 	async #start() {
 		const { root, env, clientPath, debug = () => void 0 } = this.#options;
+		const patience = this.#patience;
 		const home = join(root, HOME, String(++this.#lastId));
 		const temp = join(home, "temp");
 		await mkdir$1(temp, { recursive: true });
@@ -1659,7 +1790,10 @@ var GithubBackend = class {
 				MALLOC_ARENA_MAX: "2",
 				MALLOC_MMAP_THRESHOLD_: "65536"
 			},
-			onLine: debug,
+			onLine: (line) => {
+				debug(line);
+				patience.hear(line);
+			},
 			onMessage: (message) => {
 				const { id, outcome } = message;
 				this.#take(waiting, id, outcome);
@@ -1697,8 +1831,13 @@ var GithubBackend = class {
 		if (call === void 0) return;
 		waiting.delete(id);
 		clearTimeout(call.timer);
-		if (outcome.kind === "failed" && outcome.why === "service") this.#breaker.failed(outcome.reason, /\b(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\b/.test(outcome.reason));
-		else if (outcome.kind !== "failed" || outcome.why !== "entry") this.#breaker.succeeded();
+		if (outcome.kind === "failed" && outcome.why === "service") {
+			if (outcome.passing !== void 0) {
+				call.settle(outcome);
+				return;
+			}
+			this.#breaker.failed(outcome.reason, /\b(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH)\b/.test(outcome.reason));
+		} else if (outcome.kind !== "failed" || outcome.why !== "entry") this.#breaker.succeeded();
 		call.settle(outcome);
 	}
 };
@@ -1733,11 +1872,14 @@ function serviceIsHere(env) {
 	return [env["ACTIONS_RESULTS_URL"], env["ACTIONS_CACHE_URL"]].some((value) => value !== void 0 && value !== "") && (env["ACTIONS_RUNTIME_TOKEN"] ?? "") !== "";
 }
 function openBackend(choice, options) {
-	const { root, env, debug } = options;
+	const { root, env, debug, log, retries, signal } = options;
 	if (choice.kind === "github") return openGithubBackend({
 		root,
 		env,
 		debug,
+		log,
+		retries,
+		signal,
 		clientPath: fileURLToPath(CLIENT)
 	});
 	const { directory, refs, mayWrite, maxBytes } = choice;
@@ -2636,11 +2778,15 @@ async function readHandover(root) {
 		throw error;
 	}
 }
-async function save({ choice, plan, isTold }, { root, runner, env }) {
+async function save({ choice, retries, plan, isTold }, { root, runner, env }) {
 	const started = performance.now();
 	const backend = openBackend(choice, {
 		root,
 		env,
+		retries,
+		log: (line) => {
+			runner.log(line);
+		},
 		debug: (line) => {
 			runner.debug(line);
 		}
@@ -3785,7 +3931,7 @@ async function cleanUp(options) {
 	};
 }
 /** By index, the keys of the packs that it names; undefined where it cannot be read. */
-async function packsNamed(keys, { env, now, debug }) {
+async function packsNamed(keys, { env, now, debug, log, retries, signal }) {
 	if (!serviceIsHere(env) || keys.length === 0) return new Map(keys.map((key) => [key, void 0]));
 	const root = join(env["RUNNER_TEMP"] ?? tmpdir(), `stage-build-cleanup-${randomBytes(8).toString("hex")}`);
 	await mkdir$1(root, {
@@ -3795,7 +3941,10 @@ async function packsNamed(keys, { env, now, debug }) {
 	const backend = openBackend({ kind: "github" }, {
 		root,
 		env,
-		debug
+		debug,
+		log,
+		retries,
+		signal
 	});
 	try {
 		const read = await sideBySide$1([...keys], READERS, async (key) => {
@@ -3858,45 +4007,6 @@ function deniedProblem(what, error) {
 		message: `\`mode: cleanup\`: the cache’s entries could not be ${what}: ${describeError(error)}.`,
 		mend: error.kind === "forbidden" ? "Give the job `permissions: actions: write`." : "Run the job again later."
 	};
-}
-
-// src/backoff.ts
-/**
-* How long to wait before something is tried again: one rule for the build, registries and the cache service. A leaf, as
-* `errors.ts` is.
-*/
-/** Seconds. Who asks to wait longer than this (Docker Hub's pull limit: hours) will not be better in time. */
-const LONGEST_ASKED = 60;
-const FIRST_MS = 2e3;
-const LONGEST_MS = 3e4;
-/**
-* Milliseconds to wait before a retry: what the server asked for, or twice as long each time; with jitter, so that jobs
-* that failed together do not come back together. Undefined where the server asks for too long a wait.
-* @param retry the first is 1
-*/
-function waitBeforeRetry(retry, { retryAfter, random = Math.random }) {
-	if (retryAfter === void 0) return Math.min(LONGEST_MS, FIRST_MS * 2 ** (retry - 1)) * (.5 + random() / 2);
-	return retryAfter > 60 ? void 0 : retryAfter * 1e3 + random() * Math.min(1e3, retryAfter * 100);
-}
-/** `Retry-After` as seconds or as a date, in seconds. RFC 9110 §10.2.3 */
-function retryAfterSeconds(value, now) {
-	if (value === void 0) return void 0;
-	if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value);
-	const date = Date.parse(value);
-	return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - now) / 1e3));
-}
-/**
-* Waits.
-* @throws AbortError as soon as the signal is aborted
-*/
-async function pause(milliseconds, signal) {
-	await setTimeout$1(milliseconds, void 0, signal === void 0 ? {} : { signal });
-}
-/** `↻ app: retry 1 of 2 in 1.4 s: ghcr.io answered 503 Service Unavailable` */
-function retryLine(notice) {
-	const { what, why, retry, retries, waitMs, retryAfter, others = [] } = notice;
-	const asked = retryAfter === void 0 ? "" : `, and asked to wait ${retryAfter} s`;
-	return `↻ ${what}: retry ${retry} of ${retries} ${`in ${(waitMs / 1e3).toFixed(1)} s${others.length === 0 ? "" : `, after ${others.join(", ")}`}`}: ${why}${asked}`;
 }
 
 // src/dockerfile/dockerfile-error.ts
@@ -12189,12 +12299,7 @@ var LayerCaching = class {
 	#trouble;
 	constructor(options) {
 		this.#options = options;
-		const { choice, root, env, debug } = options;
-		this.#backend = openBackend(choice, {
-			root,
-			env,
-			debug
-		});
+		this.#backend = openBackend(options.choice, options);
 		this.#cache = new LayerCache({
 			...options,
 			backend: this.#backend
@@ -12323,15 +12428,17 @@ var LayerCaching = class {
 			namedMounts: this.#namedMounts
 		});
 		if (saving.kind === "unchanged") return;
-		const isLater = this.#options.hasPost && this.#options.choice.kind === "github" && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES;
+		const { choice, retries, hasPost, root } = this.#options;
+		const isLater = hasPost && choice.kind === "github" && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES;
 		this.#toSave = {
 			...saving,
 			isLater
 		};
 		if (isLater) {
 			const told = isTold || await this.#troubleText() !== void 0;
-			await writeHandover(this.#options.root, {
-				choice: this.#options.choice,
+			await writeHandover(root, {
+				choice,
+				retries,
 				plan: saving.plan,
 				isTold: told
 			});
@@ -12340,7 +12447,7 @@ var LayerCaching = class {
 		const started = performance.now();
 		this.#report = await executeSave(saving.plan, {
 			backend: this.#backend,
-			root: this.#options.root
+			root
 		});
 		const line = savedLine(this.#report, performance.now() - started);
 		if (line !== void 0) this.#options.log(line);
@@ -12412,7 +12519,7 @@ function tagOf(name) {
 // src/open-layer-caching.ts
 /** Decides whether a run has a layer cache, and of which backend, branch and rights. */
 /** The layer cache of this run, with its folder made; undefined where it is off. */
-function openLayerCaching(question, { runner, now }) {
+function openLayerCaching(question, { runner, now, signal }) {
 	const { inputs, project, event, env, targets, platforms, baseCommit } = question;
 	const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0;
 	if (inputs.cache === "off" || passedThrough) return {
@@ -12471,6 +12578,8 @@ function openLayerCaching(question, { runner, now }) {
 		packPrefix: packPrefix(identity),
 		commit: env["GITHUB_SHA"],
 		maxBytes: inputs.cacheMaxSize,
+		retries: inputs.retries,
+		signal,
 		hasPost: (env["GITHUB_STATE"] ?? "") !== "",
 		debug: (line) => {
 			runner.debug(line);
@@ -36421,15 +36530,12 @@ async function runReport(inputs, surroundings, warnings) {
 	}
 }
 /** A job of its own, which needs no checkout. */
-async function runCleanup({ dryRun, githubToken }, { runner, env, signal, now }, { event, warnings }) {
+async function runCleanup({ dryRun, githubToken, retries }, { runner, env, signal, now }, { event, warnings }) {
 	const warn = (problems) => {
 		announce(runner, problems, {
 			level: "warning",
 			workspace: env["GITHUB_WORKSPACE"] ?? process.cwd()
 		});
-	};
-	const debug = (line) => {
-		runner.debug(line);
 	};
 	warn(warnings);
 	const { defaultBranch } = event;
@@ -36439,8 +36545,14 @@ async function runCleanup({ dryRun, githubToken }, { runner, env, signal, now },
 		defaultBranch,
 		env,
 		signal,
-		debug,
-		now: now()
+		retries,
+		now: now(),
+		debug: (line) => {
+			runner.debug(line);
+		},
+		log: (line) => {
+			runner.log(line);
+		}
 	});
 	runner.log(cleanupVerdict(summary));
 	warn(summary.notes.map((message) => ({ message })));
