@@ -86,7 +86,10 @@ describe('what is missing', () => {
     ['a registry to pull from', `FROM 127.0.0.1:1/x/y:1\n`, /^Dockerfile:1: `127\.0\.0\.1:1` cannot be reached: .*connection refused\. .*external-images/],
   ])('%s', async (_name, Dockerfile, message) => {
     const withHost = (text: string): string => text.replaceAll('HOST', rigRegistry())
-    const { code, errors, warnings } = await attempt({ files: { Dockerfile: withHost(Dockerfile) } })
+    const { code, errors, warnings } = await attempt({
+      files: { Dockerfile: withHost(Dockerfile) },
+      inputs: { retries: '0' },
+    })
     expect({ code, warnings }).toEqual({ code: 1, warnings: [] })
     expect(errors).toEqual([expect.stringMatching(new RegExp(withHost(message.source)))])
   }) // prettier-ignore

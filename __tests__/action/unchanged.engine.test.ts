@@ -164,13 +164,13 @@ describe('a second run', () => {
     ).toEqual({ debug: reason })
   })
 
-  test('builds what a failed build had not finished', async () => {
+  test('builds what a failed build had not finished, and that alone', async () => {
     await using app = await project({ ...FILES, Dockerfile: `${DOCKERFILE}RUN exit 7\n` })
     const failed = await step(app, { inputs: { targets: 'prod,debug', 'cache-dir': `${app.tempRoot}/cache` } })
     expect(failed.code).toBe(1)
     await app.write({ Dockerfile: DOCKERFILE })
     expect(told(await app.run())).toEqual({
-      prod: 'no record of an earlier build',
+      prod: 'unchanged',
       debug: 'no record of an earlier build',
     })
   })
