@@ -127,6 +127,16 @@ describe('the examples build, are measured, and do what they say', () => {
   )
 
   test(
+    'cache-mounts: a Go program and a package, through mounts of which nothing is in the image',
+    async () => {
+      await build('cache-mounts')
+      const image = `${site.registry}/examples/cache-mounts:latest`
+      expect(await runImage(image)).toBe('good morning, cache\nhello, world')
+    },
+    PATIENCE_MS,
+  )
+
+  test(
     'stop-at-a-stage: only the builder; then three targets in one step',
     async () => {
       const [builder, three] = await build('stop-at-a-stage')

@@ -40,6 +40,7 @@ const ORDER = [
   'stop-at-a-stage',
   'external-image',
   'partial-success',
+  'cache-mounts',
   'broken',
 ]
 

@@ -1,0 +1,11 @@
+package main
+
+import (
+	"fmt"
+
+	"example.com/greet/greeting"
+)
+
+func main() {
+	fmt.Println(greeting.For("cache"))
+}
