@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { Marked } from 'marked'
-import type { CacheFacts, CacheImport, CacheSearch } from '../../src/report/cache-facts.ts'
+import type { CacheFacts, CacheImport, CacheSearch, MountFacts } from '../../src/report/cache-facts.ts'
 import { layerCache } from '../../src/report/cache-section.ts'
 import { HOSTILE_NAMES } from '../support/hostile-names.ts'
 import { summary, target } from '../support/summary-examples.ts'
@@ -247,6 +247,39 @@ describe('whatever is in a ref, a reason or a name', () => {
         expect(shape(ref, reason, name)).toEqual(plain)
       }),
       { numRuns: 500 },
+    )
+  })
+})
+
+describe('of cache mounts', () => {
+  const mount = (more: Partial<MountFacts>): MountFacts => ({ id: 'go', putIn: 'none', takenOut: 'not-run', ...more })
+  const told = (...mounts: readonly MountFacts[]): readonly string[] =>
+    sentences({ mounts }).filter((sentence) => sentence.includes('cache mount') || sentence.startsWith('Cache mount'))
+
+  test('it tells what was put in and taken out', () => {
+    const putIn = { bytes: 210e6, ref: MAIN, savedAt: NOW - 2 * 60 * 60_000 }
+    expect(told(mount({ putIn, takenOut: { bytes: 211e6 } }))).toEqual([
+      'Cache mount `go`: 210 MB of `main` were put in, 2 h 0 min old; 211 MB taken out.',
+    ])
+    expect(told(mount({ takenOut: { tooLarge: 3e9 } }))).toEqual([
+      'Cache mount `go`: there was nothing to put in; its 3.00 GB are over `cache-mounts-max-size` and were not saved.',
+    ])
+    expect(told(mount({ putIn, takenOut: 'unchanged' }))).toEqual([
+      'Cache mount `go`: 210 MB of `main` were put in, 2 h 0 min old; the build left it as it is saved.',
+    ])
+  })
+
+  test('it is silent about mounts that nothing was done with, and short about many', () => {
+    expect(told(mount({}), mount({ putIn: 'cached' }))).toEqual([])
+    const many = Array.from({ length: 20 }, () => mount({ takenOut: 'empty' }))
+    expect(told(...many)).toHaveLength(13)
+    expect(told(...many).at(-1)).toBe('8 more cache mounts.')
+  })
+
+  test.each(HOSTILE_NAMES)('an id stays text: %j', (id) => {
+    const [line = ''] = told(mount({ id, takenOut: 'empty' }))
+    expect(marked.parseInline(line)).toMatch(
+      /^Cache mount <code>[^<>]*<\/code>: there was nothing to put in; the build left it empty\.$/,
     )
   })
 })
