@@ -72,7 +72,9 @@ export async function startThrottledProxy(options: ThrottledProxyOptions): Promi
       response.setHeader('content-type', 'application/json')
       if (effect?.kind === 'status' && effect.retryAfter !== undefined)
         response.setHeader('retry-after', effect.retryAfter)
-      response.end(JSON.stringify({ errors: [{ code: CODES.get(status) ?? 'UNKNOWN', message: `status ${status} on demand` }] }))
+      response.end(
+        JSON.stringify({ errors: [{ code: CODES.get(status) ?? 'UNKNOWN', message: `status ${status} on demand` }] }),
+      )
       return
     }
     const { method = 'GET', url = '/', headers } = incoming
