@@ -150,7 +150,7 @@ describe('a registry that fails for a while', () => {
     expect([run.code, run.errors, run.warnings, listed(run)]).toEqual([0, [], [], [['one', 'two'], []]])
     expect(retriesIn(run).length).toBeGreaterThan(0)
     for (const line of retriesIn(run)) {
-      expect(line).toMatch(/^↻ (?:one|two|one, two): retry 1 of 2 in \d\.\d s: \S+ (?:answered 429 Too Many Requests|ended the connection too early)/)
+      expect(line).toMatch(/^↻ (?:one|two|one, two): retry 1 of 2 in \d\.\d s(?:, after (?:one|two))?: \S+ (?:answered 429 Too Many Requests|ended the connection too early)/)
     }
   }) // prettier-ignore
 
