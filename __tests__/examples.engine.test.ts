@@ -200,6 +200,7 @@ test('every example is built by a test', () => {
     'stop-at-a-stage',
     'external-image',
     'partial-success',
+    'cache-mounts',
     'broken',
   ])
 })
