@@ -87,11 +87,11 @@ async function everything({ folder }: Rig): Promise<string[]> {
 }
 
 describe('restore', () => {
-  test('a hit: the files lie in the path, and nothing else is left', async () => {
+  test('a hit: the files lie in the path, beside those of others, and nothing else is left', async () => {
     await using at = await rig(holding(archiveOf([{ path: 'packs/p/data.bin', body: 'bytes' }])))
-    await at.folder.write('packs/p', { stale: '' })
+    await at.folder.write('packs/p', { 'data.bin': 'stale', other: '' })
     expect(await at.cache.restore(entry)).toEqual({ kind: 'hit', key: entry.key })
-    expect(await at.folder.read('packs/p')).toEqual({ 'data.bin': 'bytes' })
+    expect(await at.folder.read('packs/p')).toEqual({ 'data.bin': 'bytes', other: '' })
     await at.cache.close()
     expect(await everything(at)).toEqual([
       'work',
@@ -99,6 +99,7 @@ describe('restore', () => {
       'work/session/packs',
       'work/session/packs/p',
       'work/session/packs/p/data.bin',
+      'work/session/packs/p/other',
     ])
   })
 
