@@ -11209,7 +11209,14 @@ function pruneTargetCache({ layers, config }, has) {
 }
 /** As a manifest and its config. */
 function renderTargetCache({ layers, config }) {
-	const configBytes = Buffer.from(JSON.stringify(config));
+	const asGo = {
+		...config,
+		layers: config.layers.map((layer) => layer.parent === 0 ? {
+			...layer,
+			parent: void 0
+		} : layer)
+	};
+	const configBytes = Buffer.from(JSON.stringify(asGo));
 	const manifest = {
 		schemaVersion: 2,
 		mediaType: MANIFEST_TYPE,

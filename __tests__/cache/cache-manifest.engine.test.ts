@@ -43,8 +43,7 @@ describe('what BuildKit exports', () => {
     if (cache === undefined) throw new Error('not read')
     expect(cache.config.records.length).toBeGreaterThan(5)
     const rendered = renderTargetCache(cache)
-    // Go leaves a parent out that is number 0.
-    expect(rendered.config.toString().replaceAll(/,"parent":0(?=[,}])/g, '')).toBe(config.toString())
+    expect(rendered.config.toString()).toBe(config.toString())
     expect(rendered.manifest.toString()).toBe(manifest.toString())
     const kept = pruneTargetCache(cache, () => true)
     expect(blobsOf(kept)).toEqual(blobsOf(cache))

@@ -130,7 +130,9 @@ export function pruneTargetCache({ layers, config }: TargetCache, has: (digest: 
 
 /** As a manifest and its config. */
 export function renderTargetCache({ layers, config }: TargetCache): RenderedCache {
-  const configBytes = Buffer.from(JSON.stringify(config))
+  // Go leaves a parent out that is number 0.
+  const asGo = { ...config, layers: config.layers.map((layer) => (layer.parent === 0 ? { ...layer, parent: undefined } : layer)) } // prettier-ignore
+  const configBytes = Buffer.from(JSON.stringify(asGo))
   const manifest = {
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
