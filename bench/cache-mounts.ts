@@ -14,6 +14,7 @@ import { runContender, type Contender } from './layer-cache-contenders.ts'
 import { FreshEngine, Rigs } from './layer-cache-rigs.ts'
 import type { Row } from './layer-cache-table.ts'
 import type { Machine } from './machine.ts'
+import { median } from './median.ts'
 
 export interface MountFigures {
   /** Seconds of the run after one file changed, with its post step; a round each. */
@@ -165,9 +166,4 @@ async function timed(action: () => Promise<void>): Promise<number> {
   const started = performance.now()
   await action()
   return (performance.now() - started) / 1_000
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
 }

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runStep } from '../__tests__/support/action.ts'
 import { runProcess } from '../src/process.ts'
+import { median } from './median.ts'
 
 export interface Overhead {
   /** Medians, seconds. */
@@ -94,8 +95,4 @@ async function timed(run: () => Promise<void>): Promise<number> {
   const start = performance.now()
   await run()
   return (performance.now() - start) / 1000
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }

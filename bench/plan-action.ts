@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { runAction, runStep, type ActionResult } from '../__tests__/support/action.ts'
 import { runProcess } from '../src/process.ts'
 import { makeRepository } from './plan-files.ts'
+import { median } from './median.ts'
 
 export interface PlanRun {
   /** Seconds, main step and post step; medians. */
@@ -192,8 +193,4 @@ function summary(runs: readonly PlanRun[]): PlanRun {
     main: Math.max(...runs.map(({ main }) => main)),
     together: Math.max(...runs.map(({ together }) => together)),
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }

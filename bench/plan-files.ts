@@ -11,6 +11,7 @@ import { ignoreFileFor } from '../src/context/ignore-file.ts'
 import { IgnoreMatcher } from '../src/context/ignore-matcher.ts'
 import { snapshotContext } from '../src/context/snapshot.ts'
 import { runProcess } from '../src/process.ts'
+import { median } from './median.ts'
 
 export interface PlanFiles {
   readonly files: number
@@ -108,10 +109,6 @@ async function measureHere(directory: string, path: string): Promise<Measured> {
   for (const { type } of entries) if (type === 'file') count++
   if (count === 0) throw new Error('nothing was read')
   return { milliseconds: performance.now() - start, memory: process.resourceUsage().maxRSS / 1000 }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,11 +1,11 @@
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { spawn } from "node:child_process";
+import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
+import { access as access$1, appendFile as appendFile$1, constants as constants$1, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { access as access$1, appendFile as appendFile$1, constants, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { closeSync, constants as constants$1, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
@@ -257,6 +257,13 @@ var ProgramMissingError = class extends Error {
 		this.program = program;
 	}
 };
+/** Where a program is on a PATH; undefined where it is not. Relative folders do not count. */
+async function findProgram(name, path) {
+	for (const folder of path.split(delimiter).filter(isAbsolute)) {
+		const file = join(folder, name);
+		if (await access$1(file, constants.X_OK).then(() => true, () => false)) return file;
+	}
+}
 const KILL_AFTER_MS = 1e4;
 /**
 * Runs a program to its end and never rejects for a non-zero exit: the caller reads `code`.
@@ -1146,7 +1153,7 @@ async function copyFiles(from, to) {
 		await link$1(join(from, name), join(to, name));
 	} catch (error) {
 		if (!NO_LINK.includes(errorCode(error) ?? "")) throw error;
-		await copyFile$1(join(from, name), join(to, name), constants$1.COPYFILE_EXCL | constants$1.COPYFILE_FICLONE);
+		await copyFile$1(join(from, name), join(to, name), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
 	}
 }
 /** When an entry was saved, in ms; undefined when it is gone. */
@@ -1597,20 +1604,14 @@ async function writeTarShims(folder, path) {
 	await mkdir$1(folder, { recursive: true });
 	let found = false;
 	for (const name of NAMES) {
-		const tar = await which$2(name, path);
+		const tar = await findProgram(name, path);
 		if (tar === void 0) continue;
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
 		found = true;
 	}
-	const zstd = await which$2("zstd", path);
+	const zstd = await findProgram("zstd", path);
 	if (zstd !== void 0) await writeFile$1(join(folder, "zstdmt"), zstdScript(zstd), { mode: 493 });
 	return found;
-}
-async function which$2(name, path) {
-	for (const folder of path.split(delimiter).filter(isAbsolute)) {
-		const file = join(folder, name);
-		if (await access$1(file, constants$1.X_OK).then(() => true, () => false)) return file;
-	}
 }
 
 // src/cache/github-backend.ts
@@ -2942,7 +2943,7 @@ var ToolMissingError = class extends Error {
 */
 async function findTools(env) {
 	const found = await Promise.all(PROGRAMS.map(async ({ name, is }) => {
-		const program = name === "sh" ? "/bin/sh" : await which$1(name, env["PATH"] ?? "");
+		const program = name === "sh" ? "/bin/sh" : await findProgram(name, env["PATH"] ?? "");
 		if (program === void 0) throw new ToolMissingError(nameOf$2(name));
 		const [version, libraries] = await Promise.all([is === void 0 ? void 0 : run$1(program, ["--version"], env), run$1("ldd", [program], env)]);
 		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$2(name));
@@ -2968,17 +2969,11 @@ async function layOutRoot(folder, { files, scripts, archives }) {
 	for (const [name, text] of scripts) await writeFile$1(join(folder, name), text);
 	for (const [name, from] of archives) {
 		const to = join(folder, "in", `${name}.tar`);
-		await link$1(from, to).catch(() => copyFile$1(from, to, constants$1.COPYFILE_FICLONE));
+		await link$1(from, to).catch(() => copyFile$1(from, to, constants.COPYFILE_FICLONE));
 	}
 }
 function nameOf$2(name) {
 	return name === "tar" || name === "find" ? `GNU ${name}` : name;
-}
-async function which$1(name, path) {
-	for (const folder of path.split(delimiter).filter(isAbsolute)) {
-		const file = join(folder, name);
-		if (await access$1(file, constants$1.X_OK).then(() => true, () => false)) return file;
-	}
 }
 async function run$1(program, args, env) {
 	try {
@@ -3392,7 +3387,7 @@ async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, ro
 }
 async function readIndex(path, now) {
 	try {
-		await using file = await open$1(path, constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK);
+		await using file = await open$1(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 		const found = await file.stat();
 		if (!found.isFile()) return { fault: "it is no file" };
 		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
@@ -5008,6 +5003,10 @@ function kindOf$1(text) {
 * Where several targets are built, buildx reports a shared step once per target, under the same digest, each with a
 * clock of its own; the views are merged here.
 */
+/** Whether a step is an instruction of a stage: neither housekeeping nor an image that is fetched. */
+function isInstruction({ kind, text }) {
+	return kind === "stage" && !text.startsWith("FROM ");
+}
 const TAIL_LINES = 40;
 var BuildProgress = class {
 	#options;
@@ -5625,6 +5624,9 @@ var Rounds = class {
 	get measures() {
 		return this.#measures;
 	}
+	get runs() {
+		return this.#runs;
+	}
 	/** Every step of all runs, each once. */
 	steps() {
 		const final = new Set(this.#failures.map(({ step }) => step?.id));
@@ -5817,7 +5819,6 @@ const TICK_MS = 5e3;
 */
 async function build$2(docker, request, options) {
 	const rounds = new Rounds(request, options);
-	const runs = [];
 	let isCancelled = false;
 	while (rounds.left.length > 0 && !isCancelled) {
 		const known = rounds.failures.length;
@@ -5825,11 +5826,11 @@ async function build$2(docker, request, options) {
 			...options,
 			several: request.targets.length > 1
 		});
-		runs.push(run);
 		await plan$1(rounds.take(run), rounds, options);
 		isCancelled = run.kind === "cancelled" || !await rest(rounds, options.signal);
 		if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known));
 	}
+	const { runs } = rounds;
 	const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures);
 	return {
 		kind: isCancelled ? "cancelled" : problems.length > 0 ? "failed" : "built",
@@ -5954,6 +5955,12 @@ async function runOnce(docker, request, options) {
 }
 
 // src/build/progress-log.ts
+/**
+* The live log of a build: each step's output as it comes, prefixed with its stage and place; one line when a step
+* ends; what is cached folded by stage; BuildKit's housekeeping only where it is slow or fails; a sign of life from
+* steps that are silent. Every line begins with a sign or a bracket of ours, so that nothing a command prints can
+* be a workflow command.
+*/
 const QUIET_MS = 2e4;
 const QUIET_AGAIN_MS = 6e4;
 const SLOW_MS = 2e3;
@@ -6052,7 +6059,7 @@ function writeCached(steps, write) {
 }
 /** Housekeeping, and images that are there already: of interest only when slow. */
 function isNoise$1(step) {
-	if (step.kind === "stage" && !step.text.startsWith("FROM ")) return false;
+	if (isInstruction(step)) return false;
 	return step.durationMs < SLOW_MS;
 }
 function statusText(status) {
@@ -7538,7 +7545,7 @@ var CacheMounting = class CacheMounting {
 	/** Takes out of the mounts what the steps that ran left there, to be saved with the layers. Never rejects. */
 	async takeOut(outcome) {
 		const { caching, inputs, now } = this.#options;
-		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).map(({ stage, source }) => `${stage ?? ""}:${source?.line ?? ""}`));
+		const ran = new Set(outcome.steps.filter((step) => isInstruction(step) && step.status === "done").map(({ stage, source }) => `${stage ?? ""}:${source?.line ?? ""}`));
 		const used = this.#uses.kept.filter(({ steps }) => steps.some(({ stage, line }) => ran.has(`${stage}:${line}`)));
 		for (const mount of this.#uses.kept) this.#left(mount, used.includes(mount) ? "not-written" : "not-run");
 		const written = used.filter(({ isWritten }) => isWritten);
@@ -7761,7 +7768,7 @@ function report$1(index, options) {
 }
 /** A stage's instructions in order; of several platforms, those of the first. */
 function stepsOf(steps, stage) {
-	const mine = steps.filter((step) => step.stage === stage && step.kind === "stage" && !step.text.startsWith("FROM "));
+	const mine = steps.filter((step) => step.stage === stage && isInstruction(step));
 	const [first] = mine;
 	return mine.filter((step) => step.platform === first?.platform).sort((a, b) => (a.place ?? 0) - (b.place ?? 0));
 }
@@ -12390,7 +12397,7 @@ var LayerCaching = class {
 	*/
 	unexported(outcome, layersOf) {
 		if (!this.#options.writes) return [];
-		const ran = new Set(outcome.steps.filter(({ kind, status, text }) => kind === "stage" && status === "done" && !text.startsWith("FROM ")).flatMap(({ targets }) => targets));
+		const ran = new Set(outcome.steps.filter((step) => isInstruction(step) && step.status === "done").flatMap(({ targets }) => targets));
 		const isNew = (name) => ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest));
 		return [...this.#imports.keys()].filter((name) => outcome.built.has(name) && !this.isExported(name)).filter(isNew);
 	}
@@ -26453,7 +26460,7 @@ const SMALL_FILE_BYTES = 65536;
 const CHUNK_BYTES = 1 << 20;
 const ATTEMPTS = 5;
 /** No link is followed, and a pipe does not wait for a writer. */
-const OPEN_FLAGS = constants$1.O_RDONLY | constants$1.O_NOFOLLOW | constants$1.O_NONBLOCK;
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Reads files of one context. */
 var ContentReader = class {
 	#small = Buffer.allocUnsafe(65568);
@@ -26822,9 +26829,9 @@ var ListingHelpers = class {
 function leafOf(name, numbers, options) {
 	const { at, format } = options;
 	const mode = numbers[at] ?? 0;
-	const kind = mode & constants$1.S_IFMT;
-	const type = kind === constants$1.S_IFREG ? "file" : kind === constants$1.S_IFLNK ? "symlink" : "other";
-	const device = kind === constants$1.S_IFBLK || kind === constants$1.S_IFCHR;
+	const kind = mode & constants.S_IFMT;
+	const type = kind === constants.S_IFREG ? "file" : kind === constants.S_IFLNK ? "symlink" : "other";
+	const device = kind === constants.S_IFBLK || kind === constants.S_IFCHR;
 	const special = `${kind.toString(8)}${device ? ` ${numbers[at + Field.rdev] ?? 0}` : ""}`;
 	const content = type === "other" ? special : void 0;
 	return {
@@ -26853,7 +26860,7 @@ function directoryOf$1(name, mode) {
 }
 /** Whether lstat said that it is a directory. */
 function isDirectory$2(mode) {
-	return (mode & constants$1.S_IFMT) === constants$1.S_IFDIR;
+	return (mode & constants.S_IFMT) === constants.S_IFDIR;
 }
 /** The child of that name. */
 function childOf(directory, name) {
@@ -30169,7 +30176,7 @@ async function contextProblem(name, source, workspace) {
 }
 async function unreadable(path) {
 	try {
-		await access$1(path, constants.R_OK);
+		await access$1(path, constants$1.R_OK);
 		return;
 	} catch (error) {
 		const code = errorCode(error);
@@ -36222,6 +36229,7 @@ function metadataOf({ digest, imageId, tags }) {
 }
 
 // src/summarizing.ts
+/** From plan and build to what the job summary is made from. Pure. */
 /** What the summary shows. */
 function summaryData({ inputs, project, planned, built, durationMs }) {
 	return {
@@ -36252,7 +36260,7 @@ function targetReport(target, planned, built) {
 	const { name, stage } = target;
 	const steps = (built?.steps ?? []).filter((step) => step.targets.includes(name));
 	const image = built?.images.find((candidate) => candidate.target === name);
-	const instructions = steps.filter((step) => step.kind === "stage" && !step.text.startsWith("FROM "));
+	const instructions = steps.filter(isInstruction);
 	return {
 		name,
 		stage,

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { BuildOutcome } from './build/build.ts'
 import type { Docker } from './build/buildx.ts'
+import { isInstruction } from './build/progress.ts'
 import { brief } from './cache-handover.ts'
 import type { FoundMount, IndexedMount } from './cache/mount-archives.ts'
 import type { Problem } from './errors.ts'
@@ -133,7 +134,7 @@ export class CacheMounting {
     const { caching, inputs, now } = this.#options
     const ran = new Set(
       outcome.steps
-        .filter(({ kind, status, text }) => kind === 'stage' && status === 'done' && !text.startsWith('FROM '))
+        .filter((step) => isInstruction(step) && step.status === 'done')
         .map(({ stage, source }) => `${stage ?? ''}:${source?.line ?? ''}`),
     )
     const used = this.#uses.kept.filter(({ steps }) => steps.some(({ stage, line }) => ran.has(`${stage}:${line}`)))

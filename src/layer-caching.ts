@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { tellsOfCache, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
+import { isInstruction } from './build/progress.ts'
 import { openBackend, type BackendChoice, type BackendOptions } from './cache-backends.ts'
 import { brief, savedLine, savingTrouble, writeHandover } from './cache-handover.ts'
 import { tooLarge } from './cache-room.ts'
@@ -149,9 +150,7 @@ export class LayerCaching {
   unexported(outcome: BuildOutcome, layersOf: (name: string) => readonly string[]): readonly string[] {
     if (!this.#options.writes) return []
     const ran = new Set(
-      outcome.steps
-        .filter(({ kind, status, text }) => kind === 'stage' && status === 'done' && !text.startsWith('FROM '))
-        .flatMap(({ targets }) => targets),
+      outcome.steps.filter((step) => isInstruction(step) && step.status === 'done').flatMap(({ targets }) => targets),
     )
     const isNew = (name: string): boolean =>
       ran.has(name) || layersOf(name).some((digest) => this.#cache.hasReceived(digest))

@@ -4,7 +4,7 @@
  */
 import { diskUsage, type Docker } from './build/buildx.ts'
 import { bytesOnDisk, type DiskRecord } from './build/du.ts'
-import type { Step } from './build/progress.ts'
+import { isInstruction, type Step } from './build/progress.ts'
 import { stagesOf } from './graph/reachability.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import type { Planned } from './planning.ts'
@@ -132,7 +132,7 @@ function report(
 
 /** A stage's instructions in order; of several platforms, those of the first. */
 function stepsOf(steps: readonly Step[], stage: number): readonly Step[] {
-  const mine = steps.filter((step) => step.stage === stage && step.kind === 'stage' && !step.text.startsWith('FROM '))
+  const mine = steps.filter((step) => step.stage === stage && isInstruction(step))
   const [first] = mine
   return mine.filter((step) => step.platform === first?.platform).sort((a, b) => (a.place ?? 0) - (b.place ?? 0))
 }

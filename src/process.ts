@@ -3,7 +3,10 @@
  * signal ends the child with SIGINT first, as a terminal would, so that buildx can cancel its solve, then SIGKILL.
  */
 import { spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { Socket } from 'node:net'
+import { delimiter, isAbsolute, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export interface RunOptions {
@@ -33,6 +36,19 @@ export class ProgramMissingError extends Error {
     this.name = 'ProgramMissingError'
     this.program = program
   }
+}
+
+/** Where a program is on a PATH; undefined where it is not. Relative folders do not count. */
+export async function findProgram(name: string, path: string): Promise<string | undefined> {
+  for (const folder of path.split(delimiter).filter(isAbsolute)) {
+    const file = join(folder, name)
+    const isThere = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (isThere) return file
+  }
+  return undefined
 }
 
 const MAX_COLLECTED = 1 << 20

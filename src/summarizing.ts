@@ -1,5 +1,5 @@
 /** From plan and build to what the job summary is made from. Pure. */
-import type { Step } from './build/progress.ts'
+import { isInstruction, type Step } from './build/progress.ts'
 import type { Built } from './built.ts'
 import type { Inputs } from './inputs.ts'
 import type { RequestedTarget } from './plan/targets.ts'
@@ -54,7 +54,7 @@ function targetReport(target: RequestedTarget, planned: Planned, built: Built | 
   const { name, stage } = target
   const steps = (built?.steps ?? []).filter((step) => step.targets.includes(name))
   const image = built?.images.find((candidate) => candidate.target === name)
-  const instructions = steps.filter((step) => step.kind === 'stage' && !step.text.startsWith('FROM '))
+  const instructions = steps.filter(isInstruction)
   return {
     name,
     stage,

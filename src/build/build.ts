@@ -63,16 +63,15 @@ const TICK_MS = 5_000
  */
 export async function build(docker: Docker, request: BuildRequest, options: BuildOptions): Promise<BuildOutcome> {
   const rounds = new Rounds(request, options)
-  const runs: Ran[] = []
   let isCancelled = false
   while (rounds.left.length > 0 && !isCancelled) {
     const known = rounds.failures.length
     const run = await runOnce(docker, rounds.begin(), { ...options, several: request.targets.length > 1 })
-    runs.push(run)
     await plan(rounds.take(run), rounds, options)
     isCancelled = run.kind === 'cancelled' || !(await rest(rounds, options.signal))
     if (rounds.failures.length > known && rounds.left.length > 0 && !isCancelled) options.say?.(goingOn(rounds, known))
   }
+  const { runs } = rounds
   const problems = isCancelled ? [CANCELLED] : problemsOf(rounds.failures)
   return {
     kind: isCancelled ? 'cancelled' : problems.length > 0 ? 'failed' : 'built',

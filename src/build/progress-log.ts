@@ -4,7 +4,7 @@
  * steps that are silent. Every line begins with a sign or a bracket of ours, so that nothing a command prints can
  * be a workflow command.
  */
-import type { ProgressListener, Step } from './progress.ts'
+import { isInstruction, type ProgressListener, type Step } from './progress.ts'
 import type { StatusEvent } from './rawjson.ts'
 import { twinKey } from './twin-steps.ts'
 
@@ -141,7 +141,7 @@ function writeCached(steps: readonly Step[], write: (line: string) => void): voi
 
 /** Housekeeping, and images that are there already: of interest only when slow. */
 function isNoise(step: Step): boolean {
-  if (step.kind === 'stage' && !step.text.startsWith('FROM ')) return false
+  if (isInstruction(step)) return false
   return step.durationMs < SLOW_MS
 }
 

@@ -1,5 +1,5 @@
 /** What a build did, by target and stage: for the end of the log and for the report. Pure. */
-import type { Step } from './progress.ts'
+import { isInstruction, type Step } from './progress.ts'
 import { seconds } from './progress-log.ts'
 
 export interface StageSummary {
@@ -20,7 +20,7 @@ export interface TargetSummary {
 
 /** Instructions by target and stage, in the order in which BuildKit met them; images and housekeeping left out. */
 export function summarize(steps: readonly Step[], targets: readonly string[]): readonly TargetSummary[] {
-  const instructions = steps.filter((step) => step.kind === 'stage' && !step.text.startsWith('FROM '))
+  const instructions = steps.filter(isInstruction)
   return targets.map((target) => {
     const mine = instructions.filter((step) => step.targets.includes(target))
     const groups = Map.groupBy(mine, (step) => step.stage ?? step.stageName ?? '')

@@ -39,6 +39,11 @@ export interface Step {
   readonly inputs: readonly string[]
 }
 
+/** Whether a step is an instruction of a stage: neither housekeeping nor an image that is fetched. */
+export function isInstruction({ kind, text }: Pick<Step, 'kind' | 'text'>): boolean {
+  return kind === 'stage' && !text.startsWith('FROM ')
+}
+
 /** A reference that was pushed, with its digest; the target is undefined where only one was built. */
 export interface PushedImage {
   readonly reference: string

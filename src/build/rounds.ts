@@ -106,6 +106,10 @@ export class Rounds {
     return this.#measures
   }
 
+  get runs(): readonly Ran[] {
+    return this.#runs
+  }
+
   /** Every step of all runs, each once. */
   steps(): readonly Step[] {
     const final = new Set(this.#failures.map(({ step }) => step?.id))

@@ -4,9 +4,9 @@
  * folder beside the archive; what is not a plain file there is refused afterwards (`entry-files.ts`).
  * https://github.com/actions/toolkit/blob/main/packages/cache/src/internal/tar.ts
  */
-import { constants } from 'node:fs'
-import { access, mkdir, writeFile } from 'node:fs/promises'
-import { delimiter, isAbsolute, join } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findProgram } from '../process.ts'
 
 /** The folder, beside the archive, that it is unpacked into. */
 export const UNPACKED = 'unpacked'
@@ -51,24 +51,12 @@ export async function writeTarShims(folder: string, path: string): Promise<boole
   await mkdir(folder, { recursive: true })
   let found = false
   for (const name of NAMES) {
-    const tar = await which(name, path)
+    const tar = await findProgram(name, path)
     if (tar === undefined) continue
     await writeFile(join(folder, name), script(tar), { mode: 0o755 })
     found = true
   }
-  const zstd = await which('zstd', path)
+  const zstd = await findProgram('zstd', path)
   if (zstd !== undefined) await writeFile(join(folder, 'zstdmt'), zstdScript(zstd), { mode: 0o755 })
   return found
-}
-
-async function which(name: string, path: string): Promise<string | undefined> {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(folder, name)
-    const isThere = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return file
-  }
-  return undefined
 }

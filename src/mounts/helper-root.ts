@@ -1,8 +1,8 @@
 /** The helper's root: a folder with this machine's own `sh`, `tar` and `find` and the libraries that they need, where they look for them. */
 import { constants } from 'node:fs'
-import { access, copyFile, link, mkdir, writeFile } from 'node:fs/promises'
-import { delimiter, dirname, isAbsolute, join } from 'node:path'
-import { ProgramMissingError, runProcess } from '../process.ts'
+import { copyFile, link, mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { findProgram, ProgramMissingError, runProcess } from '../process.ts'
 
 /** Where each program lies in the helper, and what must be said of it by `--version`. */
 const PROGRAMS = [
@@ -33,7 +33,7 @@ export type HelperFiles = ReadonlyMap<string, string>
 export async function findTools(env: NodeJS.ProcessEnv): Promise<HelperFiles> {
   const found = await Promise.all(
     PROGRAMS.map(async ({ name, is }) => {
-      const program = name === 'sh' ? '/bin/sh' : await which(name, env['PATH'] ?? '')
+      const program = name === 'sh' ? '/bin/sh' : await findProgram(name, env['PATH'] ?? '')
       if (program === undefined) throw new ToolMissingError(nameOf(name))
       const [version, libraries] = await Promise.all([
         is === undefined ? undefined : run(program, ['--version'], env),
@@ -80,18 +80,6 @@ export async function layOutRoot(
 
 function nameOf(name: string): string {
   return name === 'tar' || name === 'find' ? `GNU ${name}` : name
-}
-
-async function which(name: string, path: string): Promise<string | undefined> {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(folder, name)
-    const isThere = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return file
-  }
-  return undefined
 }
 
 async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
