@@ -1898,6 +1898,108 @@ function openBackend(choice, options) {
 	});
 }
 
+// src/cache/cache-keys.ts
+/**
+* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
+* backend keeps, too. Pure, but for random names.
+* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
+*/
+/** The refs whose caches a run may read, its own first, each once. */
+function cacheScopes(env, { defaultBranch }) {
+	const own = given$1(env["GITHUB_REF"]) ?? "local";
+	const base = given$1(env["GITHUB_BASE_REF"]);
+	const scopes = [{
+		source: "own",
+		ref: own
+	}];
+	const add = (source, branch) => {
+		const ref = `refs/heads/${branch ?? ""}`;
+		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
+			source,
+			ref
+		});
+	};
+	add("base", base);
+	add("default", defaultBranch);
+	return scopes;
+}
+/**
+* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
+* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
+*/
+const UNTRUSTED_EVENTS = [
+	"pull_request_target",
+	"issue_comment",
+	"workflow_run"
+];
+/** Whether a run saves what it built (DESIGN §4, `cache`). */
+function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
+	if (mode === "off" || mode === "read-only") return false;
+	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
+	if (mode === "read-write") return true;
+	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
+}
+function indexKeys(question) {
+	const { ref, targets, platforms } = question;
+	const anyLeg = `sb1-index-${identityHash(question)}-${hash$1([ref])}-`;
+	return {
+		anyLeg,
+		prefix: `${anyLeg}${hash$1([[...targets].sort(), [...platforms].sort()])}-`
+	};
+}
+/**
+* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
+* earlier ones.
+*/
+function newIndexKey(prefix, { now, commit }) {
+	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
+}
+/** What the keys of the indexes begin with that runs of a commit left. */
+function commitPrefix(prefix, commit) {
+	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
+}
+/** What the keys of a project's packs begin with. */
+function packPrefix(identity) {
+	return `sb1-pack-${identityHash(identity)}-`;
+}
+/** `sb1-index-PROJECT-REF-TARGETS-COMMIT-TIME-RANDOM` */
+const INDEX_KEY = /^(sb1-index-([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{16})-([0-9a-f]{12}|none)-[0-9a-f]{12,}-[0-9a-f]{8}$/;
+/** `sb1-pack-PROJECT-RANDOM` */
+const PACK_KEY = /^sb1-pack-([0-9a-f]{16})-([0-9a-f]{32})$/;
+/**
+* Where the blobs of an entry lie, relative to the session's folder: a pack's, or those that came with an index. Undefined
+* for what is neither.
+*/
+function blobsPath(key) {
+	const id = INDEX_KEY.test(key) ? shortHash(key) : PACK_KEY.exec(key)?.[2];
+	return id === void 0 ? void 0 : `packs/${id}`;
+}
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+function indexFile(key) {
+	return `${shortHash(key)}.json`;
+}
+/** The path that an entry is saved from: of all indexes the same, or GitHub's service would not find one for another. */
+const INDEX_PATH = "index";
+function newPack(prefix) {
+	const id = randomBytes(16).toString("hex");
+	return {
+		key: `${prefix}${id}`,
+		path: `packs/${id}`
+	};
+}
+function identityHash({ id, scope }) {
+	return hash$1([id, scope]);
+}
+function shortHash(text) {
+	return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+function hash$1(parts) {
+	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+function given$1(text) {
+	return text === "" ? void 0 : text;
+}
+
 // src/cache/cache-graph.ts
 /** Whether links lead nowhere back to where they came from. Numbers that are no node's are passed over. */
 function isAcyclic(links) {
@@ -2156,7 +2258,7 @@ function knowledgeOf({ config }) {
 	for (const [index, record] of config.records.entries()) {
 		const name = names[index] ?? "";
 		for (const { layer } of record.layers ?? []) facts.add(`${name} ${chains.get(layer) ?? ""}`);
-		for (const { layers } of record.chains ?? []) facts.add(`${name} ${layers.reduce((chain, layer) => hash$1([chain, config.layers[layer]?.blob ?? ""]), "")}`);
+		for (const { layers } of record.chains ?? []) facts.add(`${name} ${layers.reduce((chain, layer) => hash([chain, config.layers[layer]?.blob ?? ""]), "")}`);
 	}
 	return facts;
 }
@@ -2172,7 +2274,7 @@ function chainsOf(layers) {
 		}
 		for (const index of path.toReversed()) {
 			const { parent = -1, blob = "" } = layers[index] ?? {};
-			chains.set(index, hash$1([chains.get(parent) ?? "", blob]));
+			chains.set(index, hash([chains.get(parent) ?? "", blob]));
 		}
 	}
 	return chains;
@@ -2193,14 +2295,14 @@ function namesOf(records) {
 				continue;
 			}
 			const inputs = (record?.inputs ?? []).map((input) => input.map(({ selector = "", link }) => `${selector}@${names[link] ?? ""}`).sort());
-			names[index] ??= hash$1([record?.digest ?? "", ...inputs.map((input) => hash$1(input))]);
+			names[index] ??= hash([record?.digest ?? "", ...inputs.map((input) => hash(input))]);
 			stack.pop();
 		}
 	};
 	for (const index of records.keys()) if (names[index] === void 0) visit(index);
 	return names.map((name) => name ?? "");
 }
-function hash$1(parts) {
+function hash(parts) {
 	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
@@ -2357,9 +2459,11 @@ function mergeIndexes(indexes) {
 		byTarget.set(name, found);
 	}
 	const strangers = [...byTarget.values()].flatMap(([first]) => first ?? []);
+	const cachesOf = (target) => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS);
 	return {
+		cachesOf,
 		targets: () => [...byTarget.keys()],
-		cachesOf: (target) => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS)
+		says: (caches) => [...caches].every(([name, cache]) => cachesOf(name).some((known) => covers$1(known.cache, cache)))
 	};
 }
 function blobCount(packs) {
@@ -2371,9 +2475,9 @@ function sorted(map) {
 function packOf(value, key, isTime) {
 	const [path, createdAt] = [field$1(value, "path"), field$1(value, "createdAt")];
 	const blobs = mapOf(field$1(value, "blobs"), MAX_BLOBS, (size, digest) => isDigest$2(digest) && typeof size === "number" && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BLOB_BYTES ? size : void 0);
-	const id = /^sb1-pack-[0-9a-f]{16}-([0-9a-f]{32})$/.exec(key)?.[1];
-	return id !== void 0 && path === `packs/${id}` && isTime(createdAt) && blobs !== void 0 ? {
-		path,
+	const place = blobsPath(key);
+	return place !== void 0 && path === place && isTime(createdAt) && blobs !== void 0 ? {
+		path: place,
 		createdAt,
 		blobs
 	} : void 0;
@@ -2415,6 +2519,21 @@ const PATIENCE_MS$4 = 2e4;
 /** A blob's file within the directory of its pack. */
 function blobFile(digest) {
 	return digest.replace(":", "-");
+}
+/** The packs that an index names. */
+function packsOf({ packs }) {
+	return Object.entries(packs).map(([key, pack]) => ({
+		key,
+		...pack,
+		blobs: new Map(Object.entries(pack.blobs))
+	}));
+}
+/** Small blobs are saved with the index that is new, and their pack bears its key. */
+function cameWithIndex({ key }) {
+	return INDEX_KEY.test(key);
+}
+function entryPath(pack) {
+	return cameWithIndex(pack) ? INDEX_PATH : pack.path;
 }
 var PackStore = class {
 	#options;
@@ -2482,13 +2601,13 @@ var PackStore = class {
 	}
 	/** Asks, once, whether the backend still has a pack; it counts as used then. */
 	async isThere(pack) {
-		const { key, path } = pack;
+		const { key } = pack;
 		if (this.#restores.has(key)) return (await this.restore(pack)).kind === "hit";
 		let asked = this.#lookUps.get(key);
 		if (asked === void 0) {
 			asked = this.#options.backend.lookUp({
 				key,
-				path,
+				path: entryPath(pack),
 				timeoutMs: PATIENCE_MS$4
 			});
 			this.#lookUps.set(key, asked);
@@ -2502,18 +2621,22 @@ var PackStore = class {
 			key
 		}));
 	}
+	/** Takes the blobs that came with an index that was restored. */
+	takeFromIndex(pack) {
+		this.add(pack);
+		this.#restores.set(pack.key, this.#settled(pack, {
+			kind: "hit",
+			key: pack.key
+		}));
+	}
 	/** Fetches a pack, once. */
 	async restore(pack) {
-		const { key, path } = pack;
+		const { key } = pack;
 		let restored = this.#restores.get(key);
 		if (restored === void 0) {
 			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
 			const timeoutMs = PATIENCE_MS$4 + bytes / SLOWEST_BYTES_PER_SECOND$2 * 1e3;
-			restored = this.#options.backend.restore({
-				key,
-				path,
-				timeoutMs
-			});
+			restored = this.#fetch(pack, timeoutMs);
 			this.#restores.set(key, restored);
 			if ((await restored).kind === "hit") {
 				this.#bytesFetched += bytes;
@@ -2533,6 +2656,29 @@ var PackStore = class {
 	async fileOf(digest) {
 		const pack = this.#packOf.get(digest);
 		return pack !== void 0 && await this.#checked(pack, digest) ? this.#file(pack, digest) : void 0;
+	}
+	async #fetch(pack, timeoutMs) {
+		const result = await this.#options.backend.restore({
+			key: pack.key,
+			path: entryPath(pack),
+			timeoutMs
+		});
+		return result.kind === "hit" ? await this.#settled(pack, result) : result;
+	}
+	/** Moves blobs that came with an index out of its directory, which the next index is saved from. */
+	async #settled(pack, result) {
+		if (!cameWithIndex(pack)) return result;
+		const place = join(this.#options.root, pack.path);
+		try {
+			await mkdir$1(place, { recursive: true });
+		} catch {
+			return result;
+		}
+		const files = [...pack.blobs.keys()].map(blobFile);
+		await Promise.all(files.map(async (file) => {
+			await rename$1(join(this.#options.root, INDEX_PATH, file), join(place, file)).catch(() => void 0);
+		}));
+		return result;
 	}
 	#noted(pack, result) {
 		if (result.kind === "hit") return true;
@@ -2590,7 +2736,9 @@ async function executeSave(plan, { backend, root }) {
 	const failures = [];
 	const packs = {};
 	let bytes = 0;
+	const small = plan.packs.find(({ key }) => key === plan.index.key);
 	await Promise.all(plan.packs.map(async (job) => {
+		if (job === small) return;
 		const blobs = await gather(job, {
 			backend,
 			root
@@ -2613,11 +2761,21 @@ async function executeSave(plan, { backend, root }) {
 		}
 	}));
 	const saved = Object.keys(packs).length;
-	if (plan.packs.length > 0 && saved === 0) return {
+	const withIndex = small === void 0 ? {} : await gather(small, {
+		backend,
+		root
+	});
+	const files = Object.keys(withIndex).map(blobFile);
+	if (plan.packs.length > 0 && saved + files.length === 0) return {
 		entries: 0,
 		bytes,
 		indexSaved: false,
 		failures
+	};
+	if (small !== void 0 && files.length > 0) packs[small.key] = {
+		path: small.path,
+		createdAt: small.createdAt,
+		blobs: withIndex
 	};
 	const result = await saveIndex(plan, {
 		...plan.document,
@@ -2627,10 +2785,15 @@ async function executeSave(plan, { backend, root }) {
 		}
 	}, {
 		backend,
-		root
+		root,
+		blobs: {
+			path: small?.path ?? "",
+			files
+		}
 	});
 	if (result.kind === "failed") failures.push(result);
 	const indexSaved = result.kind === "saved";
+	if (indexSaved) bytes += Object.values(withIndex).reduce((sum, size) => sum + size, 0);
 	return {
 		entries: saved + (indexSaved ? 1 : 0),
 		bytes,
@@ -2674,7 +2837,7 @@ async function sizeOf(path) {
 		return;
 	}
 }
-async function saveIndex({ index }, document, { backend, root }) {
+async function saveIndex({ index }, document, { backend, root, blobs }) {
 	const folder = join(root, index.path);
 	try {
 		await rm$1(folder, {
@@ -2683,6 +2846,7 @@ async function saveIndex({ index }, document, { backend, root }) {
 		});
 		await mkdir$1(folder, { recursive: true });
 		await writeFile$1(join(folder, index.file), serializeIndex(document));
+		for (const file of blobs.files) await link$1(join(root, blobs.path, file), join(folder, file));
 	} catch (error) {
 		return {
 			kind: "failed",
@@ -3139,96 +3303,15 @@ async function cleanUpMounts(docker, state) {
 	await removeHelperRecords(docker, builder, token);
 }
 
-// src/cache/cache-keys.ts
-/**
-* What entries are called, whose a run may read, and whether it may write: GitHub's rules for scopes, which the directory
-* backend keeps, too. Pure, but for random names.
-* https://docs.github.com/en/actions/reference/workflows-and-actions/dependency-caching#restrictions-for-accessing-a-cache
-*/
-/** The refs whose caches a run may read, its own first, each once. */
-function cacheScopes(env, { defaultBranch }) {
-	const own = given$1(env["GITHUB_REF"]) ?? "local";
-	const base = given$1(env["GITHUB_BASE_REF"]);
-	const scopes = [{
-		source: "own",
-		ref: own
-	}];
-	const add = (source, branch) => {
-		const ref = `refs/heads/${branch ?? ""}`;
-		if (branch !== void 0 && !scopes.some((scope) => scope.ref === ref)) scopes.push({
-			source,
-			ref
-		});
-	};
-	add("base", base);
-	add("default", defaultBranch);
-	return scopes;
-}
-/**
-* Events that outsiders can cause and that run in the default branch's scope: GitHub gives them a token that only reads.
-* https://github.blog/changelog/2026-06-26 (read-only caches for untrusted triggers)
-*/
-const UNTRUSTED_EVENTS = [
-	"pull_request_target",
-	"issue_comment",
-	"workflow_run"
-];
-/** Whether a run saves what it built (DESIGN §4, `cache`). */
-function mayWrite({ mode, eventName = "", ref, isFork, backend }) {
-	if (mode === "off" || mode === "read-only") return false;
-	if (backend === "directory" && (isFork || UNTRUSTED_EVENTS.includes(eventName))) return false;
-	if (mode === "read-write") return true;
-	return !ref.startsWith("refs/tags/") && eventName !== "merge_group" && !UNTRUSTED_EVENTS.includes(eventName);
-}
-function indexKeys(question) {
-	const { ref, targets, platforms } = question;
-	const anyLeg = `sb1-index-${identityHash(question)}-${hash([ref])}-`;
-	return {
-		anyLeg,
-		prefix: `${anyLeg}${hash([[...targets].sort(), [...platforms].sort()])}-`
-	};
-}
-/**
-* A key that no entry had before: a save that was killed leaves its key reserved. Of one commit, later keys sort after
-* earlier ones.
-*/
-function newIndexKey(prefix, { now, commit }) {
-	return `${commitPrefix(prefix, commit)}${now.toString(16).padStart(12, "0")}-${randomBytes(4).toString("hex")}`;
-}
-/** What the keys of the indexes begin with that runs of a commit left. */
-function commitPrefix(prefix, commit) {
-	return `${prefix}${/^[0-9a-f]{12}/.exec(commit ?? "")?.[0] ?? "none"}-`;
-}
-/** What the keys of a project's packs begin with. */
-function packPrefix(identity) {
-	return `sb1-pack-${identityHash(identity)}-`;
-}
-function newPack(prefix) {
-	const id = randomBytes(16).toString("hex");
-	return {
-		key: `${prefix}${id}`,
-		path: `packs/${id}`
-	};
-}
-function identityHash({ id, scope }) {
-	return hash([id, scope]);
-}
-function hash(parts) {
-	return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-function given$1(text) {
-	return text === "" ? void 0 : text;
-}
-
 // src/cache/cleanup-plan.ts
+/**
+* Which entries of the cache service are of no use to anybody: those of closed pull requests, indexes that a later one
+* stands in for, and packs that no index names. Only what is surely so; what cannot be known stays. Pure.
+*/
 /** An index that a later one stands in for is kept for so long: pull requests are compared with it, and start from it. */
 const KEPT_MS = 2592e5;
 /** What is younger may belong to a run that is not over: its packs are saved before its index. */
 const YOUNG_MS = 216e5;
-/** `sb1-index-PROJECT-REF-TARGETS-COMMIT-TIME-RANDOM` */
-const INDEX_KEY = /^(sb1-index-([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{16})-([0-9a-f]{12}|none)-[0-9a-f]{12,}-[0-9a-f]{8}$/;
-/** `sb1-pack-PROJECT-RANDOM` */
-const PACK_KEY = /^sb1-pack-([0-9a-f]{16})-[0-9a-f]{32}$/;
 /** Whether stage-build made an entry: no other is ever touched. */
 function isOurs({ key }) {
 	return INDEX_KEY.test(key) || PACK_KEY.test(key);
@@ -3285,13 +3368,25 @@ function indexesToRead({ entries }, useless, refs) {
 	return entries.filter((entry) => refs.includes(entry.ref) && INDEX_KEY.test(entry.key) && !gone.has(entry)).map(({ key }) => key);
 }
 /**
+* Of what is useless at sight, without indexes that others stand in for and that still name what came with them: their
+* blobs are in use.
+* @param named as for {@link unreferencedPacks}
+*/
+function withoutNamed(useless, refs, named) {
+	const { live, unknown } = readingOf(named);
+	return useless.filter(({ entry, why }) => {
+		if (why.kind !== "superseded") return true;
+		const project = INDEX_KEY.exec(entry.key)?.[2] ?? "";
+		return refs.includes(entry.ref) && !live.has(entry.key) && !unknown.has(project);
+	});
+}
+/**
 * Packs of these refs that none of the indexes there names.
 * @param named of each index that stays, by key, the keys of its packs; undefined where it could not be read: the packs of
 * its project stay then
 */
 function unreferencedPacks({ entries, now }, refs, named) {
-	const live = new Set([...named.values()].flatMap((keys) => keys ?? []));
-	const unknown = new Set([...named].filter(([, keys]) => keys === void 0).map(([key]) => INDEX_KEY.exec(key)?.[2] ?? ""));
+	const { live, unknown } = readingOf(named);
 	return entries.flatMap((entry) => {
 		const [, project] = PACK_KEY.exec(entry.key) ?? [];
 		if (project === void 0 || !refs.includes(entry.ref)) return [];
@@ -3301,22 +3396,24 @@ function unreferencedPacks({ entries, now }, refs, named) {
 		}];
 	});
 }
+/** The packs that the indexes name, and the projects of those that could not be read. */
+function readingOf(named) {
+	const unread = [...named].filter(([, keys]) => keys === void 0);
+	return {
+		live: new Set([...named.values()].flatMap((keys) => keys ?? [])),
+		unknown: new Set(unread.map(([key]) => INDEX_KEY.exec(key)?.[2] ?? ""))
+	};
+}
 
 // src/cache/index-loader.ts
 /**
 * Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
 * An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
 */
-/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
-const INDEX_PATH = "index";
 const MAX_INDEX_BYTES = 64 << 20;
 const PATIENCE_MS$1 = 1e4;
 /** The service takes ten keys a look-up, the first of which has to be whole. */
 const MOST_COMMITS = 7;
-/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
-function indexFile(key) {
-	return `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
-}
 /** Never rejects. */
 async function loadIndexes(places, options) {
 	const results = await Promise.all(places.map((place) => load(place, options)));
@@ -3381,6 +3478,7 @@ async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, ro
 			source,
 			ref,
 			isExact: result.key.startsWith(prefix),
+			key: result.key,
 			index: parsed.index
 		}
 	};
@@ -3901,7 +3999,7 @@ async function cleanUp(options) {
 	const named = await packsNamed(indexesToRead(facts, atSight, refs), options);
 	const unread = [...named.values()].filter((keys) => keys === void 0).length;
 	if (unread > 0) notes.push(`${count(unread, "index", "indexes")} could not be read: the layers of what they are about stay.`);
-	const useless = [...atSight, ...unreferencedPacks(facts, refs, named)];
+	const useless = [...withoutNamed(atSight, refs, named), ...unreferencedPacks(facts, refs, named)];
 	const deletion = dryRun ? {
 		gone: [],
 		notes: []
@@ -11426,6 +11524,12 @@ const MOST_MOVED_BYTES = 256e6;
 /** More packs than this are too many requests: small ones become one. */
 const MOST_PACKS = 8;
 const MOST_MERGED_BYTES = 64e6;
+/** What is no more than this is saved with the index: that is an entry less to save and to ask for. */
+const WITH_INDEX_BYTES = 2 << 20;
+/** The pack that travels with the index, of those that are new: every later run fetches it, so it is small. */
+function packWithIndex(newPacks, mostBytes) {
+	return newPacks.find((blobs) => sum$2([...blobs.values()]) <= mostBytes);
+}
 /** Nothing but what `wanted` names is packed, and the packs that are kept or new weigh `maxBytes` at most. */
 function planPacks(question) {
 	const { maxBytes } = question;
@@ -11604,6 +11708,7 @@ function planSave(question) {
 	const fresh = [...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)), ...early.flatMap((pack) => Object.keys(pack.blobs))];
 	return {
 		newPacks: [...newPacks, ...mounts.newPacks],
+		withIndex: packWithIndex(newPacks, question.withIndexBytes),
 		droppedMounts: mounts.dropped,
 		moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
 		bytes: sum$1([...new Set(fresh)].map(sizeOf)) + mounts.bytes,
@@ -11894,10 +11999,12 @@ var LayerCache = class {
 		if (searches.some(({ source, outcome }) => source === "own" && outcome === "failed")) return { kind: "unchanged" };
 		const own = found.find(({ source }) => source === "own")?.index;
 		const early = await this.#early.done();
-		if (this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own) && !isNews) return { kind: "unchanged" };
+		const view = await this.#merged();
+		const isHad = (digest) => options.isBase(digest) || this.#packs.has(digest);
+		if (view.says(caches) && allBlobs(caches).every(isHad) && !this.#hasLostPacks(own) && !isNews) return { kind: "unchanged" };
 		const [place] = this.#options.places;
 		if (place === void 0) return { kind: "unchanged" };
-		const { now, commit, maxBytes, packPrefix } = this.#options;
+		const { now, commit, packPrefix, maxBytes, withIndexBytes } = this.#options;
 		const createdAt = new Date(now()).toISOString();
 		const elsewhere = blobsElsewhere(found, (key) => this.#packs.isGone(key));
 		const decision = planSave({
@@ -11907,6 +12014,7 @@ var LayerCache = class {
 			createdAt,
 			commit,
 			maxBytes,
+			withIndexBytes,
 			ref: place.ref,
 			gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
 			isKeptElsewhere: (digest) => options.isBase(digest) || elsewhere.has(digest),
@@ -11917,8 +12025,15 @@ var LayerCache = class {
 			mounts: Object.fromEntries(this.#mounts),
 			namedMounts: options.namedMounts
 		});
+		const indexKey = newIndexKey(place.prefix, {
+			now: now(),
+			commit
+		});
 		const packs = await Promise.all(decision.newPacks.map(async (blobs) => {
-			const { key, path } = newPack(packPrefix);
+			const { key, path } = blobs === decision.withIndex ? {
+				key: indexKey,
+				path: blobsPath(indexKey) ?? ""
+			} : newPack(packPrefix);
 			const spooled = [...blobs.keys()].filter((digest) => this.#spool.blobs.has(digest));
 			await fillPack(this.#options.root, path, new Map(spooled.map((digest) => [digest, this.#spool.pathOf(digest)])));
 			const from = decision.moved.filter((pack) => [...blobs.keys()].some((digest) => digest in pack.blobs));
@@ -11930,10 +12045,6 @@ var LayerCache = class {
 				from
 			};
 		}));
-		const key = newIndexKey(place.prefix, {
-			now: now(),
-			commit
-		});
 		const { document, bytes, droppedBytes, droppedMounts } = decision;
 		return {
 			kind: "plan",
@@ -11941,9 +12052,9 @@ var LayerCache = class {
 				packs,
 				document,
 				index: {
-					key,
+					key: indexKey,
 					path: INDEX_PATH,
-					file: indexFile(key)
+					file: indexFile(indexKey)
 				}
 			},
 			bytes,
@@ -11963,31 +12074,23 @@ var LayerCache = class {
 	async #merged() {
 		if (this.#view !== void 0) return this.#view;
 		const { found } = await this.#indexes();
-		for (const { index } of found) for (const [key, { path, blobs }] of Object.entries(index.packs)) this.#packs.add({
-			key,
-			path,
-			blobs: new Map(Object.entries(blobs))
-		});
+		for (const { index, key: own } of found) for (const pack of packsOf(index)) if (pack.key === own) this.#packs.takeFromIndex(pack);
+		else this.#packs.add(pack);
 		this.#view = mergeIndexes(found);
 		return this.#view;
 	}
 	async #askForOldPacks() {
 		const { found } = await this.#indexes();
-		const old = found.flatMap(({ index }) => Object.entries(index.packs)).filter(([, { createdAt }]) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS);
-		await Promise.all(old.map(([key, { path, blobs }]) => this.#packs.isThere({
-			key,
-			path,
-			blobs: new Map(Object.entries(blobs))
-		})));
-	}
-	/** Whether the indexes that were read say all this already. */
-	#isKnown(caches, view) {
-		return [...caches].every(([name, cache]) => view.cachesOf(name).some((known) => covers$1(known.cache, cache)));
+		const old = found.flatMap(({ index, key: own }) => packsOf(index).filter(({ key }) => key !== own)).filter(({ createdAt }) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS);
+		await Promise.all(old.map((pack) => this.#packs.isThere(pack)));
 	}
 	#hasLostPacks(own) {
 		return this.#packs.damaged.size > 0 || Object.keys(own?.packs ?? {}).some((key) => this.#packs.isGone(key));
 	}
 };
+function allBlobs(caches) {
+	return [...caches.values()].flatMap((cache) => [...blobsOf(cache).keys()]);
+}
 
 // src/plan/record.ts
 /**
@@ -12316,6 +12419,7 @@ var LayerCaching = class {
 		this.#backend = openBackend(options.choice, options);
 		this.#cache = new LayerCache({
 			...options,
+			withIndexBytes: WITH_INDEX_BYTES,
 			backend: this.#backend
 		});
 	}

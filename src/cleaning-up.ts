@@ -8,7 +8,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openBackend, serviceIsHere } from './cache-backends.ts'
 import { cacheScopes } from './cache/cache-keys.ts'
-import { indexesToRead, isOurs, uselessAtSight, unreferencedPacks, type UselessEntry } from './cache/cleanup-plan.ts'
+import {
+  indexesToRead,
+  isOurs,
+  uselessAtSight,
+  unreferencedPacks,
+  withoutNamed,
+  type UselessEntry,
+} from './cache/cleanup-plan.ts'
 import { readIndexEntry } from './cache/index-loader.ts'
 import { UserError, type Problem } from './errors.ts'
 import { GithubAccess } from './github-access.ts'
@@ -70,7 +77,7 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupSummary> 
   const unread = [...named.values()].filter((keys) => keys === undefined).length
   if (unread > 0)
     notes.push(`${count(unread, 'index', 'indexes')} could not be read: the layers of what they are about stay.`)
-  const useless = [...atSight, ...unreferencedPacks(facts, refs, named)]
+  const useless = [...withoutNamed(atSight, refs, named), ...unreferencedPacks(facts, refs, named)]
   const deletion = dryRun ? { gone: [], notes: [] } : await deleteAll(useless, { client, repository, signal })
   const gone = new Set(useless.map(({ entry }) => entry))
   return {

@@ -16,6 +16,7 @@ import type { ImageNotes } from './cache/image-notes.ts'
 import type { IndexPlace } from './cache/index-loader.ts'
 import { LayerCache, type LayerCacheOptions, type NewRecords, type Saving } from './cache/layer-cache.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
+import { WITH_INDEX_BYTES } from './cache/packing.ts'
 import { bytesToMove, executeSave, type SaveReport } from './cache/saving.ts'
 import type { Upstream } from './cache/upstream.ts'
 import type { Problem } from './errors.ts'
@@ -23,7 +24,7 @@ import { KnownRecords } from './known-records.ts'
 import { CACHE } from './loopback.ts'
 import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 
-export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend'>, BackendOptions {
+export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend' | 'withIndexBytes'>, BackendOptions {
   readonly choice: BackendChoice
   readonly isPullRequest: boolean
   /** Where a step that builds only this target leaves its index. */
@@ -59,7 +60,7 @@ export class LayerCaching {
   constructor(options: LayerCachingOptions) {
     this.#options = options
     this.#backend = openBackend(options.choice, options)
-    this.#cache = new LayerCache({ ...options, backend: this.#backend })
+    this.#cache = new LayerCache({ ...options, withIndexBytes: WITH_INDEX_BYTES, backend: this.#backend })
   }
 
   get cache(): LayerCache {

@@ -19,9 +19,9 @@ beforeAll(async () => {
   engine = await openColdEngine()
   lab = await openLab(engine)
   api = await startGithubApi({ caches: lab.service })
-  // Each step makes a layer of its own, so that a pack is worth nothing when the first one changed.
+  // Each step makes a layer of its own, so that a pack is worth nothing when the first one changed; too large for the index.
   space = await workspace({
-    Dockerfile: `FROM alpine:3.22\nCOPY a /a\nRUN ${LOT} > /one\n`,
+    Dockerfile: `FROM alpine:3.22\nCOPY a /a\nRUN ${LOT} > /one && head -c 3000000 /dev/urandom > /two\n`,
     '.dockerignore': 'out\n',
     a: '1',
   })
@@ -103,7 +103,7 @@ describe('mode: cleanup', () => {
     const { code, stdout, summary } = await cleanUp({})
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /2 of 8 entries of the layer cache \(.* kB\) are of no use; nothing was deleted: set `dry-run: false`/,
+      /2 of 8 entries of the layer cache \(.* MB\) are of no use; nothing was deleted: set `dry-run: false`/,
     )
     expect(summary.match(/pull request 7 is closed/g)).toHaveLength(2)
     expect(summary).not.toContain('npm')

@@ -5,6 +5,7 @@ import {
   isOurs,
   unreferencedPacks,
   uselessAtSight,
+  withoutNamed,
   type StoredEntry,
 } from '../../src/cache/cleanup-plan.ts'
 
@@ -90,6 +91,22 @@ describe('indexes of a branch', () => {
   test('that are a few hours old may be read by a run just now', () => {
     expect(atSight([index({ hours: 5 }), index({ hours: 4 })])).toEqual([])
   })
+})
+
+test('an index that a later one stands in for stays while its blobs are named, or where that cannot be read', () => {
+  const [old, named, unread] = [index({ hours: 100 }), index({ hours: 90 }), index({ hours: 80, id: 'b' })]
+  const elsewhere = index({ hours: 100, ref: 'refs/heads/next' })
+  const later = [index(), index({ id: 'b' }), index({ ref: 'refs/heads/next' })]
+  const entries = [old, named, unread, elsewhere, ...later]
+  const useless = uselessAtSight({ entries, openPulls: undefined, now: NOW })
+  expect(useless.map(({ entry }) => entry)).toEqual([old, named, unread, elsewhere])
+  const read = new Map([
+    [later[0]?.key ?? '', [named.key]],
+    [later[1]?.key ?? '', undefined],
+  ] as const)
+  expect(withoutNamed(useless, [MAIN], read).map(({ entry }) => entry)).toEqual([old])
+  const closed = uselessAtSight({ entries: [index({ ref: PULL })], openPulls: new Set(), now: NOW })
+  expect(withoutNamed(closed, [MAIN], new Map())).toEqual(closed)
 })
 
 describe('packs', () => {

@@ -10,7 +10,14 @@ import type { IndexPlace } from '../../src/cache/index-loader.ts'
 import { LayerCache, type Offer, type Saving } from '../../src/cache/layer-cache.ts'
 import { blobFile } from '../../src/cache/pack-store.ts'
 import { executeSave, type SaveReport } from '../../src/cache/saving.ts'
-import { backendRig, MAIN, type BackendRig, type Session, type SessionOptions } from '../support/backend-rig.ts'
+import {
+  backendRig,
+  failure,
+  MAIN,
+  type BackendRig,
+  type Session,
+  type SessionOptions,
+} from '../support/backend-rig.ts'
 import { chainCache, digest } from '../support/target-caches.ts'
 
 const PULL = 'refs/pull/7/merge'
@@ -25,6 +32,7 @@ interface RunOptions extends SessionOptions {
   readonly hoursLater?: number
   readonly writes?: boolean
   readonly maxBytes?: number
+  readonly withIndexBytes?: number
 }
 
 interface Run {
@@ -53,6 +61,7 @@ async function run(rig: BackendRig, options: RunOptions = {}): Promise<Run> {
     places: [place('own', ref), ...(options.isPull === true ? [place('base', MAIN)] : [])],
     writes: options.writes ?? true,
     maxBytes: options.maxBytes ?? 1e9,
+    withIndexBytes: options.withIndexBytes ?? 0,
     now: () => NOW + (options.hoursLater ?? 0) * HOUR,
   })
   cache.begin()
@@ -347,6 +356,83 @@ test('beyond cache-max-size the largest layers are left out, and what rests on t
   if (saving.kind === 'plan') await executeSave(saving.plan, first.session)
   const second = await run(rig)
   expect((await second.offers()).flatMap(named)).toEqual(digests('one'))
+})
+
+describe('a few small layers travel with the index', () => {
+  const withIndexBytes = 9
+
+  test('an entry is saved and asked for, and the next commits find them through the index that had them', async () => {
+    await using rig = await backendRig()
+    const first = await run(rig, { withIndexBytes })
+    await first.push('one', 'two')
+    expect(await first.save({ app: target('one', 'two') })).toMatchObject({ entries: 1, bytes: 6, indexSaved: true })
+
+    const second = await run(rig, { withIndexBytes, hoursLater: 1 })
+    expect((await second.offers()).flatMap(named)).toEqual(digests('one', 'two'))
+    expect([await second.get('one'), await second.get('two')]).toEqual(['one', 'two'])
+    expect(second.session.calls.map((call) => call.split(' ')[0])).toEqual(['restore'])
+    expect(await second.finish({ app: target('one', 'two') })).toEqual({ kind: 'unchanged' })
+    await second.push('three')
+    expect(await second.save({ app: target('one', 'two', 'three') })).toMatchObject({ entries: 1, bytes: 5 })
+
+    const third = await run(rig, { withIndexBytes, hoursLater: 2 })
+    expect((await third.offers()).flatMap(named)).toEqual(digests('one', 'two', 'three'))
+    expect([await third.get('three'), await third.get('one')]).toEqual(['three', 'one'])
+    expect(third.session.calls.map((call) => call.split(' ')[0])).toEqual(['restore', 'lookUp', 'restore'])
+    expect(third.cache.stats()).toMatchObject({ fetched: 1, bytesFetched: 6, damaged: 0 })
+  })
+
+  test('beside a large one, which is a pack', async () => {
+    await using rig = await backendRig()
+    const first = await run(rig, { withIndexBytes })
+    const large = 'x'.repeat(33 << 20)
+    await first.push('one', large)
+    expect(await first.save({ app: target('one', large) })).toMatchObject({ entries: 1, bytes: 3, indexSaved: true })
+    expect(first.session.calls.filter((call) => call.startsWith('save'))).toHaveLength(2)
+    const second = await run(rig, { withIndexBytes })
+    expect((await second.offers()).flatMap(named)).toEqual(digests('one', large))
+    expect(await second.get('one')).toBe('one')
+    expect((await second.get(large))?.length).toBe(large.length)
+  })
+
+  test('and where that index is gone, they are told as missed, and saved again', async () => {
+    await using rig = await backendRig()
+    const first = await run(rig, { withIndexBytes })
+    await first.push('one')
+    const saving = await first.finish({ app: target('one') })
+    if (saving.kind !== 'plan') throw new Error('nothing to save')
+    await executeSave(saving.plan, first.session)
+    const second = await run(rig, { withIndexBytes, hoursLater: 1 })
+    await second.offers()
+    await second.push('two')
+    await second.save({ app: target('one', 'two') })
+    await rig.evict(saving.plan.index.key)
+
+    const third = await run(rig, { withIndexBytes, hoursLater: 2 })
+    expect((await third.offers()).flatMap(named)).toEqual(digests('one', 'two'))
+    expect(await third.cache.sources[1]?.open(digest('one'))).toBeUndefined()
+    expect([...third.cache.missed]).toEqual([digest('one')])
+    await third.push('one')
+    expect(await third.save({ app: target('one', 'two') })).toMatchObject({ entries: 1, bytes: 3 })
+    const fourth = await run(rig, { withIndexBytes, hoursLater: 3 })
+    await fourth.offers()
+    expect([await fourth.get('one'), await fourth.get('two')]).toEqual(['one', 'two'])
+  })
+})
+
+test('what could not be saved is saved by the next run that has it', async () => {
+  await using rig = await backendRig()
+  const large = 'x'.repeat(33 << 20)
+  const fails: SessionOptions['fails'] = (_, { path }) => (path.startsWith('packs/') ? failure() : undefined)
+  const first = await run(rig, { withIndexBytes: 9, fails })
+  await first.push('one', large)
+  expect(await first.save({ app: target('one', large) })).toMatchObject({ entries: 1, bytes: 3, indexSaved: true })
+  const second = await run(rig, { withIndexBytes: 9 })
+  expect((await second.offers()).flatMap(named)).toEqual([digest('one')])
+  await second.push(large)
+  expect(await second.save({ app: target('one', large) })).toMatchObject({ indexSaved: true })
+  const third = await run(rig, { withIndexBytes: 9 })
+  expect((await third.offers()).flatMap(named)).toEqual(digests('one', large))
 })
 
 test('what is surely needed is fetched ahead', async () => {

@@ -1,7 +1,7 @@
 /** What gathers in the cache over weeks: fifty commits and ten pull requests, planned by the real planner. */
 import { describe, expect, test } from '@jest/globals'
 import { parseIndex, serializeIndex, type CacheIndex } from '../../src/cache/cache-index.ts'
-import { newPack, packPrefix } from '../../src/cache/cache-keys.ts'
+import { blobsPath, indexKeys, newIndexKey, newPack, packPrefix } from '../../src/cache/cache-keys.ts'
 import {
   blobsOf,
   parseTargetCache,
@@ -10,6 +10,7 @@ import {
   type TargetCache,
 } from '../../src/cache/cache-manifest.ts'
 import type { SavedPack } from '../../src/cache/early-saves.ts'
+import { WITH_INDEX_BYTES } from '../../src/cache/packing.ts'
 import { planSave } from '../../src/cache/save-planning.ts'
 import { chainCache, digest } from '../support/target-caches.ts'
 
@@ -35,6 +36,7 @@ const SERVICES = 10
 const MB = 1e6
 const NOW = Date.UTC(2026, 10, 20)
 const PREFIX = packPrefix({ id: 'shop', scope: '' })
+const INDEXES = indexKeys({ id: 'shop', scope: '', ref: 'refs/heads/main', targets: [], platforms: [] }).prefix
 const BASE = digest('base')
 
 /** Numbers in [0, 1) that look random, the same for a seed. */
@@ -68,8 +70,10 @@ function wantedOf(caches: ReadonlyMap<string, TargetCache>): ReadonlyMap<string,
   return blobs
 }
 
-function saved(blobs: ReadonlyMap<string, number>): SavedPack {
-  return { ...newPack(PREFIX), createdAt: new Date(NOW).toISOString(), blobs: Object.fromEntries(blobs) }
+function saved(blobs: ReadonlyMap<string, number>, withIndex = false): SavedPack {
+  const index = newIndexKey(INDEXES, { now: NOW })
+  const place = withIndex ? { key: index, path: blobsPath(index) ?? '' } : newPack(PREFIX)
+  return { ...place, createdAt: new Date(NOW).toISOString(), blobs: Object.fromEntries(blobs) }
 }
 
 /** One run of the action: what it saves early is what `early-saves.ts` would. */
@@ -91,7 +95,17 @@ function run(
     .slice(0, 2)
     .map((entry) => saved(new Map([entry])))
   const decision = planSave({
-    ...{ ref, own, early, caches, commit: undefined, gone: new Set(), damaged: new Set(), maxBytes: 5e9 },
+    ...{
+      ref,
+      own,
+      early,
+      caches,
+      commit: undefined,
+      gone: new Set(),
+      damaged: new Set(),
+      maxBytes: 5e9,
+      withIndexBytes: WITH_INDEX_BYTES,
+    },
     createdAt: new Date(NOW).toISOString(),
     isKeptElsewhere: (blob) => blob === BASE || elsewhere.has(blob),
     spool: new Set(received.map(([blob]) => blob)),
@@ -99,12 +113,17 @@ function run(
     ...{ records: {}, mounts: {}, namedMounts: undefined },
   })
   const packs = Object.fromEntries(
-    decision.newPacks.map(saved).map(({ key, path, createdAt, blobs }) => [key, { path, createdAt, blobs }]),
+    decision.newPacks
+      .map((blobs) => saved(blobs, blobs === decision.withIndex))
+      .map(({ key, path, createdAt, blobs }) => [key, { path, createdAt, blobs }]),
   )
   const document: CacheIndex = { ...decision.document, packs: { ...decision.document.packs, ...packs } }
   const read = parseIndex(serializeIndex(document), NOW)
   if ('fault' in read) throw new Error(read.fault)
-  return { saves: early.length + decision.newPacks.length + 1, index: read.index }
+  return {
+    saves: early.length + decision.newPacks.length + (decision.withIndex === undefined ? 1 : 0),
+    index: read.index,
+  }
 }
 
 function bytesOf(indexes: readonly CacheIndex[]): number {

@@ -3,7 +3,8 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CacheIndex } from '../../src/cache/cache-index.ts'
 import { newPack } from '../../src/cache/cache-keys.ts'
-import { INDEX_PATH, indexFile, loadIndexes, type LoadedIndexes } from '../../src/cache/index-loader.ts'
+import { INDEX_PATH, indexFile } from '../../src/cache/cache-keys.ts'
+import { loadIndexes, type LoadedIndexes } from '../../src/cache/index-loader.ts'
 import { blobFile, PackStore } from '../../src/cache/pack-store.ts'
 import {
   executeSave,

@@ -23,12 +23,12 @@ export function lastEntry(service: CacheService, prefix: string): CacheEntry {
 /** Changes the index that was saved last; its entry and file are called as before. */
 export async function forgeIndex(service: CacheService, forge: (index: IndexJson) => unknown): Promise<void> {
   const entry = lastEntry(service, 'sb1-index-')
-  const [file] = await unpack(service, entry)
-  if (file === undefined) throw new Error('the index has no file')
-  const [path, bytes] = file
-  const index = JSON.parse(bytes.toString()) as IndexJson
-  const body = JSON.stringify(forge(index) ?? index)
-  await replace(service, entry, zstdCompressSync(rawTar([{ path, body }])))
+  const files = [...(await unpack(service, entry))].map(([path, bytes]) => {
+    if (!path.endsWith('.json')) return { path, body: bytes }
+    const index = JSON.parse(bytes.toString()) as IndexJson
+    return { path, body: JSON.stringify(forge(index) ?? index) }
+  })
+  await replace(service, entry, zstdCompressSync(rawTar(files)))
 }
 
 /** Puts an archive in the place of the pack that was saved last; its files are called as before. */

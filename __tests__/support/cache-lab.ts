@@ -163,18 +163,17 @@ export async function unpackEntries(service: CacheService): Promise<ReadonlyMap<
   return new Map(entries)
 }
 
-/** Digests of the blobs in the packs of the service; those in several are named several times. */
+/** Digests of the blobs in the entries of the service; those in several are named several times. */
 export async function storedBlobs(service: CacheService): Promise<readonly string[]> {
-  const entries = await unpackEntries(service)
-  return [...entries]
-    .filter(([key]) => key.startsWith('sb1-pack-'))
-    .flatMap(([, files]) => [...files.keys()].map((path) => (path.split('/').at(-1) ?? '').replace('-', ':')))
+  const files = [...(await unpackEntries(service)).values()].flatMap((entry) => [...entry.keys()])
+  const names = files.map((path) => path.split('/').at(-1) ?? '')
+  return names.filter((name) => name.startsWith('sha256-')).map((name) => name.replace('-', ':'))
 }
 
 /** Digests of the blobs in the packs that the index saved last refers to; those in several are named several times. */
 export async function liveBlobs(service: CacheService): Promise<readonly string[]> {
   const index = [...(await unpackEntries(service))].findLast(([key]) => key.startsWith('sb1-index-'))?.[1]
-  const [bytes = Buffer.from('{}')] = index?.values() ?? []
+  const bytes = [...(index ?? [])].find(([path]) => path.endsWith('.json'))?.[1] ?? Buffer.from('{}')
   const { packs = {} } = JSON.parse(bytes.toString()) as {
     readonly packs?: Readonly<Record<string, { readonly blobs: object }>>
   }

@@ -60,7 +60,7 @@ export async function faultProject(original?: Workspace): Promise<FaultProject> 
     const time = randomInt(1e9)
     await utimes(space.path(name), time, time)
   }
-  await put('deps', (await copied('deps')) ?? randomBytes(100_000).toString('base64'))
+  await put('deps', (await copied('deps')) ?? randomBytes(2_500_000).toString('base64'))
   await put('source', (await copied('source')) ?? randomBytes(9).toString('base64'))
   const change = async (): Promise<void> => {
     await put('source', randomBytes(9).toString('base64'))

@@ -4,6 +4,7 @@
  * index never keeps alive what its branch does not own. Read strictly, for others may have written it. Pure.
  */
 import { field } from '../json-fields.ts'
+import { blobsPath } from './cache-keys.ts'
 import { parseConfig, parseLayers } from './cache-manifest-parse.ts'
 import type { CacheConfig, LayerDescriptor, TargetCache } from './cache-manifest.ts'
 import { covers } from './cache-covers.ts'
@@ -11,6 +12,7 @@ import { parseMountArchive, type IndexedMounts } from './mount-archives.ts'
 import { isDigest } from './registry-route.ts'
 
 export interface IndexedPack {
+  /** Where its blobs lie when they are fetched. */
   readonly path: string
   /** ISO 8601 */
   readonly createdAt: string
@@ -102,6 +104,8 @@ export interface IndexView {
   readonly targets: () => readonly string[]
   /** Own branch first; what another says already is left out. For a target that no index knows: those of the others. */
   readonly cachesOf: (target: string) => readonly FoundCache[]
+  /** Whether all of these caches, by target, are known already. */
+  readonly says: (caches: ReadonlyMap<string, TargetCache>) => boolean
 }
 
 /** How many other targets' caches a target that is new may try. */
@@ -119,9 +123,11 @@ export function mergeIndexes(indexes: readonly { readonly ref: string; readonly 
     }
   }
   const strangers = [...byTarget.values()].flatMap(([first]) => first ?? [])
+  const cachesOf = (target: string): readonly FoundCache[] => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS)
   return {
+    cachesOf,
     targets: () => [...byTarget.keys()],
-    cachesOf: (target) => byTarget.get(target) ?? strangers.slice(0, MAX_STRANGERS),
+    says: (caches) => [...caches].every(([name, cache]) => cachesOf(name).some((known) => covers(known.cache, cache))),
   }
 }
 
@@ -140,9 +146,9 @@ function packOf(value: unknown, key: string, isTime: (value: unknown) => value i
       ? size
       : undefined,
   )
-  const id = /^sb1-pack-[0-9a-f]{16}-([0-9a-f]{32})$/.exec(key)?.[1]
-  return id !== undefined && path === `packs/${id}` && isTime(createdAt) && blobs !== undefined
-    ? { path, createdAt, blobs }
+  const place = blobsPath(key)
+  return place !== undefined && path === place && isTime(createdAt) && blobs !== undefined
+    ? { path: place, createdAt, blobs }
     : undefined
 }
 

@@ -101,6 +101,29 @@ export function packPrefix(identity: CacheIdentity): string {
   return `sb1-pack-${identityHash(identity)}-`
 }
 
+/** `sb1-index-PROJECT-REF-TARGETS-COMMIT-TIME-RANDOM` */
+export const INDEX_KEY =
+  /^(sb1-index-([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{16})-([0-9a-f]{12}|none)-[0-9a-f]{12,}-[0-9a-f]{8}$/
+/** `sb1-pack-PROJECT-RANDOM` */
+export const PACK_KEY = /^sb1-pack-([0-9a-f]{16})-([0-9a-f]{32})$/
+
+/**
+ * Where the blobs of an entry lie, relative to the session's folder: a pack's, or those that came with an index. Undefined
+ * for what is neither.
+ */
+export function blobsPath(key: string): string | undefined {
+  const id = INDEX_KEY.test(key) ? shortHash(key) : PACK_KEY.exec(key)?.[2]
+  return id === undefined ? undefined : `packs/${id}`
+}
+
+/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
+export function indexFile(key: string): string {
+  return `${shortHash(key)}.json`
+}
+
+/** The path that an entry is saved from: of all indexes the same, or GitHub's service would not find one for another. */
+export const INDEX_PATH = 'index'
+
 export function newPack(prefix: string): { readonly key: string; readonly path: string } {
   const id = randomBytes(16).toString('hex')
   return { key: `${prefix}${id}`, path: `packs/${id}` }
@@ -108,6 +131,10 @@ export function newPack(prefix: string): { readonly key: string; readonly path: 
 
 function identityHash({ id, scope }: CacheIdentity): string {
   return hash([id, scope])
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 function hash(parts: readonly unknown[]): string {

@@ -2,6 +2,7 @@
  * Which entries of the cache service are of no use to anybody: those of closed pull requests, indexes that a later one
  * stands in for, and packs that no index names. Only what is surely so; what cannot be known stays. Pure.
  */
+import { INDEX_KEY, PACK_KEY } from './cache-keys.ts'
 
 /** An entry as the service lists it. */
 export interface StoredEntry {
@@ -37,11 +38,6 @@ export interface CleanupFacts {
 const KEPT_MS = 3 * 24 * 60 * 60 * 1_000
 /** What is younger may belong to a run that is not over: its packs are saved before its index. */
 const YOUNG_MS = 6 * 60 * 60 * 1_000
-
-/** `sb1-index-PROJECT-REF-TARGETS-COMMIT-TIME-RANDOM` */
-const INDEX_KEY = /^(sb1-index-([0-9a-f]{16})-[0-9a-f]{16}-[0-9a-f]{16})-([0-9a-f]{12}|none)-[0-9a-f]{12,}-[0-9a-f]{8}$/
-/** `sb1-pack-PROJECT-RANDOM` */
-const PACK_KEY = /^sb1-pack-([0-9a-f]{16})-[0-9a-f]{32}$/
 
 /** Whether stage-build made an entry: no other is ever touched. */
 export function isOurs({ key }: Pick<StoredEntry, 'key'>): boolean {
@@ -106,6 +102,25 @@ export function indexesToRead(
 }
 
 /**
+ * Of what is useless at sight, without indexes that others stand in for and that still name what came with them: their
+ * blobs are in use.
+ * @param named as for {@link unreferencedPacks}
+ */
+export function withoutNamed(
+  useless: readonly UselessEntry[],
+  refs: readonly string[],
+  named: ReadonlyMap<string, readonly string[] | undefined>,
+): readonly UselessEntry[] {
+  const { live, unknown } = readingOf(named)
+  return useless.filter(({ entry, why }) => {
+    if (why.kind !== 'superseded') return true
+    const project = INDEX_KEY.exec(entry.key)?.[2] ?? ''
+    // What the indexes of another branch name cannot be read from here.
+    return refs.includes(entry.ref) && !live.has(entry.key) && !unknown.has(project)
+  })
+}
+
+/**
  * Packs of these refs that none of the indexes there names.
  * @param named of each index that stays, by key, the keys of its packs; undefined where it could not be read: the packs of
  * its project stay then
@@ -115,14 +130,23 @@ export function unreferencedPacks(
   refs: readonly string[],
   named: ReadonlyMap<string, readonly string[] | undefined>,
 ): readonly UselessEntry[] {
-  const live = new Set([...named.values()].flatMap((keys) => keys ?? []))
-  const unknown = new Set(
-    [...named].filter(([, keys]) => keys === undefined).map(([key]) => INDEX_KEY.exec(key)?.[2] ?? ''),
-  )
+  const { live, unknown } = readingOf(named)
   return entries.flatMap((entry): readonly UselessEntry[] => {
     const [, project] = PACK_KEY.exec(entry.key) ?? []
     if (project === undefined || !refs.includes(entry.ref)) return []
     const stays = live.has(entry.key) || unknown.has(project) || now - entry.createdAt < YOUNG_MS
     return stays ? [] : [{ entry, why: { kind: 'unreferenced' } }]
   })
+}
+
+/** The packs that the indexes name, and the projects of those that could not be read. */
+function readingOf(named: ReadonlyMap<string, readonly string[] | undefined>): {
+  readonly live: ReadonlySet<string>
+  readonly unknown: ReadonlySet<string>
+} {
+  const unread = [...named].filter(([, keys]) => keys === undefined)
+  return {
+    live: new Set([...named.values()].flatMap((keys) => keys ?? [])),
+    unknown: new Set(unread.map(([key]) => INDEX_KEY.exec(key)?.[2] ?? '')),
+  }
 }

@@ -2,13 +2,12 @@
  * Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
  * An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
  */
-import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CacheBackend } from './cache-backend.ts'
 import { parseIndex, type CacheIndex } from './cache-index.ts'
-import { commitPrefix } from './cache-keys.ts'
+import { commitPrefix, INDEX_PATH, indexFile } from './cache-keys.ts'
 
 export type IndexSource = 'own' | 'base' | 'default'
 
@@ -29,6 +28,7 @@ export interface LoadedIndex {
   readonly ref: string
   /** It is of this very set of targets. */
   readonly isExact: boolean
+  readonly key: string
   readonly index: CacheIndex
 }
 
@@ -45,17 +45,10 @@ export interface LoadedIndexes {
   readonly searches: readonly IndexSearch[]
 }
 
-/** The path that every index is saved from: the same for all, or GitHub's service would not find one for another. */
-export const INDEX_PATH = 'index'
 const MAX_INDEX_BYTES = 64 << 20
 const PATIENCE_MS = 10_000
 /** The service takes ten keys a look-up, the first of which has to be whole. */
 const MOST_COMMITS = 7
-
-/** The name of an index's file. Several are unpacked into one directory, so it hangs on the key. */
-export function indexFile(key: string): string {
-  return `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`
-}
 
 /** Never rejects. */
 export async function loadIndexes(
@@ -106,7 +99,7 @@ async function load(
   if ('fault' in parsed) return { search: { source, ref, outcome: 'unusable', reason: parsed.fault } }
   return {
     search: { source, ref, outcome: 'found' },
-    loaded: { source, ref, isExact: result.key.startsWith(prefix), index: parsed.index },
+    loaded: { source, ref, isExact: result.key.startsWith(prefix), key: result.key, index: parsed.index },
   }
 }
 

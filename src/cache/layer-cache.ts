@@ -8,9 +8,9 @@ import type { BlobSink } from './blob-uploads.ts'
 import type { BlobSource } from './blob-source.ts'
 import type { CacheBackend } from './cache-backend.ts'
 import { mergeIndexes, type CacheIndex, type IndexView } from './cache-index.ts'
-import { newIndexKey, newPack } from './cache-keys.ts'
-import { covers } from './cache-covers.ts'
+import { blobsPath, INDEX_PATH, indexFile, newIndexKey, newPack } from './cache-keys.ts'
 import {
+  blobsOf,
   pruneTargetCache,
   renderTargetCache,
   shrinkToImport,
@@ -19,17 +19,9 @@ import {
 } from './cache-manifest.ts'
 import { EarlySaves } from './early-saves.ts'
 import { mergeNotes, readNotes, type ImageNotes } from './image-notes.ts'
-import {
-  blobsElsewhere,
-  INDEX_PATH,
-  indexFile,
-  loadIndexes,
-  type IndexPlace,
-  type IndexSource,
-  type LoadedIndexes,
-} from './index-loader.ts'
+import { blobsElsewhere, loadIndexes, type IndexPlace, type IndexSource, type LoadedIndexes } from './index-loader.ts'
 import { archivesOf, type FoundMount, type IndexedMount } from './mount-archives.ts'
-import { PackStore, type PackStats } from './pack-store.ts'
+import { packsOf, PackStore, type PackStats } from './pack-store.ts'
 import { PARTIAL, planSave } from './save-planning.ts'
 import { fillPack, type PackJob, type SavePlan } from './saving.ts'
 import { Spool } from './spool.ts'
@@ -45,6 +37,8 @@ export interface LayerCacheOptions {
   readonly writes: boolean
   /** Bytes that the saved index may refer to. */
   readonly maxBytes: number
+  /** Blobs of so many bytes are saved with the index. */
+  readonly withIndexBytes: number
   readonly now: () => number
 }
 
@@ -227,16 +221,19 @@ export class LayerCache {
     if (searches.some(({ source, outcome }) => source === 'own' && outcome === 'failed')) return { kind: 'unchanged' }
     const own = found.find(({ source }) => source === 'own')?.index
     const early = await this.#early.done()
-    const isKnown = this.#isKnown(caches, await this.#merged()) && !this.#hasLostPacks(own)
+    const view = await this.#merged()
+    const isHad = (digest: string): boolean => options.isBase(digest) || this.#packs.has(digest)
+    // A save may have failed for some of the blobs that an index names.
+    const isKnown = view.says(caches) && allBlobs(caches).every(isHad) && !this.#hasLostPacks(own)
     if (isKnown && !isNews) return { kind: 'unchanged' }
 
     const [place] = this.#options.places
     if (place === undefined) return { kind: 'unchanged' }
-    const { now, commit, maxBytes, packPrefix } = this.#options
+    const { now, commit, packPrefix, maxBytes, withIndexBytes } = this.#options
     const createdAt = new Date(now()).toISOString()
     const elsewhere = blobsElsewhere(found, (key) => this.#packs.isGone(key))
     const decision = planSave({
-      ...{ caches, own, early, createdAt, commit, maxBytes, ref: place.ref },
+      ...{ caches, own, early, createdAt, commit, maxBytes, withIndexBytes, ref: place.ref },
       gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
       isKeptElsewhere: (digest) => options.isBase(digest) || elsewhere.has(digest),
       damaged: this.#packs.damaged,
@@ -246,18 +243,19 @@ export class LayerCache {
       mounts: Object.fromEntries(this.#mounts),
       namedMounts: options.namedMounts,
     })
+    const indexKey = newIndexKey(place.prefix, { now: now(), commit })
     const packs = await Promise.all(
       decision.newPacks.map(async (blobs): Promise<PackJob> => {
-        const { key, path } = newPack(packPrefix)
+        const { key, path } =
+          blobs === decision.withIndex ? { key: indexKey, path: blobsPath(indexKey) ?? '' } : newPack(packPrefix)
         const spooled = [...blobs.keys()].filter((digest) => this.#spool.blobs.has(digest))
         await fillPack(this.#options.root, path, new Map(spooled.map((digest) => [digest, this.#spool.pathOf(digest)])))
         const from = decision.moved.filter((pack) => [...blobs.keys()].some((digest) => digest in pack.blobs))
         return { key, path, createdAt, blobs: Object.fromEntries(blobs), from }
       }),
     )
-    const key = newIndexKey(place.prefix, { now: now(), commit })
     const { document, bytes, droppedBytes, droppedMounts } = decision
-    const plan = { packs, document, index: { key, path: INDEX_PATH, file: indexFile(key) } }
+    const plan = { packs, document, index: { key: indexKey, path: INDEX_PATH, file: indexFile(indexKey) } }
     return { kind: 'plan', plan, bytes, droppedBytes, droppedMounts }
   }
 
@@ -270,9 +268,10 @@ export class LayerCache {
   async #merged(): Promise<IndexView> {
     if (this.#view !== undefined) return this.#view
     const { found } = await this.#indexes()
-    for (const { index } of found) {
-      for (const [key, { path, blobs }] of Object.entries(index.packs)) {
-        this.#packs.add({ key, path, blobs: new Map(Object.entries(blobs)) })
+    for (const { index, key: own } of found) {
+      for (const pack of packsOf(index)) {
+        if (pack.key === own) this.#packs.takeFromIndex(pack)
+        else this.#packs.add(pack)
       }
     }
     this.#view = mergeIndexes(found)
@@ -281,19 +280,16 @@ export class LayerCache {
 
   async #askForOldPacks(): Promise<void> {
     const { found } = await this.#indexes()
-    const packs = found.flatMap(({ index }) => Object.entries(index.packs))
-    const old = packs.filter(([, { createdAt }]) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS)
-    await Promise.all(
-      old.map(([key, { path, blobs }]) => this.#packs.isThere({ key, path, blobs: new Map(Object.entries(blobs)) })),
-    )
-  }
-
-  /** Whether the indexes that were read say all this already. */
-  #isKnown(caches: ReadonlyMap<string, TargetCache>, view: IndexView): boolean {
-    return [...caches].every(([name, cache]) => view.cachesOf(name).some((known) => covers(known.cache, cache)))
+    const packs = found.flatMap(({ index, key: own }) => packsOf(index).filter(({ key }) => key !== own))
+    const old = packs.filter(({ createdAt }) => this.#options.now() - Date.parse(createdAt) > TRUSTED_MS)
+    await Promise.all(old.map((pack) => this.#packs.isThere(pack)))
   }
 
   #hasLostPacks(own: CacheIndex | undefined): boolean {
     return this.#packs.damaged.size > 0 || Object.keys(own?.packs ?? {}).some((key) => this.#packs.isGone(key))
   }
+}
+
+function allBlobs(caches: ReadonlyMap<string, TargetCache>): readonly string[] {
+  return [...caches.values()].flatMap((cache) => [...blobsOf(cache).keys()])
 }

@@ -4,14 +4,18 @@
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { lstat, rm } from 'node:fs/promises'
+import { lstat, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { BlobSource, OpenedBlob } from './blob-source.ts'
 import type { CacheBackend, RestoreResult } from './cache-backend.ts'
+import type { CacheIndex } from './cache-index.ts'
+import { INDEX_KEY, INDEX_PATH } from './cache-keys.ts'
 
 export interface Pack {
+  /** Of the entry that it is, or of the index that it came with. */
   readonly key: string
+  /** Where its blobs lie when they are fetched. */
   readonly path: string
   /** Digest → bytes. */
   readonly blobs: ReadonlyMap<string, number>
@@ -42,6 +46,20 @@ const PATIENCE_MS = 20_000
 /** A blob's file within the directory of its pack. */
 export function blobFile(digest: string): string {
   return digest.replace(':', '-')
+}
+
+/** The packs that an index names. */
+export function packsOf({ packs }: Pick<CacheIndex, 'packs'>): readonly (Pack & { readonly createdAt: string })[] {
+  return Object.entries(packs).map(([key, pack]) => ({ key, ...pack, blobs: new Map(Object.entries(pack.blobs)) }))
+}
+
+/** Small blobs are saved with the index that is new, and their pack bears its key. */
+function cameWithIndex({ key }: Pack): boolean {
+  return INDEX_KEY.test(key)
+}
+
+function entryPath(pack: Pack): string {
+  return cameWithIndex(pack) ? INDEX_PATH : pack.path
 }
 
 export class PackStore implements BlobSource {
@@ -117,11 +135,11 @@ export class PackStore implements BlobSource {
 
   /** Asks, once, whether the backend still has a pack; it counts as used then. */
   async isThere(pack: Pack): Promise<boolean> {
-    const { key, path } = pack
+    const { key } = pack
     if (this.#restores.has(key)) return (await this.restore(pack)).kind === 'hit'
     let asked = this.#lookUps.get(key)
     if (asked === undefined) {
-      asked = this.#options.backend.lookUp({ key, path, timeoutMs: PATIENCE_MS })
+      asked = this.#options.backend.lookUp({ key, path: entryPath(pack), timeoutMs: PATIENCE_MS })
       this.#lookUps.set(key, asked)
     }
     return this.#noted(pack, await asked)
@@ -132,14 +150,20 @@ export class PackStore implements BlobSource {
     this.#restores.set(key, Promise.resolve({ kind: 'hit', key }))
   }
 
+  /** Takes the blobs that came with an index that was restored. */
+  takeFromIndex(pack: Pack): void {
+    this.add(pack)
+    this.#restores.set(pack.key, this.#settled(pack, { kind: 'hit', key: pack.key }))
+  }
+
   /** Fetches a pack, once. */
   async restore(pack: Pack): Promise<RestoreResult> {
-    const { key, path } = pack
+    const { key } = pack
     let restored = this.#restores.get(key)
     if (restored === undefined) {
       const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0)
       const timeoutMs = PATIENCE_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1_000
-      restored = this.#options.backend.restore({ key, path, timeoutMs })
+      restored = this.#fetch(pack, timeoutMs)
       this.#restores.set(key, restored)
       if ((await restored).kind === 'hit') {
         this.#bytesFetched += bytes
@@ -161,6 +185,29 @@ export class PackStore implements BlobSource {
   async fileOf(digest: string): Promise<string | undefined> {
     const pack = this.#packOf.get(digest)
     return pack !== undefined && (await this.#checked(pack, digest)) ? this.#file(pack, digest) : undefined
+  }
+
+  async #fetch(pack: Pack, timeoutMs: number): Promise<RestoreResult> {
+    const result = await this.#options.backend.restore({ key: pack.key, path: entryPath(pack), timeoutMs })
+    return result.kind === 'hit' ? await this.#settled(pack, result) : result
+  }
+
+  /** Moves blobs that came with an index out of its directory, which the next index is saved from. */
+  async #settled(pack: Pack, result: RestoreResult): Promise<RestoreResult> {
+    if (!cameWithIndex(pack)) return result
+    const place = join(this.#options.root, pack.path)
+    try {
+      await mkdir(place, { recursive: true })
+    } catch {
+      return result // each of its blobs is found missing
+    }
+    const files = [...pack.blobs.keys()].map(blobFile)
+    await Promise.all(
+      files.map(async (file) => {
+        await rename(join(this.#options.root, INDEX_PATH, file), join(place, file)).catch(() => undefined)
+      }),
+    )
+    return result
   }
 
   #noted(pack: Pack, result: RestoreResult): boolean {

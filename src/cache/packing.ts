@@ -47,6 +47,17 @@ const MOST_MOVED_BYTES = 256e6
 const MOST_PACKS = 8
 const MOST_MERGED_BYTES = 64e6
 
+/** What is no more than this is saved with the index: that is an entry less to save and to ask for. */
+export const WITH_INDEX_BYTES = 2 << 20
+
+/** The pack that travels with the index, of those that are new: every later run fetches it, so it is small. */
+export function packWithIndex<T extends ReadonlyMap<string, number>>(
+  newPacks: readonly T[],
+  mostBytes: number,
+): T | undefined {
+  return newPacks.find((blobs) => sum([...blobs.values()]) <= mostBytes)
+}
+
 interface Weighed {
   readonly key: string
   readonly total: number

@@ -4,7 +4,7 @@ import { blobsOf, pruneTargetCache, type TargetCache } from './cache-manifest.ts
 import type { SavedPack } from './early-saves.ts'
 import { writeNotes, type ImageNotes } from './image-notes.ts'
 import { holdsMounts, planMounts, type IndexedMounts } from './mount-archives.ts'
-import { planPacks, type KnownPack, type Packing } from './packing.ts'
+import { packWithIndex, planPacks, type KnownPack, type Packing } from './packing.ts'
 
 /** Caches of stages of a failed build: they belong to no target, so every target is offered them. */
 export const PARTIAL = '~'
@@ -32,6 +32,8 @@ export interface SaveQuestion {
   /** What else the index remembers, as JSON. */
   readonly records: Readonly<Record<string, unknown>>
   readonly maxBytes: number
+  /** A pack of so many bytes is saved with the index. */
+  readonly withIndexBytes: number
   /** Archives of cache mounts that this run made. */
   readonly mounts: IndexedMounts
   /** Mounts that the Dockerfile names; undefined: that is not known. */
@@ -43,6 +45,8 @@ export interface SaveDecision {
   readonly document: CacheIndex
   /** Blobs of each pack to be saved: digest → bytes. */
   readonly newPacks: readonly ReadonlyMap<string, number>[]
+  /** The one of them that is saved with the index. */
+  readonly withIndex: ReadonlyMap<string, number> | undefined
   /** Older packs whose blobs move into new ones. */
   readonly moved: readonly (IndexedPack & { readonly key: string })[]
   /** Bytes that are new in the cache. */
@@ -98,6 +102,8 @@ export function planSave(question: SaveQuestion): SaveDecision {
   ]
   return {
     newPacks: [...newPacks, ...mounts.newPacks],
+    // Archives of mounts are others every time, and most runs need none.
+    withIndex: packWithIndex(newPacks, question.withIndexBytes),
     droppedMounts: mounts.dropped,
     moved: ownPacks.filter(({ key }) => packing.rewrite.includes(key)),
     bytes: sum([...new Set(fresh)].map(sizeOf)) + mounts.bytes,

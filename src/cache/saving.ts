@@ -14,7 +14,10 @@ export interface PackContent extends EntryPlace {
   readonly blobs: Readonly<Record<string, number>>
 }
 
-/** A pack to be saved. Its own blobs lie in its directory already; those of older packs are fetched first. */
+/**
+ * A pack to be saved. Its own blobs lie in its directory already; those of older packs are fetched first. The one that has
+ * the index's key is saved with it.
+ */
 export interface PackJob extends PackContent {
   readonly createdAt: string
   readonly from: readonly PackContent[]
@@ -56,8 +59,10 @@ export async function executeSave(
   const failures: Extract<SaveResult, { kind: 'failed' }>[] = []
   const packs: Record<string, { path: string; createdAt: string; blobs: Record<string, number> }> = {}
   let bytes = 0
+  const small = plan.packs.find(({ key }) => key === plan.index.key)
   await Promise.all(
     plan.packs.map(async (job) => {
+      if (job === small) return
       const blobs = await gather(job, { backend, root })
       const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0)
       if (Object.keys(blobs).length === 0) return
@@ -70,11 +75,17 @@ export async function executeSave(
     }),
   )
   const saved = Object.keys(packs).length
-  if (plan.packs.length > 0 && saved === 0) return { entries: 0, bytes, indexSaved: false, failures }
+  const withIndex = small === undefined ? {} : await gather(small, { backend, root })
+  const files = Object.keys(withIndex).map(blobFile)
+  if (plan.packs.length > 0 && saved + files.length === 0) return { entries: 0, bytes, indexSaved: false, failures }
+  if (small !== undefined && files.length > 0) {
+    packs[small.key] = { path: small.path, createdAt: small.createdAt, blobs: withIndex }
+  }
   const document: CacheIndex = { ...plan.document, packs: { ...plan.document.packs, ...packs } }
-  const result = await saveIndex(plan, document, { backend, root })
+  const result = await saveIndex(plan, document, { backend, root, blobs: { path: small?.path ?? '', files } })
   if (result.kind === 'failed') failures.push(result)
   const indexSaved = result.kind === 'saved'
+  if (indexSaved) bytes += Object.values(withIndex).reduce((sum, size) => sum + size, 0)
   return { entries: saved + (indexSaved ? 1 : 0), bytes, indexSaved, failures }
 }
 
@@ -118,7 +129,16 @@ async function sizeOf(path: string): Promise<number | undefined> {
 async function saveIndex(
   { index }: SavePlan,
   document: CacheIndex,
-  { backend, root }: { readonly backend: CacheBackend; readonly root: string },
+  {
+    backend,
+    root,
+    blobs,
+  }: {
+    readonly backend: CacheBackend
+    readonly root: string
+    /** Files that are saved with it, and where they lie. */
+    readonly blobs: { readonly path: string; readonly files: readonly string[] }
+  },
 ): Promise<SaveResult> {
   const folder = join(root, index.path)
   try {
@@ -126,6 +146,7 @@ async function saveIndex(
     await rm(folder, { recursive: true, force: true })
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, index.file), serializeIndex(document))
+    for (const file of blobs.files) await link(join(root, blobs.path, file), join(folder, file))
   } catch (error) {
     return { kind: 'failed', why: 'limited', reason: error instanceof Error ? error.message : String(error) }
   }
