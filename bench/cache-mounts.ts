@@ -11,7 +11,7 @@ import { readMountList } from '../src/mounts/mount-list.ts'
 import { runProcess } from '../src/process.ts'
 import { GoProject, PACKAGES } from './cache-mounts-project.ts'
 import { runContender, type Contender } from './layer-cache-contenders.ts'
-import { FreshEngine, Rigs } from './layer-cache-rigs.ts'
+import { engineDataText, FreshEngine, Rigs } from './layer-cache-rigs.ts'
 import type { Row } from './layer-cache-table.ts'
 import type { Machine } from './machine.ts'
 import { median } from './median.ts'
@@ -83,7 +83,7 @@ export function cacheMountsSection(
     [
       `A Go program of ${PACKAGES} packages is built with \`RUN --mount=type=cache\` and pushed, and again on an empty engine after one`,
       'source file changed; through the same slow cache service and registries as the layer cache, the post step included. The files',
-      'are put into a mount of an empty engine by the helper build, and taken out of it by another.',
+      `are put into a mount of an empty engine by the helper build, and taken out of it by another. ${engineDataText()}`,
     ].join('\n'),
     `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · Docker ${machine.docker} · ` +
       `buildx ${machine.buildx} · Node.js ${machine.node}${machine.note === undefined ? '' : ` · ${machine.note}`}`,

@@ -1,5 +1,5 @@
 /** Resident memory of the action's processes while they run, read from /proc: Linux only, zeros elsewhere. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 /** Bytes, at their highest. */
 export interface Resident {
@@ -7,7 +7,7 @@ export interface Resident {
   readonly main: number
   /** The process that moves cache entries, with the archivers that it starts. */
   readonly client: number
-  /** Both at the same moment. */
+  /** Both at the same moment; pages of a program that both run are in memory once, and counted once. */
   readonly action: number
   /** docker and buildx. */
   readonly docker: number
@@ -39,12 +39,19 @@ export class ResidentSampler implements Disposable {
 
   #sample(): void {
     const now: Record<Kind, number> = { main: 0, client: 0, docker: 0 }
+    let anonymous = 0
+    const programs = new Map<string, number>()
     const visit = (pid: string, parent: Kind | undefined): void => {
       const own = kindOf(pid)
       // Between fork and exec a child looks like its parent, and holds the same pages.
       if (own !== undefined && own === parent && own !== 'docker') return
       const kind = own ?? parent
       if (kind !== undefined) now[kind] += statusOf(pid, 'VmRSS')
+      if (kind === 'main' || kind === 'client') {
+        anonymous += statusOf(pid, 'RssAnon') + statusOf(pid, 'RssShmem')
+        const program = programOf(pid)
+        programs.set(program, Math.max(programs.get(program) ?? 0, statusOf(pid, 'RssFile')))
+      }
       if (own === 'main' || own === 'client') this.#raise(own, statusOf(pid, 'VmHWM'))
       for (const child of childrenOf(pid)) visit(child, kind)
     }
@@ -52,7 +59,10 @@ export class ResidentSampler implements Disposable {
     this.#raise('main', now.main)
     this.#raise('client', now.client)
     this.#raise('docker', now.docker)
-    this.#raise('action', now.main + now.client)
+    this.#raise(
+      'action',
+      [...programs.values()].reduce((sum, bytes) => sum + bytes, anonymous),
+    )
   }
 
   #raise(kind: Kind | 'action', bytes: number): void {
@@ -73,9 +83,17 @@ function childrenOf(pid: string): readonly string[] {
     .filter((child) => child !== '')
 }
 
-function statusOf(pid: string, field: 'VmRSS' | 'VmHWM'): number {
+function statusOf(pid: string, field: 'VmRSS' | 'VmHWM' | 'RssAnon' | 'RssFile' | 'RssShmem'): number {
   const [, kib = '0'] = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(read(`/proc/${pid}/status`)) ?? []
   return Number(kib) * KIB
+}
+
+function programOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`)
+  } catch {
+    return pid
+  }
 }
 
 /** A process may end while it is looked at. */

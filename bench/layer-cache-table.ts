@@ -1,6 +1,7 @@
 /** The figures of the layer-cache bench as Markdown: medians, the bars, and in words where stage-build loses. */
 import type { Contender } from './layer-cache-contenders.ts'
 import { CONTENDERS } from './layer-cache-contenders.ts'
+import { engineDataText } from './layer-cache-rigs.ts'
 import { SCENARIOS, type LayerCacheResult, type Sample, type Scenario } from './layer-cache.ts'
 import type { Machine } from './machine.ts'
 
@@ -78,7 +79,7 @@ export class LayerCacheTable {
           'Every run begins on an engine without images, layers and build cache, as on a fresh runner. GitHub’s cache service is',
           'one of ours on loopback that speaks its protocol: 60 ms for each request, 120 MB/s in each direction. Base images come',
           'from a registry, and images are pushed to another one: 15 ms and 120 MB/s. All contenders build, push and resolve the',
-          'same through the same rigs; the post step is included. Figures are medians.',
+          `same through the same rigs; the post step is included. Figures are medians. ${engineDataText()}`,
         ]),
         `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · ` +
           `Docker ${machine.docker} · buildx ${machine.buildx} · Node.js ${machine.node} · ${this.#repetitions()}`,
@@ -99,7 +100,7 @@ export class LayerCacheTable {
           '  as commits do: (a), (b), (e), (f), (d) in one repository, and (c) in another after a cold run of its own.',
           '  The bar is for a clean build (a).',
           '- Service calls: look-ups, reservations, uploads of blocks, completions and downloads.',
-          '- Memory: the action’s process and its cache client, sampled every 50 ms; bake’s is not comparable, since its work is done',
+          '- Memory: the action’s process and its cache client, sampled every 50 ms, with pages of the program that both run counted once; bake’s is not comparable, since its work is done',
           '  in the engine.',
           '- Images are pushed and not kept in the engine (`store=false`), as with the builder of docker/setup-buildx-action.',
           '- Installing tools is in nobody’s time.',

@@ -1,4 +1,5 @@
 /** The figures of the plan and of skipping as rows with their bars, and as a section of the results. */
+import { engineDataText } from './layer-cache-rigs.ts'
 import type { Row } from './layer-cache-table.ts'
 import type { Machine } from './machine.ts'
 import {
@@ -149,7 +150,7 @@ export function planSection(figures: PlanFigures, { machine, command }: { machin
       '`type=gha,mode=max` for each target, which the bars are about: it pushes as stage-build does (`push`), with the engine’s own',
       'builder, which keeps what it pushes and so unpacks it. *Light* is the same with `store=false`, as a builder of',
       'docker/setup-buildx-action works. Times are of main and post step, medians; bytes, calls and memory are the worst of all runs.',
-      'Starting a runner, checking out and installing tools is in nobody’s time.',
+      `Starting a runner, checking out and installing tools is in nobody’s time. ${engineDataText()}`,
     ].join('\n'),
     `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · ` +
       `Docker ${machine.docker} · buildx ${machine.buildx} · Node.js ${machine.node}`,

@@ -3410,6 +3410,14 @@ function readingOf(named) {
 * Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
 * An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
 */
+function recordsIn$1({ found }) {
+	return found.map(({ source, ref, isExact, index: { records } }) => ({
+		source,
+		ref,
+		isExact,
+		records
+	}));
+}
 const MAX_INDEX_BYTES = 64 << 20;
 const PATIENCE_MS$1 = 1e4;
 /** The service takes ten keys a look-up, the first of which has to be whole. */
@@ -7446,6 +7454,108 @@ function pastOf({ base, platform, options, steps, files }) {
 	return past;
 }
 
+// src/stage-chain.ts
+/**
+* The instructions that make layers, from the base image up: those of the stages that the target is based on, then its
+* own. Each RUN, COPY, ADD and WORKDIR makes one, also where it changes nothing.
+* https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (commitToHistory)
+* @returns undefined where a named context stands in the chain: its layers are not of this file
+*/
+function layerSteps(graph, target) {
+	const chain = [];
+	for (let stage = graph.stages[target]; stage !== void 0;) {
+		if (stage.replacedByContext !== void 0 || stage.from.kind === "context") return void 0;
+		const { index } = stage;
+		chain.unshift(stage.steps.filter(({ effect }) => effect === "files" || effect === "run").map(({ line, text }) => ({
+			stage: index,
+			line,
+			text
+		})));
+		stage = stage.from.kind === "stage" ? graph.stages[stage.from.stage] : void 0;
+	}
+	return chain.flat();
+}
+/** The same as what layers are said to come from. @param file POSIX, from the repository's root */
+function layerSources(graph, target, file) {
+	return layerSteps(graph, target)?.map(({ line, text }) => ({
+		file,
+		line,
+		text
+	}));
+}
+/** What a stage is based on in the end: an image, a named context, or nothing. */
+function baseOfStage(graph, stage) {
+	let current = graph.stages[stage];
+	while (current?.from.kind === "stage" && current.replacedByContext === void 0) current = graph.stages[current.from.stage];
+	if (current === void 0 || current.replacedByContext !== void 0) return { kind: "context" };
+	if (current.from.kind === "image") return {
+		kind: "image",
+		image: current.from.image
+	};
+	return { kind: current.from.kind === "scratch" ? "scratch" : "context" };
+}
+
+// src/fetching-ahead.ts
+/**
+* Fetches from the layer cache what a build will surely need, while the build begins: BuildKit asks for a layer only when
+* a step that runs mounts it. To expect too little or too much costs seconds and nothing else.
+*/
+/** Whether a step of this run is expected to run, by the records of earlier builds. */
+function expectationOf({ inputs, planned, records }) {
+	return expectedToRun({
+		prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
+		recorded: planned.targets.flatMap(({ name }) => (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print))),
+		noCache: inputs.noCache ? "all" : new Set(inputs.noCacheFilters)
+	});
+}
+/** Begins to fetch; what cannot be had is missed when it is needed. */
+function fetchAhead(options) {
+	const { inputs, cache, notes } = options;
+	if (fetchesImages(inputs)) cache.prefetch([...notes.layers.values()].flat());
+	else {
+		const { graph, targets, platforms, images } = options.planned;
+		const layersOf = (image, platform) => images.baseOf(image, platform)?.resolved.layers.map(({ digest }) => digest);
+		const isExpected = expectationOf(options);
+		cache.prefetchBeneath(firstSteps({
+			graph,
+			targets,
+			platforms,
+			layersOf,
+			isExpected
+		}));
+	}
+}
+/** Outputs that need every layer of the images on this machine. */
+function fetchesImages({ load, outputs }) {
+	return load || outputTypes(outputs).some((type) => [
+		"docker",
+		"oci",
+		"tar",
+		"local"
+	].includes(type));
+}
+/** Where the first steps are that are expected to run, of those with others beneath that are not. */
+function firstSteps({ graph, targets, platforms, layersOf, isExpected }) {
+	return targets.flatMap(({ name, stage }) => stagesOf(graph, stage).flatMap((index) => {
+		const chain = layerSteps(graph, index) ?? [];
+		const steps = chain.findIndex(isExpected);
+		if (steps < 1 || chain[steps]?.stage !== index) return [];
+		const beneath = baseOfStage(graph, index);
+		if (beneath.kind !== "image") return [];
+		return platforms.flatMap((platform) => {
+			const base = layersOf(beneath.image, platform);
+			return base === void 0 ? [] : [{
+				target: name,
+				base,
+				steps
+			}];
+		});
+	}));
+}
+function stagesIn(print) {
+	return (print?.platforms ?? []).flatMap(({ stages }) => stages);
+}
+
 // src/mounts/mount-list.ts
 /** What the helper says of a mount's content: one pass over the list that it wrote beside the archive, held nowhere whole. */
 const MODULUS = 1n << 256n;
@@ -7571,18 +7681,14 @@ var CacheMounting = class CacheMounting {
 	#putIn = /* @__PURE__ */ new Map();
 	#trouble;
 	constructor(options, namespace) {
-		const { inputs, planned, records } = options;
+		const { planned } = options;
 		this.#options = options;
 		this.#helper = new MountHelper({
 			...options,
 			namespace
 		});
 		this.#uses = mountUses(planned.graph, targetStages(planned), namespace);
-		this.#isExpected = expectedToRun({
-			prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
-			recorded: planned.targets.flatMap(({ name }) => (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print))),
-			noCache: inputs.noCache ? "all" : new Set(inputs.noCacheFilters)
-		});
+		this.#isExpected = expectationOf(options);
 	}
 	/** Undefined where cache mounts are not kept, or there are none. */
 	static open(options) {
@@ -7765,9 +7871,6 @@ var CacheMounting = class CacheMounting {
 };
 function targetStages({ targets }) {
 	return targets.map(({ stage }) => stage);
-}
-function stagesIn(print) {
-	return (print?.platforms ?? []).flatMap(({ stages }) => stages);
 }
 
 // src/left-behind.ts
@@ -10754,39 +10857,6 @@ function reason(baseKnown, unpacked) {
 	if (unpacked.total === void 0) return "A layer could not be read, so its unpacked size is not known.";
 }
 
-// src/stage-chain.ts
-/**
-* The instructions that make layers, from the base image up: those of the stages that the target is based on, then its
-* own. Each RUN, COPY, ADD and WORKDIR makes one, also where it changes nothing.
-* https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (commitToHistory)
-* @param file POSIX, from the repository's root
-* @returns undefined where a named context stands in the chain: its layers are not of this file
-*/
-function layerSources(graph, target, file) {
-	const chain = [];
-	for (let stage = graph.stages[target]; stage !== void 0;) {
-		if (stage.replacedByContext !== void 0 || stage.from.kind === "context") return void 0;
-		chain.unshift(stage.steps.filter(({ effect }) => effect === "files" || effect === "run").map(({ line, text }) => ({
-			file,
-			line,
-			text
-		})));
-		stage = stage.from.kind === "stage" ? graph.stages[stage.from.stage] : void 0;
-	}
-	return chain.flat();
-}
-/** What a stage is based on in the end: an image, a named context, or nothing. */
-function baseOfStage(graph, stage) {
-	let current = graph.stages[stage];
-	while (current?.from.kind === "stage" && current.replacedByContext === void 0) current = graph.stages[current.from.stage];
-	if (current === void 0 || current.replacedByContext !== void 0) return { kind: "context" };
-	if (current.from.kind === "image") return {
-		kind: "image",
-		image: current.from.image
-	};
-	return { kind: current.from.kind === "scratch" ? "scratch" : "context" };
-}
-
 // src/measuring.ts
 /**
 * Measures the images of one build: has a copy of each sent to the layer registry, counts what base images bring, and
@@ -11509,6 +11579,30 @@ function entriesOf$1(records, key) {
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
 }
 
+// src/cache/needed-layers.ts
+/**
+* Digests of the layers that steps made above a base image, as far up as is asked for. Where several stages stand on the
+* same image, those of all.
+*/
+function layersBeneath({ config }, { base, steps }) {
+	const above = /* @__PURE__ */ new Map();
+	for (const [index, { parent }] of config.layers.entries()) {
+		const known = above.get(parent);
+		if (known === void 0) above.set(parent, [index]);
+		else known.push(index);
+	}
+	const blobOf = (index) => config.layers[index]?.blob ?? "";
+	const children = (under) => under.flatMap((index) => above.get(index) ?? []);
+	let level = [-1];
+	for (const digest of base) level = children(level).filter((index) => blobOf(index) === digest);
+	const found = /* @__PURE__ */ new Set();
+	for (let step = 0; step < steps && level.length > 0; step++) {
+		level = children(level);
+		for (const index of level) found.add(blobOf(index));
+	}
+	return [...found];
+}
+
 // src/cache/packing.ts
 /** A run saves at most this many packs, with the index four entries, up to `FEW_BYTES`. */
 const FEW_PACKS = 3;
@@ -11933,23 +12027,15 @@ var LayerCache = class {
 	}
 	/** What earlier runs' indexes remember besides, own branch first. */
 	async records() {
-		const { found } = await this.#indexes();
-		return found.map(({ index: { records }, ...place }) => ({
-			...place,
-			records
-		}));
+		return recordsIn$1(await this.#indexes());
 	}
 	/** What the indexes in other places remember: those of the legs of a matrix. Never rejects. */
 	async recordsAt(places) {
 		const { backend, root, now } = this.#options;
-		const { found } = await loadIndexes(places, {
+		return recordsIn$1(await loadIndexes(places, {
 			backend,
 			root,
 			now: now()
-		});
-		return found.map(({ index: { records }, ...place }) => ({
-			...place,
-			records
 		}));
 	}
 	/** What earlier runs learned of layers. */
@@ -11983,6 +12069,11 @@ var LayerCache = class {
 	async takeMount(key, mount, path) {
 		await this.#spool.adopt(path, mount.digest, mount.bytes);
 		this.#mounts.set(key, mount);
+	}
+	/** Fetches what lies beneath steps that will run. Never rejects. */
+	async prefetchBeneath(places) {
+		const view = await this.#merged();
+		await this.prefetch(places.flatMap((place) => view.cachesOf(place.target).flatMap(({ cache }) => layersBeneath(cache, place))));
 	}
 	/** Fetches what holds these blobs before anybody asks. */
 	async prefetch(digests) {
@@ -13052,7 +13143,11 @@ async function buildTargets(options) {
 		isHere: builder.loopback
 	}), options, measuring);
 	const request = caching === void 0 || loopback === void 0 ? plain : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name));
-	if (fetchesImages(inputs)) caching?.cache.prefetch([...notes?.layers.values() ?? []].flat());
+	if (caching !== void 0 && notes !== void 0) fetchAhead({
+		...options,
+		cache: caching.cache,
+		notes
+	});
 	const usage = new DiskUsage(docker, {
 		builder: builder.name,
 		planned
@@ -13181,15 +13276,6 @@ function isChanged({ plan }, name) {
 		"platform",
 		"option"
 	].includes(kind));
-}
-/** Outputs that need every layer of the images on this machine. */
-function fetchesImages({ load, outputs }) {
-	return load || outputTypes(outputs).some((type) => [
-		"docker",
-		"oci",
-		"tar",
-		"local"
-	].includes(type));
 }
 async function readyBuilder({ engine, inputs, planned, surroundings }, tempRoot) {
 	const { runner, env, signal } = surroundings;

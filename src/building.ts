@@ -19,6 +19,7 @@ import { CacheMounting } from './cache-mounting.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { NewRecords } from './cache/layer-cache.ts'
 import type { Problem } from './errors.ts'
+import { fetchAhead } from './fetching-ahead.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
@@ -133,7 +134,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     caching === undefined || loopback === undefined
       ? plain
       : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name))
-  if (fetchesImages(inputs)) void caching?.cache.prefetch([...(notes?.layers.values() ?? [])].flat())
+  if (caching !== undefined && notes !== undefined) fetchAhead({ ...options, cache: caching.cache, notes })
   const usage = new DiskUsage(docker, { builder: builder.name, planned })
   const log = progressLog({
     write: (line) => {
@@ -248,11 +249,6 @@ async function saveCache({
 function isChanged({ plan }: Planned, name: string): boolean {
   const kinds = plan.targets.find((target) => target.name === name)?.reasons.map(({ kind }) => kind) ?? []
   return kinds.some((kind) => ['file', 'instruction', 'arg', 'base-image', 'platform', 'option'].includes(kind))
-}
-
-/** Outputs that need every layer of the images on this machine. */
-function fetchesImages({ load, outputs }: Inputs): boolean {
-  return load || outputTypes(outputs).some((type) => ['docker', 'oci', 'tar', 'local'].includes(type))
 }
 
 async function readyBuilder(

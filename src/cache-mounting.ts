@@ -14,16 +14,15 @@ import { brief } from './cache-handover.ts'
 import type { FoundMount, IndexedMount } from './cache/mount-archives.ts'
 import type { Problem } from './errors.ts'
 import { stagesOf } from './graph/reachability.ts'
+import { expectationOf } from './fetching-ahead.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { formatBytes } from './measure/format.ts'
 import { MountHelper } from './mount-helper.ts'
-import { expectedToRun } from './mounts/expected-steps.ts'
 import { ToolMissingError } from './mounts/helper-root.ts'
 import { readMountList } from './mounts/mount-list.ts'
 import { mountUses, namedMounts, type KeptMount, type MountUses, type StepPlace } from './mounts/mount-uses.ts'
-import type { StagePrint } from './plan/stage-print.ts'
 import type { Planned } from './planning.ts'
 import type { MountFacts } from './report/cache-facts.ts'
 import { count } from './report/words.ts'
@@ -65,17 +64,11 @@ export class CacheMounting {
   #trouble: Problem | undefined
 
   private constructor(options: CacheMountingOptions, namespace: string) {
-    const { inputs, planned, records } = options
+    const { planned } = options
     this.#options = options
     this.#helper = new MountHelper({ ...options, namespace })
     this.#uses = mountUses(planned.graph, targetStages(planned), namespace)
-    this.#isExpected = expectedToRun({
-      prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
-      recorded: planned.targets.flatMap(({ name }) =>
-        (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print)),
-      ),
-      noCache: inputs.noCache ? 'all' : new Set(inputs.noCacheFilters),
-    })
+    this.#isExpected = expectationOf(options)
   }
 
   /** Undefined where cache mounts are not kept, or there are none. */
@@ -261,10 +254,4 @@ export class CacheMounting {
 
 function targetStages({ targets }: Planned): readonly number[] {
   return targets.map(({ stage }) => stage)
-}
-
-function stagesIn(
-  print: { readonly platforms: readonly { readonly stages: readonly StagePrint[] }[] } | undefined,
-): readonly StagePrint[] {
-  return (print?.platforms ?? []).flatMap(({ stages }) => stages)
 }

@@ -1,6 +1,6 @@
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
 import { isDeepStrictEqual } from 'node:util'
-import type { FoundRecords } from './cache/layer-cache.ts'
+import type { FoundRecords } from './cache/index-loader.ts'
 import type { IndexSource } from './cache/index-loader.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
 import type { PlatformSizes } from './measure/sizes.ts'

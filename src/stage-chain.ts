@@ -2,25 +2,38 @@
 import type { StageGraph } from './graph/stage-graph.ts'
 import type { LayerSource } from './measure/sizes.ts'
 
+/** An instruction that makes a layer. */
+export interface LayerStep {
+  readonly stage: number
+  /** 1-based. */
+  readonly line: number
+  readonly text: string
+}
+
 /**
  * The instructions that make layers, from the base image up: those of the stages that the target is based on, then its
  * own. Each RUN, COPY, ADD and WORKDIR makes one, also where it changes nothing.
  * https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (commitToHistory)
- * @param file POSIX, from the repository's root
  * @returns undefined where a named context stands in the chain: its layers are not of this file
  */
-export function layerSources(graph: StageGraph, target: number, file: string): readonly LayerSource[] | undefined {
-  const chain: LayerSource[][] = []
+export function layerSteps(graph: StageGraph, target: number): readonly LayerStep[] | undefined {
+  const chain: LayerStep[][] = []
   for (let stage = graph.stages[target]; stage !== undefined;) {
     if (stage.replacedByContext !== undefined || stage.from.kind === 'context') return undefined
+    const { index } = stage
     chain.unshift(
       stage.steps
         .filter(({ effect }) => effect === 'files' || effect === 'run')
-        .map(({ line, text }) => ({ file, line, text })),
+        .map(({ line, text }) => ({ stage: index, line, text })),
     )
     stage = stage.from.kind === 'stage' ? graph.stages[stage.from.stage] : undefined
   }
   return chain.flat()
+}
+
+/** The same as what layers are said to come from. @param file POSIX, from the repository's root */
+export function layerSources(graph: StageGraph, target: number, file: string): readonly LayerSource[] | undefined {
+  return layerSteps(graph, target)?.map(({ line, text }) => ({ file, line, text }))
 }
 
 export type StageBase = { readonly kind: 'image'; readonly image: string } | { readonly kind: 'scratch' | 'context' }

@@ -45,6 +45,20 @@ export interface LoadedIndexes {
   readonly searches: readonly IndexSearch[]
 }
 
+/** What an index remembers besides. */
+export interface FoundRecords {
+  readonly source: IndexSource
+  readonly ref: string
+  /** Of the index of this very set of targets. */
+  readonly isExact: boolean
+  /** Unchecked. */
+  readonly records: unknown
+}
+
+export function recordsIn({ found }: LoadedIndexes): readonly FoundRecords[] {
+  return found.map(({ source, ref, isExact, index: { records } }) => ({ source, ref, isExact, records }))
+}
+
 const MAX_INDEX_BYTES = 64 << 20
 const PATIENCE_MS = 10_000
 /** The service takes ten keys a look-up, the first of which has to be whole. */

@@ -19,8 +19,16 @@ import {
 } from './cache-manifest.ts'
 import { EarlySaves } from './early-saves.ts'
 import { mergeNotes, readNotes, type ImageNotes } from './image-notes.ts'
-import { blobsElsewhere, loadIndexes, type IndexPlace, type IndexSource, type LoadedIndexes } from './index-loader.ts'
+import {
+  blobsElsewhere,
+  loadIndexes,
+  recordsIn,
+  type FoundRecords,
+  type IndexPlace,
+  type LoadedIndexes,
+} from './index-loader.ts'
 import { archivesOf, type FoundMount, type IndexedMount } from './mount-archives.ts'
+import { layersBeneath, type Beneath } from './needed-layers.ts'
 import { packsOf, PackStore, type PackStats } from './pack-store.ts'
 import { PARTIAL, planSave } from './save-planning.ts'
 import { fillPack, type PackJob, type SavePlan } from './saving.ts'
@@ -48,15 +56,6 @@ export interface Offer {
   /** Milliseconds since the epoch. */
   readonly createdAt: number
   readonly rendered: RenderedCache
-}
-
-export interface FoundRecords {
-  readonly source: IndexSource
-  readonly ref: string
-  /** Of the index of this very set of targets. */
-  readonly isExact: boolean
-  /** Unchecked. */
-  readonly records: unknown
 }
 
 /** What the index remembers besides; unchecked here. */
@@ -143,15 +142,13 @@ export class LayerCache {
 
   /** What earlier runs' indexes remember besides, own branch first. */
   async records(): Promise<readonly FoundRecords[]> {
-    const { found } = await this.#indexes()
-    return found.map(({ index: { records }, ...place }) => ({ ...place, records }))
+    return recordsIn(await this.#indexes())
   }
 
   /** What the indexes in other places remember: those of the legs of a matrix. Never rejects. */
   async recordsAt(places: readonly IndexPlace[]): Promise<readonly FoundRecords[]> {
     const { backend, root, now } = this.#options
-    const { found } = await loadIndexes(places, { backend, root, now: now() })
-    return found.map(({ index: { records }, ...place }) => ({ ...place, records }))
+    return recordsIn(await loadIndexes(places, { backend, root, now: now() }))
   }
 
   /** What earlier runs learned of layers. */
@@ -193,6 +190,14 @@ export class LayerCache {
   async takeMount(key: string, mount: IndexedMount, path: string): Promise<void> {
     await this.#spool.adopt(path, mount.digest, mount.bytes)
     this.#mounts.set(key, mount)
+  }
+
+  /** Fetches what lies beneath steps that will run. Never rejects. */
+  async prefetchBeneath(places: readonly Beneath[]): Promise<void> {
+    const view = await this.#merged()
+    await this.prefetch(
+      places.flatMap((place) => view.cachesOf(place.target).flatMap(({ cache }) => layersBeneath(cache, place))),
+    )
   }
 
   /** Fetches what holds these blobs before anybody asks. */
