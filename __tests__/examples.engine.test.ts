@@ -190,6 +190,18 @@ test.each(example('broken').steps)(
   },
 )
 
+test(
+  'remote-builder: on a builder of this machine, with the cache in a registry',
+  async () => {
+    const [built] = await build('remote-builder')
+    expect(Object.keys(built ?? {})).toEqual(['app', 'debug'])
+    const repository = `${site.registry}/examples/remote-builder`
+    expect(await runImage(`${repository}:app`)).toBe('200000')
+    for (const target of ['app', 'debug']) expect(await digestInRegistry(`${repository}-cache:${target}`)).toBeDefined()
+  },
+  PATIENCE_MS,
+)
+
 test('every example is built by a test', () => {
   expect([...examples.keys()]).toEqual([
     'href-counter',
@@ -201,6 +213,7 @@ test('every example is built by a test', () => {
     'external-image',
     'partial-success',
     'cache-mounts',
+    'remote-builder',
     'broken',
   ])
 })

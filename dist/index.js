@@ -602,19 +602,20 @@ function dockerMissing() {
 * Reads `docker info --format '{{json .}}'`. It exits with 0 although the engine cannot be reached; what is wrong
 * then stands on stderr.
 */
-function readDockerInfo(stdout, stderr) {
+function readDockerInfo(stdout, stderr, { needsEngine } = { needsEngine: true }) {
 	const info = asRecord(parseJson(stdout));
 	const client = asRecord(info?.["ClientInfo"]);
 	const buildx = list$3(client?.["Plugins"]).map(asRecord).find((plugin) => textAt(plugin, "Name") === "buildx");
 	const buildxVersion = textAt(buildx, "Version");
 	const serverVersion = textAt(info, "ServerVersion");
+	const isThere = serverVersion !== void 0 && serverVersion !== "";
 	const problems = [];
 	if (info !== void 0) problems.push(...checkBuildx(buildxVersion));
-	if (serverVersion === void 0 || serverVersion === "") problems.push(unreachable$1(errorText(info, stderr)));
+	if (!isThere && (needsEngine || info === void 0)) problems.push(unreachable$1(errorText(info, stderr)));
 	if (problems.length > 0 || info === void 0) return { problems };
 	return {
 		clientVersion: textAt(client, "Version") ?? "unknown",
-		serverVersion: serverVersion ?? "",
+		serverVersion: isThere ? serverVersion : void 0,
 		buildxVersion: buildxVersion ?? "",
 		containerdStore: list$3(info["DriverStatus"]).some((pair) => Array.isArray(pair) && pair[0] === "driver-type" && String(pair[1]).startsWith("io.containerd.snapshotter")),
 		platform: `${textAt(info, "OSType") ?? "linux"}/${goArchitecture(textAt(info, "Architecture") ?? "")}`
@@ -717,15 +718,16 @@ async function runDocker(docker, args, options = {}) {
 }
 /**
 * Programs and engine.
-* @throws UserError for a missing docker or buildx, a buildx that is too old, an engine that cannot be reached.
+* @param options.needsEngine whether the build needs the engine itself; default: it does
+* @throws UserError for a missing docker or buildx, a buildx that is too old, a needed engine that cannot be reached.
 */
-async function dockerFacts(docker) {
+async function dockerFacts(docker, { needsEngine = true } = {}) {
 	const { stdout, stderr } = await runDocker(docker, [
 		"info",
 		"--format",
 		"{{json .}}"
 	]);
-	const facts = readDockerInfo(stdout, stderr);
+	const facts = readDockerInfo(stdout, stderr, { needsEngine: await needsEngine });
 	if ("problems" in facts) throw new UserError(facts.problems);
 	return facts;
 }
@@ -858,6 +860,10 @@ function shellWord(word) {
 * removing a builder of the action's own follow from it. Knows no docker flags (`buildx.ts`) and no cache.
 */
 const OWN_PREFIX = "stage-build-";
+/** Whether a driver's builders are on other machines: they are given, and need no engine here. */
+function isElsewhere(driver) {
+	return driver === "remote" || driver === "kubernetes";
+}
 /**
 * Chooses the builder (DESIGN §7): the current one if it can do all that is needed; otherwise one of our own beside
 * it, of the same image, options and configuration, but on the host's network. A builder that the user named is obeyed.
@@ -868,8 +874,8 @@ function decideBuilder(question) {
 	if (named !== void 0) return useNamed(question, named);
 	const current = builders.find((builder) => builder.current);
 	const can = abilities(current, question);
-	const lacking = missing$3(needs, can);
-	const use = useDecision(current, can, needs, lacking);
+	const lacking = missing$4(needs, can);
+	const use = useDecision(current, can, question, lacking);
 	if (lacking.length === 0) return use;
 	if (!(current === void 0 || current.driver === "docker" || current.driver === "docker-container") || !question.engineIsLocal || current !== void 0 && current.nodes.length > 1) return use;
 	const { spec, config } = ownBuilder(current, question.job);
@@ -880,7 +886,7 @@ function decideBuilder(question) {
 		ociOutput: true,
 		loopback: true
 	};
-	if (existing !== void 0) return useDecision(existing, all, needs, []);
+	if (existing !== void 0) return useDecision(existing, all, question, []);
 	const onlyLoopback = lacking.length === 1 && lacking[0] === "loopback";
 	return {
 		kind: "create",
@@ -901,7 +907,7 @@ function useNamed(question, named) {
 		});
 	}
 	const can = abilities(builder, question);
-	return useDecision(builder, can, question.needs, missing$3(question.needs, can));
+	return useDecision(builder, can, question, missing$4(question.needs, can));
 }
 function abilities(builder, question) {
 	const driver = builder?.driver ?? "docker";
@@ -928,7 +934,7 @@ const LACK = {
 	ociOutput: "cannot write OCI archives",
 	loopback: "cannot reach a registry on this machine"
 };
-function missing$3(needs, can) {
+function missing$4(needs, can) {
 	return [
 		"multiPlatform",
 		"cacheExport",
@@ -936,26 +942,37 @@ function missing$3(needs, can) {
 		"loopback"
 	].filter((need) => needs[need] && !can[need]);
 }
-function useDecision(builder, can, needs, lacking) {
-	const warnings = lacking.map((need) => {
-		const message = `The builder ${describe$1(builder)} ${LACK[need]}`;
-		if (need !== "loopback") return {
-			input: "builder",
-			message: `${message}.`,
-			mend: "Use a docker-container builder (docker/setup-buildx-action)."
-		};
-		return {
-			input: "builder",
-			message: `${message}: there is no layer cache and no size attribution in this run.`,
-			mend: "Create it with `driver-opts: network=host`, or let stage-build choose the builder."
-		};
-	});
+function useDecision(builder, can, { needs, hasRegistryCache = false }, lacking) {
+	const driver = builder?.driver ?? "docker";
+	const told = lacking.filter((need) => need !== "loopback" || !isElsewhere(driver) || !hasRegistryCache);
 	return {
 		kind: "use",
 		name: builder?.name,
-		driver: builder?.driver ?? "docker",
+		driver,
 		loopback: needs.loopback && can.loopback,
-		warnings
+		warnings: told.map((need) => lackWarning(need, {
+			builder,
+			driver,
+			hasRegistryCache
+		}))
+	};
+}
+function lackWarning(need, options) {
+	const { builder, driver, hasRegistryCache } = options;
+	const message = `The builder ${describe$1(builder)} ${LACK[need]}`;
+	const input = "builder";
+	if (need !== "loopback") return {
+		input,
+		message: `${message}.`,
+		mend: "Use a docker-container builder (docker/setup-buildx-action)."
+	};
+	const cache = hasRegistryCache ? "" : "there is no layer cache in this run, and ";
+	const here = "Create it with `driver-opts: network=host`, or let stage-build choose the builder";
+	const registry = "ame a registry for the cache: `cache-to: type=registry,ref=…,mode=max`";
+	return {
+		input,
+		message: `${message}: ${cache}sizes come from what is pushed.`,
+		mend: isElsewhere(driver) ? `N${registry}.` : hasRegistryCache ? `${here}.` : `${here}; or n${registry}.`
 	};
 }
 function describe$1(builder) {
@@ -1000,10 +1017,16 @@ async function chooseBuilder(docker, options) {
 		containerdStore: options.facts.containerdStore,
 		engineIsLocal: /^(?:unix:|$)/.test(docker.env["DOCKER_HOST"] ?? ""),
 		needs: options.needs,
+		hasRegistryCache: options.hasRegistryCache ?? false,
 		job: options.job
 	});
 	if (decision.kind === "create") options.onCreate?.(decision.spec.name);
-	return await prepareBuilder(docker, decision, options);
+	const ready = await prepareBuilder(docker, decision, options);
+	const node = options.builders.find(({ name }) => name === ready.name)?.nodes[0];
+	return {
+		...ready,
+		platform: node?.platforms[0]
+	};
 }
 /**
 * Makes the decided builder ready. When one of our own cannot be started, what it left is removed and the decision's
@@ -1570,7 +1593,7 @@ var ServicePatience = class {
 /** The folder, beside the archive, that it is unpacked into. */
 const UNPACKED = "unpacked";
 /** macOS may have GNU's tar by the second name, and the toolkit prefers it. */
-const NAMES = ["tar", "gtar"];
+const NAMES$1 = ["tar", "gtar"];
 /** A file may not grow beyond this, whatever the archive says: 1 GiB, and 64 bytes for each byte of the archive. */
 const limit = "$(( (1 << 21) + $(wc -c < \"$archive\") / 8 ))";
 function script(tar) {
@@ -1603,7 +1626,7 @@ function zstdScript(zstd) {
 async function writeTarShims(folder, path) {
 	await mkdir$1(folder, { recursive: true });
 	let found = false;
-	for (const name of NAMES) {
+	for (const name of NAMES$1) {
 		const tar = await findProgram(name, path);
 		if (tar === void 0) continue;
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
@@ -2928,7 +2951,8 @@ function savingTrouble({ why, reason }) {
 }
 /** What was saved, for the log; undefined where nothing was. */
 function savedLine({ entries, bytes }, ms) {
-	return entries === 0 ? void 0 : `Layer cache: saved ${formatBytes(bytes)} of new layers in ${(ms / 1e3).toFixed(1)} s.`;
+	if (entries === 0) return void 0;
+	return `Layer cache: saved ${bytes === 0 ? "what is known of the build" : `${formatBytes(bytes)} of new layers`} in ${(ms / 1e3).toFixed(1)} s.`;
 }
 /** A reason in one line; the toolkit adds advice to it that is of no use here. */
 function brief(reason) {
@@ -4369,8 +4393,9 @@ function planBake(request, privateDir) {
 	const outputs = targets.map(({ target }) => outputsOf(target, request));
 	const common = commonPart(request, secrets.lines);
 	const entries = targets.map(({ target, id }, index) => {
-		const cacheFrom = [...request.cacheFrom ?? [], ...target.cacheFrom ?? []];
-		const cacheTo = [...request.cacheTo ?? [], ...target.cacheTo ?? []];
+		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
+		const cacheFrom = [...(request.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
+		const cacheTo = [...(request.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
 		return [id, {
 			...common,
 			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
@@ -6109,6 +6134,10 @@ function progressLog({ write, now }) {
 			return;
 		}
 		flushCached();
+		if (isAbsentCache(step)) {
+			write(`– ${label(step)}${shortened$2(step.text.replace(IMPORT, "no cache yet in "))}`);
+			return;
+		}
 		ran.add(twinKey(step));
 		const sign = step.status === "failed" ? "✗" : "✓";
 		const outcome = step.status === "failed" ? `failed after ${seconds(step.durationMs)}` : seconds(step.durationMs);
@@ -6162,6 +6191,11 @@ function writeCached(steps, write) {
 	if (first === void 0) return;
 	if (steps.length === 1) write(`✓ ${label(first)}${shortened$2(first.text)} cached`);
 	else write(`✓ [${stageLabel(first) || "steps"}] ${steps.length} steps cached`);
+}
+/** https://github.com/moby/buildkit/blob/v0.25.2/solver/llbsolver/bridge.go (the build goes on without it) */
+const IMPORT = /^importing cache manifest from /;
+function isAbsentCache({ status, text, error }) {
+	return status === "failed" && IMPORT.test(text) && /not found|unknown to registry|404/i.test(error ?? "");
 }
 /** Housekeeping, and images that are there already: of interest only when slow. */
 function isNoise$1(step) {
@@ -6990,6 +7024,49 @@ function sourceText(source) {
 	return `oci-layout://${source.path}${tag}${digest}`;
 }
 
+// src/registry-cache.ts
+/**
+* Caches that the user names with `cache-to` and `cache-from`: BuildKit keeps them itself. Each target has its own, for an
+* export replaces what was there. Pure.
+*/
+/** Whether one of these lines names a registry. */
+function namesRegistryCache(lines) {
+	return lines.some((line) => registryRef(line) !== void 0);
+}
+/** Where BuildKit's cache is in registries, `{target}` as written. */
+function registryRefs(lines) {
+	return [...new Set(lines.flatMap((line) => registryRef(line) ?? []))];
+}
+/** What is imported: what the user names, or else what is exported. */
+function importsOf({ cacheFrom, cacheTo }) {
+	return cacheFrom.length > 0 ? cacheFrom : registryRefs(cacheTo).map((ref) => `type=registry,ref=${ref}`);
+}
+/** What several targets would export to, one over the other. */
+function sharedCaches({ cacheTo }, targets) {
+	if (targets.length < 2) return [];
+	return registryRefs(cacheTo).filter((ref) => !ref.includes("{target}")).map((ref) => ({
+		input: "cache-to",
+		message: `\`cache-to\`: ${targets.length} targets would each write their cache to \`${ref}\`, one over the other.`,
+		mend: `Put \`{target}\` into it: \`ref=${withTarget$1(ref)}\`.`
+	}));
+}
+/** A tag, or an image name without one, made one for each target. */
+function withTarget$1(ref) {
+	return /:[^/:]*$/.test(ref) ? `${ref}-{target}` : `${ref}:{target}`;
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/cache.go: a bare reference is one in a registry. */
+function registryRef(line) {
+	let fields;
+	try {
+		fields = csvFields(line);
+	} catch {
+		return;
+	}
+	if (fields.every((field) => !field.includes("="))) return fields.length === 1 ? fields[0] : void 0;
+	const valueOf = (name) => fields.find((field) => field.trim().toLowerCase().startsWith(`${name}=`))?.trim().slice(name.length + 1);
+	return valueOf("type") === "registry" ? valueOf("ref") : void 0;
+}
+
 // src/build-request.ts
 /** The request for all targets of the plan. */
 function buildRequest(options) {
@@ -7025,7 +7102,7 @@ function buildRequest(options) {
 		shmSize: inputs.shmSize,
 		ulimit: inputs.ulimit,
 		cgroupParent: inputs.cgroupParent,
-		cacheFrom: inputs.cacheFrom,
+		cacheFrom: importsOf(inputs),
 		cacheTo: inputs.cacheTo,
 		compression: inputs.compression,
 		measure
@@ -7069,7 +7146,7 @@ function ociMappings(planned) {
 // src/built.ts
 /** Reads an outcome. */
 function builtFrom(outcome, context) {
-	const { inputs, planned, measured, cache, warnings } = context;
+	const { inputs, planned, measured, cache, missing, warnings } = context;
 	const problems = scannerProblems(outcome, inputs);
 	const failures = outcome.failures.toReversed().flatMap(({ targets, problem }) => targets.map((name) => [name, problems?.[0] ?? problem]));
 	const types = outputTypes(inputs.outputs);
@@ -7083,6 +7160,7 @@ function builtFrom(outcome, context) {
 		steps: outcome.steps,
 		measured,
 		cache,
+		missing,
 		warnings,
 		unchanged: /* @__PURE__ */ new Set(),
 		failed: new Map(failures),
@@ -7871,6 +7949,88 @@ var CacheMounting = class CacheMounting {
 };
 function targetStages({ targets }) {
 	return targets.map(({ stage }) => stage);
+}
+
+// src/engine.ts
+/** Docker on this machine, and the builder that a run builds with. */
+/**
+* Asks docker what there is.
+* @param named the input `builder`
+* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
+*/
+async function openEngine(project, env, named) {
+	const docker = dockerOf(project, env);
+	const listing = listBuilders(docker);
+	const needsEngine = listing.then((builders) => {
+		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
+		return builder === void 0 || !isElsewhere(builder.driver);
+	});
+	needsEngine.catch(() => void 0);
+	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
+	return {
+		docker,
+		facts,
+		builders
+	};
+}
+/** How docker is run: with the environment, but for the action's own inputs and state. */
+function dockerOf({ workspace }, env) {
+	return {
+		env: childEnvironment(env),
+		cwd: workspace
+	};
+}
+/**
+* Chooses the builder and makes it ready.
+* @throws UserError where it cannot do what is needed.
+*/
+async function readyBuilder(options, tempRoot) {
+	const { engine, inputs, platforms, surroundings } = options;
+	const { runner, env, signal } = surroundings;
+	const { docker, facts, builders } = engine;
+	const builder = await chooseBuilder(docker, {
+		facts,
+		builders,
+		named: inputs.builder,
+		needs: {
+			multiPlatform: platforms.length > 1,
+			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
+			ociOutput: outputTypes(inputs.outputs).includes("oci"),
+			loopback: true
+		},
+		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
+		job: [
+			"GITHUB_RUN_ID",
+			"GITHUB_RUN_ATTEMPT",
+			"GITHUB_JOB",
+			"RUNNER_NAME"
+		].map((name) => env[name] ?? "").join(" "),
+		onCreate: (name) => {
+			runner.saveState(STATE.builder, name);
+		},
+		tempRoot,
+		signal
+	});
+	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
+	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
+	return {
+		...builder,
+		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
+	};
+}
+/** The plan is for this machine's platform where `platforms` names none. */
+function otherPlatform({ loopback, platform }, inputs, platforms) {
+	const [planned] = platforms;
+	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
+	return [{
+		input: "platforms",
+		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
+		mend: `Set \`platforms: ${platform}\`.`
+	}];
+}
+/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
+function childEnvironment(env) {
+	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
 }
 
 // src/left-behind.ts
@@ -9843,6 +10003,11 @@ var LayerCounter = class {
 };
 
 // src/loopback.ts
+/** Layers that base images' registries keep: what lies in an OCI layout no registry does. */
+function baseLayers({ images }) {
+	const kept = images.bases().filter(({ image }) => images.sourceOf(image).kind === "registry");
+	return new Set(kept.flatMap(({ resolved }) => resolved.layers.map(({ digest }) => digest)));
+}
 /** The name of the layer registry's repository that BuildKit exports its cache to. */
 const CACHE = "cache";
 var Loopback = class Loopback {
@@ -9928,6 +10093,10 @@ function storedFiles(text) {
 }
 
 // src/measured-notes.ts
+/** Digests of the layers of images. */
+function layersIn(images) {
+	return new Set(images.flatMap(({ layers }) => layers.map(({ digest }) => digest)));
+}
 function notesOf(sizes, options) {
 	const images = [...sizes].map(([name, { platforms }]) => [name, platforms.flatMap(({ layers }) => layers)]);
 	const all = new Map(images.flatMap(([, layers]) => layers.map((layer) => [layer.digest, layer])));
@@ -10094,6 +10263,68 @@ async function readSizes(path) {
 	} catch {
 		return /* @__PURE__ */ new Map();
 	}
+}
+
+// src/pushed-layers.ts
+/** Of all targets of a run: a few seconds from a registry nearby. */
+const READ_BACK_BYTES = 256 << 20;
+var PushedLayers = class {
+	#options;
+	#counts = /* @__PURE__ */ new Map();
+	#left = READ_BACK_BYTES;
+	#unread = 0;
+	#unreadBytes = 0;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** Layers that the bound left out, and their bytes as the registry keeps them. */
+	get unread() {
+		return {
+			layers: this.#unread,
+			bytes: this.#unreadBytes
+		};
+	}
+	/**
+	* File bytes of a layer; undefined where it is not read. Never rejects.
+	* @param reference of the image
+	* @param remembered what earlier runs measured of the target
+	*/
+	async unpackedOf(reference, { digest, size }, remembered) {
+		const { known, stored } = this.#options;
+		const before = remembered.find((layer) => layer.digest === digest);
+		const bytes = known.get(digest) ?? before?.unpacked;
+		if (bytes !== void 0 && (before?.files !== void 0 || stored?.has(digest) === true)) return bytes;
+		let count = this.#counts.get(digest);
+		if (count === void 0) {
+			count = this.#count(reference, digest, size);
+			this.#counts.set(digest, count);
+		}
+		return await count ?? bytes;
+	}
+	async #count(reference, digest, size) {
+		if (size > this.#left) {
+			this.#unread++;
+			this.#unreadBytes += size;
+			return;
+		}
+		this.#left -= size;
+		const { client, layers, signal } = this.#options;
+		const open = async () => (await client.openBlob(reference, digest, { signal })).stream;
+		return await layers.count(digest, {
+			open,
+			isWanted: true
+		});
+	}
+};
+/** Where a target's image went that the user pushes somewhere. */
+function pushedTo({ name }, { tagsOf }, outcome) {
+	const digest = outcome.metadata.results.find(({ target }) => target === name)?.digest;
+	if (digest === void 0 || outcome.pushed.length === 0) return void 0;
+	const [reference = outcome.pushed.find((image) => image.digest === digest)?.reference] = tagsOf.get(name) ?? [];
+	return reference === void 0 ? void 0 : {
+		reference,
+		digest
+	};
 }
 
 // src/measure/file-tree-fold.ts
@@ -10870,6 +11101,7 @@ var Measuring = class Measuring {
 	#registry;
 	#memory;
 	#baseLayers;
+	#pushedLayers;
 	#abort = new AbortController();
 	#layoutRules = [];
 	/** Base layers that are read though their sizes are known, since what is in them is not. */
@@ -10881,6 +11113,11 @@ var Measuring = class Measuring {
 		const signal = AbortSignal.any([options.signal, this.#abort.signal]);
 		this.#baseLayers = new BaseLayers({
 			memory,
+			signal
+		});
+		this.#pushedLayers = new PushedLayers({
+			...options,
+			layers: this.#baseLayers,
 			signal
 		});
 	}
@@ -10980,6 +11217,10 @@ var Measuring = class Measuring {
 		};
 		return layersOf("latest");
 	}
+	/** Layers of pushed images that were too many to be read back. */
+	get unread() {
+		return this.#pushedLayers.unread;
+	}
 	/** The files of a layer that was read in this run. */
 	readIndexOf(digest) {
 		return this.#options.indexOf(digest) ?? this.#baseLayers.indexOf(digest);
@@ -10989,8 +11230,12 @@ var Measuring = class Measuring {
 		const base = baseOfStage(planned.graph, target.stage);
 		const bases = base.kind === "image" ? planned.images.basesOf(base.image) : [];
 		const baseDiffIds = base.kind === "scratch" ? [] : bases.length === 0 ? void 0 : bases.map(({ config }) => config.diffIds);
-		const source = outcome.measured ? this.#received(index) : this.#published(target, outcome);
+		const pushed = outcome.measured ? void 0 : pushedTo(target, planned, outcome);
+		const source = outcome.measured ? this.#received(index) : pushed && publishedImage(pushed.reference, pushed.digest, this.#options);
 		if (source === void 0) return void 0;
+		const { remembered, stored } = this.#options;
+		const before = remembered(target.name);
+		const unpackedOf = async (layer) => pushed === void 0 ? await this.#options.unpackedOf(layer.digest) : await this.#pushedLayers.unpackedOf(pushed.reference, layer, before.flatMap(({ layers }) => layers));
 		try {
 			const sizes = await measureImage(source.digest, {
 				...source,
@@ -11000,13 +11245,12 @@ var Measuring = class Measuring {
 					image: base.image,
 					digest: bases[0]?.resolved.digest
 				} : void 0,
-				unpackedOf: async ({ digest }) => this.#options.known.get(digest) ?? await this.#countKept(digest) ?? await this.#options.unpackedOf(digest)
+				unpackedOf: async (layer, own) => (own && pushed !== void 0 ? void 0 : this.#options.known.get(layer.digest)) ?? await this.#countKept(layer.digest) ?? await unpackedOf(layer)
 			});
-			const { remembered, stored } = this.#options;
 			return withFiles(sizes, {
 				indexOf: (digest) => this.readIndexOf(digest),
 				storedIndexOf: (digest) => storedFiles(stored?.get(digest)),
-				remembered: remembered(target.name)
+				remembered: before
 			});
 		} catch (error) {
 			this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -11015,17 +11259,6 @@ var Measuring = class Measuring {
 	}
 	#received(index) {
 		return this.#registry === void 0 ? void 0 : receivedImage(this.#registry, repositoryName$1(index));
-	}
-	/** Without a copy of our own, what the user's registry has tells the transfer sizes. */
-	#published(target, outcome) {
-		const { client, signal, planned } = this.#options;
-		const [tag] = planned.tagsOf.get(target.name) ?? [];
-		const digest = outcome.metadata.results.find((result) => result.target === target.name)?.digest;
-		if (tag === void 0 || digest === void 0 || outcome.pushed.length === 0) return void 0;
-		return publishedImage(tag, digest, {
-			client,
-			signal
-		});
 	}
 	/** A layer that was not pushed since some base image's registry keeps it: not always the target's own base. */
 	async #countKept(digest) {
@@ -11063,6 +11296,61 @@ var Measuring = class Measuring {
 };
 function repositoryName$1(index) {
 	return `target${index}`;
+}
+
+// src/missing-here.ts
+const NAMES = 8;
+/** Empty where the builder does all. */
+function missingHere(question) {
+	if (question.isReached) return [];
+	return [
+		...cacheRows(question),
+		...sizeRows$1(question),
+		...mountRows(question)
+	];
+}
+function cacheRows({ inputs, builder }) {
+	const refs = registryRefs([...inputs.cacheTo, ...inputs.cacheFrom]);
+	if (refs.length > 0) return [{
+		what: "Age and bytes of the cache that was used and saved",
+		why: `BuildKit itself keeps the cache in ${list$2(refs.map((ref) => `\`${ref}\``), NAMES)}`,
+		need: void 0
+	}];
+	if (inputs.cache === "off" || inputs.cacheTo.length + inputs.cacheFrom.length > 0) return [];
+	return [{
+		what: "The layer cache",
+		why: `${builder.name === void 0 ? "this builder" : `the builder \`${builder.name}\``} (driver ${builder.driver}) cannot reach the registry that this step serves on the runner’s loopback`,
+		need: "a registry for the cache: `cache-to: type=registry,ref=REGISTRY/cache:{target},mode=max`"
+	}];
+}
+function sizeRows$1({ unmeasured, isPushed, unread }) {
+	const rows = [];
+	if (unmeasured.length > 0) {
+		const names = list$2(unmeasured.map((name) => `\`${name}\``), NAMES);
+		rows.push(isPushed ? {
+			what: `Sizes of ${names}`,
+			why: "what was pushed could not be read from the registry",
+			need: "a login for that registry in this job (docker/login-action)"
+		} : {
+			what: `Sizes of ${names}`,
+			why: "the image is on the builder only: no copy came to the runner, and none was pushed",
+			need: "`push: true` with `tags`"
+		});
+	}
+	if (unread.layers > 0) rows.push({
+		what: `Unpacked sizes and files of ${count(unread.layers, "layer")} (${formatBytes(unread.bytes)})`,
+		why: `layers that were pushed are read back from the registry, and of one run no more than ${formatBytes(READ_BACK_BYTES)}`,
+		need: "smaller layers, or a builder that reaches the runner’s loopback"
+	});
+	return rows;
+}
+function mountRows({ inputs, builder, graph, stages }) {
+	if (!(!builder.loopback && inputs.cache !== "off" && inputs.cacheMounts !== "off") || mountUses(graph, stages, "").kept.length === 0) return [];
+	return [{
+		what: "Cache mounts of earlier runs",
+		why: "they are kept with the layer cache; a builder that lives on keeps its own",
+		need: "a builder that reaches the runner’s loopback"
+	}];
 }
 
 // src/measure/file-tree-json.ts
@@ -11294,7 +11582,7 @@ function newRecords(options) {
 			createdAt: new Date(now).toISOString(),
 			commit: env["GITHUB_SHA"],
 			run: env["GITHUB_RUN_ID"],
-			fingerprint: print?.fingerprint,
+			fingerprint: isAsPlanned(sizes, options) ? print?.fingerprint : void 0,
 			print: {
 				platforms: print?.platforms ?? [],
 				fields: print?.fields ?? []
@@ -11304,6 +11592,11 @@ function newRecords(options) {
 		}]];
 	});
 	return new Map(records);
+}
+/** A builder elsewhere may be of another platform than the one that the plan was made for, where `platforms` names none. */
+function isAsPlanned(sizes, { builder, planned, inputs }) {
+	if (builder.loopback || inputs.platforms.length > 0) return true;
+	return (sizes?.platforms.map(({ platform }) => platform) ?? [builder.platform]).join() === planned.platforms.join();
 }
 function readsOf({ platforms }) {
 	return platforms.flatMap(({ stages }) => stages.flatMap(({ base, steps }) => [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) => kind === "context" && digest !== void 0 ? [digest] : [])));
@@ -11788,6 +12081,7 @@ function planSave(question) {
 	const kept = new Set(packing.keep);
 	const { createdAt, ref, commit } = question;
 	const sizeOf = (digest) => wanted.get(digest) ?? 0;
+	const isNamed = (digest) => blobs.has(digest) || question.named?.layers?.has(digest) === true;
 	const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])));
 	const ofLayers = [...ownPacks, ...early].filter(({ key }) => kept.has(key));
 	const layerBytes = sum$1([...ofLayers.flatMap((one) => Object.values(one.blobs)), ...newPacks.flatMap((one) => [...one.values()])]);
@@ -11796,7 +12090,7 @@ function planSave(question) {
 		gone: question.gone,
 		damaged: question.damaged,
 		fresh: question.mounts,
-		named: question.namedMounts,
+		named: question.named?.mounts,
 		room: maxBytes - layerBytes
 	});
 	const fresh = [...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)), ...early.flatMap((pack) => Object.keys(pack.blobs))];
@@ -11828,9 +12122,9 @@ function planSave(question) {
 			records: {
 				...question.records,
 				...writeNotes({
-					unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
+					unpacked: new Map([...question.notes.unpacked].filter(([digest]) => isNamed(digest))),
 					layers: question.notes.layers,
-					files: new Map([...question.notes.files].filter(([digest]) => blobs.has(digest)))
+					files: new Map([...question.notes.files].filter(([digest]) => isNamed(digest)))
 				})
 			}
 		}
@@ -12114,7 +12408,7 @@ var LayerCache = class {
 			notes: mergeNotes([await this.notes(), options.notes]),
 			records: options.records.json,
 			mounts: Object.fromEntries(this.#mounts),
-			namedMounts: options.namedMounts
+			named: options.named
 		});
 		const indexKey = newIndexKey(place.prefix, {
 			now: now(),
@@ -12430,6 +12724,10 @@ var KnownRecords = class {
 	sizesOf(target) {
 		return (this.#found.get(target) ?? []).flatMap(({ record }) => parseTargetSizes(record.image.sizes)?.platforms ?? []);
 	}
+	/** What was measured of the images that the branch's own records tell of. */
+	ownSizes() {
+		return [...this.#own.values()].flatMap(({ image }) => parseTargetSizes(image.sizes)?.platforms ?? []);
+	}
 	/** All targets that something is known of. */
 	names(source) {
 		return [...this.#found].flatMap(([name, all]) => all.some((one) => one.source === source) ? [name] : []);
@@ -12516,6 +12814,9 @@ var LayerCaching = class {
 	}
 	get cache() {
 		return this.#cache;
+	}
+	get keepsLayers() {
+		return this.#options.keepsLayers;
 	}
 	/** The session's own folder. */
 	get root() {
@@ -12615,26 +12916,25 @@ var LayerCaching = class {
 		return told === void 0 ? void 0 : brief(registry?.hidden(told) ?? told);
 	}
 	/** Saves what is new, or leaves it to the post step. Never rejects. */
-	async finish(names, { notes, records, told }) {
+	async finish(names, { told, ...content }) {
 		try {
-			await this.#finish(names, {
-				notes,
-				records,
-				isTold: tellsOfCache(told)
-			});
+			await this.#finish(names, content, tellsOfCache(told));
 		} catch (error) {
 			this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`;
 		}
 	}
-	async #finish(names, { notes, records, isTold }) {
-		const { registry, upstream } = this.#place ?? {};
-		if (registry === void 0 || upstream === void 0) return;
-		const caches = new Map(names.flatMap((name) => this.#exported(registry, name)));
+	async #finish(names, { isBase, notes, records, imageLayers }, isTold) {
+		const registry = this.#place?.registry;
+		const caches = new Map(registry === void 0 ? [] : names.flatMap((name) => this.#exported(registry, name)));
+		const named = {
+			mounts: this.#namedMounts,
+			layers: imageLayers
+		};
 		const saving = await this.#cache.finish(caches, {
-			isBase: (digest) => upstream.has(digest),
+			isBase,
 			notes,
 			records,
-			namedMounts: this.#namedMounts
+			named
 		});
 		if (saving.kind === "unchanged") return;
 		const { choice, retries, hasPost, root } = this.#options;
@@ -12730,8 +13030,7 @@ function tagOf(name) {
 /** The layer cache of this run, with its folder made; undefined where it is off. */
 function openLayerCaching(question, { runner, now, signal }) {
 	const { inputs, project, event, env, targets, platforms, baseCommit } = question;
-	const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0;
-	if (inputs.cache === "off" || passedThrough) return {
+	if (inputs.cache === "off") return {
 		caching: void 0,
 		warnings: []
 	};
@@ -12783,6 +13082,7 @@ function openLayerCaching(question, { runner, now, signal }) {
 		now,
 		env,
 		isPullRequest: env["GITHUB_BASE_REF"] !== void 0 && env["GITHUB_BASE_REF"] !== "",
+		keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
 		legPlaces: (target) => placesOf([target]),
 		packPrefix: packPrefix(identity),
 		commit: env["GITHUB_SHA"],
@@ -13047,26 +13347,6 @@ function piecesOf(value) {
 * From the plan to built images: the builder, the layer registry beside it, one bake run, and what came of each target.
 */
 /**
-* Asks docker what there is.
-* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached.
-*/
-async function openEngine(project, env) {
-	const docker = dockerOf(project, env);
-	const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)]);
-	return {
-		docker,
-		facts,
-		builders
-	};
-}
-/** How docker is run: with the environment, but for the action's own inputs and state. */
-function dockerOf({ workspace }, env) {
-	return {
-		env: childEnvironment(env),
-		cwd: workspace
-	};
-}
-/**
 * Builds every target in one run.
 * @throws UserError when docker, the engine or the builder is not what is needed.
 */
@@ -13081,11 +13361,15 @@ async function buildTargets(options) {
 	});
 	const { docker } = options.engine;
 	const tempRoot = env["RUNNER_TEMP"] ?? tmpdir();
-	const builder = await readyBuilder(options, tempRoot);
+	const builder = await readyBuilder({
+		...options,
+		platforms: planned.platforms
+	}, tempRoot);
 	const debug = (line) => {
 		runner.debug(line);
 	};
-	const caching = builder.loopback ? options.caching : void 0;
+	const { caching: remembering } = options;
+	const caching = builder.loopback && remembering?.keepsLayers === true ? remembering : void 0;
 	await using loopback = builder.loopback ? await Loopback.start({
 		planned,
 		client,
@@ -13118,7 +13402,7 @@ async function buildTargets(options) {
 			runner.saveState(STATE.mounts, [token, builder.name].join(" ").trim());
 		}
 	});
-	const notes = await caching?.cache.notes();
+	const notes = await remembering?.cache.notes();
 	await using measuring = await Measuring.start({
 		planned,
 		client,
@@ -13200,13 +13484,17 @@ async function buildTargets(options) {
 		usage
 	});
 	await Promise.all([exporting, takingOut]);
+	const isBase = baseLayers(planned);
 	const cache = await saveCache({
 		...options,
-		caching,
 		docker,
 		request,
 		buildOptions,
 		outcome,
+		caching,
+		remembering,
+		isBase: (digest) => isBase.has(digest),
+		imageLayers: () => layersIn([...[...sizes.values()].flatMap(({ platforms }) => platforms), ...options.records?.ownSizes() ?? []]),
 		notes: () => notesOf(sizes, {
 			readIndexOf: (digest) => measuring.readIndexOf(digest),
 			stored: notes?.files ?? /* @__PURE__ */ new Map()
@@ -13216,7 +13504,8 @@ async function buildTargets(options) {
 			outcome,
 			measured: { sizes },
 			env,
-			now: surroundings.now()
+			now: surroundings.now(),
+			builder
 		})) ?? NO_RECORDS
 	});
 	const measured = await measuredLater;
@@ -13224,10 +13513,20 @@ async function buildTargets(options) {
 		inputs,
 		planned,
 		measured,
-		cache: cache === void 0 ? void 0 : {
+		cache: cache?.facts === void 0 ? void 0 : {
 			...cache.facts,
 			mounts: mounts?.facts() ?? []
 		},
+		missing: missingHere({
+			inputs,
+			builder,
+			graph: planned.graph,
+			stages: planned.targets.map(({ stage }) => stage),
+			isReached: outcome.measured || outcome.built.size === 0,
+			unread: measuring.unread,
+			unmeasured: [...outcome.built].filter((name) => !sizes.has(name)),
+			isPushed: outcome.pushed.length > 0
+		}),
 		warnings: [
 			...builder.warnings,
 			...warnings,
@@ -13244,26 +13543,32 @@ const NO_RECORDS = {
 	areNew: false
 };
 /** Saves what the build gave to the layer cache, also a failed one. */
-async function saveCache({ caching, outcome, notes, newRecords: recordsOf, planned, surroundings, ...rest }) {
-	if (caching === void 0) return void 0;
+async function saveCache({ caching, remembering, outcome, newRecords: recordsOf, planned, surroundings, ...rest }) {
+	if (remembering === void 0) return void 0;
 	const log = (line) => {
 		surroundings.runner.log(line);
 	};
-	const rescued = outcome.kind === "failed" && caching.writes ? await rescue({
+	const rescued = outcome.kind === "failed" && remembering.writes && caching !== void 0 ? await rescue({
 		...rest,
 		outcome,
 		caching,
 		planned,
 		log
 	}) : [];
-	await caching.finish([...outcome.built, ...rescued], {
-		notes: notes(),
-		records: recordsOf(),
+	const { isBase } = rest;
+	const content = {
+		isBase,
+		imageLayers: rest.imageLayers(),
+		notes: rest.notes(),
+		records: recordsOf()
+	};
+	await remembering.finish([...outcome.built, ...rescued], {
+		...content,
 		told: outcome.warnings
 	});
 	return {
-		facts: await caching.facts(),
-		warnings: await caching.warnings(outcome.warnings)
+		facts: await caching?.facts(),
+		warnings: await remembering.warnings(outcome.warnings)
 	};
 }
 /** Whether a target surely has something new: not only no record, or an input that cannot be known beforehand. */
@@ -13277,34 +13582,6 @@ function isChanged({ plan }, name) {
 		"option"
 	].includes(kind));
 }
-async function readyBuilder({ engine, inputs, planned, surroundings }, tempRoot) {
-	const { runner, env, signal } = surroundings;
-	const { docker, facts, builders } = engine;
-	const builder = await chooseBuilder(docker, {
-		facts,
-		builders,
-		named: inputs.builder,
-		needs: {
-			multiPlatform: planned.platforms.length > 1,
-			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
-			ociOutput: outputTypes(inputs.outputs).includes("oci"),
-			loopback: true
-		},
-		job: [
-			"GITHUB_RUN_ID",
-			"GITHUB_RUN_ATTEMPT",
-			"GITHUB_JOB",
-			"RUNNER_NAME"
-		].map((name) => env[name] ?? "").join(" "),
-		onCreate: (name) => {
-			runner.saveState(STATE.builder, name);
-		},
-		tempRoot,
-		signal
-	});
-	runner.log(`Docker ${facts.serverVersion}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
-	return builder;
-}
 function withOci(request, { planned, project }, measuring) {
 	const { contexts, clashing } = ociMappings(planned);
 	measuring.serveLayouts(clashing, project.dockerfileName);
@@ -13312,10 +13589,6 @@ function withOci(request, { planned, project }, measuring) {
 		...request,
 		ociContexts: contexts
 	};
-}
-/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
-function childEnvironment(env) {
-	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
 }
 
 // src/images/docker-credentials.ts
@@ -30047,7 +30320,7 @@ function namedTargets(graph, wanted, file) {
 				stageName: graph.stages[found.stage]?.name
 			});
 		} else if (name === "default" && last?.name === void 0) targets.push(targetOf$1(graph, graph.defaultTarget));
-		else problems.push(missing$2({
+		else problems.push(missing$3({
 			graph,
 			name,
 			file,
@@ -30059,7 +30332,7 @@ function namedTargets(graph, wanted, file) {
 		problems
 	};
 }
-function missing$2(options) {
+function missing$3(options) {
 	const { graph, name, file } = options;
 	const names = [...new Set(graph.stages.flatMap((stage) => stage.name ?? []))];
 	const near = options.didYouMean ?? nearest(name, names);
@@ -30116,6 +30389,7 @@ async function planBuild(inputs, project, options) {
 		...chosen.problems,
 		...tags.problems,
 		...homeless,
+		...inputs.mode === "build" ? sharedCaches(inputs, chosen.targets) : [],
 		...budgetProblems(inputs.sizeBudgets, draft, chosen.targets),
 		...(await missingFiles(project, draft, stageIndexes)).errors
 	]);
@@ -31159,6 +31433,22 @@ function place$1(cache) {
 	return cache.backend === "github" ? "GitHub’s cache service" : "the cache directory";
 }
 
+// src/report/missing.ts
+/** Undefined where nothing is missing. */
+function missing$2(data) {
+	if (data.missing === void 0 || data.missing.length === 0) return void 0;
+	const rows = data.missing.map(({ what, why, need }) => [
+		prose(what),
+		prose(why),
+		need === void 0 ? "–" : prose(need)
+	]);
+	return ["#### Not with this builder", table([
+		{ title: "What is missing" },
+		{ title: "Why" },
+		{ title: "What it would take" }
+	], rows)].join("\n\n");
+}
+
 // src/report/summary-targets.ts
 /** The summary's sections about targets: the verdict, their table, their sizes, what multi-stage left behind. */
 const MAX_ROWS$1 = 300;
@@ -31373,7 +31663,7 @@ const MAX_SUMMARY_BYTES = 1e6;
 /**
 * The summary as Markdown, ending in a line break. Its first line is the verdict. Where it would exceed `maxBytes`
 * (UTF-8), sections go in this order, and a sentence says which: timeline, stage graph, external images, tags and
-* digests, the layer cache, sizes side by side, what was left behind, warnings and notes; then all but the first reasons,
+* digests, the layer cache, sizes side by side, what was left behind, what is missing, warnings and notes; then all but the first reasons,
 * the failures' last lines and all but the first rows of the table are cut.
 */
 function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
@@ -31423,6 +31713,11 @@ function renderSummary(data, maxBytes = MAX_SUMMARY_BYTES) {
 			name: "the layer cache",
 			markdown: layerCache(data),
 			drop: 5
+		},
+		{
+			name: "what is missing",
+			markdown: missing$2(data),
+			drop: 7
 		},
 		{
 			name: "warnings and notes",
@@ -36384,7 +36679,8 @@ async function builtNothing(caching) {
 			unknownReason: void 0,
 			warnings: []
 		},
-		cache: await caching?.facts(),
+		cache: caching?.keepsLayers === true ? await caching.facts() : void 0,
+		missing: [],
 		problems: [],
 		warnings: await caching?.warnings([]) ?? []
 	};
@@ -36438,6 +36734,7 @@ function summaryData({ inputs, project, planned, built, durationMs }) {
 		})),
 		timeline: built === void 0 ? [] : timelineOf(built.steps, planned),
 		cache: built?.cache,
+		missing: built?.missing ?? [],
 		notes: [],
 		warnings: [...planned.warnings, ...built?.warnings ?? []],
 		failures: (built?.problems ?? []).map((problem) => ({
@@ -36594,7 +36891,7 @@ async function run(surroundings) {
 			signal: surroundings.signal,
 			onSound: (targets, platforms) => {
 				if (inputs.mode === "build") {
-					engine = openEngine(project, env);
+					engine = openEngine(project, env, inputs.builder);
 					engine.catch(() => void 0);
 				}
 				const names = targets.map(({ name }) => name);
@@ -36670,7 +36967,7 @@ async function run(surroundings) {
 					...planned,
 					targets: toBuild
 				},
-				engine: await (engine ?? openEngine(project, env))
+				engine: await (engine ?? openEngine(project, env, inputs.builder))
 			}), {
 				skipped,
 				planned

@@ -5,6 +5,7 @@ import { sourceText } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
+import { importsOf } from './registry-cache.ts'
 
 /** The request for all targets of the plan. */
 export function buildRequest(options: {
@@ -48,7 +49,7 @@ export function buildRequest(options: {
     shmSize: inputs.shmSize,
     ulimit: inputs.ulimit,
     cgroupParent: inputs.cgroupParent,
-    cacheFrom: inputs.cacheFrom,
+    cacheFrom: importsOf(inputs),
     cacheTo: inputs.cacheTo,
     compression: inputs.compression,
     measure,

@@ -5,11 +5,8 @@ import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { build, type BuildOptions, type BuildOutcome } from './build/build.ts'
 import type { BuildRequest } from './build/build-request.ts'
-import { dockerFacts, listBuilders, type Docker } from './build/buildx.ts'
-import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
-import { outputTypes } from './build/output-lines.ts'
+import type { Docker } from './build/buildx.ts'
 import { progressLog } from './build/progress-log.ts'
-import type { BuilderFacts, DockerFacts } from './build/docker-facts.ts'
 import { targetsNeeding } from './build/round-steps.ts'
 import { sourcePolicy } from './build/source-policy.ts'
 import { layoutOf } from './build/stage-layout.ts'
@@ -18,6 +15,7 @@ import { builtFrom, type Built } from './built.ts'
 import { CacheMounting } from './cache-mounting.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { NewRecords } from './cache/layer-cache.ts'
+import { readyBuilder, type Engine } from './engine.ts'
 import type { Problem } from './errors.ts'
 import { fetchAhead } from './fetching-ahead.ts'
 import type { RegistryClient } from './images/registry-client.ts'
@@ -26,9 +24,10 @@ import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { DiskUsage } from './left-behind.ts'
 import { localImages } from './local-images.ts'
-import { Loopback } from './loopback.ts'
-import { notesOf } from './measured-notes.ts'
+import { baseLayers, Loopback } from './loopback.ts'
+import { layersIn, notesOf } from './measured-notes.ts'
 import { Measuring } from './measuring.ts'
+import { missingHere } from './missing-here.ts'
 import { newRecords } from './new-records.ts'
 import { userCache } from './open-layer-caching.ts'
 import type { Planned } from './planning.ts'
@@ -38,28 +37,6 @@ import type { CacheFacts } from './report/cache-facts.ts'
 import { exportCaches, rescue } from './rescuing.ts'
 import type { Surroundings } from './run.ts'
 import { hideSecrets } from './secrets.ts'
-
-/** Docker on this machine, and what it is. */
-export interface Engine {
-  readonly docker: Docker
-  readonly facts: DockerFacts
-  readonly builders: readonly BuilderFacts[]
-}
-
-/**
- * Asks docker what there is.
- * @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached.
- */
-export async function openEngine(project: Project, env: NodeJS.ProcessEnv): Promise<Engine> {
-  const docker = dockerOf(project, env)
-  const [facts, builders] = await Promise.all([dockerFacts(docker), listBuilders(docker)])
-  return { docker, facts, builders }
-}
-
-/** How docker is run: with the environment, but for the action's own inputs and state. */
-export function dockerOf({ workspace }: Pick<Project, 'workspace'>, env: NodeJS.ProcessEnv): Docker {
-  return { env: childEnvironment(env), cwd: workspace }
-}
 
 interface BuildingOptions {
   readonly engine: Engine
@@ -88,12 +65,14 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   })
   const { docker } = options.engine
   const tempRoot = env['RUNNER_TEMP'] ?? tmpdir()
-  const builder = await readyBuilder(options, tempRoot)
+  const builder = await readyBuilder({ ...options, platforms: planned.platforms }, tempRoot)
 
   const debug = (line: string): void => {
     runner.debug(line)
   }
-  const caching = builder.loopback ? options.caching : undefined
+  const { caching: remembering } = options
+  // Layers go through it only where the builder reaches it; what is remembered of builds is kept all the same.
+  const caching = builder.loopback && remembering?.keepsLayers === true ? remembering : undefined
   await using loopback = builder.loopback
     ? await Loopback.start({ planned, client, cache: caching?.cache, debug, signal })
     : undefined
@@ -111,7 +90,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       runner.saveState(STATE.mounts, [token, builder.name].join(' ').trim())
     },
   })
-  const notes = await caching?.cache.notes()
+  const notes = await remembering?.cache.notes()
   await using measuring = await Measuring.start({
     ...{ planned, client, debug, signal },
     workspace: project.workspace,
@@ -177,13 +156,13 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   // What the builder keeps on its disk is of no use to the cache, and takes a while to be told.
   const measuredLater = measuring.finish(outcome, { sizes, usage })
   await Promise.all([exporting, takingOut])
+  const isBase = baseLayers(planned)
   const cache = await saveCache({
-    ...options,
-    caching,
-    docker,
-    request,
-    buildOptions,
-    outcome,
+    ...{ ...options, docker, request, buildOptions, outcome, caching },
+    remembering,
+    isBase: (digest) => isBase.has(digest),
+    imageLayers: () =>
+      layersIn([...[...sizes.values()].flatMap(({ platforms }) => platforms), ...(options.records?.ownSizes() ?? [])]),
     notes: () =>
       notesOf(sizes, {
         readIndexOf: (digest) => measuring.readIndexOf(digest),
@@ -191,7 +170,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       }),
     newRecords: () =>
       options.records?.withNew(
-        newRecords({ ...options, outcome, measured: { sizes }, env, now: surroundings.now() }),
+        newRecords({ ...options, outcome, measured: { sizes }, env, now: surroundings.now(), builder }),
       ) ?? NO_RECORDS,
   })
   const measured = await measuredLater
@@ -199,7 +178,13 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     inputs,
     planned,
     measured,
-    cache: cache === undefined ? undefined : { ...cache.facts, mounts: mounts?.facts() ?? [] },
+    cache: cache?.facts === undefined ? undefined : { ...cache.facts, mounts: mounts?.facts() ?? [] },
+    missing: missingHere({
+      ...{ inputs, builder, graph: planned.graph, stages: planned.targets.map(({ stage }) => stage) },
+      ...{ isReached: outcome.measured || outcome.built.size === 0, unread: measuring.unread },
+      unmeasured: [...outcome.built].filter((name) => !sizes.has(name)),
+      isPushed: outcome.pushed.length > 0,
+    }),
     // An image that cannot be had fails the build, and that tells it better.
     warnings: [
       ...builder.warnings,
@@ -218,6 +203,10 @@ interface SavingOptions extends BuildingOptions {
   readonly request: BuildRequest
   readonly buildOptions: BuildOptions
   readonly outcome: BuildOutcome
+  /** Undefined where nothing is kept between runs. */
+  readonly remembering: LayerCaching | undefined
+  readonly isBase: (digest: string) => boolean
+  readonly imageLayers: () => ReadonlySet<string>
   /** Asked for when all that is built is built. */
   readonly notes: () => ImageNotes
   readonly newRecords: () => NewRecords
@@ -228,21 +217,25 @@ const NO_RECORDS: NewRecords = { json: {}, areNew: false }
 /** Saves what the build gave to the layer cache, also a failed one. */
 async function saveCache({
   caching,
+  remembering,
   outcome,
-  notes,
   newRecords: recordsOf,
   planned,
   surroundings,
   ...rest
-}: SavingOptions): Promise<{ readonly facts: CacheFacts; readonly warnings: readonly Problem[] } | undefined> {
-  if (caching === undefined) return undefined
+}: SavingOptions): Promise<
+  { readonly facts: CacheFacts | undefined; readonly warnings: readonly Problem[] } | undefined
+> {
+  if (remembering === undefined) return undefined
   const log = (line: string): void => {
     surroundings.runner.log(line)
   }
-  const rescues = outcome.kind === 'failed' && caching.writes
-  const rescued = rescues ? await rescue({ ...rest, outcome, caching, planned, log }) : []
-  await caching.finish([...outcome.built, ...rescued], { notes: notes(), records: recordsOf(), told: outcome.warnings })
-  return { facts: await caching.facts(), warnings: await caching.warnings(outcome.warnings) }
+  const rescues = outcome.kind === 'failed' && remembering.writes
+  const rescued = rescues && caching !== undefined ? await rescue({ ...rest, outcome, caching, planned, log }) : []
+  const { isBase } = rest
+  const content = { isBase, imageLayers: rest.imageLayers(), notes: rest.notes(), records: recordsOf() }
+  await remembering.finish([...outcome.built, ...rescued], { ...content, told: outcome.warnings })
+  return { facts: await caching?.facts(), warnings: await remembering.warnings(outcome.warnings) }
 }
 
 /** Whether a target surely has something new: not only no record, or an input that cannot be known beforehand. */
@@ -251,42 +244,8 @@ function isChanged({ plan }: Planned, name: string): boolean {
   return kinds.some((kind) => ['file', 'instruction', 'arg', 'base-image', 'platform', 'option'].includes(kind))
 }
 
-async function readyBuilder(
-  { engine, inputs, planned, surroundings }: BuildingOptions,
-  tempRoot: string,
-): Promise<ReadyBuilder> {
-  const { runner, env, signal } = surroundings
-  const { docker, facts, builders } = engine
-  const builder = await chooseBuilder(docker, {
-    facts,
-    builders,
-    named: inputs.builder,
-    needs: {
-      multiPlatform: planned.platforms.length > 1,
-      cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
-      ociOutput: outputTypes(inputs.outputs).includes('oci'),
-      loopback: true,
-    },
-    job: ['GITHUB_RUN_ID', 'GITHUB_RUN_ATTEMPT', 'GITHUB_JOB', 'RUNNER_NAME'].map((name) => env[name] ?? '').join(' '),
-    onCreate: (name) => {
-      runner.saveState(STATE.builder, name)
-    },
-    tempRoot,
-    signal,
-  })
-  runner.log(
-    `Docker ${facts.serverVersion}, buildx ${facts.buildxVersion}, builder ${builder.name ?? 'current'} (${builder.driver})`,
-  )
-  return builder
-}
-
 function withOci(request: BuildRequest, { planned, project }: BuildingOptions, measuring: Measuring): BuildRequest {
   const { contexts, clashing } = ociMappings(planned)
   measuring.serveLayouts(clashing, project.dockerfileName)
   return { ...request, ociContexts: contexts }
-}
-
-/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
-function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)))
 }

@@ -9,6 +9,7 @@ import type { Measured } from './measuring.ts'
 import type { BuiltImage } from './outputs.ts'
 import type { Planned } from './planning.ts'
 import type { CacheFacts } from './report/cache-facts.ts'
+import type { Missing } from './report/missing.ts'
 
 export interface Built {
   /** Of what is built, in the order of the targets. */
@@ -18,6 +19,8 @@ export interface Built {
   readonly measured: Measured
   /** Undefined where the run had no layer cache. */
   readonly cache: CacheFacts | undefined
+  /** What cannot be told or done with this builder. */
+  readonly missing: readonly Missing[]
   /** Targets that were not built, since nothing changed; their images are among `images`. */
   readonly unchanged: ReadonlySet<string>
   /** What stands against a target that is not built: of each the first problem. */
@@ -35,10 +38,11 @@ export function builtFrom(
     readonly planned: Planned
     readonly measured: Measured
     readonly cache: CacheFacts | undefined
+    readonly missing: readonly Missing[]
     readonly warnings: readonly Problem[]
   },
 ): Built {
-  const { inputs, planned, measured, cache, warnings } = context
+  const { inputs, planned, measured, cache, missing, warnings } = context
   const problems = scannerProblems(outcome, inputs)
   const failures = outcome.failures
     .toReversed()
@@ -48,7 +52,7 @@ export function builtFrom(
   const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
   const results = new Map(outcome.metadata.results.map((result) => [result.target, result]))
   return {
-    ...{ steps: outcome.steps, measured, cache, warnings, unchanged: new Set<string>() },
+    ...{ steps: outcome.steps, measured, cache, missing, warnings, unchanged: new Set<string>() },
     failed: new Map(failures),
     problems: problems ?? outcome.problems,
     metadata: outcome.metadata.output,

@@ -50,9 +50,9 @@ export function savingTrouble({ why, reason }: SaveReport['failures'][number]): 
 
 /** What was saved, for the log; undefined where nothing was. */
 export function savedLine({ entries, bytes }: SaveReport, ms: number): string | undefined {
-  return entries === 0
-    ? undefined
-    : `Layer cache: saved ${formatBytes(bytes)} of new layers in ${(ms / 1_000).toFixed(1)} s.`
+  if (entries === 0) return undefined
+  const what = bytes === 0 ? 'what is known of the build' : `${formatBytes(bytes)} of new layers`
+  return `Layer cache: saved ${what} in ${(ms / 1_000).toFixed(1)} s.`
 }
 
 /** A reason in one line; the toolkit adds advice to it that is of no use here. */

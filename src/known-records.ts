@@ -56,6 +56,11 @@ export class KnownRecords {
     )
   }
 
+  /** What was measured of the images that the branch's own records tell of. */
+  ownSizes(): readonly PlatformSizes[] {
+    return [...this.#own.values()].flatMap(({ image }) => parseTargetSizes(image.sizes)?.platforms ?? [])
+  }
+
   /** All targets that something is known of. */
   names(source: IndexSource): readonly string[] {
     return [...this.#found].flatMap(([name, all]) => (all.some((one) => one.source === source) ? [name] : []))

@@ -12,9 +12,8 @@ import { brief, savedLine, savingTrouble, writeHandover } from './cache-handover
 import { tooLarge } from './cache-room.ts'
 import type { CacheBackend } from './cache/cache-backend.ts'
 import { configDigest, parseTargetCache, type TargetCache } from './cache/cache-manifest.ts'
-import type { ImageNotes } from './cache/image-notes.ts'
 import type { IndexPlace } from './cache/index-loader.ts'
-import { LayerCache, type LayerCacheOptions, type NewRecords, type Saving } from './cache/layer-cache.ts'
+import { LayerCache, type LayerCacheOptions, type Saving } from './cache/layer-cache.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
 import { WITH_INDEX_BYTES } from './cache/packing.ts'
 import { bytesToMove, executeSave, type SaveReport } from './cache/saving.ts'
@@ -27,10 +26,18 @@ import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend' | 'withIndexBytes'>, BackendOptions {
   readonly choice: BackendChoice
   readonly isPullRequest: boolean
+  /** False: only what is remembered of builds is kept, since the user names caches for the layers. */
+  readonly keepsLayers: boolean
   /** Where a step that builds only this target leaves its index. */
   readonly legPlaces: (target: string) => readonly IndexPlace[]
   /** Whether a post step follows, which can save what need not be saved now. */
   readonly hasPost: boolean
+}
+
+/** What is saved beside the layers that BuildKit exported. */
+type SavedContent = Omit<Parameters<LayerCache['finish']>[1], 'named'> & {
+  /** Of the images that records tell of. */
+  readonly imageLayers: ReadonlySet<string>
 }
 
 /** The repository that cache manifests are in; each has a tag of its own. */
@@ -65,6 +72,10 @@ export class LayerCaching {
 
   get cache(): LayerCache {
     return this.#cache
+  }
+
+  get keepsLayers(): boolean {
+    return this.#options.keepsLayers
   }
 
   /** The session's own folder. */
@@ -185,14 +196,10 @@ export class LayerCaching {
   /** Saves what is new, or leaves it to the post step. Never rejects. */
   async finish(
     names: readonly string[],
-    {
-      notes,
-      records,
-      told,
-    }: { readonly notes: ImageNotes; readonly records: NewRecords; readonly told: readonly Problem[] },
+    { told, ...content }: SavedContent & { readonly told: readonly Problem[] },
   ): Promise<void> {
     try {
-      await this.#finish(names, { notes, records, isTold: tellsOfCache(told) })
+      await this.#finish(names, content, tellsOfCache(told))
     } catch (error) {
       this.#trouble ??= `it could not be saved (${error instanceof Error ? error.message : String(error)})`
     }
@@ -200,15 +207,13 @@ export class LayerCaching {
 
   async #finish(
     names: readonly string[],
-    { notes, records, isTold }: { readonly notes: ImageNotes; readonly records: NewRecords; readonly isTold: boolean },
+    { isBase, notes, records, imageLayers }: SavedContent,
+    isTold: boolean,
   ): Promise<void> {
-    const { registry, upstream } = this.#place ?? {}
-    if (registry === undefined || upstream === undefined) return
-    const caches = new Map(names.flatMap((name) => this.#exported(registry, name)))
-    const saving = await this.#cache.finish(caches, {
-      ...{ isBase: (digest: string) => upstream.has(digest), notes, records },
-      namedMounts: this.#namedMounts,
-    })
+    const registry = this.#place?.registry
+    const caches = new Map(registry === undefined ? [] : names.flatMap((name) => this.#exported(registry, name)))
+    const named = { mounts: this.#namedMounts, layers: imageLayers }
+    const saving = await this.#cache.finish(caches, { isBase, notes, records, named })
     if (saving.kind === 'unchanged') return
     const { choice, retries, hasPost, root } = this.#options
     const canWait = hasPost && choice.kind === 'github'

@@ -16,6 +16,12 @@ export interface LoopbackOptions {
   readonly signal: AbortSignal
 }
 
+/** Layers that base images' registries keep: what lies in an OCI layout no registry does. */
+export function baseLayers({ images }: Planned): ReadonlySet<string> {
+  const kept = images.bases().filter(({ image }) => images.sourceOf(image).kind === 'registry')
+  return new Set(kept.flatMap(({ resolved }) => resolved.layers.map(({ digest }) => digest)))
+}
+
 /** The name of the layer registry's repository that BuildKit exports its cache to. */
 export const CACHE = 'cache'
 

@@ -1,8 +1,13 @@
 /** What is worth knowing of the measured layers in a later run that does not see them. Pure. */
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { LayerIndex } from './measure/layer-index.ts'
-import type { LayerSize, TargetSizes } from './measure/sizes.ts'
+import type { LayerSize, PlatformSizes, TargetSizes } from './measure/sizes.ts'
 import { storeFiles } from './measure/stored-files.ts'
+
+/** Digests of the layers of images. */
+export function layersIn(images: readonly PlatformSizes[]): ReadonlySet<string> {
+  return new Set(images.flatMap(({ layers }) => layers.map(({ digest }) => digest)))
+}
 
 export function notesOf(
   sizes: ReadonlyMap<string, TargetSizes>,

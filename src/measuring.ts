@@ -13,11 +13,12 @@ import type { LayerRegistry } from './cache/layer-registry.ts'
 import { UserError, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
 import { publishedImage, receivedImage, type ImageDocuments } from './image-documents.ts'
-import { parseManifest } from './images/manifest.ts'
+import { parseManifest, type Descriptor } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { leftBehind, type DiskUsage } from './left-behind.ts'
 import { BaseLayers } from './measure/base-layers.ts'
 import { LayerMemory } from './measure/layer-memory.ts'
+import { PushedLayers, pushedTo } from './pushed-layers.ts'
 import type { LayerIndex } from './measure/layer-index.ts'
 import { withFiles } from './measure/own-files.ts'
 import { storedFiles } from './measure/stored-files.ts'
@@ -68,6 +69,7 @@ export class Measuring {
   readonly #registry: LayerRegistry | undefined
   readonly #memory: LayerMemory
   readonly #baseLayers: BaseLayers
+  readonly #pushedLayers: PushedLayers
   readonly #abort = new AbortController()
   readonly #layoutRules: ImageRule[] = []
   /** Base layers that are read though their sizes are known, since what is in them is not. */
@@ -79,6 +81,7 @@ export class Measuring {
     this.#memory = memory
     const signal = AbortSignal.any([options.signal, this.#abort.signal])
     this.#baseLayers = new BaseLayers({ memory, signal })
+    this.#pushedLayers = new PushedLayers({ ...options, layers: this.#baseLayers, signal })
   }
 
   /** Begins to count what the targets' base images bring. */
@@ -190,6 +193,11 @@ export class Measuring {
     return layersOf('latest')
   }
 
+  /** Layers of pushed images that were too many to be read back. */
+  get unread(): PushedLayers['unread'] {
+    return this.#pushedLayers.unread
+  }
+
   /** The files of a layer that was read in this run. */
   readIndexOf(digest: string): LayerIndex | undefined {
     return this.#options.indexOf(digest) ?? this.#baseLayers.indexOf(digest)
@@ -201,24 +209,36 @@ export class Measuring {
     const bases = base.kind === 'image' ? planned.images.basesOf(base.image) : []
     const baseDiffIds =
       base.kind === 'scratch' ? [] : bases.length === 0 ? undefined : bases.map(({ config }) => config.diffIds)
-    const source = outcome.measured ? this.#received(index) : this.#published(target, outcome)
+    const pushed = outcome.measured ? undefined : pushedTo(target, planned, outcome)
+    const source = outcome.measured
+      ? this.#received(index)
+      : pushed && publishedImage(pushed.reference, pushed.digest, this.#options)
     if (source === undefined) return undefined
+    const { remembered, stored } = this.#options
+    const before = remembered(target.name)
+    const unpackedOf = async (layer: Descriptor): Promise<number | undefined> =>
+      pushed === undefined
+        ? await this.#options.unpackedOf(layer.digest)
+        : await this.#pushedLayers.unpackedOf(
+            pushed.reference,
+            layer,
+            before.flatMap(({ layers }) => layers),
+          )
     try {
       const sizes = await measureImage(source.digest, {
         ...source,
         baseDiffIds,
         instructions: layerSources(planned.graph, target.stage, file),
         base: base.kind === 'image' ? { image: base.image, digest: bases[0]?.resolved.digest } : undefined,
-        unpackedOf: async ({ digest }) =>
-          this.#options.known.get(digest) ??
-          (await this.#countKept(digest)) ??
-          (await this.#options.unpackedOf(digest)),
+        unpackedOf: async (layer, own) =>
+          (own && pushed !== undefined ? undefined : this.#options.known.get(layer.digest)) ??
+          (await this.#countKept(layer.digest)) ??
+          (await unpackedOf(layer)),
       })
-      const { remembered, stored } = this.#options
       return withFiles(sizes, {
         indexOf: (digest) => this.readIndexOf(digest),
         storedIndexOf: (digest) => storedFiles(stored?.get(digest)),
-        remembered: remembered(target.name),
+        remembered: before,
       })
     } catch (error) {
       this.#options.debug(`measuring ${target.name}: ${error instanceof Error ? error.message : String(error)}`)
@@ -228,15 +248,6 @@ export class Measuring {
 
   #received(index: number): ImageDocuments | undefined {
     return this.#registry === undefined ? undefined : receivedImage(this.#registry, repositoryName(index))
-  }
-
-  /** Without a copy of our own, what the user's registry has tells the transfer sizes. */
-  #published(target: RequestedTarget, outcome: BuildOutcome): ImageDocuments | undefined {
-    const { client, signal, planned } = this.#options
-    const [tag] = planned.tagsOf.get(target.name) ?? []
-    const digest = outcome.metadata.results.find((result) => result.target === target.name)?.digest
-    if (tag === undefined || digest === undefined || outcome.pushed.length === 0) return undefined
-    return publishedImage(tag, digest, { client, signal })
   }
 
   /** A layer that was not pushed since some base image's registry keeps it: not always the target's own base. */

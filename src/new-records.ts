@@ -1,5 +1,6 @@
 /** What is remembered of the targets that were built, for runs to come. Pure. */
 import type { BuildOutcome } from './build/build.ts'
+import type { ReadyBuilder } from './build/own-builder.ts'
 import { repositoryOf } from './images/reference.ts'
 import type { Inputs } from './inputs.ts'
 import { platformToJson } from './measure/sizes-json.ts'
@@ -14,6 +15,7 @@ export function newRecords(options: {
   readonly planned: Planned
   readonly inputs: Inputs
   readonly measured: { readonly sizes: ReadonlyMap<string, TargetSizes> }
+  readonly builder: Pick<ReadyBuilder, 'loopback' | 'platform'>
   readonly env: NodeJS.ProcessEnv
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -41,7 +43,7 @@ export function newRecords(options: {
           createdAt: new Date(now).toISOString(),
           commit: env['GITHUB_SHA'],
           run: env['GITHUB_RUN_ID'],
-          fingerprint: print?.fingerprint,
+          fingerprint: isAsPlanned(sizes, options) ? print?.fingerprint : undefined,
           print: { platforms: print?.platforms ?? [], fields: print?.fields ?? [] },
           files: new Map([...files].filter(([digest]) => read.has(digest))),
           image,
@@ -50,6 +52,16 @@ export function newRecords(options: {
     ]
   })
   return new Map(records)
+}
+
+/** A builder elsewhere may be of another platform than the one that the plan was made for, where `platforms` names none. */
+function isAsPlanned(
+  sizes: TargetSizes | undefined,
+  { builder, planned, inputs }: Pick<Parameters<typeof newRecords>[0], 'builder' | 'planned' | 'inputs'>,
+): boolean {
+  if (builder.loopback || inputs.platforms.length > 0) return true
+  const built = sizes?.platforms.map(({ platform }) => platform) ?? [builder.platform]
+  return built.join() === planned.platforms.join()
 }
 
 function readsOf({ platforms }: TargetPrint): readonly string[] {

@@ -33,8 +33,7 @@ export function openLayerCaching(
   { runner, now, signal }: { readonly runner: Runner; readonly now: () => number; readonly signal: AbortSignal },
 ): { readonly caching: LayerCaching | undefined; readonly warnings: readonly Problem[] } {
   const { inputs, project, event, env, targets, platforms, baseCommit } = question
-  const passedThrough = inputs.cacheFrom.length > 0 || inputs.cacheTo.length > 0
-  if (inputs.cache === 'off' || passedThrough) return { caching: undefined, warnings: [] }
+  if (inputs.cache === 'off') return { caching: undefined, warnings: [] }
   const kind = backendKind(inputs, env)
   if (kind === 'github' && !serviceIsHere(env)) {
     return { caching: undefined, warnings: [NO_SERVICE] }
@@ -64,6 +63,7 @@ export function openLayerCaching(
     choice: choiceOf(kind, { inputs, env, refs: scopes.map(({ ref }) => ref), mayWrite: writes }),
     ...{ root, places: placesOf(targets), writes, now, env },
     isPullRequest: env['GITHUB_BASE_REF'] !== undefined && env['GITHUB_BASE_REF'] !== '',
+    keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
     legPlaces: (target) => placesOf([target]),
     packPrefix: packPrefix(identity),
     commit: env['GITHUB_SHA'],

@@ -26,6 +26,7 @@ import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
 import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
 import type { Project } from './project.ts'
+import { sharedCaches } from './registry-cache.ts'
 
 export interface Planned {
   readonly dockerfile: Dockerfile
@@ -78,6 +79,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     ...chosen.problems,
     ...tags.problems,
     ...homeless,
+    ...(inputs.mode === 'build' ? sharedCaches(inputs, chosen.targets) : []),
     ...budgetProblems(inputs.sizeBudgets, draft, chosen.targets),
     ...(await missingFiles(project, draft, stageIndexes)).errors,
   ])

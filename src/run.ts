@@ -5,9 +5,10 @@
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
 import { cleanUp } from './cleaning-up.ts'
-import { buildTargets, dockerOf, openEngine, type Engine } from './building.ts'
+import { buildTargets } from './building.ts'
 import type { Built } from './built.ts'
 import { checkPlatform } from './build/docker-facts.ts'
+import { dockerOf, openEngine, type Engine } from './engine.ts'
 import { UserError, type Problem } from './errors.ts'
 import { DockerCredentials } from './images/docker-credentials.ts'
 import { RegistryClient } from './images/registry-client.ts'
@@ -84,7 +85,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
       signal: surroundings.signal,
       onSound: (targets, platforms) => {
         if (inputs.mode === 'build') {
-          engine = openEngine(project, env)
+          engine = openEngine(project, env, inputs.builder)
           engine.catch(() => undefined) // told when it is waited for; the plan may fail first
         }
         const names = targets.map(({ name }) => name)
@@ -123,7 +124,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
         : await buildTargets({
             ...{ inputs, project, client, surroundings, caching, records },
             planned: { ...planned, targets: toBuild },
-            engine: await (engine ?? openEngine(project, env)),
+            engine: await (engine ?? openEngine(project, env, inputs.builder)),
           }),
       { skipped, planned },
     )

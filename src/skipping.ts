@@ -114,7 +114,8 @@ export async function builtNothing(caching: LayerCaching | undefined): Promise<B
     metadata: {},
     steps: [],
     measured: { sizes: new Map(), leftBehind: new Map(), unknownReason: undefined, warnings: [] },
-    cache: await caching?.facts(),
+    cache: caching?.keepsLayers === true ? await caching.facts() : undefined,
+    missing: [],
     problems: [],
     warnings: (await caching?.warnings([])) ?? [],
   }

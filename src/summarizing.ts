@@ -44,6 +44,7 @@ export function summaryData({ inputs, project, planned, built, durationMs }: Sou
     })),
     timeline: built === undefined ? [] : timelineOf(built.steps, planned),
     cache: built?.cache,
+    missing: built?.missing ?? [],
     notes: [],
     warnings: [...planned.warnings, ...(built?.warnings ?? [])],
     failures: (built?.problems ?? []).map((problem): Failure => ({ problem, lastLines: problem.lastLines ?? [] })),

@@ -129,6 +129,45 @@ describe('the choice of builder', () => {
     expect(ask({ engineIsLocal: false })).toMatchObject({ kind: 'use', loopback: false, warnings: [{}] })
   })
 
+  describe.each(['remote', 'kubernetes'])('of the driver %s', (driver) => {
+    const there = builder('there', driver, [node({ endpoint: 'tcp://buildkit:1234' })], false)
+    const builders = [DOCKER, there]
+
+    test('it is obeyed, and the warning names the way to a cache', () => {
+      const decision = ask({ named: 'there', builders })
+      expect(decision).toMatchObject({ kind: 'use', name: 'there', driver, loopback: false })
+      expect('warnings' in decision && decision.warnings).toEqual([
+        {
+          input: 'builder',
+          message: `The builder \`there\` (driver ${driver}) cannot reach a registry on this machine: there is no layer cache in this run, and sizes come from what is pushed.`,
+          mend: 'Name a registry for the cache: `cache-to: type=registry,ref=…,mode=max`.',
+        },
+      ])
+    })
+
+    test('with a registry for the cache there is nothing to warn of', () => {
+      const needs = { multiPlatform: true, cacheExport: true, ociOutput: true, loopback: true }
+      expect(ask({ named: 'there', builders, needs, hasRegistryCache: true })).toMatchObject({ warnings: [] })
+    })
+
+    test('no builder of our own is made in its place where it is the current one', () => {
+      const current = { ...there, current: true }
+      expect(ask({ builders: [{ ...DOCKER, current: false }, current] })).toMatchObject({ kind: 'use', name: 'there' })
+    })
+  })
+
+  test('a local builder without the host’s network keeps its warning beside a registry for the cache', () => {
+    const named = builder('named', 'docker-container', [node()], false)
+    expect(ask({ named: 'named', builders: [DOCKER, named], hasRegistryCache: true })).toMatchObject({
+      warnings: [
+        {
+          message: expect.stringMatching(/on this machine: sizes come from what is pushed\.$/) as unknown,
+          mend: 'Create it with `driver-opts: network=host`, or let stage-build choose the builder.',
+        },
+      ],
+    })
+  })
+
   test('obeys a named builder, and warns of what it cannot do', () => {
     const named = builder('named', 'docker-container', [node()], false)
     expect(ask({ named: 'named', builders: [DOCKER, named] })).toMatchObject({

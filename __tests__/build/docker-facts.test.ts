@@ -58,6 +58,17 @@ describe('what docker says of itself', () => {
     expect(`${problems[0]?.message ?? ''} ${problems[0]?.mend ?? ''}`).toMatch(text)
   })
 
+  test('an engine that no build needs need not be there; buildx must be', () => {
+    const unneeded = { needsEngine: false }
+    expect(readDockerInfo(info({ ServerVersion: '' }), 'no engine', unneeded)).toMatchObject({
+      ...{ serverVersion: undefined, buildxVersion: '0.29.1+ds1' },
+    })
+    const bare = info({ ServerVersion: '', ClientInfo: { Plugins: [] } })
+    expect(readDockerInfo(bare, '', unneeded)).toMatchObject({
+      problems: [{ message: 'Docker has no buildx plugin.' }],
+    })
+  })
+
   test('two faults are told at once', () => {
     const facts = readDockerInfo(info({ ServerVersion: '', ClientInfo: { Plugins: [] } }), '')
     expect('problems' in facts ? facts.problems : []).toHaveLength(2)
@@ -65,6 +76,21 @@ describe('what docker says of itself', () => {
 })
 
 describe('builders', () => {
+  test('of Kubernetes are read with a node for each pod', () => {
+    // As `docker buildx ls --format json` of buildx 0.29 has it: one line, the pods that answer with their platforms.
+    const line =
+      '{"Current":true,"Driver":"kubernetes","Dynamic":false,"LastActivity":"2026-11-20T10:00:00Z","Name":"kube","Nodes":[{"DriverOpts":{"namespace":"ci","replicas":"2"},"Endpoint":"kubernetes:///kube?deployment=kube0","Name":"kube0","Platforms":["linux/arm64"],"Status":"running","Version":"v0.25.2"},{"Endpoint":"kubernetes:///kube?deployment=kube1","Err":"no pods","Name":"kube1","Status":"inactive"}]}'
+    expect(readBuilders(line)).toMatchObject([
+      {
+        ...{ name: 'kube', driver: 'kubernetes', current: true },
+        nodes: [
+          { driverOpts: { namespace: 'ci', replicas: '2' }, platforms: ['linux/arm64'], error: undefined },
+          { platforms: [], error: 'no pods' },
+        ],
+      },
+    ])
+  })
+
   test('are read with options and configuration', () => {
     const lines = [
       '{"Current":false,"Driver":"docker-container","Name":"t1","Nodes":[{"DriverOpts":{"env.A":"b,c","network":"host"},"Endpoint":"unix:///s","Files":{"buildkitd.toml":"W3dvcmtlcl0K"},"Flags":["--debug"],"Name":"t10","Status":"inactive"}]}',

@@ -56,6 +56,15 @@ describe('the live log', () => {
     }
   })
 
+  test('a cache that is not there yet is no failure; one that cannot be had is', () => {
+    const { lines, log } = recorder()
+    const text = 'importing cache manifest from registry/cache:prod'
+    const failed = { kind: 'internal', text, status: 'failed', place: undefined } as const
+    log.onStep?.(step({ ...failed, id: '1', error: 'registry/cache:prod: not found' }))
+    log.onStep?.(step({ ...failed, id: '2', error: 'failed to authorize: 401 Unauthorized' }))
+    expect(lines).toEqual(['– [prod] no cache yet in registry/cache:prod', `✗ [prod] ${text} failed after 0.0s`])
+  })
+
   test('folds what is cached: a line a stage, however many steps', () => {
     const { lines, log } = recorder()
     for (let stage = 0; stage < 50; stage++) {

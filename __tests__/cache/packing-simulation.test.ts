@@ -110,7 +110,7 @@ function run(
     isKeptElsewhere: (blob) => blob === BASE || elsewhere.has(blob),
     spool: new Set(received.map(([blob]) => blob)),
     notes: { unpacked: new Map(), layers: new Map(), files: new Map() },
-    ...{ records: {}, mounts: {}, namedMounts: undefined },
+    ...{ records: {}, mounts: {} },
   })
   const packs = Object.fromEntries(
     decision.newPacks

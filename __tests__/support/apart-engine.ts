@@ -13,6 +13,8 @@ import { runProcess } from '../../src/process.ts'
 export interface ApartEngine extends AsyncDisposable {
   /** DOCKER_HOST. */
   readonly host: string
+  /** Of the daemon: its network is the one of this process. */
+  readonly pid: number
 }
 
 /** Starts the same Docker Engine that `docker` on PATH is of. @throws Error when it does not come up */
@@ -39,7 +41,9 @@ export async function startApartEngine(): Promise<ApartEngine> {
   }
   const env = { ...process.env, DOCKER_HOST: host }
   for (let attempt = 0; attempt < 300 && daemon.exitCode === null; attempt++) {
-    if ((await runProcess('docker', ['version'], { env })).code === 0) return { host, [Symbol.asyncDispose]: dispose }
+    if ((await runProcess('docker', ['version'], { env })).code === 0) {
+      return { host, pid: daemon.pid ?? 0, [Symbol.asyncDispose]: dispose }
+    }
     await delay(100)
   }
   await dispose()

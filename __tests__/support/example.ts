@@ -41,6 +41,7 @@ const ORDER = [
   'external-image',
   'partial-success',
   'cache-mounts',
+  'remote-builder',
   'broken',
 ]
 

@@ -33,6 +33,7 @@ export interface BuildRequest {
   readonly shmSize?: string | undefined
   readonly ulimit?: readonly string[]
   readonly cgroupParent?: string | undefined
+  /** `{target}` in them stands for each target's name. */
   readonly cacheFrom?: readonly string[]
   readonly cacheTo?: readonly string[]
   readonly compression?: string | undefined

@@ -28,6 +28,8 @@ export interface BuilderQuestion {
   /** The engine runs on this machine (no `tcp://` or `ssh://` DOCKER_HOST), so that its loopback is ours. */
   readonly engineIsLocal: boolean
   readonly needs: BuilderNeeds
+  /** The user names a registry for BuildKit's cache, which stands in for the layer cache. */
+  readonly hasRegistryCache?: boolean
   /** Tells this job from every other on the same machine; later steps of the job find the builder by it. */
   readonly job: string
 }
@@ -61,6 +63,11 @@ interface Abilities {
 
 const OWN_PREFIX = 'stage-build-'
 
+/** Whether a driver's builders are on other machines: they are given, and need no engine here. */
+export function isElsewhere(driver: string): boolean {
+  return driver === 'remote' || driver === 'kubernetes'
+}
+
 /**
  * Chooses the builder (DESIGN §7): the current one if it can do all that is needed; otherwise one of our own beside
  * it, of the same image, options and configuration, but on the host's network. A builder that the user named is obeyed.
@@ -72,7 +79,7 @@ export function decideBuilder(question: BuilderQuestion): BuilderDecision {
   const current = builders.find((builder) => builder.current)
   const can = abilities(current, question)
   const lacking = missing(needs, can)
-  const use = useDecision(current, can, needs, lacking)
+  const use = useDecision(current, can, question, lacking)
   if (lacking.length === 0) return use
   const copyable = current === undefined || current.driver === 'docker' || current.driver === 'docker-container'
   if (!copyable || !question.engineIsLocal || (current !== undefined && current.nodes.length > 1)) return use
@@ -80,7 +87,7 @@ export function decideBuilder(question: BuilderQuestion): BuilderDecision {
   const { spec, config } = ownBuilder(current, question.job)
   const existing = builders.find((builder) => builder.name === spec.name)
   const all = { multiPlatform: true, cacheExport: true, ociOutput: true, loopback: true }
-  if (existing !== undefined) return useDecision(existing, all, needs, [])
+  if (existing !== undefined) return useDecision(existing, all, question, [])
   const onlyLoopback = lacking.length === 1 && lacking[0] === 'loopback'
   return {
     kind: 'create',
@@ -108,7 +115,7 @@ function useNamed(question: BuilderQuestion, named: string): BuilderDecision {
     })
   }
   const can = abilities(builder, question)
-  return useDecision(builder, can, question.needs, missing(question.needs, can))
+  return useDecision(builder, can, question, missing(question.needs, can))
 }
 
 function abilities(builder: BuilderFacts | undefined, question: BuilderQuestion): Abilities {
@@ -144,30 +151,36 @@ function missing(needs: BuilderNeeds, can: Abilities): readonly Need[] {
 function useDecision(
   builder: BuilderFacts | undefined,
   can: Abilities,
-  needs: BuilderNeeds,
+  { needs, hasRegistryCache = false }: Pick<BuilderQuestion, 'needs' | 'hasRegistryCache'>,
   lacking: readonly Need[],
 ): BuilderDecision & { readonly kind: 'use' } {
-  const warnings = lacking.map((need): Problem => {
-    const message = `The builder ${describe(builder)} ${LACK[need]}`
-    if (need !== 'loopback') {
-      return {
-        input: 'builder',
-        message: `${message}.`,
-        mend: 'Use a docker-container builder (docker/setup-buildx-action).',
-      }
-    }
-    return {
-      input: 'builder',
-      message: `${message}: there is no layer cache and no size attribution in this run.`,
-      mend: 'Create it with `driver-opts: network=host`, or let stage-build choose the builder.',
-    }
-  })
+  const driver = builder?.driver ?? 'docker'
+  // With a registry for the cache, a builder elsewhere does all that can be asked of it.
+  const told = lacking.filter((need) => need !== 'loopback' || !isElsewhere(driver) || !hasRegistryCache)
   return {
-    kind: 'use',
-    name: builder?.name,
-    driver: builder?.driver ?? 'docker',
+    ...{ kind: 'use', name: builder?.name, driver },
     loopback: needs.loopback && can.loopback,
-    warnings,
+    warnings: told.map((need) => lackWarning(need, { builder, driver, hasRegistryCache })),
+  }
+}
+
+function lackWarning(
+  need: Need,
+  options: { readonly builder: BuilderFacts | undefined; readonly driver: string; readonly hasRegistryCache: boolean },
+): Problem {
+  const { builder, driver, hasRegistryCache } = options
+  const message = `The builder ${describe(builder)} ${LACK[need]}`
+  const input = 'builder'
+  if (need !== 'loopback') {
+    return { input, message: `${message}.`, mend: 'Use a docker-container builder (docker/setup-buildx-action).' }
+  }
+  const cache = hasRegistryCache ? '' : 'there is no layer cache in this run, and '
+  const here = 'Create it with `driver-opts: network=host`, or let stage-build choose the builder'
+  const registry = 'ame a registry for the cache: `cache-to: type=registry,ref=…,mode=max`'
+  return {
+    input,
+    message: `${message}: ${cache}sizes come from what is pushed.`,
+    mend: isElsewhere(driver) ? `N${registry}.` : hasRegistryCache ? `${here}.` : `${here}; or n${registry}.`,
   }
 }
 

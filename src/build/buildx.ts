@@ -28,11 +28,15 @@ export async function runDocker(docker: Docker, args: readonly string[], options
 
 /**
  * Programs and engine.
- * @throws UserError for a missing docker or buildx, a buildx that is too old, an engine that cannot be reached.
+ * @param options.needsEngine whether the build needs the engine itself; default: it does
+ * @throws UserError for a missing docker or buildx, a buildx that is too old, a needed engine that cannot be reached.
  */
-export async function dockerFacts(docker: Docker): Promise<DockerFacts> {
+export async function dockerFacts(
+  docker: Docker,
+  { needsEngine = true }: { readonly needsEngine?: boolean | Promise<boolean> } = {},
+): Promise<DockerFacts> {
   const { stdout, stderr } = await runDocker(docker, ['info', '--format', '{{json .}}'])
-  const facts = readDockerInfo(stdout, stderr)
+  const facts = readDockerInfo(stdout, stderr, { needsEngine: await needsEngine })
   if ('problems' in facts) throw new UserError(facts.problems)
   return facts
 }

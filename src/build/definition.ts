@@ -65,8 +65,9 @@ export function planBake(request: BuildRequest, privateDir: string): BakePlan {
   const outputs = targets.map(({ target }) => outputsOf(target, request))
   const common = commonPart(request, secrets.lines)
   const entries = targets.map(({ target, id }, index) => {
-    const cacheFrom = [...(request.cacheFrom ?? []), ...(target.cacheFrom ?? [])]
-    const cacheTo = [...(request.cacheTo ?? []), ...(target.cacheTo ?? [])]
+    const ofTarget = (line: string): string => line.replaceAll('{target}', target.name.toLowerCase())
+    const cacheFrom = [...(request.cacheFrom ?? []).map(ofTarget), ...(target.cacheFrom ?? [])]
+    const cacheTo = [...(request.cacheTo ?? []).map(ofTarget), ...(target.cacheTo ?? [])]
     const entry: BakeTarget = {
       ...common,
       ...(target.dockerfile === undefined ? {} : { dockerfile: target.dockerfile }),

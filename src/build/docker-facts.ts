@@ -9,7 +9,8 @@ import { asRecord, textAt } from './json.ts'
 /** The engine and the programs around it, as `docker info` tells them. */
 export interface DockerFacts {
   readonly clientVersion: string
-  readonly serverVersion: string
+  /** Undefined where there is no engine, and none is needed. */
+  readonly serverVersion: string | undefined
   readonly buildxVersion: string
   /** Images live in containerd: cache export, OCI output and several platforms work without a builder of one's own. */
   readonly containerdStore: boolean
@@ -70,6 +71,7 @@ export function dockerMissing(): Problem {
 export function readDockerInfo(
   stdout: string,
   stderr: string,
+  { needsEngine }: { readonly needsEngine: boolean } = { needsEngine: true },
 ): DockerFacts | { readonly problems: readonly Problem[] } {
   const info = asRecord(parseJson(stdout))
   const client = asRecord(info?.['ClientInfo'])
@@ -78,13 +80,14 @@ export function readDockerInfo(
     .find((plugin) => textAt(plugin, 'Name') === 'buildx')
   const buildxVersion = textAt(buildx, 'Version')
   const serverVersion = textAt(info, 'ServerVersion')
+  const isThere = serverVersion !== undefined && serverVersion !== ''
   const problems: Problem[] = []
   if (info !== undefined) problems.push(...checkBuildx(buildxVersion))
-  if (serverVersion === undefined || serverVersion === '') problems.push(unreachable(errorText(info, stderr)))
+  if (!isThere && (needsEngine || info === undefined)) problems.push(unreachable(errorText(info, stderr)))
   if (problems.length > 0 || info === undefined) return { problems }
   return {
     clientVersion: textAt(client, 'Version') ?? 'unknown',
-    serverVersion: serverVersion ?? '',
+    serverVersion: isThere ? serverVersion : undefined,
     buildxVersion: buildxVersion ?? '',
     containerdStore: list(info['DriverStatus']).some(
       (pair) =>

@@ -11,6 +11,8 @@ export interface ReadyBuilder {
   readonly name: string | undefined
   readonly driver: string
   readonly loopback: boolean
+  /** What it builds for where nothing else is asked for; undefined where it does not tell. */
+  readonly platform: string | undefined
   readonly warnings: readonly Problem[]
   /** Name of the builder that this step created; to be saved, so that the post step removes it. */
   readonly created: string | undefined
@@ -28,6 +30,8 @@ export interface ChooseOptions extends PrepareOptions {
   readonly builders: readonly BuilderFacts[]
   readonly named: string | undefined
   readonly needs: BuilderNeeds
+  /** The user names a registry for BuildKit's cache. */
+  readonly hasRegistryCache?: boolean
   /** Tells this job from every other on the same machine. */
   readonly job: string
   /** Called before a builder is created: what is killed meanwhile can still be removed by its name. */
@@ -45,10 +49,13 @@ export async function chooseBuilder(docker: Docker, options: ChooseOptions): Pro
     containerdStore: options.facts.containerdStore,
     engineIsLocal: /^(?:unix:|$)/.test(docker.env['DOCKER_HOST'] ?? ''),
     needs: options.needs,
+    hasRegistryCache: options.hasRegistryCache ?? false,
     job: options.job,
   })
   if (decision.kind === 'create') options.onCreate?.(decision.spec.name)
-  return await prepareBuilder(docker, decision, options)
+  const ready = await prepareBuilder(docker, decision, options)
+  const node = options.builders.find(({ name }) => name === ready.name)?.nodes[0]
+  return { ...ready, platform: node?.platforms[0] }
 }
 
 /**
@@ -60,7 +67,7 @@ export async function prepareBuilder(
   docker: Docker,
   decision: BuilderDecision,
   options: PrepareOptions,
-): Promise<ReadyBuilder> {
+): Promise<Omit<ReadyBuilder, 'platform'>> {
   if (decision.kind === 'use') return { ...decision, created: undefined }
   const { spec, otherwise } = decision
   const failure = await create(docker, decision, options)

@@ -77,6 +77,10 @@ export function progressLog({ write, now }: ProgressLogOptions): ProgressLog {
       return
     }
     flushCached()
+    if (isAbsentCache(step)) {
+      write(`– ${label(step)}${shortened(step.text.replace(IMPORT, 'no cache yet in '))}`)
+      return
+    }
     ran.add(twinKey(step))
     const sign = step.status === 'failed' ? '✗' : '✓'
     const outcome = step.status === 'failed' ? `failed after ${seconds(step.durationMs)}` : seconds(step.durationMs)
@@ -137,6 +141,13 @@ function writeCached(steps: readonly Step[], write: (line: string) => void): voi
   if (first === undefined) return
   if (steps.length === 1) write(`✓ ${label(first)}${shortened(first.text)} cached`)
   else write(`✓ [${stageLabel(first) || 'steps'}] ${steps.length} steps cached`)
+}
+
+/** https://github.com/moby/buildkit/blob/v0.25.2/solver/llbsolver/bridge.go (the build goes on without it) */
+const IMPORT = /^importing cache manifest from /
+
+function isAbsentCache({ status, text, error }: Step): boolean {
+  return status === 'failed' && IMPORT.test(text) && /not found|unknown to registry|404/i.test(error ?? '')
 }
 
 /** Housekeeping, and images that are there already: of interest only when slow. */

@@ -30,7 +30,7 @@ import {
 import { archivesOf, type FoundMount, type IndexedMount } from './mount-archives.ts'
 import { layersBeneath, type Beneath } from './needed-layers.ts'
 import { packsOf, PackStore, type PackStats } from './pack-store.ts'
-import { PARTIAL, planSave } from './save-planning.ts'
+import { PARTIAL, planSave, type StillNamed } from './save-planning.ts'
 import { fillPack, type PackJob, type SavePlan } from './saving.ts'
 import { Spool } from './spool.ts'
 
@@ -215,8 +215,7 @@ export class LayerCache {
       readonly isBase: (digest: string) => boolean
       readonly notes: ImageNotes
       readonly records: NewRecords
-      /** Cache mounts that the Dockerfile names; undefined: that is not known. */
-      readonly namedMounts?: ReadonlySet<string> | undefined
+      readonly named?: StillNamed | undefined
     },
   ): Promise<Saving> {
     const isNews = options.records.areNew || this.#mounts.size > 0
@@ -246,7 +245,7 @@ export class LayerCache {
       notes: mergeNotes([await this.notes(), options.notes]),
       records: options.records.json,
       mounts: Object.fromEntries(this.#mounts),
-      namedMounts: options.namedMounts,
+      named: options.named,
     })
     const indexKey = newIndexKey(place.prefix, { now: now(), commit })
     const packs = await Promise.all(

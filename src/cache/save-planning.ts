@@ -36,8 +36,15 @@ export interface SaveQuestion {
   readonly withIndexBytes: number
   /** Archives of cache mounts that this run made. */
   readonly mounts: IndexedMounts
-  /** Mounts that the Dockerfile names; undefined: that is not known. */
-  readonly namedMounts: ReadonlySet<string> | undefined
+  readonly named?: StillNamed | undefined
+}
+
+/** What is still of use, beside the layers of the caches. */
+export interface StillNamed {
+  /** Cache mounts that the Dockerfile names; undefined: that is not known. */
+  readonly mounts?: ReadonlySet<string> | undefined
+  /** Layers of images that records tell of. */
+  readonly layers?: ReadonlySet<string> | undefined
 }
 
 export interface SaveDecision {
@@ -86,6 +93,7 @@ export function planSave(question: SaveQuestion): SaveDecision {
   const kept = new Set(packing.keep)
   const { createdAt, ref, commit } = question
   const sizeOf = (digest: string): number => wanted.get(digest) ?? 0
+  const isNamed = (digest: string): boolean => blobs.has(digest) || question.named?.layers?.has(digest) === true
   const newPacks = packing.newPacks.map((digests) => new Map(digests.map((digest) => [digest, sizeOf(digest)])))
   const ofLayers = [...ownPacks, ...early].filter(({ key }) => kept.has(key))
   const layerBytes = sum([
@@ -94,7 +102,7 @@ export function planSave(question: SaveQuestion): SaveDecision {
   ])
   const mounts = planMounts({
     ...{ own, gone: question.gone, damaged: question.damaged },
-    ...{ fresh: question.mounts, named: question.namedMounts, room: maxBytes - layerBytes },
+    ...{ fresh: question.mounts, named: question.named?.mounts, room: maxBytes - layerBytes },
   })
   const fresh = [
     ...newPacks.flatMap((pack) => [...pack.keys()]).filter((digest) => spool.has(digest)),
@@ -125,9 +133,9 @@ export function planSave(question: SaveQuestion): SaveDecision {
       records: {
         ...question.records,
         ...writeNotes({
-          unpacked: new Map([...question.notes.unpacked].filter(([digest]) => blobs.has(digest))),
+          unpacked: new Map([...question.notes.unpacked].filter(([digest]) => isNamed(digest))),
           layers: question.notes.layers,
-          files: new Map([...question.notes.files].filter(([digest]) => blobs.has(digest))),
+          files: new Map([...question.notes.files].filter(([digest]) => isNamed(digest))),
         }),
       },
     },

@@ -1,6 +1,7 @@
 import type { Problem } from '../errors.ts'
 import type { StageGraph } from '../graph/stage-graph.ts'
 import type { CacheFacts } from './cache-facts.ts'
+import type { Missing } from './missing.ts'
 
 /**
  * What the job summary is made from. Types only: `run.ts` fills them from plan, build and measurement, `summary.ts`
@@ -127,6 +128,8 @@ export interface SummaryData {
   readonly timeline: readonly TimelineEntry[]
   /** Undefined where the run had no layer cache. */
   readonly cache?: CacheFacts | undefined
+  /** What cannot be told or done with this builder. */
+  readonly missing?: readonly Missing[]
   /** Sizes beside those of the baseline, as Markdown; undefined where nothing is compared. */
   readonly sizeReport?: string | undefined
   /** Plain sentences. */

@@ -1,5 +1,6 @@
 import { layerCache } from './cache-section.ts'
 import { code } from './markdown.ts'
+import { missing } from './missing.ts'
 import { whyBuilt } from './reasons-section.ts'
 import { externalImages, failures, notes, stageGraph, tagsAndDigests, timeline } from './summary-sections.ts'
 import type { SummaryData } from './summary-data.ts'
@@ -27,7 +28,7 @@ interface Section {
 /**
  * The summary as Markdown, ending in a line break. Its first line is the verdict. Where it would exceed `maxBytes`
  * (UTF-8), sections go in this order, and a sentence says which: timeline, stage graph, external images, tags and
- * digests, the layer cache, sizes side by side, what was left behind, warnings and notes; then all but the first reasons,
+ * digests, the layer cache, sizes side by side, what was left behind, what is missing, warnings and notes; then all but the first reasons,
  * the failures' last lines and all but the first rows of the table are cut.
  */
 export function renderSummary(data: SummaryData, maxBytes = MAX_SUMMARY_BYTES): string {
@@ -41,6 +42,7 @@ export function renderSummary(data: SummaryData, maxBytes = MAX_SUMMARY_BYTES): 
     { name: 'the sizes side by side', markdown: sideBySide(data), drop: 6 },
     { name: 'what multi-stage left behind', markdown: leftBehind(data), drop: 7 },
     { name: 'the layer cache', markdown: layerCache(data), drop: 5 },
+    { name: 'what is missing', markdown: missing(data), drop: 7 },
     { name: 'warnings and notes', markdown: notes(data), drop: 8 },
     { name: 'the stage graph', markdown: stageGraph(data), drop: 2 },
     { name: 'the timeline', markdown: timeline(data), drop: 1 },
