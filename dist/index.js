@@ -7588,19 +7588,20 @@ function expectationOf({ inputs, planned, records }) {
 }
 /** Begins to fetch; what cannot be had is missed when it is needed. */
 function fetchAhead(options) {
-	const { inputs, cache, notes } = options;
+	const { inputs, cache, upstream, notes } = options;
 	if (fetchesImages(inputs)) cache.prefetch([...notes.layers.values()].flat());
 	else {
 		const { graph, targets, platforms, images } = options.planned;
 		const layersOf = (image, platform) => images.baseOf(image, platform)?.resolved.layers.map(({ digest }) => digest);
-		const isExpected = expectationOf(options);
-		cache.prefetchBeneath(firstSteps({
+		const places = firstSteps({
 			graph,
 			targets,
 			platforms,
 			layersOf,
-			isExpected
-		}));
+			isExpected: expectationOf(options)
+		});
+		cache.prefetchBeneath(places);
+		upstream?.foresee(places.flatMap(({ base }) => base));
 	}
 }
 /** Outputs that need every layer of the images on this machine. */
@@ -8928,6 +8929,7 @@ var Upstream = class {
 	#blobs = /* @__PURE__ */ new Map();
 	#failed = /* @__PURE__ */ new Set();
 	#redirected = /* @__PURE__ */ new Set();
+	#foreseen = /* @__PURE__ */ new Map();
 	#bytes = 0;
 	add(image) {
 		for (const { digest, size } of image.layers) if (isDigest$2(digest) && !this.#blobs.has(digest)) this.#blobs.set(digest, {
@@ -8950,13 +8952,23 @@ var Upstream = class {
 	get failed() {
 		return this.#failed;
 	}
+	/** Finds out where layers can be fetched that BuildKit will ask for: it asks for one after the other, and waits. */
+	foresee(digests) {
+		for (const digest of digests) {
+			if (this.#foreseen.has(digest)) continue;
+			const url = this.#blobs.get(digest)?.image.publicUrl?.(digest);
+			if (url !== void 0) this.#foreseen.set(digest, url.catch(() => void 0));
+		}
+	}
 	promised(digest) {
 		return Promise.resolve(this.#blobs.get(digest)?.size);
 	}
 	async open(digest) {
 		const kept = this.#blobs.get(digest);
 		if (kept === void 0) return void 0;
-		const redirect = await kept.image.publicUrl?.(digest);
+		const foreseen = this.#foreseen.get(digest);
+		this.#foreseen.delete(digest);
+		const redirect = await foreseen ?? await kept.image.publicUrl?.(digest);
 		if (redirect === void 0) return {
 			size: kept.size,
 			open: (range) => this.#stream(digest, kept, range)
@@ -13430,6 +13442,7 @@ async function buildTargets(options) {
 	if (caching !== void 0 && notes !== void 0) fetchAhead({
 		...options,
 		cache: caching.cache,
+		upstream: loopback?.upstream,
 		notes
 	});
 	const usage = new DiskUsage(docker, {

@@ -113,7 +113,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     caching === undefined || loopback === undefined
       ? plain
       : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name))
-  if (caching !== undefined && notes !== undefined) fetchAhead({ ...options, cache: caching.cache, notes })
+  if (caching !== undefined && notes !== undefined) fetchAhead({ ...options, cache: caching.cache, upstream: loopback?.upstream, notes })
   const usage = new DiskUsage(docker, { builder: builder.name, planned })
   const log = progressLog({
     write: (line) => {

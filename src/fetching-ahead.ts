@@ -6,6 +6,7 @@ import { outputTypes } from './build/output-lines.ts'
 import type { ImageNotes } from './cache/image-notes.ts'
 import type { LayerCache } from './cache/layer-cache.ts'
 import type { Beneath } from './cache/needed-layers.ts'
+import type { Upstream } from './cache/upstream.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { stagesOf } from './graph/reachability.ts'
 import type { Inputs } from './inputs.ts'
@@ -38,17 +39,20 @@ export function fetchAhead(
   options: Omit<ExpectationOptions, 'inputs'> & {
     readonly inputs: Inputs
     readonly cache: LayerCache
+    readonly upstream: Upstream | undefined
     readonly notes: ImageNotes
   },
 ): void {
-  const { inputs, cache, notes } = options
+  const { inputs, cache, upstream, notes } = options
   if (fetchesImages(inputs)) void cache.prefetch([...notes.layers.values()].flat())
   else {
     const { graph, targets, platforms, images } = options.planned
     const layersOf: FirstStepsQuestion['layersOf'] = (image, platform) =>
       images.baseOf(image, platform)?.resolved.layers.map(({ digest }) => digest)
     const isExpected = expectationOf(options)
-    void cache.prefetchBeneath(firstSteps({ graph, targets, platforms, layersOf, isExpected }))
+    const places = firstSteps({ graph, targets, platforms, layersOf, isExpected })
+    void cache.prefetchBeneath(places)
+    upstream?.foresee(places.flatMap(({ base }) => base))
   }
 }
 

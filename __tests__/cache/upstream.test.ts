@@ -92,6 +92,24 @@ describe('layers of base images', () => {
   })
 })
 
+test('where layers can be fetched that will be asked for is found out before, once', async () => {
+  const upstream = new Upstream()
+  const asked: string[] = []
+  const publicUrl = (blob: string): Promise<string | undefined> => {
+    asked.push(blob)
+    if (blob === digest('two') && asked.length < 3) return Promise.reject(new Error('the registry is down'))
+    return Promise.resolve(blob === digest('none') ? undefined : `https://blobs.example/${asked.length}`)
+  }
+  upstream.add(image(['one', 'two', 'none'], { publicUrl }))
+  upstream.foresee(digestsOf('one', 'two', 'unknown', 'one'))
+  expect(asked).toEqual(digestsOf('one', 'two'))
+  expect(upstream.bytesProxied).toBe(0)
+  expect(await read(upstream, 'one')).toBe('to https://blobs.example/1')
+  expect(asked).toHaveLength(2)
+  expect(await read(upstream, 'two')).toBe('to https://blobs.example/3')
+  expect(await read(upstream, 'one')).toBe('to https://blobs.example/4')
+})
+
 function digestsOf(...contents: readonly string[]): readonly string[] {
   return contents.map(digest)
 }

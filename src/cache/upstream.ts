@@ -24,6 +24,7 @@ export class Upstream implements BlobSource {
   readonly #blobs = new Map<string, Kept>()
   readonly #failed = new Set<string>()
   readonly #redirected = new Set<string>()
+  readonly #foreseen = new Map<string, Promise<string | undefined>>()
   #bytes = 0
 
   add(image: UpstreamImage): void {
@@ -51,6 +52,16 @@ export class Upstream implements BlobSource {
     return this.#failed
   }
 
+  /** Finds out where layers can be fetched that BuildKit will ask for: it asks for one after the other, and waits. */
+  foresee(digests: readonly string[]): void {
+    for (const digest of digests) {
+      if (this.#foreseen.has(digest)) continue
+      const url = this.#blobs.get(digest)?.image.publicUrl?.(digest)
+      // Who asks for the layer asks again then.
+      if (url !== undefined) this.#foreseen.set(digest, url.catch(() => undefined))
+    }
+  }
+
   promised(digest: string): Promise<number | undefined> {
     return Promise.resolve(this.#blobs.get(digest)?.size)
   }
@@ -58,7 +69,10 @@ export class Upstream implements BlobSource {
   async open(digest: string): Promise<OpenedBlob | RedirectedBlob | undefined> {
     const kept = this.#blobs.get(digest)
     if (kept === undefined) return undefined
-    const redirect = await kept.image.publicUrl?.(digest)
+    const foreseen = this.#foreseen.get(digest)
+    // Such an address is good for minutes: only for the first time that is asked.
+    this.#foreseen.delete(digest)
+    const redirect = (await foreseen) ?? (await kept.image.publicUrl?.(digest))
     if (redirect === undefined) return { size: kept.size, open: (range) => this.#stream(digest, kept, range) }
     if (!this.#redirected.has(digest)) this.#bytes += kept.size
     this.#redirected.add(digest)
