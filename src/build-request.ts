@@ -36,6 +36,7 @@ export function buildRequest(options: {
     labels: inputs.labels,
     annotations: inputs.annotations,
     push: inputs.push,
+    byDigest: inputs.matrixBy === 'platform',
     load: inputs.load,
     provenance: inputs.provenance,
     sbom: inputs.sbom,

@@ -44,6 +44,8 @@ export interface FingerprintingOptions {
 export interface Fingerprints {
   /** By target. */
   readonly prints: ReadonlyMap<string, TargetPrint>
+  /** By target, of each platform what a leg makes that builds no other; none where platforms are built together. */
+  readonly parts: ReadonlyMap<string, readonly TargetPrint[]>
   /** Digests of named contexts that stand for images, as they were looked up, by name. */
   readonly contexts: ReadonlyMap<string, string>
   /** The files behind the digests of what is read. */
@@ -69,17 +71,22 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
   const prints = targets.map(({ name, stage }) => {
     const own = printers.filter(({ target }) => target === undefined || target === name)
     const platforms = own.map(({ platform, printer }) => ({ platform, stages: printer.print(stage) }))
-    const print = printTarget(platforms, {
-      ...inputs,
-      dockerfileText: project.dockerfileText,
-      ignorePatterns: contexts.ignorePatterns,
-      defaultAttestations: !/^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? ''),
-    })
-    return [name, unknownFrontend ? { ...print, fingerprint: undefined } : print] as const
+    const printOf = (some: typeof platforms): TargetPrint => {
+      const print = printTarget(some, {
+        ...inputs,
+        dockerfileText: project.dockerfileText,
+        ignorePatterns: contexts.ignorePatterns,
+        defaultAttestations: !/^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? ''),
+      })
+      return unknownFrontend ? { ...print, fingerprint: undefined } : print
+    }
+    const parts = inputs.matrixBy === 'platform' ? platforms.map((platform) => printOf([platform])) : []
+    return { name, print: printOf(platforms), parts }
   })
   let files: ReadonlyMap<string, FileList> | undefined
   return {
-    prints: new Map(prints),
+    prints: new Map(prints.map(({ name, print }) => [name, print])),
+    parts: new Map(prints.map(({ name, parts }) => [name, parts])),
     contexts: contexts.digests,
     files: () => (files ??= new Map([...reads.values()].map(({ digest, entries }) => [digest, listOf(entries)]))),
   }

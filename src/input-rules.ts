@@ -3,6 +3,7 @@ import type { Problem } from './errors.ts'
 import type { InputName, Inputs } from './inputs.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
+import { splitProblems } from './split-rules.ts'
 
 /** What only a build uses; with `mode: plan` these do nothing. */
 const BUILD_ONLY: readonly InputName[] = [
@@ -21,7 +22,7 @@ export function checkCombinations(
   raw: (name: InputName) => string,
   { problems, eventName }: { readonly problems: Problem[]; readonly eventName: string | undefined },
 ): readonly Problem[] {
-  problems.push(...malformed(inputs))
+  problems.push(...malformed(inputs), ...splitProblems(inputs, eventName))
   // The plan of another run cannot be had.
   if (inputs.mode === 'report' && inputs.plan === undefined && eventName !== 'workflow_run') {
     problems.push({

@@ -29,7 +29,7 @@ export const INPUT_NAMES = [
   'push', 'load', 'outputs', 'provenance', 'sbom', 'attests', 'pull', 'no-cache', 'no-cache-filters',
   'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
   'fail-fast', 'retries',
-  'cache-from', 'cache-to', 'call', 'mode', 'plan', 'dry-run', 'skip-unchanged', 'volatile-labels',
+  'cache-from', 'cache-to', 'call', 'mode', 'plan', 'matrix-by', 'dry-run', 'skip-unchanged', 'volatile-labels',
   'cache', 'cache-backend', 'cache-dir', 'cache-scope', 'cache-max-size', 'cache-mounts', 'cache-mounts-max-size',
   'comment', 'size-budgets', 'baseline', 'github-token', 'job-total',
 ] as const // prettier-ignore
@@ -38,7 +38,7 @@ const MOST_RETRIES = 10
 
 export type InputName = (typeof INPUT_NAMES)[number]
 
-export type Mode = 'build' | 'plan' | 'report' | 'cleanup'
+export type Mode = 'build' | 'plan' | 'report' | 'merge' | 'cleanup'
 export type CacheMode = 'auto' | 'read-write' | 'read-only' | 'off'
 /** When a pull request gets a comment where it has none; one that is there is always brought up to date. */
 export type CommentMode = 'size-changed' | 'always' | 'over-budget' | 'never'
@@ -60,6 +60,8 @@ export interface Inputs {
   readonly mode: Mode
   /** The `plan` output of an earlier job. */
   readonly plan: string | undefined
+  /** `platform`: each leg of a matrix builds one platform, by digest, and `mode: merge` puts them together. */
+  readonly matrixBy: 'target' | 'platform'
   /** `mode: cleanup` only tells what it would delete. */
   readonly dryRun: boolean
   /** As given, relative to the workspace. */
@@ -146,8 +148,9 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
 
   const targets = readTargets(commas('targets'), text('target'), problems)
   const inputs: Inputs = {
-    mode: oneOf('mode', ['build', 'plan', 'report', 'cleanup']),
+    mode: oneOf('mode', ['build', 'plan', 'report', 'merge', 'cleanup']),
     plan: text('plan'),
+    matrixBy: oneOf('matrix-by', ['target', 'platform']),
     dryRun: bool('dry-run'),
     context: text('context') ?? '.',
     file: text('file'),

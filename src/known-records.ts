@@ -5,12 +5,19 @@ import type { IndexSource } from './cache/index-loader.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
 import type { PlatformSizes } from './measure/sizes.ts'
 import { readRecords, writeRecords, type TargetRecord } from './plan/record.ts'
+import { isPart, joinRecords } from './record-parts.ts'
 
 /** A record, and whose it is. */
 export interface Candidate {
   readonly source: IndexSource
   readonly ref: string
   readonly record: TargetRecord
+}
+
+export interface RecordsQuestion {
+  readonly isPullRequest: boolean
+  /** Only records of one of these platforms alone count; undefined where all platforms are built together. */
+  readonly parts?: readonly string[] | undefined
 }
 
 /** Under what the records stand in an index. */
@@ -22,18 +29,22 @@ export class KnownRecords {
   readonly #found = new Map<string, Candidate[]>()
   readonly #own: ReadonlyMap<string, TargetRecord>
 
+  readonly #question: RecordsQuestion
+
   /** @param found own branch first */
-  constructor(found: readonly FoundRecords[], { isPullRequest }: { readonly isPullRequest: boolean }) {
+  constructor(found: readonly FoundRecords[], question: RecordsQuestion) {
+    this.#question = question
     const own = found.find(({ source }) => source === 'own')
-    this.#own = own === undefined ? new Map() : recordsIn(own)
-    this.add(found, { isPullRequest })
+    this.#own = own === undefined ? new Map() : this.#recordsIn(own)
+    this.add(found)
   }
 
   /** Adds what further indexes say. */
-  add(found: readonly FoundRecords[], { isPullRequest }: { readonly isPullRequest: boolean }): void {
+  add(found: readonly FoundRecords[]): void {
+    const { isPullRequest } = this.#question
     for (const place of found) {
       const { source, ref } = place
-      for (const [name, record] of recordsIn(place)) {
+      for (const [name, record] of this.#recordsIn(place)) {
         const candidate = { source, ref, record }
         this.#found.set(name, [...(this.#found.get(name) ?? []), candidate])
         if (mayVouch(source, isPullRequest)) {
@@ -46,7 +57,8 @@ export class KnownRecords {
   /** Whose sizes may be known of a target; of several of a branch the latest first. */
   measured(target: string, source: IndexSource): readonly Candidate[] {
     const later = (a: Candidate, b: Candidate): number => (a.record.createdAt < b.record.createdAt ? 1 : -1)
-    return (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later)
+    const found = (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later)
+    return (this.#question.parts ?? []).length > 1 ? wholeOf(found) : found
   }
 
   /** What was measured of a target, by whomever. */
@@ -73,6 +85,15 @@ export class KnownRecords {
     return [...(this.#candidates.get(target) ?? [])].sort((a, b) => rank(a) - rank(b) || later(a, b))
   }
 
+  #recordsIn({ records }: FoundRecords): ReadonlyMap<string, TargetRecord> {
+    const isThere = typeof records === 'object' && records !== null && KEY in records
+    const all = isThere ? readRecords(records[KEY]) : new Map<string, TargetRecord>()
+    const { parts } = this.#question
+    if (parts === undefined) return all
+    // Where legs build a platform each, what one left must not stand for another.
+    return new Map([...all].filter(([, record]) => isPart(record, parts)))
+  }
+
   /** The branch's own records with new ones in their places, as JSON for its index; whether it says so already. */
   withNew(records: ReadonlyMap<string, TargetRecord>): {
     readonly json: Readonly<Record<string, unknown>>
@@ -85,15 +106,24 @@ export class KnownRecords {
 }
 
 /**
+ * What legs measured of a platform each, as one for every commit; of a platform that its run left as it was, what the one before
+ * measured.
+ * @param found the latest first
+ */
+function wholeOf(found: readonly Candidate[]): readonly Candidate[] {
+  const commits = found.map(({ record }) => record.commit)
+  return found.flatMap((candidate, at) => {
+    if (commits.indexOf(candidate.record.commit) < at) return []
+    return [{ ...candidate, record: joinRecords(found.slice(at).map(({ record }) => record)) }]
+  })
+}
+
+/**
  * Of a pull request's run, records of the branch that it is to be merged into and its own count; of a branch's, its own
  * and the default branch's: what others can write is no reason to skip anything.
  */
 function mayVouch(source: IndexSource, isPullRequest: boolean): boolean {
   return source !== 'default' || !isPullRequest
-}
-
-function recordsIn({ records }: FoundRecords): ReadonlyMap<string, TargetRecord> {
-  return typeof records === 'object' && records !== null && KEY in records ? readRecords(records[KEY]) : new Map()
 }
 
 /** A run that pushed nothing does not forget where an equal image was pushed to. */

@@ -28,8 +28,10 @@ export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend' |
   readonly isPullRequest: boolean
   /** False: only what is remembered of builds is kept, since the user names caches for the layers. */
   readonly keepsLayers: boolean
-  /** Where a step that builds only this target leaves its index. */
-  readonly legPlaces: (target: string) => readonly IndexPlace[]
+  /** Where steps that build only one of these targets, or one platform, leave their indexes. */
+  readonly legPlaces: (targets: readonly string[]) => readonly IndexPlace[]
+  /** Platforms that legs build apart; undefined where each builds all. */
+  readonly parts?: readonly string[] | undefined
   /** Whether a post step follows, which can save what need not be saved now. */
   readonly hasPost: boolean
 }
@@ -95,22 +97,23 @@ export class LayerCaching {
 
   /** What earlier builds of these targets left, as far as this run may believe it. */
   async records(names: readonly string[]): Promise<KnownRecords> {
-    const { isPullRequest, legPlaces } = this.#options
+    const { isPullRequest, legPlaces, parts = [] } = this.#options
     const found = await this.#cache.records()
-    const known = new KnownRecords(found, { isPullRequest })
+    const known = new KnownRecords(found, { isPullRequest, parts: this.#options.parts })
     // Where the legs of a matrix built, each left an index of its own.
-    const sources = found.filter(({ isExact }) => !isExact).map(({ source }) => source)
-    if (sources.length === 0 || names.length === 1) return known
-    const legs = names.flatMap(legPlaces).filter(({ source }) => sources.includes(source))
-    known.add(await this.#cache.recordsAt(legs), { isPullRequest })
+    const isSplit = parts.length > 1
+    const sources = found.filter(({ isExact }) => isSplit || !isExact).map(({ source }) => source)
+    if (sources.length === 0 || (names.length === 1 && !isSplit)) return known
+    const legs = legPlaces(names).filter(({ source }) => sources.includes(source))
+    known.add(await this.#cache.recordsAt(legs))
     return known
   }
 
   /** What builds of these commits left, of the branches that this run may read. Never rejects. */
   async recordsOf(commits: readonly string[]): Promise<KnownRecords> {
-    const { isPullRequest, places } = this.#options
+    const { isPullRequest, places, parts } = this.#options
     const found = await this.#cache.recordsAt(places.map((place) => ({ ...place, commits })))
-    return new KnownRecords(found, { isPullRequest })
+    return new KnownRecords(found, { isPullRequest, parts })
   }
 
   /**

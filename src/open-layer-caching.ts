@@ -54,17 +54,24 @@ export function openLayerCaching(
   runner.saveState(STATE.cache, root)
   mkdirSync(root, { mode: 0o700, recursive: true })
   const identity = { id: project.id, scope: inputs.cacheScope }
-  const placesOf = (names: readonly string[]): readonly IndexPlace[] =>
+  const placesOf = (names: readonly string[], of = platforms): readonly IndexPlace[] =>
     scopes.map(({ source, ref }) => ({
       ...{ source, ref, commits: source === 'own' || baseCommit === undefined ? [] : [baseCommit] },
-      ...indexKeys({ ...identity, ref, targets: names, platforms }),
+      ...indexKeys({ ...identity, ref, targets: names, platforms: of }),
     }))
+  const isSplit = inputs.matrixBy === 'platform'
   const caching = new LayerCaching({
     choice: choiceOf(kind, { inputs, env, refs: scopes.map(({ ref }) => ref), mayWrite: writes }),
     ...{ root, places: placesOf(targets), writes, now, env },
     isPullRequest: env['GITHUB_BASE_REF'] !== undefined && env['GITHUB_BASE_REF'] !== '',
     keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
-    legPlaces: (target) => placesOf([target]),
+    legPlaces: (names) => {
+      const sets = names.map((name) => [name])
+      if (!isSplit) return sets.flatMap((set) => placesOf(set))
+      const all = names.length > 1 ? [...sets, names] : sets
+      return platforms.flatMap((platform) => all.flatMap((set) => placesOf(set, [platform])))
+    },
+    parts: isSplit ? platforms : undefined,
     packPrefix: packPrefix(identity),
     commit: env['GITHUB_SHA'],
     ...{ maxBytes: inputs.cacheMaxSize, retries: inputs.retries, signal },

@@ -9,13 +9,15 @@ import { missingSources } from './context/missing-sources.ts'
 import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
-import { decide, type Decision } from './deciding.ts'
+import { decide } from './deciding.ts'
+import type { Decision } from './decision.ts'
 import { UserError, sentence, type Problem } from './errors.ts'
 import { fingerprintTargets, type Fingerprints } from './fingerprinting.ts'
 import { mergeGraphs } from './graph/merge.ts'
 import { errorsFor, stagesOfAll } from './graph/reachability.ts'
 import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
+import { nativeMachine } from './images/platform.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
@@ -65,7 +67,10 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const file = project.dockerfileName
   const platforms = inputs.platforms.length > 0 ? inputs.platforms : [options.hostPlatform]
   const dockerfile = parseDockerfile(project.dockerfileText)
-  const resolver = resolverOf(dockerfile, inputs, { platforms, hostPlatform: options.hostPlatform })
+  // A leg that builds one platform runs on a machine of it, which is not the one that plans.
+  const isSplit = inputs.mode === 'plan' && inputs.matrixBy === 'platform'
+  const machineOf = isSplit ? nativeMachine : (): string => options.hostPlatform
+  const resolver = resolverOf(dockerfile, inputs, { platforms, machineOf })
 
   const first = resolver({ targets: [undefined], images: undefined })
   const draft = graphOrThrow(first, file)
@@ -117,6 +122,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     id: project.id,
     file,
     platforms,
+    matrixBy: inputs.matrixBy,
     graph,
     targets: chosen.targets,
     tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
@@ -164,7 +170,7 @@ type Resolver = (options: {
 function resolverOf(
   dockerfile: Dockerfile,
   inputs: Inputs,
-  { platforms, hostPlatform }: { readonly platforms: readonly string[]; readonly hostPlatform: string },
+  { platforms, machineOf }: { readonly platforms: readonly string[]; readonly machineOf: (platform: string) => string },
 ): Resolver {
   const contexts = inputs.buildContexts.map((context) => context.key)
   return ({ targets, triggersFor, images }) =>
@@ -174,7 +180,7 @@ function resolverOf(
           buildArgs: inputs.buildArgs,
           target,
           platform,
-          buildPlatform: hostPlatform,
+          buildPlatform: machineOf(platform),
           contexts,
           onBuildOf: (image, platform) => images?.triggersOf(image, platform),
           configOf: (image, platform) => images?.baseOf(image, platform)?.config,

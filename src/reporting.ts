@@ -1,4 +1,4 @@
-/** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
+/** `mode: report` and `mode: merge`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
 import { carryOut } from './build/imagetools.ts'
 import type { Docker } from './build/buildx.ts'
 import { UserError, type Problem } from './errors.ts'
@@ -6,9 +6,12 @@ import type { RegistryClient } from './images/registry-client.ts'
 import { planRetag, type RetagPlan } from './images/retag.ts'
 import { sideBySide } from './images/side-by-side.ts'
 import type { Inputs } from './inputs.ts'
+import type { SizeRecord } from './measure/size-record.ts'
+import { mergeTargets, type MergedTarget } from './merging.ts'
 import type { SizesReported } from './size-reporting.ts'
 import type { BuiltImage } from './outputs.ts'
 import type { GivenPlan, PlannedTarget } from './plan/plan-input.ts'
+import { assignTags, untagged } from './plan/target-tags.ts'
 import { renderMatrixSummary, type MatrixRow } from './report/matrix-summary.ts'
 
 export interface MatrixReport {
@@ -23,14 +26,16 @@ export interface MatrixReport {
 const CONCURRENCY = 16
 
 /** Re-tags where `push` is set. */
-export async function reportMatrix(options: {
+async function reportMatrix(options: {
   readonly inputs: Inputs
   readonly plan: GivenPlan
   readonly client: RegistryClient
   readonly docker: Docker
   readonly signal: AbortSignal
+  /** What came of the changed targets, where this job makes images of their platforms. */
+  readonly merged?: ReadonlyMap<string, MergedTarget>
 }): Promise<MatrixReport> {
-  const { inputs, plan: given, client, docker, signal } = options
+  const { inputs, plan: given, client, docker, signal, merged } = options
   const { targets } = given
   const unchanged = targets.filter(({ status, tags }) => inputs.push && status === 'unchanged' && tags.length > 0)
   const plans = await sideBySide(unchanged, CONCURRENCY, async (target) => ({
@@ -46,19 +51,24 @@ export async function reportMatrix(options: {
       : notRetagged(target, plan)
   const problems = new Map(plans.flatMap((entry) => withProblem(entry.target.name, problemOf(entry))))
   const rows = targets.map((target): MatrixRow => {
+    const part = merged?.get(target.name)
+    if (part !== undefined)
+      return { ...target, digest: part.digest, problem: part.problems[0], written: part.written, isMerged: true }
     const plan = plans.find((entry) => entry.target === target)?.plan
     const problem = problems.get(target.name)
     const written = plan?.kind === 'possible' && plan.actions.length > 0
     return { ...target, digest: target.image?.digest, problem, written: written && problem === undefined }
   })
   return {
-    images: unchanged
-      .filter(({ name }) => !problems.has(name))
-      .map(({ name, tags, image }) => ({
-        ...{ target: name, tags, digest: image?.digest, imageId: undefined, sizes: undefined },
-      })),
+    images: targets.flatMap(({ name, tags, image }) => {
+      const isTagged = unchanged.some((target) => target.name === name) && !problems.has(name)
+      const digest = isTagged ? image?.digest : merged?.get(name)?.digest
+      return isTagged || digest !== undefined
+        ? [{ target: name, tags, digest, imageId: undefined, sizes: undefined }]
+        : []
+    }),
     summary: renderMatrixSummary(rows, { pushes: inputs.push }),
-    problems: [...problems.values()],
+    problems: [...problems.values(), ...[...(merged?.values() ?? [])].flatMap((part) => part.problems)],
   }
 }
 
@@ -89,8 +99,70 @@ function notRetagged({ name }: PlannedTarget, plan: Exclude<RetagPlan, { kind: '
   }
 }
 
-/** Without a plan there is nothing to set. */
-export const NOTHING_TAGGED: MatrixReport = { images: [], summary: '', problems: [] }
+/**
+ * Merges where this job is there for it, and sets tags. Nothing without a plan.
+ * @param options.records what legs handed over
+ */
+export async function finishMatrix(
+  options: Omit<Parameters<typeof reportMatrix>[0], 'plan' | 'merged'> & {
+    readonly plan: GivenPlan | undefined
+    readonly records: readonly SizeRecord[]
+  },
+): Promise<MatrixReport> {
+  const { plan, inputs } = options
+  if (plan === undefined) return { images: [], summary: '', problems: [] }
+  if (inputs.mode !== 'merge') return await reportMatrix({ ...options, plan })
+  return await reportMatrix({ ...options, plan, merged: await mergeTargets({ ...options, plan, push: inputs.push }) })
+}
+
+/**
+ * The plan that another job was made for, if this mode is for it.
+ * @throws UserError also for tags of `mode: merge`
+ */
+export function planFor(inputs: Inputs, plan: GivenPlan): GivenPlan {
+  if (inputs.mode === 'merge') {
+    if (!plan.isSplit) throw new UserError(NOT_SPLIT)
+    return withTags(plan, inputs)
+  }
+  if (plan.isSplit && inputs.push) throw new UserError(TO_BE_MERGED)
+  return plan
+}
+
+const NOT_SPLIT: Problem = {
+  input: 'plan',
+  message:
+    '`mode: merge` puts platforms together that were built apart, and `plan` builds all platforms of a target together.',
+  mend: 'Give the job that plans, and those that build, `matrix-by: platform`; or use `mode: report` here.',
+}
+
+const TO_BE_MERGED: Problem = {
+  input: 'mode',
+  message:
+    '`plan` was made with `matrix-by: platform`: its jobs push each platform without tags, and `mode: report` sets none.',
+  mend: 'Use `mode: merge`, which does all that `mode: report` does.',
+}
+
+/**
+ * The plan of a job with tags of its own: `tags` wins over those that the plan was given.
+ * @throws UserError with every tag that is for no target of the plan, and, with `push`, every target without any
+ */
+function withTags(plan: GivenPlan, { tags, push }: Inputs): GivenPlan {
+  if (tags.length === 0 && !push) return plan
+  const given = assignTags(plan.targets, tags)
+  const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf
+  throwProblems([...given.problems, ...(push ? untagged(tagsOf) : [])])
+  return { ...plan, targets: plan.targets.map((one) => ({ ...one, tags: tagsOf.get(one.name) ?? [] })) }
+}
+
+/** Buildx's word for an image, for the output `metadata`. */
+export function metadataOf(images: readonly BuiltImage[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    images.map(({ target, tags, digest }) => [
+      target,
+      { ...(digest === undefined ? {} : { 'containerimage.digest': digest, 'image.name': tags.join(',') }) },
+    ]),
+  )
+}
 
 /** The images of the whole matrix, in the order of the plan: those that were re-tagged, and what its jobs measured. */
 export function withSizes(
@@ -103,12 +175,15 @@ export function withSizes(
   const names = new Set([...planned, ...tagged.keys(), ...report.rows.map(({ target }) => target)])
   return [...names].flatMap((target) => {
     const found = records.filter((record) => record.target === target && record.status !== 'failed')
-    const platforms = found.flatMap((record) => record.platforms)
+    const rank = ({ platform }: { readonly platform: string }): number => plan?.platforms.indexOf(platform) ?? 0
+    const platforms = found.flatMap((record) => record.platforms).toSorted((a, b) => rank(a) - rank(b))
     const sizes = platforms.length === 0 ? undefined : { platforms }
     const known = tagged.get(target)
     if (known !== undefined) return [{ ...known, sizes }]
     const [record] = found
     if (record === undefined) return []
+    // What a leg pushed is a part of the image.
+    if (plan?.isSplit === true) return [{ target, tags: [], digest: undefined, imageId: undefined, sizes }]
     return [{ target, tags: record.tags, digest: record.digest, imageId: undefined, sizes }]
   })
 }

@@ -30,7 +30,7 @@ import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
 import { reportGathered } from './matrix-report.ts'
 import { readPlanInput } from './plan/plan-input.ts'
-import { NOTHING_TAGGED, reportMatrix, throwProblems, withSizes } from './reporting.ts'
+import { finishMatrix, metadataOf, planFor, throwProblems, withSizes } from './reporting.ts'
 import type { SizesReported } from './size-reporting.ts'
 import { handoverOptions, reportPlace, Sizing } from './sizing.ts'
 import { builtNothing, skipUnchanged, withSkipped } from './skipping.ts'
@@ -57,7 +57,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
   const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env)
   const warnings = [...inputWarnings]
   if (inputs.mode === 'build') refuseOtherPlatforms(surroundings.platform)
-  if (inputs.mode === 'report') {
+  if (inputs.mode === 'report' || inputs.mode === 'merge') {
     await runReport(inputs, surroundings, warnings)
     return
   }
@@ -143,17 +143,20 @@ async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: r
     announce(runner, problems, { level: 'warning', workspace })
   }
   warn(warnings)
-  const plan = inputs.plan === undefined ? undefined : readPlanInput(inputs.plan)
+  const plan = inputs.plan === undefined ? undefined : planFor(inputs, readPlanInput(inputs.plan))
   const event = await readEvent(env)
   const client = registryClient(inputs, surroundings, warn)
   try {
     const docker = dockerOf({ workspace }, env)
-    const done = plan === undefined ? NOTHING_TAGGED : await reportMatrix({ inputs, plan, client, signal, docker })
     const place = reportPlace({ token: inputs.githubToken, event, env, signal })
     const handover = handoverOptions(env, runner)
     const sizes = await reportGathered({ inputs, plan, place, handover, now: now() })
     warn(sizes.warnings)
-    writeBuildOutputs(runner, withSizes(done.images, sizes, plan), { metadata: {}, report: reportOutputs(sizes) })
+    const asked = { inputs, plan, client, signal, docker, records: sizes.records }
+    const done = await finishMatrix(asked)
+    const images = withSizes(done.images, sizes, plan)
+    const metadata = inputs.mode === 'merge' ? metadataOf(done.images) : {}
+    writeBuildOutputs(runner, images, { metadata, report: reportOutputs(sizes) })
     tell(runner, sizes)
     await appendSummary(runner, `${done.summary}\n${sizes.section}`, warn)
     throwProblems([...done.problems, ...sizes.problems])

@@ -116,7 +116,8 @@ export class Sizing {
     const commit = headCommit(this.#place.event, env)
     const records = sizeRecords({ ...result, env, commit, now: now() })
     const baseline = (await this.#baseline) ?? NO_BASELINE
-    const isLeg = inputs.jobTotal > 0 && artifactsAreHere(env)
+    const isPart = inputs.matrixBy === 'platform'
+    const isLeg = (inputs.jobTotal > 0 || isPart) && artifactsAreHere(env)
     const warning = isLeg ? await this.#handOver(records, baseline) : undefined
     const known = new Set(planned.graph.stages.map(({ name }) => name))
     const reported = await reportSizes(
@@ -128,10 +129,13 @@ export class Sizing {
       },
       this.#place,
     )
-    if (isLeg && warning === undefined) runner.notice(legNotice(inputs.jobTotal))
+    if (isLeg && warning === undefined) runner.notice(isPart ? PART_NOTICE : legNotice(inputs.jobTotal))
     const told = warning === undefined ? [] : [{ message: warning }]
     if (reported.lacksRights && !isLeg) await this.#leaveForAnother(records, baseline)
-    return { ...reported, warnings: [...baseline.warnings, ...reported.warnings, ...told] }
+    const warnings = [...baseline.warnings, ...reported.warnings]
+    // What was pushed by digest alone is lost unless the job that merges is told of it: this one has to run again.
+    if (isPart && inputs.push) return { ...reported, warnings, problems: [...reported.problems, ...told] }
+    return { ...reported, warnings: [...warnings, ...told] }
   }
 
   /** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */
@@ -222,6 +226,9 @@ const NO_BASELINE: Baseline = {
   records: [],
   warnings: [],
 }
+
+const PART_NOTICE =
+  'One platform of several: its digest and sizes are handed over. A job after the matrix with `mode: merge` makes one image of all platforms, and one comment (README, “Platforms on runners of their own”).'
 
 function legNotice(jobs: number): string {
   const which = jobs === 1 ? 'The only job' : `One of ${jobs} jobs`

@@ -5,7 +5,8 @@
 import type { Built } from './built.ts'
 import type { Docker } from './build/buildx.ts'
 import { carryOut } from './build/imagetools.ts'
-import { isBuiltAnyway, type Decision } from './deciding.ts'
+import { isBuiltAnyway } from './deciding.ts'
+import type { Decision } from './decision.ts'
 import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
@@ -42,7 +43,9 @@ export async function skipUnchanged(options: {
   const failures = await retag(unchanged, options)
   const skipped = unchanged.filter(([name]) => !failures.has(name))
   for (const [name, decision] of skipped)
-    log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [])}`)
+    log(
+      `  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], inputs)}`,
+    )
   const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, parseTargetSizes(record.image.sizes))))
   return {
     sizes,
@@ -99,8 +102,13 @@ export function sinceText({ record, ref }: Unchanged): string {
 }
 
 /** What was done instead of building. */
-function insteadText({ record, retag: plan }: Unchanged, tags: readonly string[]): string {
+function insteadText(
+  { record, retag: plan }: Unchanged,
+  tags: readonly string[],
+  { matrixBy }: Pick<Inputs, 'matrixBy'>,
+): string {
   if (plan === undefined) return ''
+  if (matrixBy === 'platform') return `; ${record.image.digest?.slice(0, 19) ?? ''} is there still`
   if (plan.actions.length === 0) return `; ${tags.length === 1 ? 'its tag is' : 'its tags are'} there already`
   return `; re-tagged ${record.image.digest?.slice(0, 19) ?? ''}`
 }

@@ -21,7 +21,13 @@ function builder(name: string, driver: string, nodes: readonly BuilderNode[] = [
   return { name, driver, current, nodes }
 }
 
-const NEEDS: BuilderNeeds = { multiPlatform: false, cacheExport: false, ociOutput: false, loopback: true }
+const NEEDS: BuilderNeeds = {
+  multiPlatform: false,
+  cacheExport: false,
+  ociOutput: false,
+  pushByDigest: false,
+  loopback: true,
+}
 const DOCKER = builder('default', 'docker')
 
 function ask(more: Partial<BuilderQuestion>): ReturnType<typeof decideBuilder> {
@@ -38,7 +44,7 @@ function ask(more: Partial<BuilderQuestion>): ReturnType<typeof decideBuilder> {
 
 describe('the choice of builder', () => {
   test('is the current one where it can do all: docker with the containerd image store', () => {
-    const needs = { multiPlatform: true, cacheExport: true, ociOutput: true, loopback: true }
+    const needs = { multiPlatform: true, cacheExport: true, ociOutput: true, pushByDigest: false, loopback: true }
     expect(ask({ needs })).toEqual({ kind: 'use', name: 'default', driver: 'docker', loopback: true, warnings: [] })
   })
 

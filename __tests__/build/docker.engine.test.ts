@@ -46,7 +46,7 @@ describe('docker on this machine', () => {
 })
 
 describe('a builder of our own', () => {
-  const needs = { multiPlatform: false, cacheExport: false, ociOutput: false, loopback: true }
+  const needs = { multiPlatform: false, cacheExport: false, ociOutput: false, pushByDigest: false, loopback: true }
 
   test('is not needed where the current one can do all', async () => {
     await using space = await workspace()

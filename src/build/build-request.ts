@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly labels?: readonly Pair[]
   readonly annotations?: readonly string[]
   readonly push?: boolean
+  /** What is pushed gets no tags, and `tags` are repositories. */
+  readonly byDigest?: boolean
   readonly load?: boolean
   readonly provenance?: string | undefined
   readonly sbom?: string | undefined

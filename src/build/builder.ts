@@ -15,6 +15,8 @@ export interface BuilderNeeds {
   readonly cacheExport: boolean
   /** An output of type `oci`. */
   readonly ociOutput: boolean
+  /** Pushing without tags. */
+  readonly pushByDigest: boolean
   /** The layer registry on loopback: layer cache and measured images. Nice to have; the other needs are musts. */
   readonly loopback: boolean
 }
@@ -58,6 +60,7 @@ interface Abilities {
   readonly multiPlatform: boolean
   readonly cacheExport: boolean
   readonly ociOutput: boolean
+  readonly pushByDigest: boolean
   readonly loopback: boolean
 }
 
@@ -86,7 +89,7 @@ export function decideBuilder(question: BuilderQuestion): BuilderDecision {
 
   const { spec, config } = ownBuilder(current, question.job)
   const existing = builders.find((builder) => builder.name === spec.name)
-  const all = { multiPlatform: true, cacheExport: true, ociOutput: true, loopback: true }
+  const all = { multiPlatform: true, cacheExport: true, ociOutput: true, pushByDigest: true, loopback: true }
   if (existing !== undefined) return useDecision(existing, all, question, [])
   const onlyLoopback = lacking.length === 1 && lacking[0] === 'loopback'
   return {
@@ -123,13 +126,16 @@ function abilities(builder: BuilderFacts | undefined, question: BuilderQuestion)
   // https://github.com/docker/buildx/blob/v0.29.1/driver/docker/driver.go (Features): all hang on the image store.
   if (driver === 'docker') {
     const store = question.containerdStore
-    return { multiPlatform: store, cacheExport: store, ociOutput: store, loopback: store && question.engineIsLocal }
+    // https://github.com/docker/buildx/blob/v0.29.1/build/opt.go (toSolveOpt) refuses the last, and so does the engine's exporter.
+    const hangOnStore = { multiPlatform: store, cacheExport: store, ociOutput: store, pushByDigest: false }
+    return { ...hangOnStore, loopback: store && question.engineIsLocal }
   }
   const onHost = builder?.nodes.every((node) => node.driverOpts['network'] === 'host') ?? false
   return {
     multiPlatform: true,
     cacheExport: true,
     ociOutput: true,
+    pushByDigest: true,
     loopback: driver === 'docker-container' && onHost && question.engineIsLocal,
   }
 }
@@ -140,11 +146,12 @@ const LACK: Readonly<Record<Need, string>> = {
   multiPlatform: 'cannot build for several platforms',
   cacheExport: 'cannot export a cache',
   ociOutput: 'cannot write OCI archives',
+  pushByDigest: 'cannot push by digest',
   loopback: 'cannot reach a registry on this machine',
 }
 
 function missing(needs: BuilderNeeds, can: Abilities): readonly Need[] {
-  const order: readonly Need[] = ['multiPlatform', 'cacheExport', 'ociOutput', 'loopback']
+  const order: readonly Need[] = ['multiPlatform', 'cacheExport', 'ociOutput', 'pushByDigest', 'loopback']
   return order.filter((need) => needs[need] && !can[need])
 }
 

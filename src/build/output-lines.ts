@@ -29,9 +29,10 @@ const COMPRESSION_KEYS = ['compression', 'compression-level', 'force-compression
  * of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
  */
 export function outputsOf(target: BuildTarget, request: BuildRequest): TargetOutputs {
-  const user = storedOnce(
-    withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags),
-  ).map((output) => placed(output, request.workspace))
+  const asked = withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags)
+  const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) =>
+    placed(output, request.workspace),
+  )
   const compression = user.find((output) => output.attributes.has('compression'))?.attributes
   const chosen: readonly (readonly [string, string])[] =
     compression === undefined
@@ -53,6 +54,16 @@ export function outputsOf(target: BuildTarget, request: BuildRequest): TargetOut
       return dest === undefined || output.type === 'local' ? [] : [dirname(dest)]
     }),
   }
+}
+
+/**
+ * The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
+ * to by its digest alone.
+ */
+export function namesPushed(line: string, push: boolean): readonly string[] {
+  const output = readOutput(line)
+  if (output.type !== 'image' || !(push || pushes(output))) return []
+  return (output.attributes.get('name') ?? '').split(',').filter((name) => name !== '')
 }
 
 /** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
@@ -106,6 +117,13 @@ function withPush(outputs: readonly Output[], push: boolean | undefined): readon
     return [...outputs, { type: 'image', attributes: new Map([['push', 'true']]) }]
   }
   return outputs.map((output) => (output.type === 'image' ? changed(output, 'push', 'true') : output))
+}
+
+/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
+function byDigest(output: Output): Output {
+  if (output.type !== 'image' || !pushes(output)) return output
+  const attributes = { 'push-by-digest': 'true', 'name-canonical': 'true', store: 'false' }
+  return Object.entries(attributes).reduce((done, [key, value]) => changed(done, key, value), output)
 }
 
 function withLoad(outputs: readonly Output[], load: boolean | undefined): readonly Output[] {

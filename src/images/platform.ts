@@ -57,6 +57,13 @@ export function normalizePlatform(platform: Platform): Platform {
   }
 }
 
+/** The platform of a machine that runs programs for this one without emulation, as hosted runners have it. */
+export function nativeMachine(platform: string): string {
+  const { os, architecture } = parsePlatform(platform)
+  const machines: Readonly<Record<string, string>> = { 386: 'amd64', arm: 'arm64' }
+  return `${os}/${machines[architecture] ?? architecture}`
+}
+
 /**
  * How well a platform serves a wanted one: 0 is exact, higher is worse, undefined does not serve at all.
  */

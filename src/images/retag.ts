@@ -94,6 +94,21 @@ export async function planRetag(options: RetagOptions): Promise<RetagPlan> {
   return { kind: 'possible', actions, present: wanted.flatMap(({ present }) => present) }
 }
 
+/**
+ * Whether every repository holds an image that gets no tags. Never written to: one that lacks it makes it `gone`.
+ * @throws InvalidReferenceError; the signal's reason when it is aborted
+ */
+export async function planHeld(options: Omit<RetagOptions, 'tags'>): Promise<RetagPlan> {
+  const names = [...new Set(options.repositories.map(repositoryOf))]
+  const answers = await settled(
+    names.map(async (name) => ((await holds(name, { ...options, tags: [] })) ? [] : [name])),
+    options.signal,
+  )
+  if (answers.problems.length > 0) return { kind: 'unknown', problems: answers.problems }
+  const missing = answers.values.flat()
+  return missing.length > 0 ? { kind: 'gone', missing } : { kind: 'possible', actions: [], present: [] }
+}
+
 async function lookAt(repository: string, options: RetagOptions): Promise<Wanted> {
   const { client, tags, digest } = options
   const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })))

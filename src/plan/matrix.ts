@@ -1,4 +1,4 @@
-/** The `matrix` output: one leg for each changed target, ready for `strategy.matrix`. */
+/** The `matrix` output: one leg for each changed target, or for each of its platforms, ready for `strategy.matrix`. */
 import { UserError } from '../errors.ts'
 import type { Plan } from './plan.ts'
 
@@ -11,7 +11,14 @@ const MAX_LEGS = 256
 
 /** Whether GitHub takes the plan as a matrix. A step that builds by itself need not care. */
 export function fitsMatrix(plan: Plan): boolean {
-  return plan.targets.filter((target) => target.status === 'changed').length <= MAX_LEGS
+  return legsOf(plan).length <= MAX_LEGS
+}
+
+function legsOf({ targets, platforms, matrixBy }: Plan): Matrix['include'] {
+  const ofEach = matrixBy === 'platform' ? platforms : [platforms.join(',')]
+  return targets.flatMap(({ name, status }) =>
+    status === 'changed' ? ofEach.map((platform) => ({ target: name, platform })) : [],
+  )
 }
 
 /**
@@ -20,13 +27,15 @@ export function fitsMatrix(plan: Plan): boolean {
  * @throws UserError over 256 legs.
  */
 export function matrixOf(plan: Plan): Matrix {
-  const changed = plan.targets.filter((target) => target.status === 'changed')
-  if (!fitsMatrix(plan)) {
+  const include = legsOf(plan)
+  if (include.length > MAX_LEGS) {
+    const changed = plan.targets.filter((target) => target.status === 'changed').length
+    const platforms = plan.matrixBy === 'platform' ? ` on ${plan.platforms.length} platforms` : ''
     throw new UserError({
       input: 'targets',
-      message: `${changed.length} changed targets make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
+      message: `${changed} changed targets${platforms} make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
       mend: 'Split `targets` over several plan steps, or build them in one step without a matrix.',
     })
   }
-  return { include: changed.map((target) => ({ target: target.name, platform: plan.platforms.join(',') })) }
+  return { include }
 }

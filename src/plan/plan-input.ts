@@ -14,6 +14,8 @@ export interface GivenPlan {
   readonly id: string
   readonly file: string
   readonly platforms: readonly string[]
+  /** Legs build a platform each. */
+  readonly isSplit: boolean
   readonly targets: readonly PlannedTarget[]
 }
 
@@ -37,7 +39,8 @@ export function readPlanInput(text: string): GivenPlan {
   const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= LONGEST
   if (!isText(file) || (id !== undefined && !isText(id))) throw broken('its Dockerfile cannot be read')
   if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken('its platforms cannot be read')
-  return { id: id ?? file, file, platforms, targets: targets.map(targetOf) }
+  const isSplit = field(json, 'matrixBy') === 'platform'
+  return { id: id ?? file, file, platforms, isSplit, targets: targets.map(targetOf) }
 }
 
 function targetOf(value: unknown): PlannedTarget {

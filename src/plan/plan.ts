@@ -79,6 +79,8 @@ export interface Plan {
   readonly id: string
   readonly file: string
   readonly platforms: readonly string[]
+  /** Each platform of a target is built by a leg of its own; absent where all are built together. */
+  readonly matrixBy?: 'platform'
   readonly stages: readonly PlanStage[]
   readonly targets: readonly PlanTarget[]
   /** Stages that two or more changed targets need. */
@@ -96,6 +98,7 @@ export interface PlanRequest {
   /** Repository-relative path of the Dockerfile. */
   readonly file: string
   readonly platforms: readonly string[]
+  readonly matrixBy?: 'target' | 'platform' | undefined
   readonly graph: StageGraph
   readonly targets: readonly RequestedTarget[]
   /** Tags of a target. */
@@ -125,6 +128,7 @@ export function makePlan(request: PlanRequest): Plan {
     id: request.id,
     file: request.file,
     platforms: request.platforms,
+    ...(request.matrixBy === 'platform' ? { matrixBy: request.matrixBy } : {}),
     stages: graph.stages.map((stage) => planStage(stage, request.pinOf, fingerprints.get(stage.index))),
     targets,
     shared: sharedStages(graph, changed),

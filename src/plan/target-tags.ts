@@ -13,7 +13,7 @@ export interface AssignedTags {
 }
 
 /** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-export function assignTags(targets: readonly RequestedTarget[], lines: readonly TagLine[]): AssignedTags {
+export function assignTags(targets: readonly Pick<RequestedTarget, 'name'>[], lines: readonly TagLine[]): AssignedTags {
   const problems: Problem[] = []
   const names = targets.map((target) => target.name)
   const tagsOf = new Map(names.map((name): [string, string[]] => [name, []]))
