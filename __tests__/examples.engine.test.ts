@@ -172,6 +172,15 @@ test('partial-success: one target fails on its line, the other is pushed and run
   expect(await runImage(`${site.registry}/examples/partial-success:app`)).toBe('Hallo!')
 })
 
+test('platforms: one index of two, of which this machine runs its own', async () => {
+  const [step] = example('platforms').steps
+  const { main } = await runStep({ inputs: step?.with ?? {}, workspace: REPOSITORY })
+  const images = JSON.parse(main.outputs['images'] ?? '{}') as Readonly<Record<string, BuiltImage>>
+  expect([main.code, Object.keys(images['production']?.sizes ?? {})]).toEqual([0, ['linux/amd64', 'linux/arm64']])
+  const machine = process.arch === 'arm64' ? 'arm64' : 'amd64'
+  expect(await runImage(`${site.registry}/examples/platforms:latest`)).toBe(`Good morning, ${machine}.`)
+})
+
 test.each(example('broken').steps)(
   'broken: $with.file is refused on its line before an engine is asked',
   async ({ with: inputs, fails }) => {
@@ -214,6 +223,7 @@ test('every example is built by a test', () => {
     'partial-success',
     'cache-mounts',
     'remote-builder',
+    'platforms',
     'broken',
   ])
 })

@@ -8030,6 +8030,7 @@ async function readyBuilder(options, tempRoot) {
 			multiPlatform: platforms.length > 1,
 			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
 			ociOutput: outputTypes(inputs.outputs).includes("oci"),
+			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
 			loopback: true
 		},
 		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
@@ -27223,27 +27224,26 @@ async function readPart({ platform, digest, repositories }, options) {
 /** @param isPushed whether registries must have the image, too */
 async function decideByParts(target, { isPushed, ...options }) {
 	const { fingerprints, records } = options;
-	const prints = fingerprints.parts.get(target.name) ?? [];
 	const candidates = records?.of(target.name) ?? [];
-	const found = prints.map((print) => {
-		const platform = print.platforms[0]?.platform ?? "";
+	const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
 		const own = candidates.filter(({ record }) => isOf$1(record, platform));
-		const matches = own.filter(({ record }) => record.fingerprint === print.fingerprint);
-		const parts = print.fingerprint === void 0 ? [] : matches.map((match) => ({
+		const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []));
+		const parts = own.filter(({ record: { fingerprint } }) => fingerprint !== void 0 && known.has(fingerprint)).map((match) => ({
 			...match,
 			platform
 		}));
-		const asked = {
+		const whyOf = (print) => print.fingerprint === void 0 ? unknownInputs(target, print) : why$1({
 			target,
 			print,
 			candidates: own,
 			fingerprints,
 			hasRecords: records !== void 0
-		};
+		});
+		const [reasons = []] = prints.map(whyOf).sort((a, b) => a.length - b.length);
 		return {
 			platform,
 			parts,
-			reasons: print.fingerprint === void 0 ? unknownInputs(target, print) : parts.length === 0 ? why$1(asked) : []
+			reasons: parts.length > 0 ? [] : reasons
 		};
 	});
 	const changed = found.filter(({ reasons }) => reasons.length > 0);
@@ -29114,10 +29114,12 @@ async function fingerprintTargets(options) {
 		printer: new StagePrinter(graph, printInputs)
 	}));
 	const prints = targets.map(({ name, stage }) => {
-		const platforms = printers.filter(({ target }) => target === void 0 || target === name).map(({ platform, printer }) => ({
+		const all = printers.filter(({ target }) => target === void 0 || target === name).map(({ platform, printer }) => ({
 			platform,
 			stages: printer.print(stage)
 		}));
+		const ofEach = Map.groupBy(all, ({ platform }) => platform);
+		const platforms = [...ofEach.values()].flatMap(([first]) => first ?? []);
 		const printOf = (some) => {
 			const print = printTarget(some, {
 				...inputs,
@@ -29130,11 +29132,14 @@ async function fingerprintTargets(options) {
 				fingerprint: void 0
 			} : print;
 		};
-		const parts = inputs.matrixBy === "platform" ? platforms.map((platform) => printOf([platform])) : [];
+		const parts = [...ofEach].map(([platform, some]) => ({
+			platform,
+			prints: some.map((one) => printOf([one]))
+		}));
 		return {
 			name,
 			print: printOf(platforms),
-			parts
+			parts: inputs.matrixBy === "platform" ? parts : []
 		};
 	});
 	let files;
@@ -30940,10 +30945,8 @@ async function planBuild(inputs, project, options) {
 	const file = project.dockerfileName;
 	const platforms = inputs.platforms.length > 0 ? inputs.platforms : [options.hostPlatform];
 	const dockerfile = parseDockerfile(project.dockerfileText);
-	const resolver = resolverOf(dockerfile, inputs, {
-		platforms,
-		machineOf: inputs.mode === "plan" && inputs.matrixBy === "platform" ? nativeMachine : () => options.hostPlatform
-	});
+	const cells = cellsOf$2(inputs, platforms, options.hostPlatform);
+	const resolver = resolverOf(dockerfile, inputs, cells);
 	const first = resolver({
 		targets: [void 0],
 		images: void 0
@@ -30980,10 +30983,11 @@ async function planBuild(inputs, project, options) {
 	throwIfAny([...dockerfileProblems(second, graph, stageIndexes, file), ...missing.errors]);
 	const { targets } = chosen;
 	const variants = second.flatMap(({ graph: own }, index) => {
-		const platform = platforms[index % platforms.length] ?? "";
-		const target = dependsOnTarget ? targets[Math.floor(index / platforms.length)]?.name : void 0;
+		const { platform = "", machine } = cells[index % cells.length] ?? {};
+		const target = dependsOnTarget ? targets[Math.floor(index / cells.length)]?.name : void 0;
 		return own === void 0 ? [] : [{
 			platform,
+			machine,
 			target,
 			graph: own
 		}];
@@ -31048,14 +31052,23 @@ function budgetProblems(lines, { stages }, targets) {
 	const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)];
 	return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== void 0))]).problems;
 }
-/** Resolves the same file once per platform and target. */
-function resolverOf(dockerfile, inputs, { platforms, machineOf }) {
+/** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
+function cellsOf$2({ mode, matrixBy }, platforms, host) {
+	const isSplit = mode === "plan" && matrixBy === "platform";
+	const machinesOf = (platform) => isSplit ? [.../* @__PURE__ */ new Set([nativeMachine(platform), host])] : [host];
+	return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({
+		platform,
+		machine
+	})));
+}
+/** Resolves the same file once per platform, machine and target. */
+function resolverOf(dockerfile, inputs, cells) {
 	const contexts = inputs.buildContexts.map((context) => context.key);
-	return ({ targets, triggersFor, images }) => targets.flatMap((target) => platforms.map((platform) => resolveStageGraph(dockerfile, {
+	return ({ targets, triggersFor, images }) => targets.flatMap((target) => cells.map(({ platform, machine }) => resolveStageGraph(dockerfile, {
 		buildArgs: inputs.buildArgs,
 		target,
 		platform,
-		buildPlatform: machineOf(platform),
+		buildPlatform: machine,
 		contexts,
 		onBuildOf: (image, platform) => images?.triggersOf(image, platform),
 		configOf: (image, platform) => images?.baseOf(image, platform)?.config,

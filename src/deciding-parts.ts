@@ -8,6 +8,7 @@ import { unknownInputs, why } from './decision.ts'
 import { planRetag } from './images/retag.ts'
 import type { Candidate } from './known-records.ts'
 import type { PlanReason } from './plan/plan.ts'
+import type { TargetPrint } from './plan/target-print.ts'
 import type { TargetRecord } from './plan/record.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import { mergePushed, type PartsMerged, type PushedPart } from './pushed-parts.ts'
@@ -27,17 +28,19 @@ export async function decideByParts(
   { isPushed, ...options }: DecidingOptions & { readonly isPushed: boolean },
 ): Promise<Decision> {
   const { fingerprints, records } = options
-  const prints = fingerprints.parts.get(target.name) ?? []
   const candidates = records?.of(target.name) ?? []
-  const found = prints.map((print) => {
-    const platform = print.platforms[0]?.platform ?? ''
+  const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
     const own = candidates.filter(({ record }) => isOf(record, platform))
-    const matches = own.filter(({ record }) => record.fingerprint === print.fingerprint)
-    const parts = print.fingerprint === undefined ? [] : matches.map((match): Part => ({ ...match, platform }))
-    const asked = { target, print, candidates: own, fingerprints, hasRecords: records !== undefined }
-    const reasons =
-      print.fingerprint === undefined ? unknownInputs(target, print) : parts.length === 0 ? why(asked) : []
-    return { platform, parts, reasons }
+    const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []))
+    const matches = own.filter(({ record: { fingerprint } }) => fingerprint !== undefined && known.has(fingerprint))
+    const parts = matches.map((match): Part => ({ ...match, platform }))
+    const whyOf = (print: TargetPrint): readonly PlanReason[] =>
+      print.fingerprint === undefined
+        ? unknownInputs(target, print)
+        : why({ target, print, candidates: own, fingerprints, hasRecords: records !== undefined })
+    // It was built on one machine: what the other would change besides is no reason.
+    const [reasons = []] = prints.map(whyOf).sort((a, b) => a.length - b.length)
+    return { platform, parts, reasons: parts.length > 0 ? [] : reasons }
   })
   const changed = found.filter(({ reasons }) => reasons.length > 0)
   if (changed.length > 0) return { status: 'changed', reasons: toldOnce(changed, found.length) }

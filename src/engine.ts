@@ -64,6 +64,7 @@ export async function readyBuilder(
       multiPlatform: platforms.length > 1,
       cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
       ociOutput: outputTypes(inputs.outputs).includes('oci'),
+      pushByDigest: inputs.matrixBy === 'platform' && inputs.push,
       loopback: true,
     },
     hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),

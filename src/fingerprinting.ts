@@ -21,9 +21,11 @@ import { isBuildkits, printTarget, type TargetPrint } from './plan/target-print.
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Project } from './project.ts'
 
-/** The graph of one platform, and of one target where a FROM depends on it. */
+/** The graph of one platform on one machine, and of one target where a FROM depends on it. */
 export interface GraphVariant {
   readonly platform: string
+  /** The platform of what it is built on; of several for one platform, the first is the likely one. */
+  readonly machine?: string | undefined
   /** Undefined: of every target. */
   readonly target: string | undefined
   readonly graph: StageGraph
@@ -41,11 +43,18 @@ export interface FingerprintingOptions {
   readonly signal: AbortSignal | undefined
 }
 
+/** What a leg makes that builds one platform. */
+export interface PartPrints {
+  readonly platform: string
+  /** At least one; the likely one first. */
+  readonly prints: readonly TargetPrint[]
+}
+
 export interface Fingerprints {
   /** By target. */
   readonly prints: ReadonlyMap<string, TargetPrint>
-  /** By target, of each platform what a leg makes that builds no other; none where platforms are built together. */
-  readonly parts: ReadonlyMap<string, readonly TargetPrint[]>
+  /** By target, of each platform what a leg makes that builds no other, on each machine that it may run on. */
+  readonly parts: ReadonlyMap<string, readonly PartPrints[]>
   /** Digests of named contexts that stand for images, as they were looked up, by name. */
   readonly contexts: ReadonlyMap<string, string>
   /** The files behind the digests of what is read. */
@@ -70,7 +79,9 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
   const printers = variants.map(({ graph, ...rest }) => ({ ...rest, printer: new StagePrinter(graph, printInputs) }))
   const prints = targets.map(({ name, stage }) => {
     const own = printers.filter(({ target }) => target === undefined || target === name)
-    const platforms = own.map(({ platform, printer }) => ({ platform, stages: printer.print(stage) }))
+    const all = own.map(({ platform, printer }) => ({ platform, stages: printer.print(stage) }))
+    const ofEach = Map.groupBy(all, ({ platform }) => platform)
+    const platforms = [...ofEach.values()].flatMap(([first]) => first ?? [])
     const printOf = (some: typeof platforms): TargetPrint => {
       const print = printTarget(some, {
         ...inputs,
@@ -80,8 +91,8 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
       })
       return unknownFrontend ? { ...print, fingerprint: undefined } : print
     }
-    const parts = inputs.matrixBy === 'platform' ? platforms.map((platform) => printOf([platform])) : []
-    return { name, print: printOf(platforms), parts }
+    const parts = [...ofEach].map(([platform, some]) => ({ platform, prints: some.map((one) => printOf([one])) }))
+    return { name, print: printOf(platforms), parts: inputs.matrixBy === 'platform' ? parts : [] }
   })
   let files: ReadonlyMap<string, FileList> | undefined
   return {

@@ -67,10 +67,8 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const file = project.dockerfileName
   const platforms = inputs.platforms.length > 0 ? inputs.platforms : [options.hostPlatform]
   const dockerfile = parseDockerfile(project.dockerfileText)
-  // A leg that builds one platform runs on a machine of it, which is not the one that plans.
-  const isSplit = inputs.mode === 'plan' && inputs.matrixBy === 'platform'
-  const machineOf = isSplit ? nativeMachine : (): string => options.hostPlatform
-  const resolver = resolverOf(dockerfile, inputs, { platforms, machineOf })
+  const cells = cellsOf(inputs, platforms, options.hostPlatform)
+  const resolver = resolverOf(dockerfile, inputs, cells)
 
   const first = resolver({ targets: [undefined], images: undefined })
   const draft = graphOrThrow(first, file)
@@ -109,9 +107,9 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
 
   const { targets } = chosen
   const variants = second.flatMap(({ graph: own }, index) => {
-    const platform = platforms[index % platforms.length] ?? ''
-    const target = dependsOnTarget ? targets[Math.floor(index / platforms.length)]?.name : undefined
-    return own === undefined ? [] : [{ platform, target, graph: own }]
+    const { platform = '', machine } = cells[index % cells.length] ?? {}
+    const target = dependsOnTarget ? targets[Math.floor(index / cells.length)]?.name : undefined
+    return own === undefined ? [] : [{ platform, machine, target, graph: own }]
   })
   const { env, client, signal } = options
   const looked = { inputs, project, env, client, signal, targets }
@@ -166,21 +164,31 @@ type Resolver = (options: {
   readonly images: ImageCatalog | undefined
 }) => readonly Resolution[]
 
-/** Resolves the same file once per platform and target. */
-function resolverOf(
-  dockerfile: Dockerfile,
-  inputs: Inputs,
-  { platforms, machineOf }: { readonly platforms: readonly string[]; readonly machineOf: (platform: string) => string },
-): Resolver {
+/** What is built, and what it is built on. */
+interface BuildCell {
+  readonly platform: string
+  readonly machine: string
+}
+
+/** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
+function cellsOf({ mode, matrixBy }: Inputs, platforms: readonly string[], host: string): readonly BuildCell[] {
+  const isSplit = mode === 'plan' && matrixBy === 'platform'
+  const machinesOf = (platform: string): readonly string[] =>
+    isSplit ? [...new Set([nativeMachine(platform), host])] : [host]
+  return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({ platform, machine })))
+}
+
+/** Resolves the same file once per platform, machine and target. */
+function resolverOf(dockerfile: Dockerfile, inputs: Inputs, cells: readonly BuildCell[]): Resolver {
   const contexts = inputs.buildContexts.map((context) => context.key)
   return ({ targets, triggersFor, images }) =>
     targets.flatMap((target) =>
-      platforms.map((platform) =>
+      cells.map(({ platform, machine }) =>
         resolveStageGraph(dockerfile, {
           buildArgs: inputs.buildArgs,
           target,
           platform,
-          buildPlatform: machineOf(platform),
+          buildPlatform: machine,
           contexts,
           onBuildOf: (image, platform) => images?.triggersOf(image, platform),
           configOf: (image, platform) => images?.baseOf(image, platform)?.config,

@@ -78,6 +78,16 @@ describe('the choice of builder', () => {
     },
   )
 
+  test('is one of its own where a push has no tags, which buildx refuses the engine', () => {
+    const needs = { ...NEEDS, pushByDigest: true }
+    expect(ask({ needs })).toMatchObject({
+      ...{ kind: 'create', otherwise: undefined },
+      why: 'the current builder (`default` (driver docker)) cannot push by digest',
+    })
+    const current = builder('mine', 'docker-container', [node({ driverOpts: { network: 'host' } })])
+    expect(ask({ needs, builders: [current] })).toMatchObject({ kind: 'use', name: 'mine' })
+  })
+
   test('takes over image, options, flags and configuration of a builder without the host’s network', () => {
     const current = builder('builder-x', 'docker-container', [
       node({ driverOpts: { image: 'mirror/buildkit:v0.25', 'env.A': 'b,c' }, flags: ['--debug'], config: '[worker]' }),
@@ -152,7 +162,7 @@ describe('the choice of builder', () => {
     })
 
     test('with a registry for the cache there is nothing to warn of', () => {
-      const needs = { multiPlatform: true, cacheExport: true, ociOutput: true, loopback: true }
+      const needs = { multiPlatform: true, cacheExport: true, ociOutput: true, pushByDigest: false, loopback: true }
       expect(ask({ named: 'there', builders, needs, hasRegistryCache: true })).toMatchObject({ warnings: [] })
     })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { formatPlatform, parsePlatform, platformRank } from '../../src/images/platform.ts'
+import { formatPlatform, nativeMachine, parsePlatform, platformRank } from '../../src/images/platform.ts'
 
 describe('a platform', () => {
   test.each([
@@ -23,6 +23,17 @@ describe('a platform', () => {
   test.each(['', 'linux', 'linux/', 'a/b/c/d', 'linux/*', 'linux/amd64\n'])('%j is none', (text) => {
     expect(() => parsePlatform(text)).toThrow('is not a platform')
   })
+})
+
+test.each([
+  ['linux/amd64', 'linux/amd64'],
+  ['linux/amd64/v3', 'linux/amd64'],
+  ['linux/386', 'linux/amd64'],
+  ['linux/arm/v6', 'linux/arm64'],
+  ['linux/arm64/v8', 'linux/arm64'],
+  ['linux/riscv64', 'linux/riscv64'],
+])('a machine that runs %s by itself is of %s', (platform, machine) => {
+  expect(nativeMachine(platform)).toBe(machine)
 })
 
 describe('what serves a platform, the best first', () => {

@@ -149,6 +149,20 @@ describe('the matrix', () => {
     })
   })
 
+  test('has a leg for each platform where those are built apart, and counts them', () => {
+    const split = plan(FILE, ['prod', 'debug'], { matrixBy: 'platform' })
+    expect(split).toMatchObject({ matrixBy: 'platform', platforms: ['linux/amd64', 'linux/arm64'] })
+    expect(matrixOf(split)).toEqual({
+      include: ['prod', 'debug'].flatMap((target) =>
+        ['linux/amd64', 'linux/arm64'].map((platform) => ({ target, platform })),
+      ),
+    })
+    expect(plan(FILE, ['prod'])).not.toHaveProperty('matrixBy')
+    expect(matrixOf({ ...many(128), matrixBy: 'platform' }).include).toHaveLength(256)
+    const error = thrown(() => matrixOf({ ...many(129), matrixBy: 'platform' }))
+    expect(error.message).toContain('129 changed targets on 2 platforms make more than the 256 legs')
+  })
+
   test('is empty where nothing changed', () => {
     const made = plan(FILE, ['prod'])
     const unchanged = made.targets.map((target) => ({ ...target, status: 'unchanged' as const }))

@@ -42,6 +42,7 @@ const ORDER = [
   'partial-success',
   'cache-mounts',
   'remote-builder',
+  'platforms',
   'broken',
 ]
 

@@ -21,8 +21,7 @@ type Inputs = Readonly<Record<string, string>>
 export const PLATFORMS = ['linux/amd64', 'linux/arm64'] as const
 
 /** What leads a process to an engine. */
-const ENGINE = ['DOCKER_HOST', 'DOCKER_CONFIG', 'PATH', 'XDG_CACHE_HOME'] as const
-type EngineEnv = Readonly<Record<(typeof ENGINE)[number], string | undefined>>
+type EngineEnv = Readonly<Record<'DOCKER_HOST' | 'DOCKER_CONFIG' | 'PATH' | 'XDG_CACHE_HOME', string | undefined>>
 
 interface Entry {
   readonly digest: string
@@ -94,7 +93,7 @@ export class SplitMatrix {
   async plan(kind: Kind, inputs: Inputs = {}): Promise<{ readonly step: Step; readonly legs: readonly Cell[] }> {
     this.#runId++
     const step = await this.#step(kind, {
-      ...{ mode: 'plan', 'matrix-by': 'platform', targets: 'all', platforms: PLATFORMS.join(', ') },
+      ...{ mode: 'plan', 'matrix-by': 'platform', targets: 'production, debug', platforms: PLATFORMS.join(', ') },
       ...{ tags: this.tag('v1'), push: String(kind === 'push') },
       ...inputs,
     })
@@ -168,8 +167,9 @@ export class SplitMatrix {
     inputs: Inputs,
     { attempt = 1, engine = this.#engines.first }: { readonly attempt?: number; readonly engine?: EngineEnv } = {},
   ): Promise<Step> {
-    const token = this.#artifacts.env({ runId: this.#runId, attempt })
-    const { GITHUB_API_URL: _unused, ...env } = token
+    // The REST API is another stand-in's.
+    const token = Object.entries(this.#artifacts.env({ runId: this.#runId, attempt }))
+    const env = Object.fromEntries(token.filter(([name]) => name !== 'GITHUB_API_URL'))
     return await this.project[kind]({ inputs, env: { ...env, ...engine } })
   }
 }

@@ -1,0 +1,2 @@
+# Names the architecture that an image is for.
+sed "s/ARCH/$1/"
