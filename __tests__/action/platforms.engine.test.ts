@@ -26,7 +26,7 @@ let matrix: SplitMatrix
 
 beforeAll(async () => {
   matrix = await SplitMatrix.open(FILES)
-}, 120_000)
+}, 600_000)
 
 afterAll(async () => {
   await matrix[Symbol.asyncDispose]()
