@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the figures that the project claims, measured side by side in one run. Prints a table, writes
- * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,layer-cache,layer-index,cache-mounts,size-report`
+ * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,failure,layer-cache,layer-index,cache-mounts,size-report`
  * runs a part; `--repetitions=N` is for the plan, the layer cache and cache mounts, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
  * `--no-large` are for the layer cache.
  */
@@ -8,6 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cacheMountRows, cacheMountsSection, measureCacheMounts } from './cache-mounts.ts'
+import { failureRows, measureFailure } from './failure.ts'
 import { measureLayerCache } from './layer-cache.ts'
 import { LayerCacheTable, type Row } from './layer-cache-table.ts'
 import { layerIndexRows, layerIndexSection, measureLayerIndex } from './layer-index.ts'
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, () => Part | Promise<Part>>> = {
   plan: planPart,
   'plan-files': planFilesPart,
   overhead: overheadPart,
+  failure: failurePart,
   'layer-cache': layerCachePart,
   'layer-index': layerIndexPart,
   'cache-mounts': cacheMountsPart,
@@ -134,6 +136,11 @@ async function overheadPart(): Promise<Part> {
     ok: ratio <= 1.15 && action - bare <= 1,
   }
   return { rows: [row], figures: { overhead } }
+}
+
+async function failurePart(): Promise<Part> {
+  const figures = await measureFailure(Number(values.repetitions))
+  return { rows: failureRows(figures), figures: { machine: await describeMachine(), ...figures } }
 }
 
 async function layerCachePart(): Promise<Part> {

@@ -5503,9 +5503,20 @@ const NETWORK = [
 	[/server misbehaving|Temporary failure in name resolution/, "could not be found for now (name server)"],
 	[/unexpected EOF|\bEOF$|http2: .*(?:GOAWAY|connection lost)|server closed idle connection|closed network connection|closed pipe|short read/, "ended the connection too early"]
 ];
+/**
+* Two builds on one engine gave their images the same name at the same moment: what looked for it found none, and then
+* could not make it. The next time it is found.
+* https://github.com/moby/buildkit/blob/v0.25.2/exporter/containerimage/export.go (Update, then Create)
+*/
+const SAME_MOMENT = /^image "[^"]+": already exists$/;
 /** Judges a failed step by what BuildKit says of it. */
 function judge$3({ kind, text, error = "" }) {
 	if (COMMAND.test(error)) return { kind: "command" };
+	if (SAME_MOMENT.test(error)) return {
+		kind: "passing",
+		why: "another build gave its image this name at the same moment",
+		image: void 0
+	};
 	if (LAYER_REGISTRY.test(error) || !isOfRegistry({
 		kind,
 		text,

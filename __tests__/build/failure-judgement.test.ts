@@ -53,6 +53,9 @@ describe('may pass', () => {
     // https://github.com/moby/moby/issues/20731 has the same of a mirror behind a broken name server
     ['a name server', metadata(`failed to do request: Head "${HUB}": dial tcp: lookup registry-1.docker.io on 127.0.0.53:53: server misbehaving`),
       'registry-1.docker.io could not be found for now (name server)', 'docker.io/library/node:20'],
+    // Two builds that loaded the same image at once on the test engine.
+    ['the same name at the same moment', pushed('image "docker.io/soak/prod:latest": already exists'),
+      'another build gave its image this name at the same moment', undefined],
   ])('%s', (_, step, why, image) => {
     expect(judge(step)).toEqual({ kind: 'passing', why, image })
   }) // prettier-ignore

@@ -1,5 +1,5 @@
 /**
- * Whether a failed step may well succeed when it is tried again: only what a registry, or the way to it, failed with. A
+ * Whether a failed step may well succeed when it is tried again: what a registry, or the way to it, failed with. A
  * command that failed is never run again for that, whatever it printed. Pure.
  */
 import type { Step } from './progress.ts'
@@ -58,9 +58,19 @@ const NETWORK: readonly (readonly [RegExp, string])[] = [
   [/unexpected EOF|\bEOF$|http2: .*(?:GOAWAY|connection lost)|server closed idle connection|closed network connection|closed pipe|short read/, 'ended the connection too early'],
 ] // prettier-ignore
 
+/**
+ * Two builds on one engine gave their images the same name at the same moment: what looked for it found none, and then
+ * could not make it. The next time it is found.
+ * https://github.com/moby/buildkit/blob/v0.25.2/exporter/containerimage/export.go (Update, then Create)
+ */
+const SAME_MOMENT = /^image "[^"]+": already exists$/
+
 /** Judges a failed step by what BuildKit says of it. */
 export function judge({ kind, text, error = '' }: FailedStep): Judgement {
   if (COMMAND.test(error)) return { kind: 'command' }
+  if (SAME_MOMENT.test(error)) {
+    return { kind: 'passing', why: 'another build gave its image this name at the same moment', image: undefined }
+  }
   if (LAYER_REGISTRY.test(error) || !isOfRegistry({ kind, text, error })) return LASTING
   const image = imageOf(error) ?? /^load metadata for (\S+)$/.exec(text)?.[1]
   const who = hostOf(error) ?? (image === undefined ? 'the registry' : domainOf(image))
