@@ -2,9 +2,11 @@
  * The sizes of a whole matrix: what its jobs handed over, and what the plan says of targets that were not built, in one
  * report. Also of a run that another event is about (`workflow_run`), whose records may come from a fork.
  */
-import { measuredRun, recordPlaces } from './handover/fork-run.ts'
+import { measuredRun, recordPlaces, runAttempt } from './handover/fork-run.ts'
 import type { HandoverOptions } from './handover/artifacts.ts'
-import { gatherSizes } from './handover/size-handover.ts'
+import { handOverPlan, readHandedPlans } from './handed-plan.ts'
+import { leftOutWarning, missingOf, type Expected } from './handover/gather.ts'
+import { gatherSizes, missingWarning } from './handover/size-handover.ts'
 import type { Problem } from './errors.ts'
 import type { Inputs } from './inputs.ts'
 import type { BaselineFacts } from './measure/comparison.ts'
@@ -12,12 +14,12 @@ import { parseSizeBudgets } from './measure/size-budgets.ts'
 import type { SizeRecord } from './measure/size-record.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
 import type { GivenPlan } from './plan/plan-input.ts'
-import { reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
+import { headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
 
 /** Gathers, compares and tells. Never rejects. */
 export async function reportGathered(options: {
   readonly inputs: Inputs
-  /** Undefined for a run that this one is about: its plan cannot be handed over. */
+  /** Undefined for a run that this one is about: it may have handed its plan over. */
   readonly plan: GivenPlan | undefined
   readonly place: ReportPlace
   readonly handover: HandoverOptions
@@ -26,30 +28,42 @@ export async function reportGathered(options: {
 }): Promise<SizesReported> {
   const { inputs, plan, place, handover, now } = options
   const run = measuredRun(place.payload)
-  const changed = plan?.targets.filter(({ status }) => status === 'changed') ?? []
-  const platform = plan?.platforms.join(',') ?? ''
-  const cells = changed.map(({ name }) => ({ target: name, platform }))
   const gathered = await gatherSizes(
     recordPlaces(run, place.env, inputs.githubToken),
-    { commit: run?.headSha, ...(plan === undefined ? {} : { expected: { id: plan.id, cells } }) },
+    { commit: run?.headSha, ...(plan === undefined ? {} : { expected: expectedOf(plan) }) },
     handover,
   )
+  const given = plan === undefined ? readHandedPlans(gathered.plans, run?.headSha) : { plans: [plan], left: [] }
   // A plan's report is about its own targets: other matrices of the run have reports of their own.
   const handed = gathered.records.map(({ record }) => record).filter(({ id }) => plan === undefined || id === plan.id)
-  const records = [...handed, ...(plan === undefined ? [] : unchangedRecords(plan, handed, now))]
+  const records = [...handed, ...given.plans.flatMap((one) => unchangedRecords(one, handed, now))]
+  const expected = given.plans.map(expectedOf)
   const reported = await reportSizes(
     {
       ...{ records, comment: inputs.comment, isLeg: false },
-      id: plan?.id ?? records[0]?.id ?? '',
+      id: plan?.id ?? records[0]?.id ?? given.plans[0]?.id ?? '',
       baseline: { facts: factsOf(records), records: records.flatMap(({ baseline }) => baseline?.record ?? []) },
       budgets: parseSizeBudgets(inputs.sizeBudgets, undefined).budgets,
-      planned: plan === undefined ? [] : changed.map(({ name }) => ({ id: plan.id, target: name, platform })),
+      planned: expected.flatMap(({ id, cells }) => cells.map((cell) => ({ id, ...cell }))),
       isStillThere: () => true,
     },
     place,
   )
-  const warnings = gathered.warnings.map((message): Problem => ({ message }))
+  const { event, env } = place
+  // The job that planned for a fork did so already.
+  if (plan !== undefined && reported.lacksRights && !(event.kind === 'pull_request' && event.isFork)) {
+    await handOverPlan(plan, { commit: headCommit(event, env), attempt: runAttempt(env) }, handover)
+  }
+  const notHanded = plan === undefined ? expected.flatMap((one) => missingOf(one, handed)) : []
+  const told = [...gathered.warnings, leftOutWarning(given.left), missingWarning(notHanded)]
+  const warnings = told.flatMap((message): readonly Problem[] => (message === undefined ? [] : [{ message }]))
   return { ...reported, warnings: [...noRecords(gathered.kind, records), ...warnings, ...reported.warnings] }
+}
+
+/** What a plan has jobs for. */
+function expectedOf({ id, platforms, targets }: GivenPlan): Expected {
+  const changed = targets.filter(({ status }) => status === 'changed')
+  return { id, cells: changed.map(({ name }) => ({ target: name, platform: platforms.join(',') })) }
 }
 
 function noRecords(kind: 'gathered' | 'none' | 'failed', records: readonly SizeRecord[]): readonly Problem[] {

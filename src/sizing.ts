@@ -17,6 +17,7 @@ import type { GithubEvent } from './github-event.ts'
 import { findBaseCommit, type BaseQuestion, type BaseResult, type CheckedOut } from './github/base-commits.ts'
 import { readReportEvent } from './github/event.ts'
 import type { GithubClient } from './github/rest-client.ts'
+import { handOverPlan } from './handed-plan.ts'
 import { runAttempt } from './handover/fork-run.ts'
 import { artifactsAreHere, type HandoverOptions } from './handover/artifacts.ts'
 import { handOverSizes } from './handover/size-handover.ts'
@@ -88,11 +89,13 @@ export class Sizing {
     const { env } = this.#options
     const { planned } = found
     const isPull = (env['GITHUB_BASE_REF'] ?? '') !== ''
+    const { event } = this.#place
+    if (event.kind === 'pull_request' && event.isFork) await this.#leavePlan(planned)
     const own = [...planned.decisions].flatMap(([name, decision]) =>
       decision.status === 'unchanged' && decision.ref === env['GITHUB_REF'] ? [[name, decision] as const] : [],
     )
     if (!isPull || own.length === 0 || !artifactsAreHere(env)) return []
-    const commit = headCommit(this.#place.event, env)
+    const commit = headCommit(event, env)
     const records = own.flatMap(([name, { record, ref }]): readonly SizeRecord[] => {
       const known = sizeRecordOf(name, { source: 'own', ref, record }, { ...found, env })
       return known === undefined
@@ -136,6 +139,14 @@ export class Sizing {
     // What was pushed by digest alone is lost unless the job that merges is told of it: this one has to run again.
     if (isPart && inputs.push) return { ...reported, warnings, problems: [...reported.problems, ...told] }
     return { ...reported, warnings: [...warnings, ...told] }
+  }
+
+  /** A fork's run may not comment; the one that may cannot have the plan from outputs of this one. */
+  async #leavePlan({ plan }: Planned): Promise<void> {
+    const { env, runner } = this.#options
+    const facts = { commit: headCommit(this.#place.event, env), attempt: runAttempt(env) }
+    const outcome = await handOverPlan(plan, facts, handoverOptions(env, runner))
+    if (outcome.kind === 'failed') runner.log(outcome.warning)
   }
 
   /** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */

@@ -144,28 +144,36 @@ describe('the report of a matrix', () => {
 
     const origin = artifacts.env({ runId: 901 })['GITHUB_API_URL'] ?? ''
     await using front = await startGithubFront(api.url, { url: origin, token: artifacts.tokens.actionsRead })
-    const head = await made.git('rev-parse', 'topic')
-    const run = {
-      ...{
-        id: 900,
-        run_attempt: 1,
-        head_sha: head,
-        head_branch: 'topic',
-        event: 'pull_request',
-        conclusion: 'success',
-      },
-      ...{ head_repository: { full_name: fork }, pull_requests: [] },
+    const report = async (id: number): Promise<Step> => {
+      const [main, head] = [await made.git('rev-parse', 'main'), await made.git('rev-parse', 'topic')]
+      const run = {
+        ...{ id, run_attempt: 1, head_sha: head, head_branch: 'topic', event: 'pull_request', conclusion: 'success' },
+        ...{ head_repository: { full_name: fork }, pull_requests: [] },
+      }
+      const event = { workflow_run: run, repository: { full_name: REPOSITORY, default_branch: 'main' } }
+      const env = { GITHUB_EVENT_NAME: 'workflow_run', GITHUB_REF: 'refs/heads/main', GITHUB_SHA: main }
+      return await made.run(event, { ...env, GITHUB_API_URL: front.url }, { inputs: { mode: 'report' } })
     }
-    const event = { workflow_run: run, repository: { full_name: REPOSITORY, default_branch: 'main' } }
-    const main = await made.git('rev-parse', 'main')
-    const told = await made.run(
-      event,
-      { GITHUB_EVENT_NAME: 'workflow_run', GITHUB_REF: 'refs/heads/main', GITHUB_SHA: main, GITHUB_API_URL: front.url },
-      { inputs: { mode: 'report' } },
-    )
+    const told = await report(900)
     expect([told.code, told.warnings]).toEqual([0, []])
     expect(made.comments()).toHaveLength(1)
     expect(made.comments()[0]).toContain('`COPY one /app`')
+
+    // Its next run is a matrix, one job of which hands nothing over: the plan tells of the others.
+    await made.propose({ two: noise(600_000) })
+    const step = async (own: Readonly<Record<string, string>>): Promise<Step> =>
+      await made.review({ fork, pullRequests: 'read', inputs: own, env: jobEnv(artifacts, { runId: 902 }) })
+    const plan = await step({ ...inputs, mode: 'plan' })
+    expect([plan.outputs['changed'], plan.outputs['unchanged']]).toEqual(['["one","two"]', '["three"]'])
+    expect((await step({ targets: 'two', 'job-total': '2' })).code).toBe(0)
+    const matrixTold = await report(902)
+    expect([matrixTold.code, matrixTold.warnings]).toEqual([0, [expect.stringMatching(/No sizes .* for one on linux/)]])
+    const [comment = '', ...others] = made.comments()
+    expect(others).toEqual([])
+    expect(comment).toContain('`COPY two /app`')
+    expect(comment).toContain('1 unchanged target')
+    expect(comment).toMatch(/No sizes were handed over for `one`/)
+    expect(JSON.parse(matrixTold.outputs['sizes'] ?? '')).toMatchObject({ targets: { three: { 'linux/amd64': {} } } })
   }, 300_000)
 
   test('is left for another run where the token may not write, and by no run that may', async () => {

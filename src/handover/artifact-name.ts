@@ -30,6 +30,7 @@ export interface ParsedName {
 export const ENTRY_NAME = 'size-record.json'
 
 const MAX_WORD = 40
+const PLAN = 'plan.plan'
 const FORM =
   /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})(?:-again)?$/
 
@@ -48,6 +49,19 @@ export function legName({ id, cells }: Leg): string {
   const target = slug(cells.map((cell) => cell.target))
   const platform = slug(cells.map((cell) => cell.platform))
   return `stage-build.${hash}.${target}.${platform}`
+}
+
+/** The part of the name that all attempts to hand over the plan of a project have; no leg has it. */
+export function planName(id: string): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify(['plan', id]))
+    .digest('hex')
+  return `stage-build.${hash.slice(0, 16)}.${PLAN}`
+}
+
+/** Whether an artifact holds a plan: platforms have other words. */
+export function isPlanName(name: string): boolean {
+  return parseArtifactName(name)?.leg.endsWith(`.${PLAN}`) === true
 }
 
 /** For a second upload, as the first may have taken the name and yet not have come to its end. */

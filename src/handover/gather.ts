@@ -59,7 +59,17 @@ export function gatherRecords(texts: readonly HandedOver[], { expected, commit }
   const records = read
     .filter((one) => cellsOf(one.record).some(({ platform }) => counts(one, platform)))
     .map((one) => ({ ...one, record: onPlatforms(one.record, (platform) => counts(one, platform)) }))
-  return { records, left, missing: expected === undefined ? [] : missingOf(expected, read) }
+  return {
+    records,
+    left,
+    missing:
+      expected === undefined
+        ? []
+        : missingOf(
+            expected,
+            read.map(({ record }) => record),
+          ),
+  }
 }
 
 /** One sentence for those that were left out; undefined where none was. Names are untrusted: to be escaped. */
@@ -116,8 +126,9 @@ function newestOf(read: readonly GatheredRecord[]): ReadonlyMap<string, Gathered
   return newest
 }
 
-function missingOf({ id, cells }: Expected, read: readonly GatheredRecord[]): readonly Cell[] {
-  const handed = read.filter(({ record }) => record.id === id).flatMap(({ record }) => cellsOf(record))
+/** What was to come and is not among the records. */
+export function missingOf({ id, cells }: Expected, records: readonly SizeRecord[]): readonly Cell[] {
+  const handed = records.filter((record) => record.id === id).flatMap(cellsOf)
   const wanted = cells.flatMap(({ target, platform }) =>
     platform.split(',').map((one) => ({ target, platform: one.trim() })),
   )

@@ -1,19 +1,21 @@
 /** Size records on their way: what a step of a leg does with those it made, and the report job with those of all legs. */
 import { readSizeRecords, writeSizeRecords, type SizeRecord } from '../measure/size-record.ts'
-import { artifactName, type Cell } from './artifact-name.ts'
-import { fetchTexts, uploadText, type HandoverOptions, type UploadOutcome } from './artifacts.ts'
+import { artifactName, isPlanName, type Cell } from './artifact-name.ts'
+import { fetchTexts, uploadText, type HandedOver, type HandoverOptions, type UploadOutcome } from './artifacts.ts'
 import { gatherRecords, leftOutWarning, legOf, type Gathered, type GatherOptions } from './gather.ts'
 import type { ArtifactPlace } from './handover-protocol.ts'
 
 export interface GatheredSizes extends Gathered {
   /** `none`: there are no artifacts here. */
   readonly kind: 'gathered' | 'none' | 'failed'
+  /** Plans that were handed over, unread. */
+  readonly plans: readonly HandedOver[]
   /** Sentences; names in them are untrusted. */
   readonly warnings: readonly string[]
 }
 
 /** Days that GitHub keeps records for: as long as a run may be started again. */
-const RETENTION_DAYS = 30
+export const RETENTION_DAYS = 30
 
 /**
  * Hands a step's records over to the report job. Never throws.
@@ -42,7 +44,10 @@ export async function gatherSizes(
   options: HandoverOptions,
 ): Promise<GatheredSizes> {
   const fetched = await fetchTexts(places, options)
-  const gathered = gatherRecords(fetched.kind === 'fetched' ? fetched.texts : [], gathering)
+  const texts = fetched.kind === 'fetched' ? fetched.texts : []
+  const plans = texts.filter(({ name }) => isPlanName(name))
+  const records = texts.filter(({ name }) => !isPlanName(name))
+  const gathered = { ...gatherRecords(records, gathering), plans }
   if (fetched.kind !== 'fetched') {
     return { ...gathered, kind: fetched.kind, warnings: fetched.kind === 'failed' ? [fetched.warning] : [] }
   }
@@ -51,7 +56,8 @@ export async function gatherSizes(
   return { ...gathered, left, kind: 'gathered', warnings: warnings.filter((warning) => warning !== undefined) }
 }
 
-function missingWarning(missing: readonly Cell[]): string | undefined {
+/** One sentence; undefined where nothing is missing. */
+export function missingWarning(missing: readonly Cell[]): string | undefined {
   if (missing.length === 0) return undefined
   const names = missing
     .slice(0, 10)
