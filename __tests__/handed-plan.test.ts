@@ -12,7 +12,7 @@ import { startArtifactService } from './support/artifact-service.ts'
 const COMMIT = 'c0ffee1'.padEnd(40, '0')
 const SIZES = [{ platform: 'linux/amd64', transfer: { total: 5, own: 2, inherited: 3 }, unpacked: {}, layers: [] }]
 const PLAN: GivenPlan = {
-  ...{ id: 'shop', file: 'Dockerfile', platforms: ['linux/amd64'] },
+  ...{ id: 'shop', file: 'Dockerfile', platforms: ['linux/amd64'], isSplit: false },
   targets: [
     { name: 'app', status: 'changed', tags: ['org/app:1'], sizes: undefined, since: undefined },
     { name: 'web', status: 'unchanged', tags: [], sizes: SIZES, since: COMMIT },

@@ -8,8 +8,7 @@ import type { Problem } from './errors.ts'
 import { planHeld, planRetag } from './images/retag.ts'
 import { sideBySide } from './images/side-by-side.ts'
 import type { Inputs } from './inputs.ts'
-import type { Candidate } from './known-records.ts'
-import { parseTargetSizes } from './measure/sizes-json.ts'
+import { recordedSizes, type Candidate } from './known-records.ts'
 import type { PlanReason } from './plan/plan.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 
@@ -68,7 +67,7 @@ async function pushedAgain(target: RequestedTarget, match: Candidate, options: D
     reasons: [{ kind: 'image-gone', stage: target.stage, text }],
   })
   if (digest === undefined) return gone('its image has not been pushed yet')
-  const manifests = parseTargetSizes(record.image.sizes)?.platforms.map((platform) => platform.digest)
+  const manifests = recordedSizes(record)?.platforms.map((platform) => platform.digest)
   const tags = tagsOf.get(target.name) ?? []
   const image = { client, digest, manifests, signal }
   // A leg of one platform names repositories only: what it builds has no tags.

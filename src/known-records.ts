@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { FoundRecords } from './cache/index-loader.ts'
 import type { IndexSource } from './cache/index-loader.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
-import type { PlatformSizes } from './measure/sizes.ts'
+import type { PlatformSizes, TargetSizes } from './measure/sizes.ts'
 import { readRecords, writeRecords, type TargetRecord } from './plan/record.ts'
 import { isPart, joinRecords } from './record-parts.ts'
 
@@ -22,6 +22,11 @@ export interface RecordsQuestion {
 
 /** Under what the records stand in an index. */
 const KEY = 'built'
+
+/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
+export function recordedSizes({ image }: TargetRecord): TargetSizes | undefined {
+  return parseTargetSizes(image.sizes)
+}
 
 export class KnownRecords {
   readonly #candidates = new Map<string, Candidate[]>()
@@ -63,14 +68,12 @@ export class KnownRecords {
 
   /** What was measured of a target, by whomever. */
   sizesOf(target: string): readonly PlatformSizes[] {
-    return (this.#found.get(target) ?? []).flatMap(
-      ({ record }) => parseTargetSizes(record.image.sizes)?.platforms ?? [],
-    )
+    return (this.#found.get(target) ?? []).flatMap(({ record }) => recordedSizes(record)?.platforms ?? [])
   }
 
   /** What was measured of the images that the branch's own records tell of. */
   ownSizes(): readonly PlatformSizes[] {
-    return [...this.#own.values()].flatMap(({ image }) => parseTargetSizes(image.sizes)?.platforms ?? [])
+    return [...this.#own.values()].flatMap((record) => recordedSizes(record)?.platforms ?? [])
   }
 
   /** All targets that something is known of. */

@@ -20,9 +20,8 @@ import type { StageGraph } from './graph/stage-graph.ts'
 import { nativeMachine } from './images/platform.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
-import type { KnownRecords } from './known-records.ts'
+import { recordedSizes, type KnownRecords } from './known-records.ts'
 import { parseSizeBudgets } from './measure/size-budgets.ts'
-import { parseTargetSizes } from './measure/sizes-json.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
 import { assignTags, untagged } from './plan/target-tags.ts'
@@ -286,7 +285,7 @@ function planDecision(
 ): Pick<PlanTarget, 'status' | 'reasons' | 'image' | 'sizes' | 'since'> {
   if (decision?.status !== 'unchanged') return { status: 'changed', reasons: decision?.reasons ?? [] }
   const { image, commit } = decision.record
-  const sizes = parseTargetSizes(image.sizes)?.platforms.map(
+  const sizes = recordedSizes(decision.record)?.platforms.map(
     ({ platform, digest, configDigest, transfer, unpacked }) => ({
       ...{ platform, digest, configDigest, transfer, unpacked, layers: [] },
     }),

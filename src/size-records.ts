@@ -1,9 +1,8 @@
 /** From what a step built, or found unchanged, to size records: what reports are made from, here or in a later job. Pure. */
 import type { Built } from './built.ts'
 import { runAttempt } from './handover/fork-run.ts'
-import type { Candidate } from './known-records.ts'
+import { recordedSizes, type Candidate } from './known-records.ts'
 import type { RecordedRun, SizeRecord } from './measure/size-record.ts'
-import { parseTargetSizes } from './measure/sizes-json.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 
@@ -57,7 +56,7 @@ export function sizeRecordOf(
   { record, ref }: Candidate,
   { project, planned, env }: Place & { readonly env: NodeJS.ProcessEnv },
 ): SizeRecord | undefined {
-  const sizes = parseTargetSizes(record.image.sizes)
+  const sizes = recordedSizes(record)
   if (sizes === undefined) return undefined
   const stage = planned.targets.find((target) => target.name === name)?.stage
   return {

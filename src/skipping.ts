@@ -11,7 +11,7 @@ import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import type { LayerCaching } from './layer-caching.ts'
-import { parseTargetSizes } from './measure/sizes-json.ts'
+import { recordedSizes } from './known-records.ts'
 import type { TargetSizes } from './measure/sizes.ts'
 import type { BuiltImage } from './outputs.ts'
 import type { Planned } from './planning.ts'
@@ -46,7 +46,7 @@ export async function skipUnchanged(options: {
     log(
       `  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], inputs)}`,
     )
-  const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, parseTargetSizes(record.image.sizes))))
+  const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, recordedSizes(record))))
   return {
     sizes,
     images: new Map(

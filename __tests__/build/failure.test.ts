@@ -9,7 +9,6 @@ function facts(more: Partial<FailureFacts>): FailureFacts {
     steps: [],
     text: [],
     file: 'app/Dockerfile',
-    cancelled: false,
     mask: (text) => text,
     targets: [{ id: 'a', name: 'a' }],
     ...more,
@@ -59,7 +58,6 @@ describe('problems of a failed build', () => {
   })
 
   test('are one, without blame, when the run was cancelled', () => {
-    expect(failureProblems(facts({ cancelled: true }))).toEqual([{ message: 'The build was cancelled.' }])
     expect(failureProblems(facts({ text: ['ERROR: target a: failed to solve: Canceled: context canceled'] }))).toEqual([
       { message: 'The build was cancelled.' },
     ])

@@ -4,29 +4,14 @@ import { Marked } from 'marked'
 import type { CacheFacts, CacheImport, CacheSearch, MountFacts } from '../../src/report/cache-facts.ts'
 import { layerCache } from '../../src/report/cache-section.ts'
 import { HOSTILE_NAMES } from '../support/hostile-names.ts'
-import { summary, target } from '../support/summary-examples.ts'
+import { cacheFacts, summary, target } from '../support/summary-examples.ts'
 
 const marked = new Marked({ gfm: true, async: false })
 const NOW = Date.UTC(2026, 10, 20, 12)
 const MAIN = 'refs/heads/main'
 
-const FACTS: CacheFacts = {
-  ...{ backend: 'github', writes: true, searches: [], imports: new Map(), packsFetched: 0, bytesFetched: 0 },
-  ...{
-    bytesProxied: 0,
-    bytesSaved: undefined,
-    savedLater: false,
-    bytesDropped: 0,
-    mounts: [],
-    gone: 0,
-    failed: 0,
-    damaged: 0,
-  },
-  ...{ trouble: undefined, now: NOW },
-}
-
 function section(facts: Partial<CacheFacts>, targets = [target('app', { steps: { run: 2, cached: 5 } })]): string {
-  return layerCache(summary({ targets, cache: { ...FACTS, ...facts } })) ?? ''
+  return layerCache(summary({ targets, cache: cacheFacts({ now: NOW, ...facts }) })) ?? ''
 }
 
 /** The sentences beneath the table. */
@@ -53,7 +38,7 @@ function search(outcome: CacheSearch['outcome'], more: Partial<CacheSearch> = {}
 describe('the section', () => {
   test('is there when there was a cache and something to build', () => {
     expect(layerCache(summary({ targets: [target('app')] }))).toBeUndefined()
-    expect(layerCache(summary({ targets: [], cache: FACTS }))).toBeUndefined()
+    expect(layerCache(summary({ targets: [], cache: cacheFacts() }))).toBeUndefined()
   })
 
   test('reads well', () => {

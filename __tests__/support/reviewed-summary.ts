@@ -2,7 +2,7 @@
 import { sizeReportSection } from '../../src/report/size-report.ts'
 import type { SummaryData } from '../../src/report/summary-data.ts'
 import { baseline, change, layer, sizeContext, sizeReport, sizeRow } from './size-report-examples.ts'
-import { nodeToNginx } from './summary-examples.ts'
+import { cacheFacts, nodeToNginx } from './summary-examples.ts'
 
 const MB = 1_000_000
 const NOW = Date.UTC(2026, 10, 21, 12)
@@ -18,8 +18,8 @@ export function reviewedNodeToNginx(): SummaryData {
     notes: [],
     warnings: [],
     sizeReport: sizes(),
-    cache: {
-      ...{ backend: 'github', writes: true, now: NOW },
+    cache: cacheFacts({
+      now: NOW,
       searches: [
         { source: 'own', ref: 'refs/pull/42/merge', outcome: 'none' },
         { source: 'base', ref: MAIN, outcome: 'found' },
@@ -30,18 +30,8 @@ export function reviewedNodeToNginx(): SummaryData {
           [{ ref: MAIN, createdAt: NOW - 7_200_000, layers: 9 }],
         ]),
       ),
-      ...{ packsFetched: 2, bytesFetched: 61.2 * MB, bytesProxied: 0 },
-      ...{
-        bytesSaved: 3.1 * MB,
-        savedLater: false,
-        bytesDropped: 0,
-        mounts: [],
-        gone: 0,
-        failed: 0,
-        damaged: 0,
-        trouble: undefined,
-      },
-    },
+      ...{ packsFetched: 2, bytesFetched: 61.2 * MB, bytesSaved: 3.1 * MB },
+    }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Stage, StageGraph, StageNeed, StageSource } from '../../src/graph/stage-graph.ts'
+import type { CacheFacts } from '../../src/report/cache-facts.ts'
 import type { PlatformReport, SummaryData, TargetReport, TimelineEntry } from '../../src/report/summary-data.ts'
 
 /** Summaries of builds that could have been, for tests and pictures. */
@@ -76,6 +77,16 @@ export function target(name: string, over: Partial<TargetReport> = {}): TargetRe
     leftBehind: [],
     reasons: [],
     since: undefined,
+    ...over,
+  }
+}
+
+/** Of a run that found nothing, fetched nothing and had nothing to save. */
+export function cacheFacts(over: Partial<CacheFacts> = {}): CacheFacts {
+  return {
+    ...{ backend: 'github', writes: true, searches: [], imports: new Map(), packsFetched: 0, bytesFetched: 0, now: 0 },
+    ...{ bytesProxied: 0, bytesSaved: undefined, savedLater: false, bytesDropped: 0, mounts: [] },
+    ...{ gone: 0, failed: 0, damaged: 0, trouble: undefined },
     ...over,
   }
 }

@@ -179,7 +179,7 @@ async function runOnce(
       ok || isCancelled
         ? []
         : buildFailures({
-            ...{ steps, text, file: options.file, cancelled: false, mask: options.mask, targets: plan.targets },
+            ...{ steps, text, file: options.file, mask: options.mask, targets: plan.targets },
             ...{ several: options.several, measureHost: request.measure?.host },
             ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
             ...(options.targetsOf === undefined ? {} : { targetsOf: options.targetsOf }),

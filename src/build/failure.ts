@@ -14,8 +14,6 @@ export interface FailureFacts {
   readonly text: readonly string[]
   /** The Dockerfile as it is shown to the user. */
   readonly file: string
-  /** The step was cancelled (an abort, not a failure). */
-  readonly cancelled: boolean
   readonly mask: (text: string) => string
   /** Where the Dockerfile first names an image (normalised). */
   readonly imageLines?: ReadonlyMap<string, SourceLines>
@@ -55,7 +53,6 @@ export function problemsOf(failures: readonly BuildFailure[]): readonly Problem[
 
 /** What failed in a build that did not succeed; never empty. */
 export function buildFailures(facts: FailureFacts): readonly BuildFailure[] {
-  if (facts.cancelled) return [ofAll(CANCELLED)]
   const excerpt = readExcerpt(facts.text)
   const failed = facts.steps.filter((step) => step.status === 'failed')
   // A failed push takes the copy that goes to be measured with it, sometimes in the other's words: never the cause.

@@ -6,6 +6,7 @@ import { field, list } from '../json-fields.ts'
 import { commitName } from './answers.ts'
 import type { ReportEvent } from './event.ts'
 import { describeError, success, undocumented, type Outcome } from './github-error.ts'
+import { pagesOf } from './pages.ts'
 import type { GithubClient } from './rest-client.ts'
 
 /** The commit that was built, as git has it (`git cat-file -p HEAD`, which tells parents in a shallow checkout, too). */
@@ -127,17 +128,16 @@ export async function listFirstParents(
 ): Promise<Outcome<readonly string[]>> {
   const [owner, repo] = repository.split('/')
   const firstParents = new Map<string, string | undefined>()
-  for (let page = 1; page <= PAGES; page++) {
-    const parameters = { owner, repo, sha: commit, per_page: 100, page }
-    const answer = await client.request('GET /repos/{owner}/{repo}/commits', parameters)
-    if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit))
-    if (!Array.isArray(answer.value.data)) return undocumented('list of commits')
-    for (const entry of list(answer.value.data)) {
+  const parameters = { owner, repo, sha: commit, most: PAGES }
+  for await (const page of pagesOf(client, 'GET /repos/{owner}/{repo}/commits', parameters)) {
+    if (!page.ok) return firstParents.size === 0 ? page : success(follow(firstParents, commit, limit))
+    if (!Array.isArray(page.value.data)) return undocumented('list of commits')
+    for (const entry of list(page.value.data)) {
       const sha = commitName(field(entry, 'sha'))
       const [first] = list(field(entry, 'parents'))
       if (sha !== undefined) firstParents.set(sha, commitName(field(first, 'sha')))
     }
-    if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break
+    if (follow(firstParents, commit, limit).length >= limit) break
   }
   return success(follow(firstParents, commit, limit))
 }

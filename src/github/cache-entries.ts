@@ -4,6 +4,7 @@
  */
 import { field, list, positive, text } from '../json-fields.ts'
 import { success, undocumented, type Outcome } from './github-error.ts'
+import { pagesOf } from './pages.ts'
 import type { GithubClient } from './rest-client.ts'
 
 export interface ListedEntry {
@@ -25,7 +26,6 @@ export interface ListedEntries {
 const ENTRIES = 'GET /repos/{owner}/{repo}/actions/caches'
 const ENTRY = 'DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}'
 const PULLS = 'GET /repos/{owner}/{repo}/pulls'
-const PER_PAGE = 100
 const MOST_PAGES = 100
 
 /** All entries whose keys begin so, the oldest first, so that what is added meanwhile is only missed. Never rejects. */
@@ -69,13 +69,13 @@ async function allPages(
   parameters: Readonly<Record<string, unknown>>,
 ): Promise<Outcome<{ readonly pages: readonly unknown[]; readonly isCut: boolean }>> {
   const pages: unknown[] = []
-  for (let page = 1; page <= MOST_PAGES; page++) {
-    const answer = await client.request(route, { ...parameters, per_page: PER_PAGE, page })
-    if (!answer.ok) return answer
-    pages.push(answer.value.data)
-    if (!answer.value.hasNext) return success({ pages, isCut: false })
+  let isCut = false
+  for await (const page of pagesOf(client, route, { ...parameters, most: MOST_PAGES })) {
+    if (!page.ok) return page
+    pages.push(page.value.data)
+    isCut = page.value.hasNext
   }
-  return success({ pages, isCut: true })
+  return success({ pages, isCut })
 }
 
 function parametersOf(repository: string): { readonly owner: string; readonly repo: string } {

@@ -15,6 +15,7 @@ import {
   type StoredSection,
 } from './comment-body.ts'
 import { describeError, failure, success, undocumented, type GithubError, type Outcome } from './github-error.ts'
+import { pagesOf } from './pages.ts'
 import type { GithubClient } from './rest-client.ts'
 
 export interface CommentOptions {
@@ -220,17 +221,17 @@ class Writer {
   /** The comments with our marker that are by the token's user, the lowest id first. */
   async #ownComments(): Promise<Outcome<readonly Comment[]>> {
     const marked: Comment[] = this.#made === undefined ? [] : [this.#made]
-    for (let page = 1; ; page++) {
-      const parameters = { ...this.#repository, issue_number: this.#options.number, per_page: 100, page }
-      const answer = await this.#client.request(`GET ${COMMENTS}`, parameters)
-      if (!answer.ok) return answer
-      if (!Array.isArray(answer.value.data)) return undocumented('list of comments')
-      for (const comment of list(answer.value.data).map(readComment)) {
+    const parameters = { ...this.#repository, issue_number: this.#options.number, most: PAGES }
+    let isCut = false
+    for await (const page of pagesOf(this.#client, `GET ${COMMENTS}`, parameters)) {
+      if (!page.ok) return page
+      if (!Array.isArray(page.value.data)) return undocumented('list of comments')
+      for (const comment of list(page.value.data).map(readComment)) {
         if (comment?.body.trimStart().startsWith(REPORT_MARKER) === true) marked.push(comment)
       }
-      if (!answer.value.hasNext) break
-      if (page < PAGES) continue
-      if (marked.length > 0) break
+      isCut = page.value.hasNext
+    }
+    if (isCut && marked.length === 0) {
       const message = `it has more than ${PAGES * 100} comments`
       return failure({ kind: 'invalid', status: undefined, message })
     }
