@@ -137,6 +137,20 @@ describe('the examples build, are measured, and do what they say', () => {
   )
 
   test(
+    'monorepo: the services of a bake file, and some of a compose file',
+    async () => {
+      const [all, some] = await build('monorepo')
+      expect(Object.keys(all ?? {})).toHaveLength(12)
+      expect(Object.keys(some ?? {})).toEqual(['api', 'backup', 'status'])
+      const repository = `${site.registry}/examples/monorepo`
+      expect(await runImage(`${repository}-reports:latest`)).toContain('reports is here')
+      expect(await runImage(`${repository}-compose-status:latest`)).toBe('status is here')
+      expect(transfer(some, 'backup')).toBe(transfer(all, 'backup'))
+    },
+    PATIENCE_MS,
+  )
+
+  test(
     'stop-at-a-stage: only the builder; then three targets in one step',
     async () => {
       const [builder, three] = await build('stop-at-a-stage')
@@ -222,6 +236,7 @@ test('every example is built by a test', () => {
     'external-image',
     'partial-success',
     'cache-mounts',
+    'monorepo',
     'remote-builder',
     'platforms',
     'broken',

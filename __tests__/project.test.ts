@@ -36,7 +36,7 @@ describe('the Dockerfile', () => {
   ])('%s', async (_name, inputs, dockerfileName, id) => {
     await using space = await workspace({ Dockerfile: FROM, 'app/dockerfile': FROM, 'ci/prod.Dockerfile': FROM })
     const project = await open(space.directory, inputs)
-    expect(project).toMatchObject({ dockerfileName, id, dockerfileText: FROM, workspace: space.directory })
+    expect(project).toMatchObject({ dockerfileName, id, parts: [{ dockerfileText: FROM }], workspace: space.directory })
   }) // prettier-ignore
 
   test('that is not there is told with what may be meant', async () => {

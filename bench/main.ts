@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the figures that the project claims, measured side by side in one run. Prints a table, writes
- * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,overhead,failure,layer-cache,layer-index,cache-mounts,size-report`
+ * `bench/results.json` and `bench/RESULTS.md`, and fails when a bar is broken. `--only=plan,plan-files,monorepo-plan,overhead,failure,layer-cache,layer-index,cache-mounts,size-report`
  * runs a part; `--repetitions=N` is for the plan, the layer cache and cache mounts, `--plan=unchanged,matrix,growth` for the plan, `--logs=DIR` and
  * `--no-large` are for the layer cache.
  */
@@ -13,6 +13,7 @@ import { measureLayerCache } from './layer-cache.ts'
 import { LayerCacheTable, type Row } from './layer-cache-table.ts'
 import { layerIndexRows, layerIndexSection, measureLayerIndex } from './layer-index.ts'
 import { describeMachine } from './machine.ts'
+import { measureMonorepoPlan, monorepoPlanRows, writeMonorepoPlan } from './monorepo-plan.ts'
 import { measureOverhead } from './overhead.ts'
 import { measurePlanFiles } from './plan-files.ts'
 import { measurePlanPart, PLAN_MEASUREMENTS, planRows, planSection, type PlanFigures } from './plan-part.ts'
@@ -28,6 +29,7 @@ interface Part {
 const PARTS: Readonly<Record<string, () => Part | Promise<Part>>> = {
   plan: planPart,
   'plan-files': planFilesPart,
+  'monorepo-plan': monorepoPlanPart,
   overhead: overheadPart,
   failure: failurePart,
   'layer-cache': layerCachePart,
@@ -124,6 +126,13 @@ async function planFilesPart(): Promise<Part> {
     },
   ]
   return { rows, figures: { small, medium, large } }
+}
+
+async function monorepoPlanPart(): Promise<Part> {
+  const figures = await measureMonorepoPlan(5)
+  const machine = await describeMachine()
+  await writeMonorepoPlan(figures, machine)
+  return { rows: monorepoPlanRows(figures), figures: { machine, ...figures } }
 }
 
 async function overheadPart(): Promise<Part> {

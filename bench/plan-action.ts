@@ -110,7 +110,12 @@ export function growthOf(of: Growth['of'], points: Growth['points']): Growth {
   return { of, points, exponent }
 }
 
-async function planOnce(directory: string, inputs: Readonly<Record<string, string>>, said: string): Promise<PlanRun> {
+/** One run, of which the log must say something. */
+export async function planOnce(
+  directory: string,
+  inputs: Readonly<Record<string, string>>,
+  said: string,
+): Promise<PlanRun> {
   const temp = await mkdtemp(join(tmpdir(), 'stage-build-plan-temp-'))
   const options = { inputs: { mode: 'plan', ...inputs }, workspace: directory, runnerTemp: temp }
   const sampler = new Memory()
@@ -132,7 +137,8 @@ function check({ code, stdout, stderr }: ActionResult): void {
   if (code !== 0) throw new Error(`the plan failed:\n${stdout}${stderr}`)
 }
 
-async function gitStatus(directory: string): Promise<number> {
+/** Seconds. */
+export async function gitStatus(directory: string): Promise<number> {
   const started = performance.now()
   const { code, stderr } = await runProcess('git', ['status', '--porcelain=v2', '-z'], { cwd: directory })
   if (code !== 0) throw new Error(stderr)
@@ -187,7 +193,8 @@ async function read(path: string): Promise<string> {
   return await readFile(path, 'utf8').catch(() => '')
 }
 
-function summary(runs: readonly PlanRun[]): PlanRun {
+/** The median time, the most memory. */
+export function summary(runs: readonly PlanRun[]): PlanRun {
   return {
     seconds: median(runs.map(({ seconds }) => seconds)),
     main: Math.max(...runs.map(({ main }) => main)),

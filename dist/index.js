@@ -421,7 +421,7 @@ function text$3(value) {
 function positive(value) {
 	return isCount(value) && value > 0 ? value : void 0;
 }
-function isText$1(value, longest) {
+function isText$2(value, longest) {
 	return typeof value === "string" && value.length <= longest;
 }
 /** A whole number, neither negative nor too large to be exact. */
@@ -884,7 +884,6 @@ function decideBuilder(question) {
 		multiPlatform: true,
 		cacheExport: true,
 		ociOutput: true,
-		pushByDigest: true,
 		loopback: true
 	};
 	if (existing !== void 0) return useDecision(existing, all, question, []);
@@ -918,7 +917,6 @@ function abilities(builder, question) {
 			multiPlatform: store,
 			cacheExport: store,
 			ociOutput: store,
-			pushByDigest: false,
 			loopback: store && question.engineIsLocal
 		};
 	}
@@ -927,7 +925,6 @@ function abilities(builder, question) {
 		multiPlatform: true,
 		cacheExport: true,
 		ociOutput: true,
-		pushByDigest: true,
 		loopback: driver === "docker-container" && onHost && question.engineIsLocal
 	};
 }
@@ -935,7 +932,6 @@ const LACK = {
 	multiPlatform: "cannot build for several platforms",
 	cacheExport: "cannot export a cache",
 	ociOutput: "cannot write OCI archives",
-	pushByDigest: "cannot push by digest",
 	loopback: "cannot reach a registry on this machine"
 };
 function missing$4(needs, can) {
@@ -943,7 +939,6 @@ function missing$4(needs, can) {
 		"multiPlatform",
 		"cacheExport",
 		"ociOutput",
-		"pushByDigest",
 		"loopback"
 	].filter((need) => needs[need] && !can[need]);
 }
@@ -1598,7 +1593,7 @@ var ServicePatience = class {
 /** The folder, beside the archive, that it is unpacked into. */
 const UNPACKED = "unpacked";
 /** macOS may have GNU's tar by the second name, and the toolkit prefers it. */
-const NAMES$1 = ["tar", "gtar"];
+const NAMES$2 = ["tar", "gtar"];
 /** A file may not grow beyond this, whatever the archive says: 1 GiB, and 64 bytes for each byte of the archive. */
 const limit = "$(( (1 << 21) + $(wc -c < \"$archive\") / 8 ))";
 function script(tar) {
@@ -1631,7 +1626,7 @@ function zstdScript(zstd) {
 async function writeTarShims(folder, path) {
 	await mkdir$1(folder, { recursive: true });
 	let found = false;
-	for (const name of NAMES$1) {
+	for (const name of NAMES$2) {
 		const tar = await findProgram(name, path);
 		if (tar === void 0) continue;
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
@@ -3137,9 +3132,9 @@ var ToolMissingError = class extends Error {
 async function findTools(env) {
 	const found = await Promise.all(PROGRAMS.map(async ({ name, is }) => {
 		const program = name === "sh" ? "/bin/sh" : await findProgram(name, env["PATH"] ?? "");
-		if (program === void 0) throw new ToolMissingError(nameOf$3(name));
+		if (program === void 0) throw new ToolMissingError(nameOf$2(name));
 		const [version, libraries] = await Promise.all([is === void 0 ? void 0 : run$1(program, ["--version"], env), run$1("ldd", [program], env)]);
-		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$3(name));
+		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$2(name));
 		return [[program, `/bin/${name}`], ...librariesIn(libraries).map((path) => [path, path])];
 	}));
 	return new Map(found.flat());
@@ -3165,7 +3160,7 @@ async function layOutRoot(folder, { files, scripts, archives }) {
 		await link$1(from, to).catch(() => copyFile$1(from, to, constants.COPYFILE_FICLONE));
 	}
 }
-function nameOf$3(name) {
+function nameOf$2(name) {
 	return name === "tar" || name === "find" ? `GNU ${name}` : name;
 }
 async function run$1(program, args, env) {
@@ -3332,6 +3327,2239 @@ async function cleanUpMounts(docker, state) {
 	await removeHelperRecords(docker, builder, token);
 }
 
+// src/build/bake-print.ts
+/**
+* What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
+* targets. Asks the client only; no engine need be there.
+*/
+/**
+* Has buildx read the files.
+* @throws UserError in buildx's words, at the file and line that it tells
+*/
+async function printBakeFiles(docker, question) {
+	const { files, targets, forPlan } = question;
+	const base = [
+		"buildx",
+		"bake",
+		...files.flatMap((file) => ["--file", file]),
+		"--progress",
+		"quiet"
+	];
+	const listed = await ask$1(docker, [
+		...base,
+		"--list",
+		"type=targets,format=json"
+	], question);
+	const names = Array.isArray(listed) ? listed.flatMap(targetName) : [];
+	const wanted = targets === "all" ? names : targets ?? [];
+	const without = forPlan ? [
+		"--set",
+		"*.ssh=",
+		"--set",
+		"*.secrets="
+	] : [];
+	return {
+		definition: await ask$1(docker, [
+			...base,
+			"--print",
+			...without,
+			"--",
+			...wanted
+		], question),
+		names
+	};
+}
+async function ask$1(docker, args, question) {
+	const { code, stdout, stderr } = await runDocker(docker, args);
+	const found = code === 0 ? parseJson(stdout) : void 0;
+	if (found === void 0) throw new UserError(problemOf$1(stderr, question));
+	return found;
+}
+/** Groups are listed beside the targets. */
+function targetName(item) {
+	if (typeof item !== "object" || item === null || !("name" in item) || typeof item.name !== "string") return [];
+	return "group" in item && item.group === true ? [] : [item.name];
+}
+/** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
+function problemOf$1(stderr, { files, targets }) {
+	const text = (/(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr).trim().replaceAll(/\s+/g, " ");
+	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
+	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
+	const missing = /failed to find target (\S+)/.exec(text)?.[1];
+	const where = {
+		input: "bake-files",
+		file: file ?? files[0],
+		...line === void 0 ? {} : { line: Number(line) }
+	};
+	if (missing === "default" && targets === void 0) return nothingToBuild(files);
+	if (missing !== void 0) return {
+		...where,
+		input: "targets",
+		message: `\`targets\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target or group \`${missing}\`.`,
+		mend: "`docker buildx bake --list=targets` tells what there is; `all` means all of them."
+	};
+	return {
+		...where,
+		message: `\`bake-files\`: ${message ?? (text === "" ? "docker buildx bake could not read them" : text)}`,
+		mend: "Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`."
+	};
+}
+/** There is nothing in the files that is built without being named. */
+function nothingToBuild(files) {
+	return {
+		input: "bake-files",
+		file: files[0],
+		message: `\`bake-files\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no group \`default\`, and \`targets\` names nothing.`,
+		mend: "Name targets or groups with `targets` (`all` means every target), or add a group `default`."
+	};
+}
+
+// src/build/bake-targets.ts
+/** More than anybody has. */
+const MOST$1 = 1e4;
+const KNOWN$1 = /* @__PURE__ */ new Set([
+	"context",
+	"dockerfile",
+	"target",
+	"args",
+	"contexts",
+	"platforms",
+	"tags",
+	"labels",
+	"annotations",
+	"secret",
+	"ssh",
+	"output",
+	"cache-from",
+	"cache-to",
+	"attest",
+	"pull",
+	"no-cache",
+	"no-cache-filter",
+	"network",
+	"extra-hosts",
+	"shm-size",
+	"ulimits",
+	"entitlements",
+	"description",
+	"call",
+	"dockerfile-inline",
+	"policy",
+	"inherits"
+]);
+/**
+* Reads the print.
+* @param env of the step: a secret without a source is a variable, or a file
+*/
+function readBakeTargets(definition, { files, env }) {
+	const found = entries(field$1(definition, "target"), MOST$1);
+	const names = new Set(found.map(([name]) => name));
+	const groups = new Map(entries(field$1(definition, "group"), MOST$1).map(([name, group]) => [name, texts(field$1(group, "targets"))]));
+	const asked = /* @__PURE__ */ new Set();
+	const entered = /* @__PURE__ */ new Set();
+	const expand = (name) => {
+		const members = groups.get(name);
+		if (names.has(name) && (members === void 0 || entered.has(name))) asked.add(name);
+		if (members === void 0 || entered.has(name)) return;
+		entered.add(name);
+		members.forEach(expand);
+	};
+	expand("default");
+	return {
+		targets: found.map(([name, value]) => readTarget(name, value, env)),
+		asked: [...asked],
+		refused: new Map(found.map(([name, value]) => [name, refusals(name, value, files)]).filter(([, all]) => all.length > 0))
+	};
+}
+function readTarget(name, value, env) {
+	const text = (key) => textOf$1(field$1(value, key));
+	return {
+		name,
+		context: text("context") ?? ".",
+		dockerfile: text("dockerfile") ?? "Dockerfile",
+		stage: text("target"),
+		args: Object.fromEntries(pairs$1(field$1(value, "args")).map(({ key, value: given }) => [key, given])),
+		contexts: pairs$1(field$1(value, "contexts")),
+		platforms: texts(field$1(value, "platforms")),
+		tags: texts(field$1(value, "tags")),
+		labels: pairs$1(field$1(value, "labels")),
+		annotations: texts(field$1(value, "annotations")),
+		secrets: list$3(field$1(value, "secret")).map((secret) => secretOf(secret, env)),
+		ssh: list$3(field$1(value, "ssh")).map(sshOf),
+		outputs: list$3(field$1(value, "output")).map(csvOf),
+		cacheFrom: list$3(field$1(value, "cache-from")).map(csvOf),
+		cacheTo: list$3(field$1(value, "cache-to")).map(csvOf),
+		attests: list$3(field$1(value, "attest")).map(csvOf),
+		pull: field$1(value, "pull") === true,
+		noCache: field$1(value, "no-cache") === true,
+		noCacheFilters: texts(field$1(value, "no-cache-filter")),
+		network: text("network"),
+		addHosts: pairs$1(field$1(value, "extra-hosts")).map(({ key, value: address }) => `${key}=${address}`),
+		shmSize: text("shm-size"),
+		ulimits: texts(field$1(value, "ulimits")),
+		entitlements: texts(field$1(value, "entitlements"))
+	};
+}
+/** What bake can say and this action cannot keep. */
+function refusals(name, value, files) {
+	const refused = (what, mend) => ({
+		input: "bake-files",
+		file: files[0],
+		mend,
+		message: `The bake target \`${name}\` ${what}.`
+	});
+	const context = textOf$1(field$1(value, "context")) ?? ".";
+	const call = textOf$1(field$1(value, "call"));
+	const unknown = entries(value, MOST$1).flatMap(([key]) => KNOWN$1.has(key) ? [] : [key]);
+	return [
+		...isAddress$3(context) ? [refused(`has the context \`${context}\`, which is no directory`, "Add `actions/checkout` for it, and give its directory as `context`.")] : [],
+		...context.startsWith("target:") ? [refused(`has the context \`${context}\``, "Name the other target among `contexts`, as in `contexts = { base = \"target:base\" }`.")] : [],
+		...field$1(value, "dockerfile-inline") === void 0 ? [] : [refused("has its Dockerfile inline, where errors and sizes have no lines to point at", "Write it into a file, and name that with `dockerfile`.")],
+		...call === void 0 || call === "build" ? [] : [refused(`has \`call = "${call}"\`, and stage-build builds`, "Remove `call`; to check a Dockerfile without building it use `mode: plan`.")],
+		...field$1(value, "policy") === void 0 ? [] : [refused("has a `policy`, which stage-build would not keep", "Remove `policy`, or build this target with docker/bake-action.")],
+		...unknown.map((key) => refused(`has \`${key}\`, which stage-build does not know`, "Remove it, or build this target with docker/bake-action."))
+	];
+}
+function isAddress$3(context) {
+	return /^(?:https?|git|ssh|docker-image|oci-layout):\/\/|^git@|^github\.com\//.test(context);
+}
+/** In its print bake writes `$${` and `%%{` for what shall not be read as a template again. */
+function textOf$1(value) {
+	return typeof value === "string" ? value.replaceAll(/([$%])\1\{/g, "$1{") : void 0;
+}
+function texts(value) {
+	return list$3(value).flatMap((item) => textOf$1(item) ?? []);
+}
+function pairs$1(value) {
+	return entries(value, MOST$1).flatMap(([key, item]) => {
+		const text = textOf$1(item);
+		return text === void 0 ? [] : [{
+			key: textOf$1(key) ?? key,
+			value: text
+		}];
+	});
+}
+/** `type=…,key=value`, the type first. */
+function csvOf(value) {
+	const [type, ...others] = [...pairs$1(value)].sort((a, b) => Number(b.key === "type") - Number(a.key === "type"));
+	return [...type === void 0 ? [] : [type], ...others].map(({ key, value: text }) => csvField(`${key}=${text}`)).join(",");
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/secrets.go */
+function secretOf(value, env) {
+	const [id = "", src, name] = [
+		"id",
+		"src",
+		"env"
+	].map((key) => textOf$1(field$1(value, key)));
+	if (name !== void 0 && name !== "") return {
+		kind: "env",
+		id,
+		env: name
+	};
+	if (src !== void 0 && src !== "") return {
+		kind: "file",
+		id,
+		path: src
+	};
+	return env[id] === void 0 ? {
+		kind: "file",
+		id,
+		path: id
+	} : {
+		kind: "env",
+		id,
+		env: id
+	};
+}
+function sshOf(value) {
+	const id = textOf$1(field$1(value, "id")) ?? "default";
+	const paths = texts(field$1(value, "paths"));
+	return paths.length === 0 ? id : `${id}=${paths.join(",")}`;
+}
+
+// src/dockerfile/dockerfile-error.ts
+/** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
+var DockerfileError = class extends Error {
+	phase;
+	scope;
+	line;
+	endLine;
+	mend;
+	stage;
+	constructor(message, fields) {
+		super(message);
+		this.name = "DockerfileError";
+		this.phase = fields.phase;
+		this.scope = fields.scope ?? "always";
+		this.line = fields.range?.line;
+		this.endLine = fields.range?.endLine;
+		this.mend = fields.mend;
+		this.stage = fields.stage;
+	}
+};
+/** Thrown inside this room where an instruction or a word is wrong; always caught and given its place. */
+var SyntaxFault = class extends Error {
+	constructor(message) {
+		super(message);
+		this.name = "SyntaxFault";
+	}
+};
+
+// src/dockerfile/go-text.ts
+/**
+* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
+* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
+*/
+const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+/** Go's `unicode.IsSpace`. */
+function isSpace(character) {
+	const code = character.charCodeAt(0);
+	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
+}
+/** Go's `strings.TrimSpace`. */
+function trimSpace(text) {
+	let end = text.length;
+	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
+	return trimSpaceLeft(text.slice(0, end));
+}
+/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
+function trimSpaceLeft(text) {
+	let start = 0;
+	while (start < text.length && isSpace(text.charAt(start))) start++;
+	return text.slice(start);
+}
+const BLANKS = /[\t\v\f\r ]+/;
+/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
+function splitBlanks(text, limit) {
+	if (limit === void 0) return text.split(BLANKS);
+	const match = BLANKS.exec(text);
+	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
+}
+const ESCAPES = /* @__PURE__ */ new Map([
+	["\"", "\\\""],
+	["\\", "\\\\"],
+	["\x07", "\\a"],
+	["\b", "\\b"],
+	["\f", "\\f"],
+	["\n", "\\n"],
+	["\r", "\\r"],
+	["	", "\\t"],
+	["\v", "\\v"]
+]);
+const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
+function goQuote(text) {
+	let out = "";
+	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
+	return `"${out}"`;
+}
+function hex(character) {
+	const code = character.codePointAt(0) ?? 0;
+	const digits = code.toString(16);
+	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
+	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+}
+/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
+function rootedPath(text) {
+	const parts = [];
+	for (const part of text.split("/")) if (part === "..") parts.pop();
+	else if (part !== "" && part !== ".") parts.push(part);
+	return `/${parts.join("/")}`;
+}
+/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
+function atoi(text) {
+	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
+	const value = BigInt(text.replace(/^\+/, ""));
+	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
+}
+/** Go's `strconv.ParseBool`. */
+function parseBool(text) {
+	if ([
+		"1",
+		"t",
+		"T",
+		"TRUE",
+		"true",
+		"True"
+	].includes(text)) return true;
+	return [
+		"0",
+		"f",
+		"F",
+		"FALSE",
+		"false",
+		"False"
+	].includes(text) ? false : void 0;
+}
+
+// src/graph/platform.ts
+/**
+* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
+* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
+*/
+const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
+const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
+/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
+function unknownPart(platform) {
+	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
+		part: platform.os,
+		known: [...KNOWN_OS]
+	};
+	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
+	return {
+		part: platform.architecture,
+		known: [...KNOWN_ARCHITECTURES]
+	};
+}
+const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
+const PART_TEXT = "^[A-Za-z0-9_.-]+$";
+const OS = new RegExp(OS_TEXT);
+const PART = new RegExp(PART_TEXT);
+const INVALID = "invalid argument";
+/**
+* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
+* @throws SyntaxFault in containerd's words
+*/
+function parsePlatform$1(specifier, host) {
+	const quoted = goQuote(specifier);
+	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
+	const parts = specifier.split("/");
+	const match = OS.exec(parts[0] ?? "");
+	if (match === null) {
+		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
+		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
+	}
+	const bad = parts.slice(1).find((part) => !PART.test(part));
+	if (bad !== void 0) {
+		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
+		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
+	}
+	const os = normalOs(match[1] ?? "");
+	const osVersion = match[2] ?? "";
+	const [first = "", architecture, variant, ...more] = parts;
+	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
+	if (architecture === void 0) {
+		if (KNOWN_OS.has(os)) return {
+			os,
+			osVersion,
+			architecture: host.architecture,
+			variant: host.variant
+		};
+		const single = withoutDefaultArm(normalArchitecture(first, ""));
+		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
+			os: host.os,
+			osVersion: "",
+			...single
+		};
+		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
+	}
+	const normal = normalArchitecture(architecture, variant ?? "");
+	if (variant === void 0) return {
+		os,
+		osVersion,
+		...withoutDefaultArm(normal)
+	};
+	return {
+		os,
+		osVersion,
+		...normal,
+		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
+	};
+}
+function withoutDefaultArm(parts) {
+	return parts.architecture === "arm" && parts.variant === "v7" ? {
+		...parts,
+		variant: ""
+	} : parts;
+}
+function normalOs(os) {
+	const lower = os.toLowerCase();
+	return lower === "macos" ? "darwin" : lower;
+}
+function normalArchitecture(written, writtenVariant) {
+	const architecture = written.toLowerCase();
+	const variant = writtenVariant.toLowerCase();
+	switch (architecture) {
+		case "i386": return {
+			architecture: "386",
+			variant: ""
+		};
+		case "x86_64":
+		case "x86-64":
+		case "amd64": return {
+			architecture: "amd64",
+			variant: variant === "v1" ? "" : variant
+		};
+		case "aarch64":
+		case "arm64":
+			if (variant === "8" || variant === "v8") return {
+				architecture: "arm64",
+				variant: ""
+			};
+			return {
+				architecture: "arm64",
+				variant: [
+					"9",
+					"9.0",
+					"v9.0"
+				].includes(variant) ? "v9" : variant
+			};
+		case "armhf": return {
+			architecture: "arm",
+			variant: "v7"
+		};
+		case "armel": return {
+			architecture: "arm",
+			variant: "v6"
+		};
+		case "arm":
+			if (variant === "" || variant === "7") return {
+				architecture,
+				variant: "v7"
+			};
+			return {
+				architecture,
+				variant: [
+					"5",
+					"6",
+					"8"
+				].includes(variant) ? `v${variant}` : variant
+			};
+		default: return {
+			architecture,
+			variant
+		};
+	}
+}
+/** The one form of a platform among those that mean the same. */
+function normalizePlatform$1(platform) {
+	const { osVersion } = platform;
+	return {
+		os: normalOs(platform.os),
+		osVersion,
+		...normalArchitecture(platform.architecture, platform.variant)
+	};
+}
+/** `os[(version)]/arch[/variant]`. */
+function formatPlatform$1({ os, osVersion, architecture, variant }) {
+	return [
+		osVersion === "" ? os : `${os}(${osVersion})`,
+		architecture,
+		variant
+	].filter((part) => part !== "").join("/");
+}
+
+// node_modules/csv-parse/lib/api/CsvError.js
+var CsvError = class CsvError extends Error {
+	constructor(code, message, options, ...contexts) {
+		if (Array.isArray(message)) message = message.join(" ").trim();
+		super(message);
+		if (Error.captureStackTrace !== void 0) Error.captureStackTrace(this, CsvError);
+		this.code = code;
+		for (const context of contexts) for (const key in context) {
+			const value = context[key];
+			this[key] = Buffer.isBuffer(value) ? value.toString(options.encoding) : value == null ? value : JSON.parse(JSON.stringify(value));
+		}
+	}
+};
+
+// node_modules/csv-parse/lib/utils/is_object.js
+const is_object = function(obj) {
+	return typeof obj === "object" && obj !== null && !Array.isArray(obj);
+};
+
+// node_modules/csv-parse/lib/api/normalize_columns_array.js
+const normalize_columns_array = function(columns) {
+	const normalizedColumns = [];
+	for (let i = 0, l = columns.length; i < l; i++) {
+		const column = columns[i];
+		if (column === void 0 || column === null || column === false) normalizedColumns[i] = { disabled: true };
+		else if (typeof column === "string" || typeof column === "number") normalizedColumns[i] = { name: `${column}` };
+		else if (is_object(column)) {
+			if (typeof column.name !== "string") throw new CsvError("CSV_OPTION_COLUMNS_MISSING_NAME", [
+				"Option columns missing name:",
+				`property "name" is required at position ${i}`,
+				"when column is an object literal"
+			]);
+			normalizedColumns[i] = column;
+		} else throw new CsvError("CSV_INVALID_COLUMN_DEFINITION", [
+			"Invalid column definition:",
+			"expect a string or a literal object,",
+			`got ${JSON.stringify(column)} at position ${i}`
+		]);
+	}
+	return normalizedColumns;
+};
+
+// node_modules/csv-parse/lib/utils/ResizeableBuffer.js
+var ResizeableBuffer = class {
+	constructor(size = 100) {
+		this.size = size;
+		this.length = 0;
+		this.buf = Buffer.allocUnsafe(size);
+	}
+	prepend(val) {
+		if (Buffer.isBuffer(val)) {
+			const length = this.length + val.length;
+			if (length >= this.size) {
+				this.resize();
+				if (length >= this.size) throw Error("INVALID_BUFFER_STATE");
+			}
+			const buf = this.buf;
+			this.buf = Buffer.allocUnsafe(this.size);
+			val.copy(this.buf, 0);
+			buf.copy(this.buf, val.length);
+			this.length += val.length;
+		} else {
+			const length = this.length++;
+			if (length === this.size) this.resize();
+			const buf = this.clone();
+			this.buf[0] = val;
+			buf.copy(this.buf, 1, 0, length);
+		}
+	}
+	append(val) {
+		const length = this.length++;
+		if (length === this.size) this.resize();
+		this.buf[length] = val;
+	}
+	clone() {
+		return Buffer.from(this.buf.slice(0, this.length));
+	}
+	resize() {
+		const length = this.length;
+		this.size = this.size * 2;
+		const buf = Buffer.allocUnsafe(this.size);
+		this.buf.copy(buf, 0, 0, length);
+		this.buf = buf;
+	}
+	toString(encoding) {
+		if (encoding) return this.buf.toString(encoding, 0, this.length);
+		else return Uint8Array.prototype.slice.call(this.buf.slice(0, this.length));
+	}
+	toJSON() {
+		return this.toString("utf8");
+	}
+	reset() {
+		this.length = 0;
+	}
+};
+
+// node_modules/csv-parse/lib/api/init_state.js
+const init_state = function(options) {
+	const timchars = [
+		32,
+		9,
+		10,
+		13,
+		12,
+		11,
+		160,
+		5760,
+		8192,
+		8193,
+		8194,
+		8195,
+		8196,
+		8197,
+		8198,
+		8199,
+		8200,
+		8201,
+		8202,
+		8232,
+		8233,
+		8239,
+		8287,
+		12288,
+		65279
+	].reduce((acc, codepoint) => {
+		const encoded = Buffer.from(String.fromCharCode(codepoint), options.encoding);
+		if (codepoint !== 63 && encoded.length === 1 && encoded[0] === 63) return acc;
+		acc.push(encoded);
+		return acc;
+	}, []);
+	const timcharFirstBytes = /* @__PURE__ */ new Uint8Array(256);
+	for (const t of timchars) timcharFirstBytes[t[0]] = 1;
+	return {
+		bomSkipped: false,
+		bufBytesStart: 0,
+		castField: options.cast_function,
+		commenting: false,
+		delimiterBufPrevious: void 0,
+		delimiterDiscovered: false,
+		error: void 0,
+		enabled: options.from_line === 1,
+		escaping: false,
+		escapeIsQuote: Buffer.isBuffer(options.escape) && Buffer.isBuffer(options.quote) && Buffer.compare(options.escape, options.quote) === 0,
+		expectedRecordLength: Array.isArray(options.columns) ? options.columns.length : void 0,
+		field: new ResizeableBuffer(20),
+		firstLineToHeaders: options.cast_first_line_to_header,
+		needMoreDataSize: Math.max(options.comment !== null ? options.comment.length : 0, ...options.delimiter ? options.delimiter.map((delimiter) => delimiter.length) : [], options.delimiter_auto ? 1 : 0, options.quote !== null ? options.quote.length : 0, ...timchars.map((t) => t.length)),
+		previousBuf: void 0,
+		quoting: false,
+		stop: false,
+		rawBuffer: new ResizeableBuffer(100),
+		record: [],
+		recordHasError: false,
+		record_length: 0,
+		recordDelimiterMaxLength: options.record_delimiter.length === 0 ? 0 : Math.max(...options.record_delimiter.map((v) => v.length)),
+		trimChars: [Buffer.from(" ", options.encoding)[0], Buffer.from("	", options.encoding)[0]],
+		wasQuoting: false,
+		wasRowDelimiter: false,
+		timchars,
+		timcharFirstBytes
+	};
+};
+
+// node_modules/csv-parse/lib/utils/underscore.js
+const underscore = function(str) {
+	return str.replace(/([A-Z])/g, function(_, match) {
+		return "_" + match.toLowerCase();
+	});
+};
+
+// node_modules/csv-parse/lib/api/normalize_options.js
+const normalize_options = function(opts) {
+	const options = {};
+	for (const opt in opts) options[underscore(opt)] = opts[opt];
+	if (options.encoding === void 0 || options.encoding === true) options.encoding = "utf8";
+	else if (options.encoding === null || options.encoding === false) options.encoding = null;
+	else if (typeof options.encoding !== "string" && options.encoding !== null) throw new CsvError("CSV_INVALID_OPTION_ENCODING", [
+		"Invalid option encoding:",
+		"encoding must be a string or null to return a buffer,",
+		`got ${JSON.stringify(options.encoding)}`
+	], options);
+	if (options.bom === void 0 || options.bom === null || options.bom === false) options.bom = false;
+	else if (options.bom !== true) throw new CsvError("CSV_INVALID_OPTION_BOM", [
+		"Invalid option bom:",
+		"bom must be true,",
+		`got ${JSON.stringify(options.bom)}`
+	], options);
+	options.cast_function = null;
+	if (options.cast === void 0 || options.cast === null || options.cast === false || options.cast === "") options.cast = void 0;
+	else if (typeof options.cast === "function") {
+		options.cast_function = options.cast;
+		options.cast = true;
+	} else if (options.cast !== true) throw new CsvError("CSV_INVALID_OPTION_CAST", [
+		"Invalid option cast:",
+		"cast must be true or a function,",
+		`got ${JSON.stringify(options.cast)}`
+	], options);
+	if (options.cast_date === void 0 || options.cast_date === null || options.cast_date === false || options.cast_date === "") options.cast_date = false;
+	else if (options.cast_date === true) options.cast_date = function(value) {
+		const date = Date.parse(value);
+		return !isNaN(date) ? new Date(date) : value;
+	};
+	else if (typeof options.cast_date !== "function") throw new CsvError("CSV_INVALID_OPTION_CAST_DATE", [
+		"Invalid option cast_date:",
+		"cast_date must be true or a function,",
+		`got ${JSON.stringify(options.cast_date)}`
+	], options);
+	options.cast_first_line_to_header = void 0;
+	if (options.columns === true) options.cast_first_line_to_header = void 0;
+	else if (typeof options.columns === "function") {
+		options.cast_first_line_to_header = options.columns;
+		options.columns = true;
+	} else if (Array.isArray(options.columns)) options.columns = normalize_columns_array(options.columns);
+	else if (options.columns === void 0 || options.columns === null || options.columns === false) options.columns = false;
+	else throw new CsvError("CSV_INVALID_OPTION_COLUMNS", [
+		"Invalid option columns:",
+		"expect an array, a function or true,",
+		`got ${JSON.stringify(options.columns)}`
+	], options);
+	if (options.group_columns_by_name === void 0 || options.group_columns_by_name === null || options.group_columns_by_name === false) options.group_columns_by_name = false;
+	else if (options.group_columns_by_name !== true) throw new CsvError("CSV_INVALID_OPTION_GROUP_COLUMNS_BY_NAME", [
+		"Invalid option group_columns_by_name:",
+		"expect an boolean,",
+		`got ${JSON.stringify(options.group_columns_by_name)}`
+	], options);
+	else if (options.columns === false) throw new CsvError("CSV_INVALID_OPTION_GROUP_COLUMNS_BY_NAME", ["Invalid option group_columns_by_name:", "the `columns` mode must be activated."], options);
+	if (options.comment === void 0 || options.comment === null || options.comment === false || options.comment === "") options.comment = null;
+	else {
+		if (typeof options.comment === "string") options.comment = Buffer.from(options.comment, options.encoding);
+		if (!Buffer.isBuffer(options.comment)) throw new CsvError("CSV_INVALID_OPTION_COMMENT", [
+			"Invalid option comment:",
+			"comment must be a buffer or a string,",
+			`got ${JSON.stringify(options.comment)}`
+		], options);
+	}
+	if (options.comment_no_infix === void 0 || options.comment_no_infix === null || options.comment_no_infix === false) options.comment_no_infix = false;
+	else if (options.comment_no_infix !== true) throw new CsvError("CSV_INVALID_OPTION_COMMENT", [
+		"Invalid option comment_no_infix:",
+		"value must be a boolean,",
+		`got ${JSON.stringify(options.comment_no_infix)}`
+	], options);
+	if (options.delimiter_auto === void 0 || options.delimiter_auto === null || options.delimiter_auto === false) options.delimiter_auto = false;
+	else if (options.delimiter_auto === true) options.delimiter_auto = {};
+	else if (!is_object(options.delimiter_auto)) throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
+		"Invalid option delimiter_auto:",
+		"delimiter_auto must be a boolean or a configuration object,",
+		`got ${JSON.stringify(options.delimiter_auto)}`
+	], options);
+	if (options.delimiter_auto) {
+		if (options.delimiter_auto.preferred === void 0) options.delimiter_auto.preferred = {
+			[",".charCodeAt(0)]: 1.8,
+			["	".charCodeAt(0)]: 1.8,
+			[";".charCodeAt(0)]: 1.6,
+			[" ".charCodeAt(0)]: 1.6,
+			[":".charCodeAt(0)]: 1.5,
+			[".".charCodeAt(0)]: 1.4,
+			["/".charCodeAt(0)]: 1.4
+		};
+		else if (!is_object(options.delimiter_auto.preferred)) throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
+			"Invalid option delimiter_auto:",
+			"preferred must be an object,",
+			`got ${JSON.stringify(options.delimiter_auto.preferred)}`
+		], options);
+		if (options.delimiter_auto.score === void 0) options.delimiter_auto.score = (info, options) => {
+			return (info.total - info.std) * (options.preferred[info.char_code] || 1);
+		};
+		else if (typeof options.delimiter_auto.score !== "function") throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
+			"Invalid option delimiter_auto:",
+			"score must be a function,",
+			`got ${JSON.stringify(options.delimiter_auto.score)}`
+		], options);
+		if (options.delimiter_auto.size === void 0) options.delimiter_auto.size = 2048;
+		else if (typeof options.delimiter_auto.size !== "number") throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
+			"Invalid option delimiter_auto:",
+			"size must be a number,",
+			`got ${JSON.stringify(options.delimiter_auto.size)}`
+		], options);
+	}
+	const delimiter_json = JSON.stringify(options.delimiter);
+	if (options.delimiter_auto !== false) options.delimiter = [];
+	if (!Array.isArray(options.delimiter)) {
+		if (options.delimiter === void 0 || options.delimiter === null || options.delimiter === false) options.delimiter = Buffer.from(",", options.encoding);
+		options.delimiter = [options.delimiter];
+	}
+	options.delimiter = options.delimiter.map(function(delimiter) {
+		if (typeof delimiter === "string") delimiter = Buffer.from(delimiter, options.encoding);
+		if (!Buffer.isBuffer(delimiter) || delimiter.length === 0) throw new CsvError("CSV_INVALID_OPTION_DELIMITER", [
+			"Invalid option delimiter:",
+			"delimiter must be a non empty string or buffer or array of string|buffer,",
+			`got ${delimiter_json}`
+		], options);
+		return delimiter;
+	});
+	if (options.escape === void 0 || options.escape === true) options.escape = Buffer.from("\"", options.encoding);
+	else if (typeof options.escape === "string") options.escape = Buffer.from(options.escape, options.encoding);
+	else if (options.escape === null || options.escape === false) options.escape = null;
+	if (options.escape !== null) {
+		if (!Buffer.isBuffer(options.escape)) throw new Error(`Invalid Option: escape must be a buffer, a string or a boolean, got ${JSON.stringify(options.escape)}`);
+	}
+	if (options.from === void 0 || options.from === null) options.from = 1;
+	else {
+		if (typeof options.from === "string" && /\d+/.test(options.from)) options.from = parseInt(options.from);
+		if (Number.isInteger(options.from)) {
+			if (options.from < 0) throw new Error(`Invalid Option: from must be a positive integer, got ${JSON.stringify(opts.from)}`);
+		} else throw new Error(`Invalid Option: from must be an integer, got ${JSON.stringify(options.from)}`);
+	}
+	if (options.from_line === void 0 || options.from_line === null) options.from_line = 1;
+	else {
+		if (typeof options.from_line === "string" && /\d+/.test(options.from_line)) options.from_line = parseInt(options.from_line);
+		if (Number.isInteger(options.from_line)) {
+			if (options.from_line <= 0) throw new Error(`Invalid Option: from_line must be a positive integer greater than 0, got ${JSON.stringify(opts.from_line)}`);
+		} else throw new Error(`Invalid Option: from_line must be an integer, got ${JSON.stringify(opts.from_line)}`);
+	}
+	if (options.ignore_last_delimiters === void 0 || options.ignore_last_delimiters === null) options.ignore_last_delimiters = false;
+	else if (typeof options.ignore_last_delimiters === "number") {
+		options.ignore_last_delimiters = Math.floor(options.ignore_last_delimiters);
+		if (options.ignore_last_delimiters === 0) options.ignore_last_delimiters = false;
+	} else if (typeof options.ignore_last_delimiters !== "boolean") throw new CsvError("CSV_INVALID_OPTION_IGNORE_LAST_DELIMITERS", [
+		"Invalid option `ignore_last_delimiters`:",
+		"the value must be a boolean value or an integer,",
+		`got ${JSON.stringify(options.ignore_last_delimiters)}`
+	], options);
+	if (options.ignore_last_delimiters === true && options.columns === false) throw new CsvError("CSV_IGNORE_LAST_DELIMITERS_REQUIRES_COLUMNS", ["The option `ignore_last_delimiters`", "requires the activation of the `columns` option"], options);
+	if (options.info === void 0 || options.info === null || options.info === false) options.info = false;
+	else if (options.info !== true) throw new Error(`Invalid Option: info must be true, got ${JSON.stringify(options.info)}`);
+	if (options.max_record_size === void 0 || options.max_record_size === null || options.max_record_size === false) options.max_record_size = 0;
+	else if (Number.isInteger(options.max_record_size) && options.max_record_size >= 0) {} else if (typeof options.max_record_size === "string" && /\d+/.test(options.max_record_size)) options.max_record_size = parseInt(options.max_record_size);
+	else throw new Error(`Invalid Option: max_record_size must be a positive integer, got ${JSON.stringify(options.max_record_size)}`);
+	if (options.objname === void 0 || options.objname === null || options.objname === false) options.objname = void 0;
+	else if (Buffer.isBuffer(options.objname)) {
+		if (options.objname.length === 0) throw new Error(`Invalid Option: objname must be a non empty buffer`);
+		if (options.encoding === null) {} else options.objname = options.objname.toString(options.encoding);
+	} else if (typeof options.objname === "string") {
+		if (options.objname.length === 0) throw new Error(`Invalid Option: objname must be a non empty string`);
+	} else if (typeof options.objname === "number") {} else throw new Error(`Invalid Option: objname must be a string or a buffer, got ${options.objname}`);
+	if (options.objname !== void 0) {
+		if (typeof options.objname === "number") {
+			if (options.columns !== false) throw Error("Invalid Option: objname index cannot be combined with columns or be defined as a field");
+		} else if (options.columns === false) throw Error("Invalid Option: objname field must be combined with columns or be defined as an index");
+	}
+	if (options.on_record === void 0 || options.on_record === null) options.on_record = void 0;
+	else if (typeof options.on_record !== "function") throw new CsvError("CSV_INVALID_OPTION_ON_RECORD", [
+		"Invalid option `on_record`:",
+		"expect a function,",
+		`got ${JSON.stringify(options.on_record)}`
+	], options);
+	if (options.on_skip !== void 0 && options.on_skip !== null && typeof options.on_skip !== "function") throw new Error(`Invalid Option: on_skip must be a function, got ${JSON.stringify(options.on_skip)}`);
+	if (options.quote === null || options.quote === false || options.quote === "") options.quote = null;
+	else {
+		if (options.quote === void 0 || options.quote === true) options.quote = Buffer.from("\"", options.encoding);
+		else if (typeof options.quote === "string") options.quote = Buffer.from(options.quote, options.encoding);
+		if (!Buffer.isBuffer(options.quote)) throw new Error(`Invalid Option: quote must be a buffer or a string, got ${JSON.stringify(options.quote)}`);
+	}
+	if (options.raw === void 0 || options.raw === null || options.raw === false) options.raw = false;
+	else if (options.raw !== true) throw new Error(`Invalid Option: raw must be true, got ${JSON.stringify(options.raw)}`);
+	if (options.record_delimiter === void 0) options.record_delimiter = [];
+	else if (typeof options.record_delimiter === "string" || Buffer.isBuffer(options.record_delimiter)) {
+		if (options.record_delimiter.length === 0) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
+			"Invalid option `record_delimiter`:",
+			"value must be a non empty string or buffer,",
+			`got ${JSON.stringify(options.record_delimiter)}`
+		], options);
+		options.record_delimiter = [options.record_delimiter];
+	} else if (!Array.isArray(options.record_delimiter)) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
+		"Invalid option `record_delimiter`:",
+		"value must be a string, a buffer or array of string|buffer,",
+		`got ${JSON.stringify(options.record_delimiter)}`
+	], options);
+	options.record_delimiter = options.record_delimiter.map(function(rd, i) {
+		if (typeof rd !== "string" && !Buffer.isBuffer(rd)) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
+			"Invalid option `record_delimiter`:",
+			"value must be a string, a buffer or array of string|buffer",
+			`at index ${i},`,
+			`got ${JSON.stringify(rd)}`
+		], options);
+		else if (rd.length === 0) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
+			"Invalid option `record_delimiter`:",
+			"value must be a non empty string or buffer",
+			`at index ${i},`,
+			`got ${JSON.stringify(rd)}`
+		], options);
+		if (typeof rd === "string") rd = Buffer.from(rd, options.encoding);
+		return rd;
+	});
+	if (typeof options.relax_column_count === "boolean") {} else if (options.relax_column_count === void 0 || options.relax_column_count === null) options.relax_column_count = false;
+	else throw new Error(`Invalid Option: relax_column_count must be a boolean, got ${JSON.stringify(options.relax_column_count)}`);
+	if (typeof options.relax_column_count_less === "boolean") {} else if (options.relax_column_count_less === void 0 || options.relax_column_count_less === null) options.relax_column_count_less = false;
+	else throw new Error(`Invalid Option: relax_column_count_less must be a boolean, got ${JSON.stringify(options.relax_column_count_less)}`);
+	if (typeof options.relax_column_count_more === "boolean") {} else if (options.relax_column_count_more === void 0 || options.relax_column_count_more === null) options.relax_column_count_more = false;
+	else throw new Error(`Invalid Option: relax_column_count_more must be a boolean, got ${JSON.stringify(options.relax_column_count_more)}`);
+	if (typeof options.relax_quotes === "boolean") {} else if (options.relax_quotes === void 0 || options.relax_quotes === null) options.relax_quotes = false;
+	else throw new Error(`Invalid Option: relax_quotes must be a boolean, got ${JSON.stringify(options.relax_quotes)}`);
+	if (typeof options.skip_empty_lines === "boolean") {} else if (options.skip_empty_lines === void 0 || options.skip_empty_lines === null) options.skip_empty_lines = false;
+	else throw new Error(`Invalid Option: skip_empty_lines must be a boolean, got ${JSON.stringify(options.skip_empty_lines)}`);
+	if (typeof options.skip_records_with_empty_values === "boolean") {} else if (options.skip_records_with_empty_values === void 0 || options.skip_records_with_empty_values === null) options.skip_records_with_empty_values = false;
+	else throw new Error(`Invalid Option: skip_records_with_empty_values must be a boolean, got ${JSON.stringify(options.skip_records_with_empty_values)}`);
+	if (typeof options.skip_records_with_error === "boolean") {} else if (options.skip_records_with_error === void 0 || options.skip_records_with_error === null) options.skip_records_with_error = false;
+	else throw new Error(`Invalid Option: skip_records_with_error must be a boolean, got ${JSON.stringify(options.skip_records_with_error)}`);
+	if (options.rtrim === void 0 || options.rtrim === null || options.rtrim === false) options.rtrim = false;
+	else if (options.rtrim !== true) throw new Error(`Invalid Option: rtrim must be a boolean, got ${JSON.stringify(options.rtrim)}`);
+	if (options.ltrim === void 0 || options.ltrim === null || options.ltrim === false) options.ltrim = false;
+	else if (options.ltrim !== true) throw new Error(`Invalid Option: ltrim must be a boolean, got ${JSON.stringify(options.ltrim)}`);
+	if (options.trim === void 0 || options.trim === null || options.trim === false) options.trim = false;
+	else if (options.trim !== true) throw new Error(`Invalid Option: trim must be a boolean, got ${JSON.stringify(options.trim)}`);
+	if (options.trim === true && opts.ltrim !== false) options.ltrim = true;
+	else if (options.ltrim !== true) options.ltrim = false;
+	if (options.trim === true && opts.rtrim !== false) options.rtrim = true;
+	else if (options.rtrim !== true) options.rtrim = false;
+	if (options.to === void 0 || options.to === null) options.to = -1;
+	else if (options.to !== -1) {
+		if (typeof options.to === "string" && /\d+/.test(options.to)) options.to = parseInt(options.to);
+		if (Number.isInteger(options.to)) {
+			if (options.to <= 0) throw new Error(`Invalid Option: to must be a positive integer greater than 0, got ${JSON.stringify(opts.to)}`);
+		} else throw new Error(`Invalid Option: to must be an integer, got ${JSON.stringify(opts.to)}`);
+	}
+	if (options.to_line === void 0 || options.to_line === null) options.to_line = -1;
+	else if (options.to_line !== -1) {
+		if (typeof options.to_line === "string" && /\d+/.test(options.to_line)) options.to_line = parseInt(options.to_line);
+		if (Number.isInteger(options.to_line)) {
+			if (options.to_line <= 0) throw new Error(`Invalid Option: to_line must be a positive integer greater than 0, got ${JSON.stringify(opts.to_line)}`);
+		} else throw new Error(`Invalid Option: to_line must be an integer, got ${JSON.stringify(opts.to_line)}`);
+	}
+	return options;
+};
+
+// node_modules/csv-parse/lib/utils/delimiter_discover.js
+const delimiter_discover = function(records, options) {
+	if (!options) ({delimiter_auto: options} = normalize_options({ delimiter_auto: true }));
+	if (typeof records === "string") records = Buffer.from(records);
+	if (Buffer.isBuffer(records)) records = ((data) => {
+		const records = [];
+		const parser = transform({ delimiter: [] });
+		const push = (record) => records.push(record);
+		const close = () => {};
+		const error = parser.parse(data, true, push, close);
+		if (error !== void 0) throw error;
+		return records;
+	})(records);
+	const info = Array(127).fill().map(() => ({ lines: [] }));
+	records.map(([record], line) => {
+		for (let i = 0, l = record.length; i < l; i++) {
+			const code = record.charCodeAt(i);
+			if (info[code].lines[line] === void 0) info[code].lines[line] = 0;
+			info[code].lines[line]++;
+		}
+	});
+	info.map((info, i) => {
+		info.char_code = i;
+		info.std = std(info.lines);
+		info.total = info.lines.reduce((acc, val) => acc + val, 0);
+		info.preferred = !!options.preferred[i];
+		info.score = options.score(info, options);
+	});
+	const result = info.reduce((acc, info) => acc.score > info.score ? acc : info, {});
+	return String.fromCharCode(result.char_code);
+};
+const std = function(array) {
+	const n = array.length;
+	if (n === 0) return 0;
+	const mean = array.reduce((a, b) => a + b) / n;
+	return Math.sqrt(array.map((x) => Math.pow(x - mean, 2)).reduce((a, b) => a + b) / n);
+};
+
+// node_modules/csv-parse/lib/api/index.js
+const isRecordEmpty = function(record) {
+	return record.every((field) => field == null || field.toString && field.toString().trim() === "");
+};
+const cr = 13;
+const nl = 10;
+const boms = {
+	utf8: Buffer.from([
+		239,
+		187,
+		191
+	]),
+	utf16le: Buffer.from([255, 254])
+};
+const transform = function(original_options = {}) {
+	const info = {
+		bytes: 0,
+		bytes_records: 0,
+		comment_lines: 0,
+		empty_lines: 0,
+		invalid_field_length: 0,
+		lines: 1,
+		records: 0
+	};
+	const options = normalize_options(original_options);
+	return {
+		info,
+		original_options,
+		options,
+		state: init_state(options),
+		__needMoreData: function(i, bufLen, end) {
+			if (end) return false;
+			const { encoding, escape, quote } = this.options;
+			const { quoting, needMoreDataSize, recordDelimiterMaxLength } = this.state;
+			return bufLen - i - 1 < Math.max(needMoreDataSize, recordDelimiterMaxLength === 0 ? Buffer.from("\r\n", encoding).length : recordDelimiterMaxLength, quoting ? (escape === null ? 0 : escape.length) + quote.length : 0, quoting ? quote.length + recordDelimiterMaxLength : 0);
+		},
+		parse: function(nextBuf, end, push, close) {
+			const { bom, comment_no_infix, delimiter_auto, encoding, from_line, ltrim, max_record_size, raw, relax_quotes, rtrim, skip_empty_lines, to, to_line } = this.options;
+			let { comment, escape, quote, record_delimiter } = this.options;
+			const { bomSkipped, delimiterDiscovered, delimiterBufPrevious, rawBuffer, escapeIsQuote } = this.state;
+			if (!delimiterDiscovered && delimiter_auto) {
+				let delimiterBuf;
+				if (delimiterBufPrevious === void 0) delimiterBuf = nextBuf;
+				else if (delimiterBufPrevious !== void 0 && nextBuf === void 0) delimiterBuf = delimiterBufPrevious;
+				else delimiterBuf = Buffer.concat([delimiterBufPrevious, nextBuf]);
+				nextBuf = void 0;
+				if (end || delimiterBuf.length > delimiter_auto.size) {
+					this.options.delimiter = [Buffer.from(delimiter_discover(delimiterBuf, this.options.delimiter_auto))];
+					this.state.previousBuf = delimiterBuf;
+					this.state.delimiterBufPrevious = void 0;
+					this.state.delimiterDiscovered = true;
+				} else {
+					this.state.delimiterBufPrevious = delimiterBuf;
+					return;
+				}
+			}
+			const { previousBuf } = this.state;
+			let buf;
+			if (previousBuf === void 0) {
+				if (nextBuf === void 0) {
+					close();
+					return;
+				} else buf = nextBuf;
+			} else if (previousBuf !== void 0 && nextBuf === void 0) buf = previousBuf;
+			else buf = Buffer.concat([previousBuf, nextBuf]);
+			if (bomSkipped === false) {
+				if (bom === false) this.state.bomSkipped = true;
+				else if (buf.length < 3) {
+					if (end === false) {
+						this.state.previousBuf = buf;
+						return;
+					}
+				} else {
+					for (const encoding in boms) if (boms[encoding].compare(buf, 0, boms[encoding].length) === 0) {
+						const bomLength = boms[encoding].length;
+						this.state.bufBytesStart += bomLength;
+						buf = buf.slice(bomLength);
+						const options = normalize_options({
+							...this.original_options,
+							encoding
+						});
+						for (const key in options) this.options[key] = options[key];
+						({comment, escape, quote} = this.options);
+						break;
+					}
+					this.state.bomSkipped = true;
+				}
+			}
+			const bufLen = buf.length;
+			let pos = 0;
+			for (; pos < bufLen; pos++) {
+				if (this.__needMoreData(pos, bufLen, end)) break;
+				if (this.state.wasRowDelimiter === true) {
+					this.info.lines++;
+					this.state.wasRowDelimiter = false;
+				}
+				if (to_line !== -1 && this.info.lines > to_line) {
+					this.state.stop = true;
+					close();
+					return;
+				}
+				if (this.state.quoting === false && record_delimiter.length === 0) {
+					if (this.__autoDiscoverRecordDelimiter(buf, pos)) record_delimiter = this.options.record_delimiter;
+				}
+				const chr = buf[pos];
+				if (raw === true) rawBuffer.append(chr);
+				if ((chr === cr || chr === nl) && this.state.wasRowDelimiter === false) this.state.wasRowDelimiter = true;
+				if (this.state.escaping === true) this.state.escaping = false;
+				else {
+					if (escape !== null && this.state.quoting === true && this.__isEscape(buf, pos, chr) && pos + escape.length < bufLen) {
+						if (escapeIsQuote) {
+							if (this.__isQuote(buf, pos + escape.length)) {
+								this.state.escaping = true;
+								pos += escape.length - 1;
+								continue;
+							}
+						} else {
+							this.state.escaping = true;
+							pos += escape.length - 1;
+							continue;
+						}
+					}
+					if (this.state.commenting === false && this.__isQuote(buf, pos)) {
+						if (this.state.quoting === true) {
+							const nextChr = buf[pos + quote.length];
+							const isNextChrTrimable = rtrim && this.__isCharTrimable(buf, pos + quote.length);
+							const isNextChrComment = comment !== null && this.__compareBytes(comment, buf, pos + quote.length, nextChr);
+							const isNextChrDelimiter = this.__isDelimiter(buf, pos + quote.length, nextChr);
+							const isNextChrRecordDelimiter = record_delimiter.length === 0 ? this.__autoDiscoverRecordDelimiter(buf, pos + quote.length) : this.__isRecordDelimiter(nextChr, buf, pos + quote.length);
+							if (escape !== null && this.__isEscape(buf, pos, chr) && this.__isQuote(buf, pos + escape.length)) pos += escape.length - 1;
+							else if (!nextChr || isNextChrDelimiter || isNextChrRecordDelimiter || isNextChrComment || isNextChrTrimable) {
+								this.state.quoting = false;
+								this.state.wasQuoting = true;
+								pos += quote.length - 1;
+								continue;
+							} else if (relax_quotes === false) {
+								const err = this.__error(new CsvError("CSV_INVALID_CLOSING_QUOTE", [
+									"Invalid Closing Quote:",
+									`got "${String.fromCharCode(nextChr)}"`,
+									`at line ${this.info.lines}`,
+									"instead of delimiter, record delimiter, trimable character",
+									"(if activated) or comment"
+								], this.options, this.__infoField()));
+								if (err !== void 0) return err;
+							} else {
+								this.state.quoting = false;
+								this.state.wasQuoting = true;
+								this.state.field.prepend(quote);
+								pos += quote.length - 1;
+							}
+						} else if (this.state.field.length !== 0) {
+							if (relax_quotes === false) {
+								const info = this.__infoField();
+								const bom = Object.keys(boms).map((b) => boms[b].equals(this.state.field.toString()) ? b : false).filter(Boolean)[0];
+								const err = this.__error(new CsvError("INVALID_OPENING_QUOTE", [
+									"Invalid Opening Quote:",
+									`a quote is found on field ${JSON.stringify(info.column)} at line ${info.lines}, value is ${JSON.stringify(this.state.field.toString(encoding))}`,
+									bom ? `(${bom} bom)` : void 0
+								], this.options, info, { field: this.state.field }));
+								if (err !== void 0) return err;
+							}
+						} else {
+							this.state.quoting = true;
+							pos += quote.length - 1;
+							continue;
+						}
+					}
+					if (this.state.quoting === false) {
+						const recordDelimiterLength = this.__isRecordDelimiter(chr, buf, pos);
+						if (recordDelimiterLength !== 0) {
+							if (this.state.commenting && this.state.wasQuoting === false && this.state.record.length === 0 && this.state.field.length === 0) this.info.comment_lines++;
+							else {
+								if (this.state.enabled === false && this.info.lines + (this.state.wasRowDelimiter === true ? 1 : 0) >= from_line) {
+									this.state.enabled = true;
+									this.__resetField();
+									this.__resetRecord();
+									pos += recordDelimiterLength - 1;
+									continue;
+								}
+								if (skip_empty_lines === true && this.state.wasQuoting === false && this.state.record.length === 0 && this.state.field.length === 0) {
+									this.info.empty_lines++;
+									pos += recordDelimiterLength - 1;
+									continue;
+								}
+								this.info.bytes = this.state.bufBytesStart + pos;
+								const errField = this.__onField();
+								if (errField !== void 0) return errField;
+								this.info.bytes = this.state.bufBytesStart + pos + recordDelimiterLength;
+								const errRecord = this.__onRecord(push);
+								if (errRecord !== void 0) return errRecord;
+								if (to !== -1 && this.info.records >= to) {
+									this.state.stop = true;
+									close();
+									return;
+								}
+							}
+							this.state.commenting = false;
+							pos += recordDelimiterLength - 1;
+							continue;
+						}
+						if (this.state.commenting) continue;
+						if (comment !== null && (comment_no_infix === false || this.state.record.length === 0 && this.state.field.length === 0)) {
+							if (this.__compareBytes(comment, buf, pos, chr) !== 0) {
+								this.state.commenting = true;
+								continue;
+							}
+						}
+						const delimiterLength = this.__isDelimiter(buf, pos, chr);
+						if (delimiterLength !== 0) {
+							this.info.bytes = this.state.bufBytesStart + pos;
+							const errField = this.__onField();
+							if (errField !== void 0) return errField;
+							pos += delimiterLength - 1;
+							continue;
+						}
+					}
+				}
+				if (this.state.commenting === false) {
+					if (max_record_size !== 0 && this.state.record_length + this.state.field.length > max_record_size) return this.__error(new CsvError("CSV_MAX_RECORD_SIZE", [
+						"Max Record Size:",
+						"record exceed the maximum number of tolerated bytes",
+						`of ${max_record_size}`,
+						`at line ${this.info.lines}`
+					], this.options, this.__infoField()));
+				}
+				const lappend = ltrim === false || this.state.quoting === true || this.state.field.length !== 0 || !this.__isCharTrimable(buf, pos);
+				const rappend = rtrim === false || this.state.wasQuoting === false;
+				if (lappend === true && rappend === true) this.state.field.append(chr);
+				else if (rtrim === true && !this.__isCharTrimable(buf, pos)) return this.__error(new CsvError("CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE", [
+					"Invalid Closing Quote:",
+					"found non trimable byte after quote",
+					`at line ${this.info.lines}`
+				], this.options, this.__infoField()));
+				else {
+					if (lappend === false) pos += this.__isCharTrimable(buf, pos) - 1;
+					continue;
+				}
+			}
+			if (end === true) {
+				if (this.state.quoting === true) {
+					const err = this.__error(new CsvError("CSV_QUOTE_NOT_CLOSED", ["Quote Not Closed:", `the parsing is finished with an opening quote at line ${this.info.lines}`], this.options, this.__infoField()));
+					if (err !== void 0) return err;
+				} else if (this.state.wasQuoting === true || this.state.record.length !== 0 || this.state.field.length !== 0) {
+					this.info.bytes = this.state.bufBytesStart + pos;
+					const errField = this.__onField();
+					if (errField !== void 0) return errField;
+					const errRecord = this.__onRecord(push);
+					if (errRecord !== void 0) return errRecord;
+				} else if (this.state.wasRowDelimiter === true) this.info.empty_lines++;
+				else if (this.state.commenting === true) this.info.comment_lines++;
+			} else {
+				this.state.bufBytesStart += pos;
+				this.state.previousBuf = buf.slice(pos);
+			}
+			if (this.state.wasRowDelimiter === true) {
+				this.info.lines++;
+				this.state.wasRowDelimiter = false;
+			}
+		},
+		__onRecord: function(push) {
+			const { columns, group_columns_by_name, encoding, info, from, relax_column_count, relax_column_count_less, relax_column_count_more, raw, skip_records_with_empty_values } = this.options;
+			const { enabled, record } = this.state;
+			if (enabled === false) return this.__resetRecord();
+			const recordLength = record.length;
+			if (columns === true) {
+				if (skip_records_with_empty_values === true && isRecordEmpty(record)) {
+					this.__resetRecord();
+					return;
+				}
+				return this.__firstLineToColumns(record);
+			}
+			if (columns === false && this.info.records === 0) this.state.expectedRecordLength = recordLength;
+			if (recordLength !== this.state.expectedRecordLength) {
+				const err = columns === false ? new CsvError("CSV_RECORD_INCONSISTENT_FIELDS_LENGTH", [
+					"Invalid Record Length:",
+					`expect ${this.state.expectedRecordLength},`,
+					`got ${recordLength} on line ${this.info.lines}`
+				], this.options, this.__infoField(), { record }) : new CsvError("CSV_RECORD_INCONSISTENT_COLUMNS", [
+					"Invalid Record Length:",
+					`columns length is ${columns.length},`,
+					`got ${recordLength} on line ${this.info.lines}`
+				], this.options, this.__infoField(), { record });
+				if (relax_column_count === true || relax_column_count_less === true && recordLength < this.state.expectedRecordLength || relax_column_count_more === true && recordLength > this.state.expectedRecordLength) {
+					this.info.invalid_field_length++;
+					this.state.error = err;
+				} else {
+					const finalErr = this.__error(err);
+					if (finalErr) return finalErr;
+				}
+			}
+			if (skip_records_with_empty_values === true && isRecordEmpty(record)) {
+				this.__resetRecord();
+				return;
+			}
+			if (this.state.recordHasError === true) {
+				this.__resetRecord();
+				this.state.recordHasError = false;
+				return;
+			}
+			this.info.records++;
+			if (from === 1 || this.info.records >= from) {
+				const { objname } = this.options;
+				if (columns !== false) {
+					const obj = {};
+					for (let i = 0, l = record.length; i < l; i++) {
+						if (columns[i] === void 0 || columns[i].disabled) continue;
+						if (group_columns_by_name === true && Object.hasOwn(obj, columns[i].name)) {
+							if (Array.isArray(obj[columns[i].name])) obj[columns[i].name] = obj[columns[i].name].concat(record[i]);
+							else obj[columns[i].name] = [obj[columns[i].name], record[i]];
+						} else Object.defineProperty(obj, columns[i].name, {
+							value: record[i],
+							enumerable: true,
+							writable: true,
+							configurable: true
+						});
+					}
+					if (raw === true || info === true) {
+						const extRecord = Object.assign({ record: obj }, raw === true ? { raw: this.state.rawBuffer.toString(encoding) } : {}, info === true ? { info: this.__infoRecord() } : {});
+						const err = this.__push(objname === void 0 ? extRecord : [obj[objname], extRecord], push);
+						if (err) return err;
+					} else {
+						const err = this.__push(objname === void 0 ? obj : [obj[objname], obj], push);
+						if (err) return err;
+					}
+				} else if (raw === true || info === true) {
+					const extRecord = Object.assign({ record }, raw === true ? { raw: this.state.rawBuffer.toString(encoding) } : {}, info === true ? { info: this.__infoRecord() } : {});
+					const err = this.__push(objname === void 0 ? extRecord : [record[objname], extRecord], push);
+					if (err) return err;
+				} else {
+					const err = this.__push(objname === void 0 ? record : [record[objname], record], push);
+					if (err) return err;
+				}
+			}
+			this.__resetRecord();
+		},
+		__firstLineToColumns: function(record) {
+			const { firstLineToHeaders } = this.state;
+			try {
+				const headers = firstLineToHeaders === void 0 ? record : firstLineToHeaders.call(null, record);
+				if (!Array.isArray(headers)) return this.__error(new CsvError("CSV_INVALID_COLUMN_MAPPING", [
+					"Invalid Column Mapping:",
+					"expect an array from column function,",
+					`got ${JSON.stringify(headers)}`
+				], this.options, this.__infoField(), { headers }));
+				const normalizedHeaders = normalize_columns_array(headers);
+				this.state.expectedRecordLength = normalizedHeaders.length;
+				this.options.columns = normalizedHeaders;
+				this.__resetRecord();
+				return;
+			} catch (err) {
+				return err;
+			}
+		},
+		__resetRecord: function() {
+			if (this.options.raw === true) this.state.rawBuffer.reset();
+			this.state.error = void 0;
+			this.state.record = [];
+			this.state.record_length = 0;
+		},
+		__onField: function() {
+			const { cast, encoding, rtrim, max_record_size } = this.options;
+			const { enabled, wasQuoting } = this.state;
+			if (enabled === false) return this.__resetField();
+			let field = this.state.field.toString(encoding);
+			if (rtrim === true && wasQuoting === false) field = field.trimRight();
+			if (cast === true) {
+				const [err, f] = this.__cast(field);
+				if (err !== void 0) return err;
+				field = f;
+			}
+			this.state.record.push(field);
+			if (max_record_size !== 0 && typeof field === "string") this.state.record_length += field.length;
+			this.__resetField();
+		},
+		__resetField: function() {
+			this.state.field.reset();
+			this.state.wasQuoting = false;
+		},
+		__push: function(record, push) {
+			const { on_record } = this.options;
+			if (on_record !== void 0) {
+				const info = this.__infoRecord();
+				try {
+					record = on_record.call(null, record, info);
+				} catch (err) {
+					return err;
+				}
+				if (record === void 0 || record === null) return;
+			}
+			this.info.bytes_records += this.info.bytes;
+			push(record);
+		},
+		__cast: function(field) {
+			const { columns, relax_column_count } = this.options;
+			if (Array.isArray(columns) === true && relax_column_count && this.options.columns.length <= this.state.record.length) return [void 0, void 0];
+			if (this.state.castField !== null) try {
+				const info = this.__infoField();
+				return [void 0, this.state.castField.call(null, field, info)];
+			} catch (err) {
+				return [err];
+			}
+			if (this.__isFloat(field)) return [void 0, parseFloat(field)];
+			else if (this.options.cast_date !== false) {
+				const info = this.__infoField();
+				return [void 0, this.options.cast_date.call(null, field, info)];
+			}
+			return [void 0, field];
+		},
+		__compareBytes: function(sourceBuf, targetBuf, targetPos, firstByte) {
+			if (sourceBuf[0] !== firstByte) return 0;
+			const sourceLength = sourceBuf.length;
+			for (let i = 1; i < sourceLength; i++) if (sourceBuf[i] !== targetBuf[targetPos + i]) return 0;
+			return sourceLength;
+		},
+		__isCharTrimable: function(buf, pos) {
+			const { timchars, timcharFirstBytes } = this.state;
+			const first = buf[pos];
+			if (first === void 0 || timcharFirstBytes[first] === 0) return 0;
+			loop1: for (let i = 0; i < timchars.length; i++) {
+				const timchar = timchars[i];
+				for (let j = 0; j < timchar.length; j++) if (timchar[j] !== buf[pos + j]) continue loop1;
+				return timchar.length;
+			}
+			return 0;
+		},
+		__isDelimiter: function(buf, pos, chr) {
+			const { delimiter, ignore_last_delimiters } = this.options;
+			if (ignore_last_delimiters === true && this.state.record.length === this.options.columns.length - 1) return 0;
+			else if (ignore_last_delimiters !== false && typeof ignore_last_delimiters === "number" && this.state.record.length === ignore_last_delimiters - 1) return 0;
+			loop1: for (let i = 0; i < delimiter.length; i++) {
+				const del = delimiter[i];
+				if (del[0] === chr) {
+					for (let j = 1; j < del.length; j++) if (del[j] !== buf[pos + j]) continue loop1;
+					return del.length;
+				}
+			}
+			return 0;
+		},
+		__isEscape: function(buf, pos, chr) {
+			const { escape } = this.options;
+			if (escape === null) return false;
+			const l = escape.length;
+			if (escape[0] === chr) {
+				for (let i = 0; i < l; i++) if (escape[i] !== buf[pos + i]) return false;
+				return true;
+			}
+			return false;
+		},
+		__isFloat: function(value) {
+			return value - parseFloat(value) + 1 >= 0;
+		},
+		__isQuote: function(buf, pos) {
+			const { quote } = this.options;
+			if (quote === null) return false;
+			const l = quote.length;
+			for (let i = 0; i < l; i++) if (quote[i] !== buf[pos + i]) return false;
+			return true;
+		},
+		__isRecordDelimiter: function(chr, buf, pos) {
+			const { record_delimiter } = this.options;
+			const recordDelimiterLength = record_delimiter.length;
+			loop1: for (let i = 0; i < recordDelimiterLength; i++) {
+				const rd = record_delimiter[i];
+				const rdLength = rd.length;
+				if (rd[0] !== chr) continue;
+				for (let j = 1; j < rdLength; j++) if (rd[j] !== buf[pos + j]) continue loop1;
+				return rd.length;
+			}
+			return 0;
+		},
+		__autoDiscoverRecordDelimiter: function(buf, pos) {
+			const { encoding } = this.options;
+			const rds = [
+				Buffer.from("\r\n", encoding),
+				Buffer.from("\n", encoding),
+				Buffer.from("\r", encoding)
+			];
+			loop: for (let i = 0; i < rds.length; i++) {
+				const l = rds[i].length;
+				for (let j = 0; j < l; j++) if (rds[i][j] !== buf[pos + j]) continue loop;
+				this.options.record_delimiter.push(rds[i]);
+				this.state.recordDelimiterMaxLength = rds[i].length;
+				return rds[i].length;
+			}
+			return 0;
+		},
+		__error: function(msg) {
+			const { encoding, raw, skip_records_with_error } = this.options;
+			const err = typeof msg === "string" ? new Error(msg) : msg;
+			if (skip_records_with_error) {
+				this.state.recordHasError = true;
+				if (this.options.on_skip !== void 0) try {
+					this.options.on_skip(err, raw ? this.state.rawBuffer.toString(encoding) : void 0);
+				} catch (err) {
+					return err;
+				}
+				return;
+			} else return err;
+		},
+		__infoDataSet: function() {
+			return {
+				...this.info,
+				columns: this.options.columns
+			};
+		},
+		__infoRecord: function() {
+			const { columns, raw, encoding } = this.options;
+			return {
+				...this.__infoDataSet(),
+				bytes_records: this.info.bytes,
+				error: this.state.error,
+				header: columns === true,
+				index: this.state.record.length,
+				raw: raw ? this.state.rawBuffer.toString(encoding) : void 0
+			};
+		},
+		__infoField: function() {
+			const { columns } = this.options;
+			const isColumns = Array.isArray(columns);
+			const bytes_records = this.info.bytes_records;
+			return {
+				...this.__infoRecord(),
+				bytes_records,
+				column: isColumns === true ? columns.length > this.state.record.length ? columns[this.state.record.length].name : null : this.state.record.length,
+				quoting: this.state.wasQuoting
+			};
+		}
+	};
+};
+
+// node_modules/csv-parse/lib/sync.js
+const parse = function(data, opts = {}) {
+	if (typeof data === "string") data = Buffer.from(data);
+	const records = opts && opts.objname ? Object.create(null) : [];
+	const parser = transform(opts);
+	const push = (record) => {
+		if (parser.options.objname === void 0) records.push(record);
+		else records[record[0]] = record[1];
+	};
+	const close = () => {};
+	const error = parser.parse(data, true, push, close);
+	if (error !== void 0) throw error;
+	return records;
+};
+
+// src/input-lists.ts
+/**
+* How lists are written in inputs: the same text means the same list as in docker/build-push-action, which reads them
+* as CSV records (one a line) with quotes, so a value with a comma or a line break can be quoted.
+* https://github.com/docker/actions-toolkit/blob/v0.62.1/src/util.ts#L31-L66
+*/
+/** The records of a list input: one array of items a line. Without `commas` each record has exactly one item. */
+function readRecords$2(text, options) {
+	return parse(text, {
+		columns: false,
+		relax_quotes: true,
+		relax_column_count: true,
+		skip_empty_lines: true,
+		...options.literalQuotes === true ? { quote: null } : {}
+	}).map((record) => options.commas ? record.flatMap((item) => item.split(",")) : [record.join(",")]).map((record) => record.map((item) => item.trim()).filter((item) => item !== "")).filter((record) => record.length > 0);
+}
+/** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
+function readPairs(input, lines, problems, form) {
+	const pairs = [];
+	for (const line of lines) {
+		const at = line.indexOf("=");
+		if (at <= 0) {
+			problems.push({
+				input,
+				message: `\`${input}\`: \`${shown$1(line)}\` is not of the form \`${form}\`.`,
+				mend: `Write one \`${form}\` a line.`
+			});
+			continue;
+		}
+		pairs.push({
+			key: line.slice(0, at).trim(),
+			value: line.slice(at + 1).trim()
+		});
+	}
+	return pairs;
+}
+/** A value as it is shown in a message: one line, not too long. */
+function shown$1(value) {
+	const line = value.replaceAll(/\s+/g, " ");
+	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
+}
+
+// src/input-forms.ts
+/** The form of single values: platforms, sizes, limits, hosts, networks, outputs. Wrong ones are told before any engine is asked. */
+const OUTPUT_TYPES = [
+	"local",
+	"tar",
+	"oci",
+	"docker",
+	"image",
+	"registry",
+	"cacheonly"
+];
+const NEEDS_DEST = /* @__PURE__ */ new Set([
+	"local",
+	"tar",
+	"oci"
+]);
+const NETWORKS = [
+	"default",
+	"none",
+	"host"
+];
+/** Every value that buildx or BuildKit would refuse by its form alone. */
+function malformed$1(inputs) {
+	return [
+		...inputs.platforms.flatMap((platform) => platformProblem(platform) ?? []),
+		...inputs.outputs.flatMap((line) => outputProblem(line) ?? []),
+		...inputs.network === void 0 ? [] : networkProblem(inputs.network) ?? [],
+		...inputs.shmSize === void 0 ? [] : sizeProblem(inputs.shmSize) ?? [],
+		...inputs.ulimit.flatMap((line) => ulimitProblem(line) ?? []),
+		...inputs.addHosts.flatMap((line) => hostProblem(line) ?? []),
+		...inputs.annotations.flatMap((line) => annotationProblem(line) ?? [])
+	];
+}
+function platformProblem(specifier) {
+	try {
+		const unknown = unknownPart(parsePlatform$1(specifier, {
+			os: "linux",
+			osVersion: "",
+			architecture: "amd64",
+			variant: ""
+		}));
+		if (unknown === void 0) return void 0;
+		const near = nearest(unknown.part, unknown.known);
+		return [{
+			input: "platforms",
+			message: `\`platforms\`: \`${shown$1(specifier)}\` is no platform: there is no \`${shown$1(unknown.part)}\`.`,
+			mend: near === void 0 ? "Write `OS/ARCH`, such as `linux/amd64` or `linux/arm64`." : `Did you mean \`${specifier.replace(unknown.part, near)}\`?`
+		}];
+	} catch (error) {
+		if (!(error instanceof SyntaxFault)) throw error;
+		return [{
+			input: "platforms",
+			message: `\`platforms\`: \`${shown$1(specifier)}\` is not of the form \`OS/ARCH[/VARIANT]\`.`,
+			mend: "Write, for example, `linux/amd64` or `linux/arm/v7`."
+		}];
+	}
+}
+/** Lines without `type=` are paths; `build/output-lines.ts` reads them in full. */
+function outputProblem(line) {
+	const type = /(?:^|,)"?type=([^",]*)/.exec(line)?.[1];
+	if (type === void 0) return void 0;
+	if (!OUTPUT_TYPES.some((known) => known === type)) {
+		const near = nearest(type, OUTPUT_TYPES);
+		return [{
+			input: "outputs",
+			message: `\`outputs\`: \`${shown$1(line)}\`: there is no type \`${shown$1(type)}\`.`,
+			mend: near === void 0 ? "Use `local`, `tar`, `oci`, `docker`, `image` or `registry`." : `Did you mean \`type=${near}\`?`
+		}];
+	}
+	if (!NEEDS_DEST.has(type) || /(?:^|,)"?dest=[^,]/.test(line)) return void 0;
+	return [{
+		input: "outputs",
+		message: `\`outputs\`: \`${shown$1(line)}\` does not say where to write.`,
+		mend: `Add \`dest=PATH\`, such as \`type=${type},dest=out${type === "local" ? "" : ".tar"}\`.`
+	}];
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/build/opt.go (LoadInputs, network modes) */
+function networkProblem(network) {
+	if (NETWORKS.some((known) => known === network)) return void 0;
+	return [{
+		input: "network",
+		message: `\`network\`: \`${shown$1(network)}\` is not one of \`default\`, \`none\`, \`host\`.`,
+		mend: "A network of your own can be given to the builder (docker/setup-buildx-action with `driver-opts: network=…`)."
+	}];
+}
+/** https://github.com/docker/go-units/blob/v0.5.0/size.go (RAMInBytes) */
+function sizeProblem(size) {
+	if (/^\d+(?:\.\d+)? ?(?:[kmgtp]?i?b?)$/i.test(size)) return void 0;
+	return [{
+		input: "shm-size",
+		message: `\`shm-size\`: \`${shown$1(size)}\` is not a size.`,
+		mend: "Write bytes or a number with a unit, such as `128m` or `2g`."
+	}];
+}
+function ulimitProblem(line) {
+	if (/^[a-z]+=-?\d+(?::-?\d+)?$/.test(line)) return void 0;
+	return [{
+		input: "ulimit",
+		message: `\`ulimit\`: \`${shown$1(line)}\` is not of the form \`TYPE=SOFT[:HARD]\`.`,
+		mend: "Write, for example, `nofile=1024:2048`."
+	}];
+}
+function hostProblem(line) {
+	if (/^[^:=\s]+[:=]\S+$/.test(line)) return void 0;
+	return [{
+		input: "add-hosts",
+		message: `\`add-hosts\`: \`${shown$1(line)}\` is not of the form \`HOST:IP\`.`,
+		mend: "Write, for example, `api.local:10.0.0.2`."
+	}];
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go (ParseAnnotations) */
+function annotationProblem(line) {
+	if (/^[^=]*[^=:]=/.test(line)) return void 0;
+	return [{
+		input: "annotations",
+		message: `\`annotations\`: \`${shown$1(line)}\` is not of the form \`[TYPE:]NAME=VALUE\`.`,
+		mend: "Write, for example, `org.opencontainers.image.title=app` or `index:org.opencontainers.image.title=app`."
+	}];
+}
+
+// src/input-rules.ts
+/** What only a build uses; with `mode: plan` these do nothing. */
+const BUILD_ONLY = [
+	"secrets",
+	"secret-envs",
+	"secret-files",
+	"ssh",
+	"allow",
+	"builder",
+	"cache-from",
+	"cache-to"
+];
+/** What there is no Dockerfile for with `mode: cleanup`. */
+const OF_TARGETS = [
+	"target",
+	"targets",
+	"tags",
+	"external-images",
+	"build-contexts",
+	"build-args",
+	"platforms",
+	"outputs",
+	"plan",
+	"size-budgets",
+	"baseline"
+];
+/** Adds the problems between inputs to `problems`; returns the warnings. */
+function checkCombinations(inputs, raw, { problems, eventName }) {
+	problems.push(...malformed$1(inputs));
+	if (inputs.mode === "report" && inputs.plan === void 0 && eventName !== "workflow_run") problems.push({
+		input: "plan",
+		message: "`mode: report` needs `plan`, and it is empty.",
+		mend: "Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag."
+	});
+	if (/^(https?|git|ssh):\/\/|^git@|^\{\{/.test(inputs.context)) problems.push({
+		input: "context",
+		message: `\`context\`: \`${shown$1(inputs.context)}\` is a Git or HTTP address; stage-build builds what is checked out.`,
+		mend: "Add `actions/checkout` before this step and set `context` to a directory (`.`)."
+	});
+	const several = inputs.targets === "all" || inputs.targets !== void 0 && inputs.targets.length > 1;
+	if (several) for (const { ref } of inputs.tags.filter((tag) => tag.target === void 0 && !tag.ref.includes("{target}"))) problems.push({
+		input: "tags",
+		message: `\`tags\`: \`${shown$1(ref)}\` names no target, and there are several.`,
+		mend: `Write \`TARGET=${shown$1(ref)}\`, or put \`{target}\` into it.`
+	});
+	problems.push(...sharedOutputs(inputs, several), ...besideBakeFiles(inputs, raw));
+	const warnings = [];
+	if (inputs.cacheBackend === "github" && raw("cache-dir") !== "") warnings.push({
+		input: "cache-dir",
+		message: "`cache-dir` has no effect with `cache-backend: github`."
+	});
+	if (inputs.mode === "plan" || inputs.mode === "cleanup") {
+		const ignored = [...BUILD_ONLY, ...inputs.mode === "plan" ? [] : OF_TARGETS].filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
+		if (ignored.length > 0) warnings.push({ message: `\`mode: ${inputs.mode}\` builds nothing and ignores ${ignored.join(", ")}.` });
+	}
+	return warnings;
+}
+/** Outputs that several targets would write one over the other. */
+function sharedOutputs({ outputs }, several) {
+	return outputs.filter((line) => several && writesSomewhere(line) && !line.includes("{target}")).map((output) => ({
+		input: "outputs",
+		message: `\`outputs\`: \`${shown$1(output)}\` would be written by every target, one over the other.`,
+		mend: "Put `{target}` into its `dest` or `name`."
+	}));
+}
+/** What bake files say of each target stands beside them in no input. */
+function besideBakeFiles(inputs, raw) {
+	if (inputs.bakeFiles.length === 0) return [];
+	const given = [
+		"context",
+		"file",
+		"build-contexts"
+	].filter((name) => raw(name) !== "" && raw(name) !== ".");
+	const mends = {
+		context: "context",
+		file: "dockerfile",
+		"build-contexts": "contexts"
+	};
+	return given.map((name) => ({
+		input: name,
+		message: `\`${name}\` (\`${shown$1(raw(name))}\`) is given beside \`bake-files\`.`,
+		mend: `Remove it, and say \`${mends[name]}\` in the bake file, of the target that it is for.`
+	}));
+}
+/** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */
+function writesSomewhere(output) {
+	return output !== "-" && (!output.includes("=") || /(^|,)"?(dest|name)=/.test(output));
+}
+
+// src/local-paths.ts
+/** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
+/** Everything that the build would stumble over later, and say less clearly. */
+async function missingPaths(inputs, workspace) {
+	const checks = [...inputs.secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0), ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace))];
+	return (await Promise.all(checks)).filter((problem) => problem !== void 0);
+}
+async function secretFileProblem(path, workspace) {
+	const full = resolve$1(workspace, path);
+	const why = await isDirectory$2(full) ? "it is a directory" : await unreadable(full);
+	if (why === void 0) return void 0;
+	return {
+		input: "secret-files",
+		message: `\`secret-files\`: \`${shown$1(path)}\` cannot be read: ${why}.`,
+		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
+	};
+}
+async function contextProblem(name, source, workspace) {
+	if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || await isDirectory$2(resolve$1(workspace, source))) return void 0;
+	return {
+		input: "build-contexts",
+		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
+		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
+	};
+}
+async function unreadable(path) {
+	try {
+		await access$1(path, constants$1.R_OK);
+		return;
+	} catch (error) {
+		const code = errorCode(error);
+		return code === "ENOENT" || code === "ENOTDIR" ? "there is no such file" : code === "EACCES" ? "this job’s user has no permission" : code ?? "unknown error";
+	}
+}
+async function isDirectory$2(path) {
+	try {
+		return (await stat$1(path)).isDirectory();
+	} catch {
+		return false;
+	}
+}
+
+// src/git.ts
+/** The git adapter: the little that the action asks of the checkout. A checkout without git is no error. */
+/** The commit checked out in `directory`, or undefined where that is no git checkout. */
+async function readHead(directory) {
+	const git = async (...args) => {
+		const result = await runProcess("git", [
+			"-c",
+			"safe.directory=*",
+			"-C",
+			directory,
+			...args
+		]);
+		return result.code === 0 ? result.stdout : void 0;
+	};
+	try {
+		const commit = (await git("rev-parse", "--verify", "HEAD^{commit}"))?.trim();
+		if (commit === void 0 || commit === "") return void 0;
+		return {
+			commit,
+			parents: [...((await git("cat-file", "-p", commit) ?? "").split("\n\n", 1)[0] ?? "").matchAll(/^parent ([0-9a-f]{40,64})$/gm)].map((match) => match[1] ?? "")
+		};
+	} catch (error) {
+		if (error instanceof ProgramMissingError) return void 0;
+		throw error;
+	}
+}
+
+// src/github-event.ts
+/** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
+/** Reads the event; an unreadable one says nothing. */
+async function readEvent(env) {
+	const event = await parsed$1(env["GITHUB_EVENT_PATH"]);
+	const pull = field$1(event, "pull_request");
+	const repositoryOf = (side) => field$1(pull, side, "repo", "full_name");
+	return {
+		payload: event,
+		defaultBranch: text$3(field$1(event, "repository", "default_branch")),
+		headSha: text$3(field$1(pull, "head", "sha")),
+		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
+	};
+}
+async function parsed$1(path) {
+	if (path === void 0 || path === "") return void 0;
+	try {
+		return JSON.parse(await readFile(path, "utf8"));
+	} catch {
+		return;
+	}
+}
+
+// src/project.ts
+/** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
+/**
+* Finds the build context and the Dockerfile.
+* @throws UserError when either is missing, or when a pull request's head must not be built here.
+*/
+async function openProject(inputs, env) {
+	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
+	const contextDir = resolve$1(workspace, inputs.context);
+	const problems = [];
+	const checkedOut = (await names$1(workspace)).some((name) => name !== ".git");
+	if (!await isDirectory$1(contextDir)) problems.push({
+		input: "context",
+		message: `\`context\`: the directory \`${shown$1(inputs.context)}\` does not exist in ${workspace}.`,
+		mend: checkedOut ? "Give a directory of the checkout, relative to its root." : "Add `actions/checkout` before this step."
+	});
+	const dockerfilePath = await findDockerfile(inputs, workspace, contextDir);
+	const dockerfileName = relative(workspace, dockerfilePath);
+	let dockerfileText = "";
+	if (problems.length === 0) try {
+		dockerfileText = await readFile(dockerfilePath, "utf8");
+	} catch (error) {
+		problems.push(await missingDockerfile({
+			inputs,
+			path: dockerfilePath,
+			name: dockerfileName,
+			checkedOut,
+			error
+		}));
+	}
+	if (inputs.mode === "build" && checkedOut) problems.push(...await missingPaths(inputs, workspace));
+	const refused = await refusedHead(contextDir, env);
+	if (refused !== void 0) problems.push(refused);
+	if (problems.length > 0) throw new UserError(problems);
+	const context = relative(workspace, contextDir);
+	const beside = context === "" || context === dirname(dockerfileName);
+	return {
+		workspace,
+		dockerfileName,
+		inputs,
+		parts: [{
+			inputs,
+			contextDir,
+			dockerfilePath,
+			dockerfileText,
+			dockerfileName,
+			wanted: void 0,
+			links: NO_LINKS
+		}],
+		id: inputs.id ?? (beside ? dockerfileName : `${dockerfileName}@${context}`)
+	};
+}
+const NO_LINKS = /* @__PURE__ */ new Map();
+/** `file`, or the context's `Dockerfile`, or `dockerfile` where only that is there (as BuildKit does). */
+async function findDockerfile(inputs, workspace, contextDir) {
+	if (inputs.file !== void 0) return resolve$1(workspace, inputs.file);
+	const found = await names$1(contextDir);
+	return join(contextDir, !found.includes("Dockerfile") && found.includes("dockerfile") ? "dockerfile" : "Dockerfile");
+}
+async function missingDockerfile(options) {
+	const { inputs, path, name, checkedOut } = options;
+	const input = inputs.file === void 0 ? "context" : "file";
+	if (!checkedOut) return {
+		input,
+		message: `There is no \`${shown$1(name)}\`: nothing is checked out.`,
+		mend: "Add `actions/checkout` before this step."
+	};
+	const code = errorCode(options.error);
+	if (code !== "ENOENT" && code !== "ENOTDIR") return {
+		input,
+		message: code === "EISDIR" ? `\`${shown$1(name)}\` is a directory, not a Dockerfile.` : `\`${shown$1(name)}\` cannot be read (${code ?? "unknown error"}).`,
+		mend: "Name a readable Dockerfile with `file`, relative to the root of the checkout."
+	};
+	const siblings = (await names$1(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling));
+	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
+	const others = siblings.slice(0, 5).map((sibling) => `\`${shown$1(sibling)}\``);
+	return {
+		input,
+		message: `There is no \`${shown$1(name)}\`.`,
+		mend: near !== void 0 ? `Did you mean \`file: ${shown$1(join(dirname(name), near))}\`?` : others.length > 0 ? `Beside it are ${others.join(", ")}: name one with \`file\`.` : "Name the Dockerfile with `file`, relative to the root of the checkout."
+	};
+}
+/**
+* Under `pull_request_target` the job holds the base repository's secrets, and building a Dockerfile runs its code:
+* a pull request's head is not built there.
+* https://docs.github.com/en/actions/reference/security/securely-using-pull_request_target
+*/
+async function refusedHead(contextDir, env) {
+	if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") return void 0;
+	const head = await readHead(contextDir);
+	const { headSha: pullHead } = await readEvent(env);
+	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf(head, pullHead)) return void 0;
+	return {
+		message: "This job runs on `pull_request_target` and has a pull request’s head checked out: building it would run foreign code beside this repository’s secrets.",
+		mend: "Build on `pull_request` instead; where a fork’s run needs a comment, let a `workflow_run` workflow write it."
+	};
+}
+function isOf(head, pullHead) {
+	return head.commit === pullHead || head.parents.includes(pullHead);
+}
+async function names$1(directory) {
+	try {
+		return (await readdir$1(directory)).sort();
+	} catch {
+		return [];
+	}
+}
+async function isDirectory$1(path) {
+	try {
+		return (await stat$1(path)).isDirectory();
+	} catch {
+		return false;
+	}
+}
+
+// src/bake-project.ts
+/**
+* What bake and compose files describe, as Dockerfiles with their targets: buildx resolves the files, and what the step's
+* inputs say is laid over it.
+*/
+/**
+* Reads the bake files and finds what they name.
+* @throws UserError with all that is wrong
+*/
+async function openBakeProject(inputs, env, docker) {
+	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
+	const { bakeFiles: files } = inputs;
+	const missing = await missingFiles$1(files, workspace);
+	const refused = await refusedHead(workspace, env);
+	throwIfAny$1([...missing, ...refused === void 0 ? [] : [refused]]);
+	const question = {
+		files,
+		targets: inputs.targets,
+		forPlan: inputs.mode === "plan"
+	};
+	const { definition, names } = await printBakeFiles(docker, question);
+	const { targets, asked, refused: unkept } = readBakeTargets(definition, {
+		files,
+		env
+	});
+	if (asked.length === 0) throw new UserError(nothingToBuild(files));
+	const kept = targets.filter(({ name }) => !unkept.has(name));
+	const of = {
+		inputs,
+		workspace,
+		files,
+		env
+	};
+	const parts = await Promise.all(grouped$1(kept, await dockerfileTexts(kept, workspace)).map(async ({ members, text }) => await openPart(members, {
+		...of,
+		text,
+		asked
+	})));
+	const [first, ...others] = parts.flatMap(({ part }) => part ?? []);
+	throwIfAny$1([
+		...[...unkept.values()].flat(),
+		...parts.flatMap((part) => part.problems),
+		...sharedOutputs(inputs, asked.length > 1)
+	]);
+	if (first === void 0) throw new UserError(nothingToBuild(files));
+	const name = files.join(" + ");
+	return {
+		workspace,
+		dockerfileName: name,
+		id: inputs.id ?? name,
+		names,
+		inputs: together(inputs, [first, ...others]),
+		warnings: ownCaches(inputs, kept, files),
+		parts: [first, ...others]
+	};
+}
+/** What a run has to be ready for. */
+function together(inputs, parts) {
+	const all = (of) => [...new Set(parts.flatMap((part) => of(part.inputs)))];
+	return {
+		...inputs,
+		outputs: all(({ outputs }) => outputs),
+		secrets: all(({ secrets }) => secrets),
+		cacheFrom: all(({ cacheFrom }) => cacheFrom),
+		cacheTo: all(({ cacheTo }) => cacheTo),
+		noCacheFilters: all(({ noCacheFilters }) => noCacheFilters),
+		noCache: parts.some((part) => part.inputs.noCache)
+	};
+}
+/** As the inputs `cache-from` and `cache-to`, what the files say is passed on, and there is no layer cache beside it. */
+function ownCaches(inputs, targets, files) {
+	const own = targets.filter(({ cacheFrom, cacheTo }) => cacheFrom.length + cacheTo.length > 0);
+	if (own.length === 0 || inputs.cacheFrom.length + inputs.cacheTo.length > 0) return [];
+	const names = own.slice(0, NAMES$1).map(({ name }) => `\`${name}\``);
+	const more = own.length > NAMES$1 ? ` and ${own.length - NAMES$1} more` : "";
+	return [{
+		input: "bake-files",
+		file: files[0],
+		message: `The bake ${own.length === 1 ? "target" : "targets"} ${names.join(", ")}${more} ${own.length === 1 ? "has" : "have"} \`cache-from\` or \`cache-to\`: these are passed on, and this step keeps no layers itself.`,
+		mend: "Remove them to use the layer cache of stage-build, which needs no configuration."
+	}];
+}
+const NAMES$1 = 8;
+function throwIfAny$1(problems) {
+	const each = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+	if (each.size > 0) throw new UserError([...each.values()]);
+}
+async function missingFiles$1(files, workspace) {
+	const found = await Promise.all(files.map(async (file) => await kindOf$3(resolve$1(workspace, file))));
+	return files.flatMap((file, index) => {
+		const outside = isAbsolute(file) || relative(workspace, resolve$1(workspace, file)).startsWith("..");
+		if (found[index] === "file" && !outside) return [];
+		const what = outside ? "is not in the workspace" : found[index] === "directory" ? "is a directory" : "is not there";
+		return [{
+			input: "bake-files",
+			message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
+			mend: "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
+		}];
+	});
+}
+async function kindOf$3(path) {
+	try {
+		return (await stat$1(path)).isDirectory() ? "directory" : "file";
+	} catch {
+		return;
+	}
+}
+/** Where a target's Dockerfile is. https://github.com/docker/buildx/blob/v0.29.1/bake/bake.go (toBuildOpt) */
+function dockerfilePath({ context, dockerfile }, workspace) {
+	const [, ofWorkspace] = /^cwd:\/\/(.*)$/s.exec(dockerfile) ?? [];
+	return ofWorkspace === void 0 ? resolve$1(workspace, localPath(context), dockerfile) : resolve$1(workspace, ofWorkspace);
+}
+function localPath(path) {
+	return path.replace(/^cwd:\/\//, "");
+}
+/** Each Dockerfile's text, or why there is none, by path. */
+async function dockerfileTexts(targets, workspace) {
+	const paths = new Set(targets.map((target) => dockerfilePath(target, workspace)));
+	const texts = new Map(await Promise.all([...paths].map(async (path) => [path, await readFile(path, "utf8").catch(() => void 0)])));
+	return (target) => texts.get(dockerfilePath(target, workspace));
+}
+function grouped$1(targets, textOf) {
+	const groups = /* @__PURE__ */ new Map();
+	for (const target of targets) {
+		const { name, stage, tags, ...rest } = target;
+		const text = textOf(target);
+		const own = text?.includes("TARGETSTAGE") === true ? [
+			name,
+			stage,
+			tags.length
+		] : [];
+		const key = JSON.stringify([rest, own]);
+		const known = groups.get(key);
+		groups.set(key, {
+			text,
+			members: known === void 0 ? [target] : [...known.members, target]
+		});
+	}
+	return [...groups.values()];
+}
+async function openPart(members, { inputs, workspace, files, env, text, asked }) {
+	const [target] = members;
+	const path = dockerfilePath(target, workspace);
+	const contextDir = resolve$1(workspace, localPath(target.context));
+	const told = (problem) => ({
+		...problem,
+		input: "bake-files",
+		file: files[0],
+		message: `The bake target \`${target.name}\`: ${problem.message}`
+	});
+	const laid = laidOver(inputs, target, relative(workspace, path));
+	const context = await kindOf$3(contextDir);
+	const isRemote = /^[a-z][a-z0-9+.-]*:|^git@/.test(target.context) && !target.context.startsWith("cwd://");
+	const problems = [];
+	if (context !== "directory" && !isRemote) problems.push({
+		message: `the context \`${shown$1(target.context)}\` is no directory of the checkout.`,
+		mend: "Give `context` from the root of the checkout, where bake is run."
+	});
+	else if (text === void 0 && !isRemote) problems.push({
+		message: `there is no Dockerfile \`${shown$1(relative(workspace, path))}\`.`,
+		mend: "Give `dockerfile` relative to `context`."
+	});
+	if (inputs.mode === "build") problems.push(...await missingPaths(laid, workspace), ...unsetSecrets(target, env));
+	problems.push(...malformed$1({
+		...laid,
+		shmSize: void 0,
+		ulimit: []
+	}));
+	const links = target.contexts.flatMap(({ key, value }) => value.startsWith("target:") ? [[key, value.slice(7)]] : []);
+	return {
+		part: text === void 0 ? void 0 : {
+			inputs: laid,
+			contextDir,
+			dockerfilePath: path,
+			dockerfileText: text,
+			dockerfileName: relative(workspace, path),
+			links: new Map(links),
+			wanted: members.map(({ name, stage, tags }) => {
+				const place = asked.indexOf(name);
+				return {
+					name,
+					stage,
+					tags,
+					place: place === -1 ? void 0 : place
+				};
+			})
+		},
+		problems: problems.map(told)
+	};
+}
+function unsetSecrets({ secrets }, env) {
+	return secrets.flatMap((secret) => secret.kind === "env" && env[secret.env] === void 0 ? [{
+		message: `its secret \`${shown$1(secret.id)}\` is the variable \`${shown$1(secret.env)}\`, which is not set.`,
+		mend: "Set it in the step’s `env:`."
+	}] : []);
+}
+/** What the files say of a target, with the step's inputs over it. */
+function laidOver(inputs, target, file) {
+	const own = (given, written) => given.length > 0 ? given : written;
+	const ids = new Set(inputs.secrets.map(({ id }) => id));
+	const said = /* @__PURE__ */ new Set([
+		...inputs.attests.map(typeOf),
+		...inputs.provenance === void 0 ? [] : ["provenance"],
+		...inputs.sbom === void 0 ? [] : ["sbom"]
+	]);
+	return {
+		...inputs,
+		context: target.context,
+		file,
+		pull: inputs.pull || target.pull,
+		noCache: inputs.noCache || target.noCache,
+		buildContexts: target.contexts.map(({ key, value }) => ({
+			key,
+			value: localPath(value)
+		})),
+		buildArgs: {
+			...target.args,
+			...inputs.buildArgs
+		},
+		platforms: own(inputs.platforms, target.platforms),
+		labels: [...target.labels, ...inputs.labels],
+		annotations: [...target.annotations, ...inputs.annotations],
+		secrets: [...target.secrets.filter(({ id }) => !ids.has(id)), ...inputs.secrets],
+		ssh: [.../* @__PURE__ */ new Set([...target.ssh, ...inputs.ssh])],
+		outputs: own(inputs.outputs, outputsOf$1(target, inputs)),
+		cacheFrom: own(inputs.cacheFrom, target.cacheFrom),
+		cacheTo: own(inputs.cacheTo, target.cacheTo),
+		attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
+		noCacheFilters: own(inputs.noCacheFilters, target.noCacheFilters),
+		network: inputs.network ?? target.network,
+		addHosts: [...target.addHosts, ...inputs.addHosts],
+		shmSize: inputs.shmSize ?? target.shmSize,
+		ulimit: own(inputs.ulimit, target.ulimits),
+		allow: [.../* @__PURE__ */ new Set([...target.entitlements, ...inputs.allow])]
+	};
+}
+function typeOf(attest) {
+	return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? "";
+}
+/** Without those that say only what `push` and `load` say, too: they would keep an unchanged target from being skipped. */
+function outputsOf$1({ outputs }, { push, load }) {
+	const isTold = (line) => line === "type=cacheonly" || push && /^type=(?:registry|image)(?:,push=true)?$/.test(line) || load && line === "type=docker";
+	return outputs.filter((line) => !isTold(line));
+}
+
 // src/cache/cleanup-plan.ts
 /**
 * Which entries of the cache service are of no use to anybody: those of closed pull requests, indexes that a later one
@@ -3439,7 +5667,7 @@ function readingOf(named) {
 * Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
 * An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
 */
-function recordsIn({ found }) {
+function recordsIn$1({ found }) {
 	return found.map(({ source, ref, isExact, index: { records } }) => ({
 		source,
 		ref,
@@ -3821,24 +6049,6 @@ const REFUSED = {
 	}
 };
 
-// src/github/pages.ts
-const PER_PAGE = 100;
-/**
-* The pages of a list, asked for one after the other: up to the last, to `most`, or to one that cannot be had, which is
-* given, too. Of what was cut short the last page says that it has a next one.
-*/
-async function* pagesOf(client, route, { most, ...parameters }) {
-	for (let page = 1; page <= most; page++) {
-		const answer = await client.request(route, {
-			...parameters,
-			per_page: PER_PAGE,
-			page
-		});
-		yield answer;
-		if (!answer.ok || !answer.value.hasNext) return;
-	}
-}
-
 // src/github/cache-entries.ts
 /**
 * The entries of a repository's cache for Actions, as GitHub's API lists and deletes them.
@@ -3847,6 +6057,7 @@ async function* pagesOf(client, route, { most, ...parameters }) {
 const ENTRIES = "GET /repos/{owner}/{repo}/actions/caches";
 const ENTRY = "DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}";
 const PULLS$1 = "GET /repos/{owner}/{repo}/pulls";
+const PER_PAGE = 100;
 const MOST_PAGES = 100;
 /** All entries whose keys begin so, the oldest first, so that what is added meanwhile is only missed. Never rejects. */
 async function listEntries(client, repository, prefix) {
@@ -3894,18 +6105,22 @@ async function deleteEntry(client, repository, id) {
 }
 async function allPages(client, route, parameters) {
 	const pages = [];
-	let isCut = false;
-	for await (const page of pagesOf(client, route, {
-		...parameters,
-		most: MOST_PAGES
-	})) {
-		if (!page.ok) return page;
-		pages.push(page.value.data);
-		isCut = page.value.hasNext;
+	for (let page = 1; page <= MOST_PAGES; page++) {
+		const answer = await client.request(route, {
+			...parameters,
+			per_page: PER_PAGE,
+			page
+		});
+		if (!answer.ok) return answer;
+		pages.push(answer.value.data);
+		if (!answer.value.hasNext) return success({
+			pages,
+			isCut: false
+		});
 	}
 	return success({
 		pages,
-		isCut
+		isCut: true
 	});
 }
 function parametersOf(repository) {
@@ -4152,34 +6367,6 @@ function deniedProblem(what, error) {
 	};
 }
 
-// src/dockerfile/dockerfile-error.ts
-/** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
-var DockerfileError = class extends Error {
-	phase;
-	scope;
-	line;
-	endLine;
-	mend;
-	stage;
-	constructor(message, fields) {
-		super(message);
-		this.name = "DockerfileError";
-		this.phase = fields.phase;
-		this.scope = fields.scope ?? "always";
-		this.line = fields.range?.line;
-		this.endLine = fields.range?.endLine;
-		this.mend = fields.mend;
-		this.stage = fields.stage;
-	}
-};
-/** Thrown inside this room where an instruction or a word is wrong; always caught and given its place. */
-var SyntaxFault = class extends Error {
-	constructor(message) {
-		super(message);
-		this.name = "SyntaxFault";
-	}
-};
-
 // src/dockerfile/csv.ts
 /**
 * One CSV record, as `--mount` values are written. It does not know what the fields mean.
@@ -4252,8 +6439,7 @@ const COMPRESSION_KEYS = [
 * of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
 */
 function outputsOf(target, request) {
-	const asked = withTags$1(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags);
-	const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) => placed(output, request.workspace));
+	const user = storedOnce(withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags)).map((output) => placed(output, request.workspace));
 	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
 	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
 		const value = compression.get(key);
@@ -4274,15 +6460,6 @@ function outputsOf(target, request) {
 			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
 		})
 	};
-}
-/**
-* The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
-* to by its digest alone.
-*/
-function namesPushed(line, push) {
-	const output = readOutput(line);
-	if (output.type !== "image" || !(push || pushes(output))) return [];
-	return (output.attributes.get("name") ?? "").split(",").filter((name) => name !== "");
 }
 /** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
 function outputTypes(lines) {
@@ -4342,15 +6519,6 @@ function withPush(outputs, push) {
 	}];
 	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
 }
-/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
-function byDigest(output) {
-	if (output.type !== "image" || !pushes(output)) return output;
-	return Object.entries({
-		"push-by-digest": "true",
-		"name-canonical": "true",
-		store: "false"
-	}).reduce((done, [key, value]) => changed(done, key, value), output);
-}
 function withLoad(outputs, load) {
 	if (load !== true) return outputs;
 	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
@@ -4358,7 +6526,7 @@ function withLoad(outputs, load) {
 		attributes: /* @__PURE__ */ new Map()
 	}, ...outputs];
 }
-function withTags$1(outputs, tags) {
+function withTags(outputs, tags) {
 	if (tags.length === 0) return outputs;
 	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
 }
@@ -4411,49 +6579,127 @@ function formatOutput(output) {
 	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
 }
 
+// src/build/secret-lines.ts
+/** Secrets as bake is told of them: values go through the environment or a file of the run's own, never through arguments. */
+/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
+const LONGEST_VARIABLE = 122880;
+/** The secrets of one run; each list of them once, however many targets have it. */
+var SecretPlans = class {
+	/** Values, for the child's environment only. */
+	env = {};
+	/** Values too long for an environment variable; paths are relative to the private directory. */
+	files = [];
+	#workspace;
+	#privateDir;
+	#known = /* @__PURE__ */ new Map();
+	#count = 0;
+	/** @param privateDir a directory that only this user can read */
+	constructor(workspace, privateDir) {
+		this.#workspace = workspace;
+		this.#privateDir = privateDir;
+	}
+	/** Lines for bake. */
+	of(secrets) {
+		const lines = this.#known.get(secrets) ?? secrets.map((secret) => this.#line(secret));
+		this.#known.set(secrets, lines);
+		return lines;
+	}
+	#line(secret) {
+		const index = this.#count++;
+		const id = csvField(`id=${secret.id}`);
+		if (secret.kind === "env") return `type=env,${id},${csvField(`env=${secret.env}`)}`;
+		if (secret.kind === "file") return `type=file,${id},${csvField(`src=${resolve$1(this.#workspace, secret.path)}`)}`;
+		if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes("\0")) {
+			const path = `secret-${index}`;
+			this.files.push({
+				path,
+				content: secret.value
+			});
+			return `type=file,${id},${csvField(`src=${join(this.#privateDir, path)}`)}`;
+		}
+		const name = `STAGE_BUILD_SECRET_${index}`;
+		this.env[name] = secret.value;
+		return `type=env,${id},env=${name}`;
+	}
+};
+
 // src/build/definition.ts
 /**
 * The generated bake definition: one request → one definition in which every requested target is an entry, so that
 * one `docker buildx bake` builds them all and shared stages run once. Pure: what must be written, set or created
 * beside the definition is told in the plan. No secret is in the definition or on a command line.
 */
-/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
-const LONGEST_VARIABLE = 122880;
 /** @param privateDir a directory that only this user can read, made before the run and removed after it. */
 function planBake(request, privateDir) {
-	const ids = bakeIds(request.targets.map((target) => target.name));
-	const targets = request.targets.map((target, index) => ({
-		target,
-		id: ids[index] ?? target.name
-	}));
-	const secrets = planSecrets(request.secrets ?? [], request.workspace, privateDir);
-	const outputs = targets.map(({ target }) => outputsOf(target, request));
-	const common = commonPart(request, secrets.lines);
-	const entries = targets.map(({ target, id }, index) => {
+	const asked = request.targets;
+	const linked = linkedTargets(request);
+	const everything = [...asked, ...linked];
+	const ids = bakeIds(everything.map((target) => target.name));
+	const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]));
+	const optionsOf = (target) => ({
+		...request,
+		...target.own
+	});
+	const secrets = new SecretPlans(request.workspace, privateDir);
+	const outputs = asked.map((target) => outputsOf(target, optionsOf(target)));
+	const entries = everything.map((target, index) => {
+		const options = optionsOf(target);
 		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
-		const cacheFrom = [...(request.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
-		const cacheTo = [...(request.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
-		return [id, {
-			...common,
+		const cacheFrom = [...(options.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
+		const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
+		const entry = {
+			...commonPart(options, {
+				secrets: secrets.of(options.secrets ?? []),
+				links: linksOf(target, idOf)
+			}),
 			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
-			output: outputs[index]?.lines ?? [],
+			output: outputs[index]?.lines ?? ["type=cacheonly"],
 			...list$1("cache-from", cacheFrom),
-			...list$1("cache-to", cacheTo)
-		}];
+			...list$1("cache-to", index < asked.length ? cacheTo : [])
+		};
+		return [ids[index] ?? target.name, entry];
 	});
+	const named = everything.map(({ name }, index) => ({
+		id: ids[index] ?? name,
+		name
+	}));
 	return {
 		definition: escapeTemplates({ target: Object.fromEntries(entries) }),
-		targets: targets.map(({ target, id }) => ({
-			id,
-			name: target.name
-		})),
-		allow: allowances(request),
+		targets: named.slice(0, asked.length),
+		linked: named.slice(asked.length),
+		allow: [...new Set(everything.flatMap((target) => allowances(optionsOf(target))))],
 		env: secrets.env,
 		files: secrets.files,
 		directories: [...new Set(outputs.flatMap((output) => output.directories))],
 		warnings: request.cgroupParent === void 0 ? [] : [CGROUP_PARENT]
 	};
+}
+/** The targets that those of this run are built from and that it does not build for themselves, with their cached layers. */
+function linkedTargets({ targets, linked = [] }) {
+	const asked = new Set(targets.map(({ name }) => name));
+	const found = /* @__PURE__ */ new Map();
+	const follow = ({ links }, cacheFrom) => {
+		for (const name of links?.values() ?? []) {
+			const known = found.get(name) ?? /* @__PURE__ */ new Set();
+			found.set(name, known);
+			for (const line of cacheFrom) known.add(line);
+			const next = linked.find((target) => target.name === name);
+			if (next !== void 0) follow(next, cacheFrom);
+		}
+	};
+	for (const target of targets) follow(target, target.cacheFrom ?? []);
+	return linked.flatMap((target) => {
+		const cacheFrom = found.get(target.name);
+		return cacheFrom === void 0 || asked.has(target.name) ? [] : [{
+			...target,
+			cacheFrom: [...cacheFrom]
+		}];
+	});
+}
+/** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
+function linksOf({ links }, idOf) {
+	return new Map([...links ?? []].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]));
 }
 /** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
 function bakeIds(names) {
@@ -4471,8 +6717,8 @@ const CGROUP_PARENT = {
 	message: "`cgroup-parent` has no effect: bake cannot set it.",
 	mend: "Give it to the builder instead (docker/setup-buildx-action with `driver-opts: cgroup-parent=…`)."
 };
-function commonPart(request, secrets) {
-	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
+function commonPart(request, { secrets, links }) {
+	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), links.get(key) ?? contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
 	const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2));
 	const args = request.buildArgs ?? {};
 	const attests = [
@@ -4529,30 +6775,6 @@ function contextName(key) {
 }
 function contextSource(value, workspace) {
 	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value) ? value : resolve$1(workspace, value);
-}
-function planSecrets(secrets, workspace, privateDir) {
-	const env = {};
-	const files = [];
-	return {
-		lines: secrets.map((secret, index) => {
-			const id = csvField(`id=${secret.id}`);
-			if (secret.kind === "env") return `type=env,${id},${csvField(`env=${secret.env}`)}`;
-			if (secret.kind === "file") return `type=file,${id},${csvField(`src=${resolve$1(workspace, secret.path)}`)}`;
-			if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes("\0")) {
-				const path = `secret-${index}`;
-				files.push({
-					path,
-					content: secret.value
-				});
-				return `type=file,${id},${csvField(`src=${join(privateDir, path)}`)}`;
-			}
-			const name = `STAGE_BUILD_SECRET_${index}`;
-			env[name] = secret.value;
-			return `type=env,${id},env=${name}`;
-		}),
-		env,
-		files
-	};
 }
 function pairs(list) {
 	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
@@ -5048,10 +7270,19 @@ const COUNTED = /* @__PURE__ */ new Set([
 	"ADD",
 	"WORKDIR"
 ]);
-/** The layout of a parsed Dockerfile. */
-function layoutOf(dockerfile) {
-	return dockerfile.stages.map(({ from, instructions }, index) => ({
-		index,
+/**
+* The layout of a parsed Dockerfile.
+* @param where its file and its stages' numbers in the graph, where that is of several files; which are based on a named
+* context
+*/
+function layoutOf(dockerfile, { file, stages, onContext } = {}) {
+	return dockerfile.stages.map(({ from, instructions }, place) => ({
+		...stages === void 0 ? { index: place } : {
+			index: stages[place] ?? place,
+			place
+		},
+		...file === void 0 ? {} : { file },
+		...onContext?.has(place) === true ? { onContext: true } : {},
 		name: from.name,
 		from: {
 			line: from.line,
@@ -5070,11 +7301,13 @@ function locate(name, stages) {
 	const stage = findStage$1(name.stage, stages);
 	if (stage === void 0) return void 0;
 	const { line, endLine } = name.text.startsWith("FROM ") ? stage.from : instructionOf(name, stage) ?? stage.from;
+	const file = stage.file === void 0 ? {} : { file: stage.file };
 	return {
 		stage: stage.index,
 		source: {
 			line,
-			endLine
+			endLine,
+			...file
 		}
 	};
 }
@@ -5083,7 +7316,7 @@ function locate(name, stages) {
 * goes first all the same, since BuildKit counts every trigger in the total, but not every one in the places.
 */
 function instructionOf({ text, place = 0, total = 0 }, stage) {
-	const placed = stage.counted[stage.counted.length - 1 - (total - place)];
+	const placed = stage.counted[stage.counted.length - (stage.onContext === true ? 0 : 1) - (total - place)];
 	const same = stage.counted.filter((instruction) => words$3(instruction.text) === words$3(text));
 	return same.find((instruction) => instruction === placed) ?? same[0] ?? placed;
 }
@@ -5093,7 +7326,7 @@ function findStage$1(name, stages) {
 	const named = stages.findLast((stage) => stage.name === name.toLowerCase());
 	if (named !== void 0) return named;
 	const [, index] = /^stage-(\d+)$/.exec(name) ?? [];
-	return index === void 0 ? void 0 : stages.find((stage) => stage.index === Number(index));
+	return index === void 0 ? void 0 : stages.find(({ index: number, place = number }) => place === Number(index));
 }
 function words$3(text) {
 	return text.replaceAll(/\s+/g, " ").trim();
@@ -5235,8 +7468,8 @@ var BuildProgress = class {
 	#take(vertex) {
 		const name = readVertexName(vertex.name, this.#ids);
 		const target = name.target ?? (this.#ids.length === 1 ? this.#ids[0] : void 0);
-		const record = this.#records.get(vertex.digest) ?? this.#add(vertex, name);
 		const targetName = target === void 0 ? void 0 : this.#names.get(target);
+		const record = this.#records.get(vertex.digest) ?? this.#add(vertex, name, targetName);
 		if (targetName !== void 0 && !record.targets.includes(targetName)) record.targets.push(targetName);
 		const view = record.views.get(target ?? "") ?? newView();
 		record.views.set(target ?? "", view);
@@ -5247,19 +7480,21 @@ var BuildProgress = class {
 		view.error = vertex.error === void 0 ? view.error : shownText(this.#options.mask, vertex.error);
 		return record;
 	}
-	#add(vertex, name) {
+	#add(vertex, name, owner) {
 		const text = shownText(this.#options.mask, name.text.replaceAll(/\s+/g, " "));
 		const output = outputLines(40, this.#options.mask, (line) => {
 			const record = this.#records.get(vertex.digest);
 			if (record !== void 0) this.#options.listener?.onLine?.(this.#step(record), line);
 		});
+		const { digest: id, inputs } = vertex;
 		const record = {
-			id: vertex.digest,
+			id,
+			owner,
 			name,
 			targets: [],
 			views: /* @__PURE__ */ new Map(),
 			output,
-			inputs: vertex.inputs,
+			inputs,
 			text
 		};
 		this.#records.set(vertex.digest, record);
@@ -5269,7 +7504,7 @@ var BuildProgress = class {
 		const { name } = record;
 		const views = [...record.views.values()];
 		const starts = views.flatMap((view) => view.startedMs === void 0 ? [] : [view.startedMs]);
-		const located = locate(name, this.#options.stages);
+		const located = locate(name, this.#options.stagesOf(record.owner));
 		return {
 			id: record.id,
 			kind: name.kind,
@@ -5325,10 +7560,11 @@ function merge(views) {
 const CANCELLED = { message: "The build was cancelled." };
 /** Each problem once. */
 function problemsOf(failures) {
-	return [...new Map(failures.map(({ problem }) => [`${problem.line ?? ""} ${problem.message}`, problem])).values()];
+	return [...new Map(failures.map(({ problem }) => [`${problem.file ?? ""} ${problem.line ?? ""} ${problem.message}`, problem])).values()];
 }
 /** What failed in a build that did not succeed; never empty. */
 function buildFailures(facts) {
+	if (facts.cancelled) return [ofAll(CANCELLED)];
 	const excerpt = readExcerpt(facts.text);
 	const failed = facts.steps.filter((step) => step.status === "failed");
 	const { measureHost: host } = facts;
@@ -5347,7 +7583,7 @@ function buildFailures(facts) {
 			doing: output.text
 		}))];
 	}
-	const place = excerpt === void 0 ? {} : at(facts.file, excerpt.lines);
+	const place = excerpt === void 0 ? {} : at$1(facts.fileOf?.(target) ?? facts.file, excerpt.lines);
 	const meaning = explain({
 		error,
 		tail: []
@@ -5384,7 +7620,7 @@ function onlyPushesFailed(facts, host) {
 function stepProblem(step, facts, excerpt) {
 	const error = step.error ?? "";
 	const lines = step.source ?? imageSource(step, facts) ?? excerpt;
-	const place = lines === void 0 ? {} : at(facts.file, lines);
+	const place = lines === void 0 ? {} : at$1(facts.fileOf?.(step.targets[0]) ?? facts.file, lines);
 	const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? [];
 	const meaning = code === void 0 ? explain({
 		error,
@@ -5442,9 +7678,9 @@ function readError(facts) {
 		target
 	};
 }
-function at(file, lines) {
+function at$1(file, lines) {
 	return {
-		file,
+		file: lines.file ?? file,
 		line: lines.line,
 		endLine: lines.endLine
 	};
@@ -5627,11 +7863,17 @@ function neededStages$1(graph, stage) {
 function sourcesOf$2(stage) {
 	return stage === void 0 ? [] : [stage.from, ...stage.needs.map((need) => need.source)];
 }
-/** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
-function sharedStages(graph, targets) {
+/**
+* The stages that two or more of the targets need (a target that another one needs is shared, too), in build order.
+* @param sameAs of a stage that is built as another one is, that one
+*/
+function sharedStages(graph, targets, sameAs = (stage) => stage) {
 	const counts = /* @__PURE__ */ new Map();
-	for (const target of new Set(targets)) for (const stage of reachedFrom(graph, [target])) counts.set(stage, (counts.get(stage) ?? 0) + 1);
-	return buildOrder(graph, targets).filter((stage) => (counts.get(stage) ?? 0) > 1);
+	for (const target of new Set(targets)) {
+		const reached = new Set([...reachedFrom(graph, [target])].map(sameAs));
+		for (const stage of reached) counts.set(stage, (counts.get(stage) ?? 0) + 1);
+	}
+	return buildOrder(graph, targets).filter((stage) => (counts.get(sameAs(stage)) ?? 0) > 1);
 }
 /** The errors that count for these targets, in BuildKit's order. */
 function errorsFor(errors, graph, targets) {
@@ -5676,6 +7918,7 @@ function twinKey(step) {
 	if (step.kind !== "stage" || step.place === void 0) return step.id;
 	return JSON.stringify([
 		step.platform,
+		step.stage,
 		step.stageName,
 		step.place,
 		step.text
@@ -6082,11 +8325,12 @@ async function runOnce(docker, request, options) {
 		policy: options.policy,
 		tempRoot: options.tempRoot,
 		signal,
-		onPlan: ({ targets }) => {
+		onPlan: ({ targets, linked }) => {
+			const { mask, stagesOf = () => options.stages } = options;
 			progress = new BuildProgress({
-				targets,
-				stages: options.stages,
-				mask: options.mask,
+				targets: [...targets, ...linked],
+				stagesOf,
+				mask,
 				listener: log
 			});
 		},
@@ -6121,10 +8365,12 @@ async function runOnce(docker, request, options) {
 			steps,
 			text,
 			file: options.file,
+			cancelled: false,
 			mask: options.mask,
 			targets: plan.targets,
 			several: options.several,
 			measureHost: request.measure?.host,
+			fileOf: (target) => target === void 0 ? void 0 : options.stagesOf?.(target)[0]?.file,
 			...options.imageLines === void 0 ? {} : { imageLines: options.imageLines },
 			...options.targetsOf === void 0 ? {} : { targetsOf: options.targetsOf }
 		})
@@ -6230,7 +8476,10 @@ function label(step) {
 	return `[${[stageLabel(step), `${step.place}/${step.total ?? "?"}`].filter((part) => part !== "").join(" ")}] `;
 }
 function stageLabel(step) {
-	return [step.platform, step.stageName?.replace(/^stage-(?=\d+$)/, "stage ")].filter((part) => part !== void 0).join(" ");
+	const name = step.stageName?.replace(/^stage-(?=\d+$)/, "stage ");
+	const file = step.source?.file;
+	const place = file !== void 0 && name?.startsWith("stage ") !== false ? file.slice(file.lastIndexOf("/") + 1) : name;
+	return [step.platform, place].filter((part) => part !== void 0).join(" ");
 }
 function writeCached(steps, write) {
 	const [first] = steps;
@@ -6284,7 +8533,7 @@ const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
 const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
 const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
 const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
-const REFERENCE$1 = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
+const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
 const ANCHORED_TAG = new RegExp(`^${TAG}$`);
 const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
 const IDENTIFIER = /^[a-f0-9]{64}$/;
@@ -6371,10 +8620,10 @@ function suffix({ tag, digest }) {
 	return `${tag === void 0 ? "" : `:${tag}`}${digest === void 0 ? "" : `@${digest}`}`;
 }
 function parseCanonical(text, full) {
-	const match = REFERENCE$1.exec(full);
+	const match = REFERENCE.exec(full);
 	if (match === null) {
 		const lowered = full.toLowerCase();
-		const uppercase = lowered !== full && REFERENCE$1.test(lowered);
+		const uppercase = lowered !== full && REFERENCE.test(lowered);
 		throw new InvalidReferenceError(text, uppercase ? "repository name must be lowercase" : "invalid reference format");
 	}
 	const [, domain = "", path = "", tag, digest] = match;
@@ -6418,18 +8667,18 @@ function repositoryOf(text) {
 * Reads `os/architecture[/variant]` and normalises it: `linux/aarch64` → arm64, `linux/arm` → arm v7.
 * @throws Error for anything that has not two or three parts of letters, digits, `_`, `.`, `-`.
 */
-function parsePlatform$1(text) {
+function parsePlatform(text) {
 	const match = /^([A-Za-z0-9_-]+)(?:\([^)/]*\))?\/([A-Za-z0-9_.-]+)(?:\/([A-Za-z0-9_.-]+))?$/.exec(text);
 	if (match === null) throw new Error(`${JSON.stringify(text)} is not a platform like linux/amd64`);
 	const [, os = "", architecture = "", variant] = match;
-	return normalizePlatform$1({
+	return normalizePlatform({
 		os,
 		architecture,
 		variant
 	});
 }
 /** `linux/arm/v7`; without the variant where there is none. */
-function formatPlatform$1({ os, architecture, variant }) {
+function formatPlatform({ os, architecture, variant }) {
 	return [
 		os,
 		architecture,
@@ -6437,7 +8686,7 @@ function formatPlatform$1({ os, architecture, variant }) {
 	].join("/");
 }
 /** The one spelling of a platform; variants that say nothing (amd64 v1, arm64 v8) are dropped. */
-function normalizePlatform$1(platform) {
+function normalizePlatform(platform) {
 	const os = platform.os.toLowerCase();
 	const variant = platform.variant?.toLowerCase() ?? "";
 	const architecture = platform.architecture.toLowerCase();
@@ -6459,20 +8708,12 @@ function normalizePlatform$1(platform) {
 		default: return done(architecture, variant);
 	}
 }
-/** The platform of a machine that runs programs for this one without emulation, as hosted runners have it. */
-function nativeMachine(platform) {
-	const { os, architecture } = parsePlatform$1(platform);
-	return `${os}/${{
-		386: "amd64",
-		arm: "arm64"
-	}[architecture] ?? architecture}`;
-}
 /**
 * How well a platform serves a wanted one: 0 is exact, higher is worse, undefined does not serve at all.
 */
 function platformRank(wanted, offered) {
-	const text = formatPlatform$1(normalizePlatform$1(offered));
-	const rank = platformVector(normalizePlatform$1(wanted)).findIndex((served) => formatPlatform$1(normalizePlatform$1(served)) === text);
+	const text = formatPlatform(normalizePlatform(offered));
+	const rank = platformVector(normalizePlatform(wanted)).findIndex((served) => formatPlatform(normalizePlatform(served)) === text);
 	return rank === -1 ? void 0 : rank;
 }
 /** Every platform that serves the wanted one, the best first. */
@@ -6585,7 +8826,7 @@ function parseImageConfig(bytes) {
 	const diffIds = strings(object$1(json["rootfs"])["diff_ids"]);
 	if (diffIds.some((digest) => digestFault(digest) !== void 0)) throw new ManifestError("a diff ID is no digest");
 	return {
-		platform: normalizePlatform$1({
+		platform: normalizePlatform({
 			os: text$1(json["os"]) ?? "linux",
 			architecture: text$1(json["architecture"]) ?? "unknown",
 			variant: text$1(json["variant"])
@@ -6622,7 +8863,7 @@ function selectEntry(entries, wanted) {
 /** The platforms that an index has images for, each once. */
 function indexPlatforms(entries) {
 	const images = entries.filter((entry) => !isAttestation$1(entry));
-	return [...new Set(images.flatMap(({ platform }) => platform === void 0 ? [] : [formatPlatform$1(platform)]))];
+	return [...new Set(images.flatMap(({ platform }) => platform === void 0 ? [] : [formatPlatform(platform)]))];
 }
 function isAttestation$1(entry) {
 	return "vnd.docker.reference.type" in entry.annotations || entry.platform?.os === "unknown";
@@ -6641,7 +8882,7 @@ function parseEntry(value) {
 	return {
 		...parseDescriptor(value),
 		annotations: Object.fromEntries(annotations),
-		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform$1({
+		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform({
 			os,
 			architecture,
 			variant: text$1(platform["variant"])
@@ -6787,7 +9028,7 @@ const MAX_DEPTH = 3;
 * @throws RegistryError `not-found` when no image is there for the platform; what `fetch` throws
 */
 async function resolvePlatform(root, options) {
-	const wanted = parsePlatform$1(options.platform);
+	const wanted = parsePlatform(options.platform);
 	const platforms = root.manifest.kind === "index" ? indexPlatforms(root.manifest.manifests) : [];
 	let current = root;
 	for (let depth = 0; depth <= MAX_DEPTH; depth++) {
@@ -6930,14 +9171,27 @@ var ImageCatalog = class {
 		this.#mappings = new Map(mappings.map(({ name, source }) => [name, source]));
 	}
 	/** Looks up what these stages name and is not known yet, side by side. Never rejects for a registry's answer. */
-	async lookUp(graph, stages, platforms) {
-		const unknown = externalImages$1(graph, stages).filter(({ image }) => !this.#entries.has(image));
-		await Promise.all(unknown.map(async ({ image, uses, platforms: usedFor }) => {
-			const isBase = uses.some((use) => use.via === "from");
-			const entry = await this.#lookUpImage(image, isBase ? [.../* @__PURE__ */ new Set([...usedFor, ...platforms])] : []);
+	async lookUp(wants) {
+		const unknown = /* @__PURE__ */ new Map();
+		for (const { graph, stages, platforms } of wants) for (const { image, uses, platforms: usedFor } of externalImages$1(graph, stages)) {
+			if (this.#entries.has(image)) continue;
+			const [first] = uses;
+			const use = first === void 0 ? void 0 : {
+				line: first.line,
+				file: graph.stages[first.stage]?.file
+			};
+			const found = unknown.get(image) ?? {
+				use,
+				platforms: /* @__PURE__ */ new Set()
+			};
+			unknown.set(image, found);
+			if (!uses.some(({ via }) => via === "from")) continue;
+			for (const platform of [...usedFor, ...platforms]) found.platforms.add(platform);
+		}
+		await Promise.all([...unknown].map(async ([image, { use, platforms }]) => {
 			this.#entries.set(image, {
-				...entry,
-				line: uses[0]?.line
+				...await this.#lookUpImage(image, [...platforms]),
+				use
 			});
 		}));
 	}
@@ -6994,21 +9248,22 @@ var ImageCatalog = class {
 	}
 	/** Where the Dockerfile names each image first. */
 	lines() {
-		return new Map(this.entries().flatMap(({ image, line }) => line === void 0 ? [] : [[image, {
-			line,
-			endLine: line
+		return new Map(this.entries().flatMap(({ image, use }) => use === void 0 ? [] : [[image, {
+			line: use.line,
+			endLine: use.line,
+			file: use.file
 		}]]));
 	}
 	/** Mappings for another tag of an image that the Dockerfile names and nothing maps: mostly a slip. */
 	missedMappings() {
 		const unused = [...this.#mappings.keys()].filter((name) => !this.#entries.has(name));
-		return this.entries().flatMap(({ image, mapped, line }) => {
+		return this.entries().flatMap(({ image, mapped, use }) => {
 			const near = unused.find((name) => mapped === void 0 && repositoryOf(name) === repositoryOf(image));
 			if (near === void 0) return [];
 			const [wanted, given] = [familiarName$1(image), familiarName$1(near)];
 			return [{
 				input: "external-images",
-				message: `\`external-images\` maps \`${given}\`, but line ${line ?? "?"} of the Dockerfile names \`${wanted}\`.`,
+				message: `\`external-images\` maps \`${given}\`, but line ${use?.line ?? "?"} of ${use?.file ?? "the Dockerfile"} names \`${wanted}\`.`,
 				mend: `Write \`${wanted}=…\`, or remove the mapping.`
 			}];
 		});
@@ -7125,47 +9380,77 @@ function registryRef(line) {
 /** The request for all targets of the plan. */
 function buildRequest(options) {
 	const { inputs, project, planned, measure, isHere } = options;
+	const [first] = project.parts;
+	const isPlain = first.wanted === void 0;
+	const targetOf = ({ name, stageName }) => {
+		const { part } = planned.partOf(name);
+		return {
+			name,
+			stage: stageName,
+			tags: planned.tagsOf.get(name) ?? [],
+			outputs: part.inputs.outputs.map((line) => line.replaceAll("{target}", name)),
+			...isPlain ? {} : {
+				own: ownOptions(planned.partOf(name), isHere),
+				links: part.links
+			}
+		};
+	};
+	const used = new Set(project.parts.flatMap(({ links }) => [...links.values()]));
 	return {
-		contextDir: project.contextDir,
-		dockerfile: project.dockerfilePath,
+		contextDir: first.contextDir,
+		dockerfile: first.dockerfilePath,
 		workspace: project.workspace,
-		targets: planned.targets.map((target) => ({
-			name: target.name,
-			stage: target.stageName,
-			tags: planned.tagsOf.get(target.name) ?? [],
-			outputs: inputs.outputs.map((line) => line.replaceAll("{target}", target.name))
-		})),
+		targets: planned.targets.map(targetOf),
+		...used.size === 0 ? {} : { linked: [...planned.targets, ...planned.linked].filter(({ name }) => used.has(name)).map(targetOf) },
+		...optionsOf(inputs),
 		platforms: isHere ? planned.platforms : inputs.platforms,
-		buildArgs: inputs.buildArgs,
-		buildContexts: inputs.buildContexts.map((context) => pinned(context, planned)),
-		secrets: inputs.secrets,
-		ssh: inputs.ssh,
-		labels: inputs.labels,
-		annotations: inputs.annotations,
+		buildContexts: inputs.buildContexts.map((context) => pinned(context, planned.parts[0]?.contexts)),
 		push: inputs.push,
-		byDigest: inputs.matrixBy === "platform",
 		load: inputs.load,
-		provenance: inputs.provenance,
-		sbom: inputs.sbom,
-		attests: inputs.attests,
-		pull: inputs.pull,
-		noCache: inputs.noCache,
-		noCacheFilters: inputs.noCacheFilters,
-		network: inputs.network,
-		addHosts: inputs.addHosts,
-		allow: inputs.allow,
-		shmSize: inputs.shmSize,
-		ulimit: inputs.ulimit,
 		cgroupParent: inputs.cgroupParent,
-		cacheFrom: importsOf(inputs),
-		cacheTo: inputs.cacheTo,
 		compression: inputs.compression,
 		measure
 	};
 }
+/** What bake files say of a target, and the step's inputs. */
+function ownOptions({ part, platforms, contexts }, isHere) {
+	const { inputs, contextDir, dockerfilePath } = part;
+	return {
+		...optionsOf(inputs),
+		contextDir,
+		dockerfile: dockerfilePath,
+		platforms: isHere ? platforms : inputs.platforms,
+		buildContexts: inputs.buildContexts.map((context) => pinned(context, contexts))
+	};
+}
+/** The inputs that bake files have words for, too. */
+function optionsOf(inputs) {
+	const { buildArgs, secrets, ssh, labels, annotations, provenance, sbom, attests, pull } = inputs;
+	const { noCache, noCacheFilters, network, addHosts, allow, shmSize, ulimit, cacheTo } = inputs;
+	return {
+		buildArgs,
+		secrets,
+		ssh,
+		labels,
+		annotations,
+		provenance,
+		sbom,
+		attests,
+		pull,
+		noCache,
+		noCacheFilters,
+		network,
+		addHosts,
+		allow,
+		shmSize,
+		ulimit,
+		cacheTo,
+		cacheFrom: importsOf(inputs)
+	};
+}
 /** A named context that is an image is the one that the plan found. */
-function pinned({ key, value }, { fingerprints }) {
-	const digest = fingerprints.contexts.get(key);
+function pinned({ key, value }, contexts) {
+	const digest = contexts?.get(key);
 	return {
 		key,
 		value: value.startsWith("docker-image://") && !value.includes("@") && digest !== void 0 ? `${value}@${digest}` : value
@@ -7189,7 +9474,8 @@ function ociMappings(planned) {
 		else clashing.push({
 			image,
 			stage: key,
-			line: stage.line
+			line: stage.line,
+			file: stage.file
 		});
 	}
 	return {
@@ -7204,8 +9490,7 @@ function builtFrom(outcome, context) {
 	const { inputs, planned, measured, cache, missing, warnings } = context;
 	const problems = scannerProblems(outcome, inputs);
 	const failures = outcome.failures.toReversed().flatMap(({ targets, problem }) => targets.map((name) => [name, problems?.[0] ?? problem]));
-	const types = outputTypes(inputs.outputs);
-	const published = inputs.push || inputs.load || types.some((type) => [
+	const isPublished = (name) => inputs.push || inputs.load || outputTypes(planned.partOf(name).part.inputs.outputs).some((type) => [
 		"image",
 		"docker",
 		"oci"
@@ -7224,7 +9509,7 @@ function builtFrom(outcome, context) {
 		images: planned.targets.filter(({ name }) => outcome.built.has(name)).map(({ name }) => ({
 			target: name,
 			tags: planned.tagsOf.get(name) ?? [],
-			digest: published ? results.get(name)?.digest : void 0,
+			digest: isPublished(name) ? results.get(name)?.digest : void 0,
 			imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
 			sizes: measured.sizes.get(name)
 		}))
@@ -7279,7 +9564,7 @@ function isHttpSource(source) {
 function unknownSources(line, sources) {
 	return sources.filter(({ kind, digest }) => digest === void 0 && kind !== "stage").map((source) => ({
 		line,
-		text: unknownText$1(source)
+		text: unknownText(source)
 	}));
 }
 /** What an ADD fetches that may change unnoticed. */
@@ -7294,7 +9579,7 @@ function isPinned(source, checksum) {
 	if (checksum !== void 0) return true;
 	return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source);
 }
-function unknownText$1({ kind, name }) {
+function unknownText({ kind, name }) {
 	if (kind === "image") return `the digest of ${name} is not known`;
 	return name === "" ? "the files of the build context could not be read" : `the content of the build context ${name} is not known beforehand`;
 }
@@ -7309,18 +9594,19 @@ function unknownText$1({ kind, name }) {
 /** Prints the stages of one graph; a stage that several targets need is printed once. */
 var StagePrinter = class {
 	#graph;
-	#inputs;
+	#inputsOf;
 	#endings = /* @__PURE__ */ new Map();
-	constructor(graph, inputs) {
+	/** @param inputsOf those of the stage's Dockerfile */
+	constructor(graph, inputsOf) {
 		this.#graph = graph;
-		this.#inputs = inputs;
+		this.#inputsOf = inputsOf;
 	}
 	/** Of the stages that a target needs, in build order. */
 	print(target) {
 		return stagesOf(this.#graph, target).flatMap((index) => {
 			const stage = this.#graph.stages[index];
 			if (stage === void 0) return [];
-			const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputs);
+			const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputsOf(stage));
 			this.#endings.set(index, ending);
 			return [ending.print];
 		});
@@ -7608,10 +9894,13 @@ function layerSteps(graph, target) {
 	}
 	return chain.flat();
 }
-/** The same as what layers are said to come from. @param file POSIX, from the repository's root */
+/**
+* The same as what layers are said to come from.
+* @param file POSIX, from the repository's root; in a graph of several files, each stage has its own
+*/
 function layerSources(graph, target, file) {
-	return layerSteps(graph, target)?.map(({ line, text }) => ({
-		file,
+	return layerSteps(graph, target)?.map(({ stage, line, text }) => ({
+		file: graph.stages[stage]?.file ?? file,
 		line,
 		text
 	}));
@@ -7828,7 +10117,11 @@ var CacheMounting = class CacheMounting {
 	static open(options) {
 		const { inputs, planned, caching } = options;
 		if (caching === void 0 || inputs.cacheMounts === "off") return void 0;
-		const namespace = inputs.buildArgs["BUILDKIT_CACHE_MOUNT_NS"] ?? "";
+		const [namespace = "", ...others] = new Set(planned.parts.map(({ part }) => part.inputs.buildArgs["BUILDKIT_CACHE_MOUNT_NS"] ?? ""));
+		if (others.length > 0) {
+			options.debug("cache mounts are not kept: targets have them in several namespaces");
+			return;
+		}
 		caching.nameMounts(namedMounts(planned.graph, namespace));
 		const mounting = new CacheMounting({
 			...options,
@@ -8052,7 +10345,6 @@ async function readyBuilder(options, tempRoot) {
 			multiPlatform: platforms.length > 1,
 			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
 			ociOutput: outputTypes(inputs.outputs).includes("oci"),
-			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
 			loopback: true
 		},
 		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
@@ -8150,13 +10442,13 @@ var DiskUsage = class {
 * and not named again.
 */
 function stagesBehind(graph, target) {
-	const kept = new Set(baseChain(graph, target));
+	const kept = new Set(baseChain$1(graph, target));
 	const left = stagesOf(graph, target).filter((stage) => !kept.has(stage));
-	const beneath = new Set(left.flatMap((stage) => baseChain(graph, stage).slice(1)));
+	const beneath = new Set(left.flatMap((stage) => baseChain$1(graph, stage).slice(1)));
 	return left.filter((stage) => !beneath.has(stage));
 }
 /** A stage and the stages it is based on, the uppermost first. */
-function baseChain(graph, stage) {
+function baseChain$1(graph, stage) {
 	const chain = [];
 	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current.index);) {
 		chain.push(current.index);
@@ -8168,7 +10460,7 @@ function report$1(index, options) {
 	const { graph } = options.planned;
 	const stage = graph.stages[index];
 	if (stage === void 0) return void 0;
-	const chain = [...baseChain(graph, index)].reverse();
+	const chain = [...baseChain$1(graph, index)].reverse();
 	const made = chain.flatMap((member) => stepsOf(options.steps, member));
 	const lowest = graph.stages[chain[0] ?? index];
 	const onDisk = bytesOnDisk(options.records, made);
@@ -8198,14 +10490,14 @@ async function localImages(docker, planned, builder) {
 	const local = /* @__PURE__ */ new Set();
 	const warnings = [];
 	const unpinned = [];
-	for (const { image, source, problem, line } of planned.images.entries()) {
+	for (const { image, source, problem, use } of planned.images.entries()) {
 		if (problem === void 0 || source.kind !== "registry") continue;
 		const id = await localImageId(docker, source.ref);
 		if (id !== void 0 && builder.driver === "docker") local.add(image);
 		else if (id !== void 0) warnings.push({
 			message: `${source.ref} is in the engine’s own image store, which the ${builder.driver} builder cannot read.`,
 			mend: "Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.",
-			line
+			...use
 		});
 		else unpinned.push({
 			...problem,
@@ -8413,11 +10705,11 @@ function readRange(header, size) {
 }
 
 // src/cache/registry-answer.ts
-const VERSION$7 = { "docker-distribution-api-version": "registry/2.0" };
+const VERSION$6 = { "docker-distribution-api-version": "registry/2.0" };
 function answer$1(response, status, headers = {}, body) {
 	const length = status === 204 ? {} : { "content-length": body?.length ?? 0 };
 	response.writeHead(status, {
-		...VERSION$7,
+		...VERSION$6,
 		...length,
 		...headers
 	});
@@ -8451,7 +10743,7 @@ async function sendBlob(blob, request, response) {
 	const range = asked.kind === "part" ? asked.range : void 0;
 	const body = size === 0 ? void 0 : await blob.open(range);
 	response.writeHead(range === void 0 ? 200 : 206, {
-		...VERSION$7,
+		...VERSION$6,
 		...blobHeaders(digest),
 		...range === void 0 ? {} : { "content-range": `bytes ${range.start}-${range.end}/${size}` },
 		"content-length": range === void 0 ? size : range.end - range.start + 1
@@ -9476,10 +11768,10 @@ function parsePaxRecords(body) {
 		const length = /^[0-9]{1,8}$/.test(lengthText) ? Number(lengthText) : 0;
 		const end = at + length;
 		const equals = space === -1 ? -1 : body.indexOf(EQUALS$1, space);
-		if (end > body.length || end <= space + 1 || body[end - 1] !== NEWLINE || equals === -1 || equals >= end) throw malformed$1();
+		if (end > body.length || end <= space + 1 || body[end - 1] !== NEWLINE || equals === -1 || equals >= end) throw malformed();
 		const key = body.toString("utf8", space + 1, equals);
 		const value = decodeName(body, equals + 1, end - 1);
-		if (key === "" || PATH_KEYS.has(key) && value.includes("\0")) throw malformed$1();
+		if (key === "" || PATH_KEYS.has(key) && value.includes("\0")) throw malformed();
 		records.set(key, value);
 		at = end;
 	}
@@ -9501,7 +11793,7 @@ function parsePaxSize(key, value) {
 	if (!Number.isSafeInteger(size)) throw new TarFormatError("bad-number", `an extension header with an unreadable ${key}`);
 	return size;
 }
-function malformed$1() {
+function malformed() {
 	return new TarFormatError("bad-extension", "a malformed extension header");
 }
 
@@ -10135,19 +12427,19 @@ var Loopback = class Loopback {
 * later run that does not read the layer can still tell what of it others overwrite.
 */
 /** Raised when the packed form changes. */
-const VERSION$6 = "1:";
+const VERSION$5 = "1:";
 const MOST_PACKED_BYTES = 4 << 20;
 /** Characters of a layer; larger ones are not remembered, and what is wasted of them is not known. */
 const MOST_CHARACTERS = 2e5;
 /** Empty where the layer has no index, or one that is too large. */
 function storeFiles({ files }) {
 	if (files === void 0 || files.entries.length > MOST_PACKED_BYTES) return "";
-	const text = VERSION$6 + zstdCompressSync(files.entries).toString("base64");
+	const text = VERSION$5 + zstdCompressSync(files.entries).toString("base64");
 	return text.length > MOST_CHARACTERS ? "" : text;
 }
 /** Undefined for what was not stored by this version; others may have written it. */
 function storedFiles(text) {
-	if (text?.startsWith(VERSION$6) !== true || text.length > MOST_CHARACTERS) return void 0;
+	if (text?.startsWith(VERSION$5) !== true || text.length > MOST_CHARACTERS) return void 0;
 	try {
 		const bytes = Buffer.from(text.slice(2), "base64");
 		return { files: {
@@ -10213,7 +12505,7 @@ function publishedImage(reference, digest, { client, signal }) {
 }
 
 // src/measure/base-layers.ts
-const CONCURRENCY$6 = 2;
+const CONCURRENCY$5 = 2;
 /** Of the indexes of all base layers of a run. */
 const LIMITS$1 = {
 	entries: 5e5,
@@ -10269,7 +12561,7 @@ var BaseLayers = class {
 		}
 	}
 	async #turn() {
-		while (this.#running >= CONCURRENCY$6) await new Promise((resolve) => {
+		while (this.#running >= CONCURRENCY$5) await new Promise((resolve) => {
 			this.#waiting.push(resolve);
 		});
 		this.#running++;
@@ -10282,7 +12574,7 @@ var BaseLayers = class {
 * once holds for ever. A JSON file; garbage in it, or another version, is no memory and no error.
 */
 /** 1: digest → file bytes in the tar. */
-const VERSION$5 = 1;
+const VERSION$4 = 1;
 const MAX_FILE_BYTES = 4 << 20;
 var LayerMemory = class LayerMemory {
 	#path;
@@ -10311,7 +12603,7 @@ var LayerMemory = class LayerMemory {
 		try {
 			await mkdir$1(dirname(this.#path), { recursive: true });
 			await writeFile$1(temporary, JSON.stringify({
-				version: VERSION$5,
+				version: VERSION$4,
 				sizes: Object.fromEntries(merged)
 			}));
 			await rename$1(temporary, this.#path);
@@ -10324,7 +12616,7 @@ async function readSizes(path) {
 	try {
 		const text = await readFile(path, "utf8");
 		const file = text.length > MAX_FILE_BYTES ? void 0 : JSON.parse(text);
-		if (typeof file !== "object" || file === null || !("version" in file) || file.version !== VERSION$5) return /* @__PURE__ */ new Map();
+		if (typeof file !== "object" || file === null || !("version" in file) || file.version !== VERSION$4) return /* @__PURE__ */ new Map();
 		const sizes = "sizes" in file ? file.sizes : void 0;
 		if (typeof sizes !== "object" || sizes === null) return /* @__PURE__ */ new Map();
 		return new Map(Object.entries(sizes).filter((entry) => /^sha256:[0-9a-f]{64}$/.test(entry[0]) && typeof entry[1] === "number" && Number.isSafeInteger(entry[1]) && entry[1] >= 0));
@@ -11088,7 +13380,7 @@ function isAttestation({ annotations, platform }) {
 }
 async function measureManifest(manifest, sources) {
 	const config = await sources.config(manifest.config.digest);
-	const platform = formatPlatform$1(config.platform);
+	const platform = formatPlatform(config.platform);
 	const prefixes = sources.baseDiffIds?.map((base) => commonPrefix(base, config.diffIds));
 	const inheritedCount = prefixes === void 0 ? void 0 : Math.max(0, ...prefixes);
 	const createdBy = layerHistory(config);
@@ -11221,8 +13513,8 @@ var Measuring = class Measuring {
 	*/
 	serveLayouts(clashing, file) {
 		const registry = this.#registry;
-		if (clashing.length > 0 && registry === void 0) throw new UserError(clashing.map(({ stage, line }) => ({
-			file,
+		if (clashing.length > 0 && registry === void 0) throw new UserError(clashing.map(({ stage, line, file: own }) => ({
+			file: own ?? file,
 			line,
 			message: `The stage \`${stage}\` bears the name of an image that \`external-images\` maps to an OCI layout, and this builder cannot tell the two apart.`,
 			mend: "Rename the stage, or use a builder on this machine (leave `builder` out)."
@@ -11533,7 +13825,7 @@ function platformOf$2(value) {
 		transfer,
 		unpacked,
 		layers,
-		unknownReason: isText$1(unknownReason, LONGEST$3) ? unknownReason : void 0,
+		unknownReason: isText$2(unknownReason, LONGEST$3) ? unknownReason : void 0,
 		...ownFiles(layers),
 		...detailsOf(value)
 	};
@@ -11588,7 +13880,7 @@ function layerOf(value) {
 		"createdBy"
 	].map((key) => field$1(value, key));
 	const [size, own] = [field$1(value, "size"), field$1(value, "own")];
-	if (!isName$1(digest) || !isName$1(diffId) || !isText$1(createdBy, LONGEST$3)) return void 0;
+	if (!isName$1(digest) || !isName$1(diffId) || !isText$2(createdBy, LONGEST$3)) return void 0;
 	if (!isCount(size) || typeof own !== "boolean") return void 0;
 	const compression = COMPRESSIONS.find((known) => known === field$1(value, "compression"));
 	const source = sourceOf$2(field$1(value, "source"));
@@ -11613,7 +13905,7 @@ function sourceOf$2(value) {
 		field$1(value, "line"),
 		field$1(value, "text")
 	];
-	return isName$1(file) && isCount(line) && line > 0 && isText$1(text, LONGEST$3) ? {
+	return isName$1(file) && isCount(line) && line > 0 && isText$2(text, LONGEST$3) ? {
 		file,
 		line,
 		text
@@ -11624,7 +13916,7 @@ function bytesOf(value, key) {
 	return isCount(found) ? found : void 0;
 }
 function isName$1(value) {
-	return isText$1(value, LONGEST_NAME$1);
+	return isText$2(value, LONGEST_NAME$1);
 }
 
 // src/new-records.ts
@@ -11728,8 +14020,8 @@ function pruneTargetCache({ layers, config }, has) {
 	const records = config.records.map((record, index) => findable.has(index) ? linkedThrough(withResults(record, (layer) => sound.has(layer)), findable) : { digest: "" });
 	const useful = usefulRecords(records);
 	const used = usedLayers(config.layers, records.filter((_, index) => useful.has(index)));
-	const layerAt = renumbered(used);
-	const recordAt = renumbered(useful);
+	const layerAt = renumbered$1(used);
+	const recordAt = renumbered$1(useful);
 	const kept = config.layers.flatMap((layer, index) => used.has(index) ? [{
 		...layer,
 		parent: layer.parent < 0 ? -1 : layerAt.get(layer.parent) ?? -1
@@ -11810,7 +14102,7 @@ function linkedThrough(record, findable) {
 		inputs: inputs.map((input) => input.filter(({ link }) => findable.has(link)))
 	};
 }
-function renumbered(kept) {
+function renumbered$1(kept) {
 	return new Map([...kept].map((old, now) => [old, now]));
 }
 function relinked(record, layerAt, recordAt) {
@@ -11917,9 +14209,9 @@ function latest(all) {
 	return kept;
 }
 function readNotes(records) {
-	const unpacked = entriesOf$2(records, "unpacked").flatMap(([digest, bytes]) => isDigest$2(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
-	const layers = entriesOf$2(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$2(digest)) ? [[target, digests]] : []);
-	const files = entriesOf$2(records, "files").flatMap(([digest, text]) => isDigest$2(digest) && typeof text === "string" ? [[digest, text]] : []);
+	const unpacked = entriesOf$1(records, "unpacked").flatMap(([digest, bytes]) => isDigest$2(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
+	const layers = entriesOf$1(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$2(digest)) ? [[target, digests]] : []);
+	const files = entriesOf$1(records, "files").flatMap(([digest, text]) => isDigest$2(digest) && typeof text === "string" ? [[digest, text]] : []);
 	return {
 		unpacked: new Map(unpacked),
 		layers: new Map(layers),
@@ -11934,7 +14226,7 @@ function writeNotes({ unpacked, layers, files }) {
 		files: Object.fromEntries(files)
 	};
 }
-function entriesOf$2(records, key) {
+function entriesOf$1(records, key) {
 	if (typeof records !== "object" || records === null) return [];
 	const value = records[key];
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
@@ -12389,12 +14681,12 @@ var LayerCache = class {
 	}
 	/** What earlier runs' indexes remember besides, own branch first. */
 	async records() {
-		return recordsIn(await this.#indexes());
+		return recordsIn$1(await this.#indexes());
 	}
 	/** What the indexes in other places remember: those of the legs of a matrix. Never rejects. */
 	async recordsAt(places) {
 		const { backend, root, now } = this.#options;
-		return recordsIn(await loadIndexes(places, {
+		return recordsIn$1(await loadIndexes(places, {
 			backend,
 			root,
 			now: now()
@@ -12574,22 +14866,22 @@ function writeRecords(records) {
 		}];
 	});
 	return {
-		version: VERSION$4,
+		version: VERSION$3,
 		stages,
 		files,
 		targets: Object.fromEntries(targets)
 	};
 }
-const VERSION$4 = 1;
+const VERSION$3 = 1;
 const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
 const MOST_FILES = 2e4;
 const LONGEST$2 = 2e4;
 /** Every target's record that can be read. */
-function readRecords$2(json) {
+function readRecords$1(json) {
 	const records = /* @__PURE__ */ new Map();
-	if (field$1(json, "version") !== VERSION$4) return records;
+	if (field$1(json, "version") !== VERSION$3) return records;
 	const stages = new Map(entries(field$1(json, "stages"), MOST_STAGES).map(([key, value]) => [key, stageOf(value)]));
 	const lists = new Map(entries(field$1(json, "files"), MOST_STAGES).map(([key, value]) => [key, listOf$2(value)]));
 	for (const [name, value] of entries(field$1(json, "targets"), MOST_TARGETS$3)) {
@@ -12608,20 +14900,20 @@ function recordOf(value, stages, lists) {
 	const platforms = allOf(field$1(value, "platforms"), (item) => {
 		const platform = field$1(item, "platform");
 		const known = allOf(field$1(item, "stages"), (key) => typeof key === "string" ? stages.get(key) : void 0);
-		return isText(platform) && known !== void 0 && known.length > 0 ? {
+		return isText$1(platform) && known !== void 0 && known.length > 0 ? {
 			platform,
 			stages: known
 		} : void 0;
 	});
 	const fields = allOf(field$1(value, "fields"), (item) => {
 		const [name, digest] = [field$1(item, "name"), field$1(item, "digest")];
-		return isText(name) && isText(digest) ? {
+		return isText$1(name) && isText$1(digest) ? {
 			name,
 			digest
 		} : void 0;
 	});
-	const digests = allOf(field$1(value, "files"), (item) => isText(item) ? item : void 0);
-	if (!isText(createdAt) || fingerprint !== void 0 && !isDigest$1(fingerprint) || image === void 0) return void 0;
+	const digests = allOf(field$1(value, "files"), (item) => isText$1(item) ? item : void 0);
+	if (!isText$1(createdAt) || fingerprint !== void 0 && !isDigest$1(fingerprint) || image === void 0) return void 0;
 	if (platforms === void 0 || platforms.length === 0 && fingerprint !== void 0 || fields === void 0 || digests === void 0) return void 0;
 	return {
 		createdAt,
@@ -12645,7 +14937,7 @@ function imageOf$1(value) {
 		field$1(value, "imageId"),
 		field$1(value, "repositories")
 	];
-	const places = allOf(repositories, (item) => isText(item) ? item : void 0);
+	const places = allOf(repositories, (item) => isText$1(item) ? item : void 0);
 	if (places === void 0 || digest !== void 0 && !isDigest$1(digest)) return void 0;
 	return {
 		digest,
@@ -12669,12 +14961,12 @@ function stageOf(value) {
 	const steps = all(field$1(value, "steps"), stepOf, MOST_STEPS);
 	const options = allOf(field$1(value, "options"), (item) => {
 		const [key, digest] = [field$1(item, "name"), field$1(item, "value")];
-		return isText(key) && isText(digest) ? {
+		return isText$1(key) && isText$1(digest) ? {
 			name: key,
 			value: digest
 		} : void 0;
 	});
-	if (!isCount(index) || !isCount(line) || !isText(platform) || base === void 0) return void 0;
+	if (!isCount(index) || !isCount(line) || !isText$1(platform) || base === void 0) return void 0;
 	if (steps === void 0 || options === void 0) return void 0;
 	return {
 		index,
@@ -12684,9 +14976,9 @@ function stageOf(value) {
 		steps,
 		options,
 		unknown: [],
-		name: isText(name) ? name : void 0,
-		files: isText(files) ? files : void 0,
-		fingerprint: isText(fingerprint) ? fingerprint : void 0
+		name: isText$1(name) ? name : void 0,
+		files: isText$1(files) ? files : void 0,
+		fingerprint: isText$1(fingerprint) ? fingerprint : void 0
 	};
 }
 function stepOf(value) {
@@ -12701,14 +14993,14 @@ function stepOf(value) {
 	const settings = allOf(field$1(value, "settings"), (item) => {
 		const [name, digest] = [field$1(item, "name"), field$1(item, "value")];
 		const [stage, at] = [field$1(item, "stage"), field$1(item, "line")];
-		return isText(name) && isText(digest) && isCount(stage) && isCount(at) ? {
+		return isText$1(name) && isText$1(digest) && isCount(stage) && isCount(at) ? {
 			name,
 			value: digest,
 			stage,
 			line: at
 		} : void 0;
 	});
-	return isText(keyword) && isText(text) && isText(written) && isText(words) && isText(history) && isCount(line) && isCount(endLine) ? sources === void 0 || settings === void 0 ? void 0 : {
+	return isText$1(keyword) && isText$1(text) && isText$1(written) && isText$1(words) && isText$1(history) && isCount(line) && isCount(endLine) ? sources === void 0 || settings === void 0 ? void 0 : {
 		keyword,
 		line,
 		endLine,
@@ -12729,22 +15021,22 @@ const KINDS = [
 function sourceOf$1(value) {
 	const kind = KINDS.find((candidate) => candidate === field$1(value, "kind"));
 	const [name, digest] = [field$1(value, "name"), field$1(value, "digest")];
-	return kind !== void 0 && isText(name) ? {
+	return kind !== void 0 && isText$1(name) ? {
 		kind,
 		name,
-		digest: isText(digest) ? digest : void 0
+		digest: isText$1(digest) ? digest : void 0
 	} : void 0;
 }
 function listOf$2(value) {
 	const found = entries(value, MOST_FILES);
-	return found.every((item) => isText(item[1])) ? new Map(found) : void 0;
+	return found.every((item) => isText$1(item[1])) ? new Map(found) : void 0;
 }
 /** Every item as read; undefined where one cannot be, or it is no list. */
 function allOf(value, read) {
 	return all(value, read, MOST_STAGES);
 }
-function isText(value) {
-	return isText$1(value, LONGEST$2);
+function isText$1(value) {
+	return isText$2(value, LONGEST$2);
 }
 function isDigest$1(value) {
 	return typeof value === "string" && /^sha256:[0-9a-f]{64}$/.test(value);
@@ -12753,75 +15045,26 @@ function shortOf(digest) {
 	return digest.slice(7, 31);
 }
 
-// src/record-parts.ts
-/** Records of targets whose platforms are built apart, each by a leg of its own: what they tell of the whole. Pure. */
-/** Whether a record is of one of these platforms, and of no other. */
-function isPart({ print }, platforms) {
-	return print.platforms.length === 1 && platforms.some((platform) => isOf$1({ print }, platform));
-}
-/** Whether a record is of this platform alone. */
-function isOf$1({ print }, platform) {
-	const [only, ...others] = print.platforms;
-	return others.length === 0 && only?.platform === platform;
-}
-/**
-* Records of one target on several platforms as one, without a digest, since what was pushed of each is not the whole. Of a
-* platform the first counts; when, by what commit and by which run is told of the latest.
-*/
-function joinRecords(records) {
-	const latest = records.toSorted((a, b) => a.createdAt < b.createdAt ? 1 : -1)[0];
-	if (latest === void 0) throw new Error("there is no record to join");
-	const prints = firstOfEach(records.flatMap(({ print }) => print.platforms));
-	const sizes = records.map(({ image }) => parseTargetSizes(image.sizes)?.platforms);
-	const known = sizes.every((platforms) => platforms !== void 0);
-	const platforms = firstOfEach(sizes.flatMap((all) => all ?? []));
-	return {
-		...latest,
-		fingerprint: void 0,
-		print: {
-			platforms: prints,
-			fields: latest.print.fields
-		},
-		files: new Map(records.flatMap(({ files }) => [...files])),
-		image: {
-			digest: void 0,
-			imageId: void 0,
-			repositories: [...new Set(records.flatMap(({ image }) => image.repositories))],
-			sizes: known ? { platforms: platforms.map(platformToJson) } : void 0
-		}
-	};
-}
-function firstOfEach(all) {
-	return [...new Map(all.toReversed().map((one) => [one.platform, one])).values()].reverse();
-}
-
 // src/known-records.ts
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
 /** Under what the records stand in an index. */
 const KEY = "built";
-/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
-function recordedSizes({ image }) {
-	return parseTargetSizes(image.sizes);
-}
 var KnownRecords = class {
 	#candidates = /* @__PURE__ */ new Map();
 	/** All that was found, also what may not vouch for an image: enough to compare sizes with. */
 	#found = /* @__PURE__ */ new Map();
 	#own;
-	#question;
 	/** @param found own branch first */
-	constructor(found, question) {
-		this.#question = question;
+	constructor(found, { isPullRequest }) {
 		const own = found.find(({ source }) => source === "own");
-		this.#own = own === void 0 ? /* @__PURE__ */ new Map() : this.#recordsIn(own);
-		this.add(found);
+		this.#own = own === void 0 ? /* @__PURE__ */ new Map() : recordsIn(own);
+		this.add(found, { isPullRequest });
 	}
 	/** Adds what further indexes say. */
-	add(found) {
-		const { isPullRequest } = this.#question;
+	add(found, { isPullRequest }) {
 		for (const place of found) {
 			const { source, ref } = place;
-			for (const [name, record] of this.#recordsIn(place)) {
+			for (const [name, record] of recordsIn(place)) {
 				const candidate = {
 					source,
 					ref,
@@ -12835,16 +15078,15 @@ var KnownRecords = class {
 	/** Whose sizes may be known of a target; of several of a branch the latest first. */
 	measured(target, source) {
 		const later = (a, b) => a.record.createdAt < b.record.createdAt ? 1 : -1;
-		const found = (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later);
-		return (this.#question.parts ?? []).length > 1 ? wholeOf$1(found) : found;
+		return (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later);
 	}
 	/** What was measured of a target, by whomever. */
 	sizesOf(target) {
-		return (this.#found.get(target) ?? []).flatMap(({ record }) => recordedSizes(record)?.platforms ?? []);
+		return (this.#found.get(target) ?? []).flatMap(({ record }) => parseTargetSizes(record.image.sizes)?.platforms ?? []);
 	}
 	/** What was measured of the images that the branch's own records tell of. */
 	ownSizes() {
-		return [...this.#own.values()].flatMap((record) => recordedSizes(record)?.platforms ?? []);
+		return [...this.#own.values()].flatMap(({ image }) => parseTargetSizes(image.sizes)?.platforms ?? []);
 	}
 	/** All targets that something is known of. */
 	names(source) {
@@ -12860,12 +15102,6 @@ var KnownRecords = class {
 		const later = (a, b) => a.record.createdAt < b.record.createdAt ? 1 : -1;
 		return [...this.#candidates.get(target) ?? []].sort((a, b) => rank(a) - rank(b) || later(a, b));
 	}
-	#recordsIn({ records }) {
-		const all = typeof records === "object" && records !== null && KEY in records ? readRecords$2(records[KEY]) : /* @__PURE__ */ new Map();
-		const { parts } = this.#question;
-		if (parts === void 0) return all;
-		return new Map([...all].filter(([, record]) => isPart(record, parts)));
-	}
 	/** The branch's own records with new ones in their places, as JSON for its index; whether it says so already. */
 	withNew(records) {
 		const fresh = [...records].map(([name, record]) => [name, pushedBefore(this.#own.get(name), record)]);
@@ -12877,26 +15113,14 @@ var KnownRecords = class {
 	}
 };
 /**
-* What legs measured of a platform each, as one for every commit; of a platform that its run left as it was, what the one before
-* measured.
-* @param found the latest first
-*/
-function wholeOf$1(found) {
-	const commits = found.map(({ record }) => record.commit);
-	return found.flatMap((candidate, at) => {
-		if (commits.indexOf(candidate.record.commit) < at) return [];
-		return [{
-			...candidate,
-			record: joinRecords(found.slice(at).map(({ record }) => record))
-		}];
-	});
-}
-/**
 * Of a pull request's run, records of the branch that it is to be merged into and its own count; of a branch's, its own
 * and the default branch's: what others can write is no reason to skip anything.
 */
 function mayVouch(source, isPullRequest) {
 	return source !== "default" || !isPullRequest;
+}
+function recordsIn({ records }) {
+	return typeof records === "object" && records !== null && KEY in records ? readRecords$1(records[KEY]) : /* @__PURE__ */ new Map();
 }
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known, record) {
@@ -12968,30 +15192,23 @@ var LayerCaching = class {
 	}
 	/** What earlier builds of these targets left, as far as this run may believe it. */
 	async records(names) {
-		const { isPullRequest, legPlaces, parts = [] } = this.#options;
+		const { isPullRequest, legPlaces } = this.#options;
 		const found = await this.#cache.records();
-		const known = new KnownRecords(found, {
-			isPullRequest,
-			parts: this.#options.parts
-		});
-		const isSplit = parts.length > 1;
-		const sources = found.filter(({ isExact }) => isSplit || !isExact).map(({ source }) => source);
-		if (sources.length === 0 || names.length === 1 && !isSplit) return known;
-		const legs = legPlaces(names).filter(({ source }) => sources.includes(source));
-		known.add(await this.#cache.recordsAt(legs));
+		const known = new KnownRecords(found, { isPullRequest });
+		const sources = found.filter(({ isExact }) => !isExact).map(({ source }) => source);
+		if (sources.length === 0 || names.length === 1) return known;
+		const legs = names.flatMap(legPlaces).filter(({ source }) => sources.includes(source));
+		known.add(await this.#cache.recordsAt(legs), { isPullRequest });
 		return known;
 	}
 	/** What builds of these commits left, of the branches that this run may read. Never rejects. */
 	async recordsOf(commits) {
-		const { isPullRequest, places, parts } = this.#options;
+		const { isPullRequest, places } = this.#options;
 		const found = await this.#cache.recordsAt(places.map((place) => ({
 			...place,
 			commits
 		})));
-		return new KnownRecords(found, {
-			isPullRequest,
-			parts
-		});
+		return new KnownRecords(found, { isPullRequest });
 	}
 	/**
 	* The request, with what BuildKit imports and exports through the layer registry.
@@ -13201,7 +15418,7 @@ function openLayerCaching(question, { runner, now, signal }) {
 		id: project.id,
 		scope: inputs.cacheScope
 	};
-	const placesOf = (names, of = platforms) => scopes.map(({ source, ref }) => ({
+	const placesOf = (names) => scopes.map(({ source, ref }) => ({
 		source,
 		ref,
 		commits: source === "own" || baseCommit === void 0 ? [] : [baseCommit],
@@ -13209,10 +15426,9 @@ function openLayerCaching(question, { runner, now, signal }) {
 			...identity,
 			ref,
 			targets: names,
-			platforms: of
+			platforms
 		})
 	}));
-	const isSplit = inputs.matrixBy === "platform";
 	const caching = new LayerCaching({
 		choice: choiceOf(kind, {
 			inputs,
@@ -13227,13 +15443,7 @@ function openLayerCaching(question, { runner, now, signal }) {
 		env,
 		isPullRequest: env["GITHUB_BASE_REF"] !== void 0 && env["GITHUB_BASE_REF"] !== "",
 		keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
-		legPlaces: (names) => {
-			const sets = names.map((name) => [name]);
-			if (!isSplit) return sets.flatMap((set) => placesOf(set));
-			const all = names.length > 1 ? [...sets, names] : sets;
-			return platforms.flatMap((platform) => all.flatMap((set) => placesOf(set, [platform])));
-		},
-		parts: isSplit ? platforms : void 0,
+		legPlaces: (target) => placesOf([target]),
 		packPrefix: packPrefix(identity),
 		commit: env["GITHUB_SHA"],
 		maxBytes: inputs.cacheMaxSize,
@@ -13278,6 +15488,29 @@ function userCache(env) {
 	return join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "stage-build");
 }
 
+// src/part-layouts.ts
+/** Where the steps of a build stand: the stages of each target's Dockerfile, by their numbers in the plan's graph. Pure. */
+/** The layouts of all Dockerfiles of the plan. */
+function partLayouts({ parts, partOf, targets, linked }) {
+	const layouts = new Map(parts.map((planned) => {
+		const { part, dockerfile, stages, onContext } = planned;
+		const where = part.wanted === void 0 ? {} : {
+			file: part.dockerfileName,
+			stages
+		};
+		return [planned, layoutOf(dockerfile, {
+			...where,
+			onContext
+		})];
+	}));
+	const all = [...new Map([...layouts.values()].flat().map((layout) => [layout.index, layout])).values()].sort((a, b) => a.index - b.index);
+	const names = new Set([...targets, ...linked].map(({ name }) => name));
+	return {
+		all,
+		of: (target) => target === void 0 || !names.has(target) ? all : layouts.get(partOf(target)) ?? all
+	};
+}
+
 // src/build/rescue.ts
 /**
 * What a failed build can still give to the cache. BuildKit exports no cache for a failed target, and bake cancels the
@@ -13294,13 +15527,13 @@ function planRescue(facts) {
 	const isSound = (target) => !blamed.has(target.name) && !stagesOf(graph, target.stage).some((stage) => failedStages.has(stage));
 	const siblings = failed.length === 0 || facts.noCache ? [] : targets.filter(isSound);
 	const rest = targets.filter((target) => !siblings.includes(target));
-	const parts = [...new Set(rest.flatMap((target) => stagesOf(graph, target.stage)))].flatMap((stage) => partOf$1(stage, facts) ?? []);
+	const parts = [...new Set(rest.flatMap((target) => stagesOf(graph, target.stage)))].flatMap((stage) => partOf(stage, facts) ?? []);
 	return {
 		siblings,
 		parts: parts.filter((part) => !parts.some((other) => covers(other, part, graph)))
 	};
 }
-function partOf$1(index, { graph, layouts, steps }) {
+function partOf(index, { graph, layouts, steps }) {
 	const stage = graph.stages[index];
 	const layout = layouts[index];
 	if (stage === void 0 || layout === void 0 || stage.replacedByContext !== void 0) return void 0;
@@ -13391,16 +15624,19 @@ async function finishTargets(targets, { docker, request, buildOptions, caching }
 	});
 }
 async function exportParts(parts, options) {
-	const { docker, request, buildOptions, caching, project } = options;
+	const { docker, request, buildOptions, caching, planned } = options;
 	const folder = await mkdtemp(join(buildOptions.tempRoot, "stage-build-parts-"));
 	try {
 		const imports = [...new Set(request.targets.flatMap((target) => target.cacheFrom ?? []))];
 		const targets = await Promise.all(parts.map(async (part) => {
 			const dockerfile = join(folder, `${part.stage}.Dockerfile`);
-			await writeFile$1(dockerfile, partialDockerfile(project.dockerfileText, part));
-			await copyFile$1(`${project.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => void 0);
+			const dockerfilePart = dockerfileOf(planned, part);
+			await writeFile$1(dockerfile, partialDockerfile(dockerfilePart.dockerfileText, part));
+			await copyFile$1(`${dockerfilePart.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => void 0);
+			const name = partName(part);
 			return {
-				name: partName(part),
+				...[...request.targets, ...request.linked ?? []].find((target) => planned.partOf(target.name).part === dockerfilePart),
+				name,
 				dockerfile,
 				stage: void 0,
 				tags: [],
@@ -13419,6 +15655,12 @@ async function exportParts(parts, options) {
 			force: true
 		});
 	}
+}
+/** The Dockerfile that a stage is of. */
+function dockerfileOf({ parts }, { stage }) {
+	const found = parts.find(({ stages }) => stages.includes(stage));
+	if (found === void 0) throw new RangeError(`no Dockerfile of stage ${stage}`);
+	return found.part;
 }
 /** Nothing that the user waits for depends on these runs. */
 const ONCE = {
@@ -13443,6 +15685,11 @@ function onlyCache(request, targets, caching) {
 		measure: void 0,
 		targets: targets.map((target) => ({
 			...target,
+			...target.own === void 0 ? {} : { own: {
+				...target.own,
+				noCache: false,
+				noCacheFilters: []
+			} },
 			tags: [],
 			outputs: [],
 			cacheFrom: request.noCache === true ? [] : target.cacheFrom ?? [],
@@ -13593,10 +15840,12 @@ async function buildTargets(options) {
 		},
 		now: surroundings.now
 	});
+	const layouts = partLayouts(planned);
 	const buildOptions = {
 		builder: builder.name,
 		policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
-		stages: layoutOf(planned.dockerfile),
+		stages: layouts.all,
+		stagesOf: layouts.of,
 		imageLines: planned.images.lines(),
 		file: project.dockerfileName,
 		mask,
@@ -14718,1079 +16967,6 @@ async function* limited(answer, { size, request }) {
 	if (size !== void 0 && left > 0) throw badAnswer(request.subject, "the part ends too early.");
 }
 
-// src/github-event.ts
-/** The event that started the workflow, as far as the action asks. https://docs.github.com/en/webhooks/webhook-events-and-payloads */
-/** Reads the event; an unreadable one says nothing. */
-async function readEvent(env) {
-	const event = await parsed$1(env["GITHUB_EVENT_PATH"]);
-	const pull = field$1(event, "pull_request");
-	const repositoryOf = (side) => field$1(pull, side, "repo", "full_name");
-	return {
-		payload: event,
-		defaultBranch: text$3(field$1(event, "repository", "default_branch")),
-		headSha: text$3(field$1(pull, "head", "sha")),
-		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
-	};
-}
-async function parsed$1(path) {
-	if (path === void 0 || path === "") return void 0;
-	try {
-		return JSON.parse(await readFile(path, "utf8"));
-	} catch {
-		return;
-	}
-}
-
-// node_modules/csv-parse/lib/api/CsvError.js
-var CsvError = class CsvError extends Error {
-	constructor(code, message, options, ...contexts) {
-		if (Array.isArray(message)) message = message.join(" ").trim();
-		super(message);
-		if (Error.captureStackTrace !== void 0) Error.captureStackTrace(this, CsvError);
-		this.code = code;
-		for (const context of contexts) for (const key in context) {
-			const value = context[key];
-			this[key] = Buffer.isBuffer(value) ? value.toString(options.encoding) : value == null ? value : JSON.parse(JSON.stringify(value));
-		}
-	}
-};
-
-// node_modules/csv-parse/lib/utils/is_object.js
-const is_object = function(obj) {
-	return typeof obj === "object" && obj !== null && !Array.isArray(obj);
-};
-
-// node_modules/csv-parse/lib/api/normalize_columns_array.js
-const normalize_columns_array = function(columns) {
-	const normalizedColumns = [];
-	for (let i = 0, l = columns.length; i < l; i++) {
-		const column = columns[i];
-		if (column === void 0 || column === null || column === false) normalizedColumns[i] = { disabled: true };
-		else if (typeof column === "string" || typeof column === "number") normalizedColumns[i] = { name: `${column}` };
-		else if (is_object(column)) {
-			if (typeof column.name !== "string") throw new CsvError("CSV_OPTION_COLUMNS_MISSING_NAME", [
-				"Option columns missing name:",
-				`property "name" is required at position ${i}`,
-				"when column is an object literal"
-			]);
-			normalizedColumns[i] = column;
-		} else throw new CsvError("CSV_INVALID_COLUMN_DEFINITION", [
-			"Invalid column definition:",
-			"expect a string or a literal object,",
-			`got ${JSON.stringify(column)} at position ${i}`
-		]);
-	}
-	return normalizedColumns;
-};
-
-// node_modules/csv-parse/lib/utils/ResizeableBuffer.js
-var ResizeableBuffer = class {
-	constructor(size = 100) {
-		this.size = size;
-		this.length = 0;
-		this.buf = Buffer.allocUnsafe(size);
-	}
-	prepend(val) {
-		if (Buffer.isBuffer(val)) {
-			const length = this.length + val.length;
-			if (length >= this.size) {
-				this.resize();
-				if (length >= this.size) throw Error("INVALID_BUFFER_STATE");
-			}
-			const buf = this.buf;
-			this.buf = Buffer.allocUnsafe(this.size);
-			val.copy(this.buf, 0);
-			buf.copy(this.buf, val.length);
-			this.length += val.length;
-		} else {
-			const length = this.length++;
-			if (length === this.size) this.resize();
-			const buf = this.clone();
-			this.buf[0] = val;
-			buf.copy(this.buf, 1, 0, length);
-		}
-	}
-	append(val) {
-		const length = this.length++;
-		if (length === this.size) this.resize();
-		this.buf[length] = val;
-	}
-	clone() {
-		return Buffer.from(this.buf.slice(0, this.length));
-	}
-	resize() {
-		const length = this.length;
-		this.size = this.size * 2;
-		const buf = Buffer.allocUnsafe(this.size);
-		this.buf.copy(buf, 0, 0, length);
-		this.buf = buf;
-	}
-	toString(encoding) {
-		if (encoding) return this.buf.toString(encoding, 0, this.length);
-		else return Uint8Array.prototype.slice.call(this.buf.slice(0, this.length));
-	}
-	toJSON() {
-		return this.toString("utf8");
-	}
-	reset() {
-		this.length = 0;
-	}
-};
-
-// node_modules/csv-parse/lib/api/init_state.js
-const init_state = function(options) {
-	const timchars = [
-		32,
-		9,
-		10,
-		13,
-		12,
-		11,
-		160,
-		5760,
-		8192,
-		8193,
-		8194,
-		8195,
-		8196,
-		8197,
-		8198,
-		8199,
-		8200,
-		8201,
-		8202,
-		8232,
-		8233,
-		8239,
-		8287,
-		12288,
-		65279
-	].reduce((acc, codepoint) => {
-		const encoded = Buffer.from(String.fromCharCode(codepoint), options.encoding);
-		if (codepoint !== 63 && encoded.length === 1 && encoded[0] === 63) return acc;
-		acc.push(encoded);
-		return acc;
-	}, []);
-	const timcharFirstBytes = /* @__PURE__ */ new Uint8Array(256);
-	for (const t of timchars) timcharFirstBytes[t[0]] = 1;
-	return {
-		bomSkipped: false,
-		bufBytesStart: 0,
-		castField: options.cast_function,
-		commenting: false,
-		delimiterBufPrevious: void 0,
-		delimiterDiscovered: false,
-		error: void 0,
-		enabled: options.from_line === 1,
-		escaping: false,
-		escapeIsQuote: Buffer.isBuffer(options.escape) && Buffer.isBuffer(options.quote) && Buffer.compare(options.escape, options.quote) === 0,
-		expectedRecordLength: Array.isArray(options.columns) ? options.columns.length : void 0,
-		field: new ResizeableBuffer(20),
-		firstLineToHeaders: options.cast_first_line_to_header,
-		needMoreDataSize: Math.max(options.comment !== null ? options.comment.length : 0, ...options.delimiter ? options.delimiter.map((delimiter) => delimiter.length) : [], options.delimiter_auto ? 1 : 0, options.quote !== null ? options.quote.length : 0, ...timchars.map((t) => t.length)),
-		previousBuf: void 0,
-		quoting: false,
-		stop: false,
-		rawBuffer: new ResizeableBuffer(100),
-		record: [],
-		recordHasError: false,
-		record_length: 0,
-		recordDelimiterMaxLength: options.record_delimiter.length === 0 ? 0 : Math.max(...options.record_delimiter.map((v) => v.length)),
-		trimChars: [Buffer.from(" ", options.encoding)[0], Buffer.from("	", options.encoding)[0]],
-		wasQuoting: false,
-		wasRowDelimiter: false,
-		timchars,
-		timcharFirstBytes
-	};
-};
-
-// node_modules/csv-parse/lib/utils/underscore.js
-const underscore = function(str) {
-	return str.replace(/([A-Z])/g, function(_, match) {
-		return "_" + match.toLowerCase();
-	});
-};
-
-// node_modules/csv-parse/lib/api/normalize_options.js
-const normalize_options = function(opts) {
-	const options = {};
-	for (const opt in opts) options[underscore(opt)] = opts[opt];
-	if (options.encoding === void 0 || options.encoding === true) options.encoding = "utf8";
-	else if (options.encoding === null || options.encoding === false) options.encoding = null;
-	else if (typeof options.encoding !== "string" && options.encoding !== null) throw new CsvError("CSV_INVALID_OPTION_ENCODING", [
-		"Invalid option encoding:",
-		"encoding must be a string or null to return a buffer,",
-		`got ${JSON.stringify(options.encoding)}`
-	], options);
-	if (options.bom === void 0 || options.bom === null || options.bom === false) options.bom = false;
-	else if (options.bom !== true) throw new CsvError("CSV_INVALID_OPTION_BOM", [
-		"Invalid option bom:",
-		"bom must be true,",
-		`got ${JSON.stringify(options.bom)}`
-	], options);
-	options.cast_function = null;
-	if (options.cast === void 0 || options.cast === null || options.cast === false || options.cast === "") options.cast = void 0;
-	else if (typeof options.cast === "function") {
-		options.cast_function = options.cast;
-		options.cast = true;
-	} else if (options.cast !== true) throw new CsvError("CSV_INVALID_OPTION_CAST", [
-		"Invalid option cast:",
-		"cast must be true or a function,",
-		`got ${JSON.stringify(options.cast)}`
-	], options);
-	if (options.cast_date === void 0 || options.cast_date === null || options.cast_date === false || options.cast_date === "") options.cast_date = false;
-	else if (options.cast_date === true) options.cast_date = function(value) {
-		const date = Date.parse(value);
-		return !isNaN(date) ? new Date(date) : value;
-	};
-	else if (typeof options.cast_date !== "function") throw new CsvError("CSV_INVALID_OPTION_CAST_DATE", [
-		"Invalid option cast_date:",
-		"cast_date must be true or a function,",
-		`got ${JSON.stringify(options.cast_date)}`
-	], options);
-	options.cast_first_line_to_header = void 0;
-	if (options.columns === true) options.cast_first_line_to_header = void 0;
-	else if (typeof options.columns === "function") {
-		options.cast_first_line_to_header = options.columns;
-		options.columns = true;
-	} else if (Array.isArray(options.columns)) options.columns = normalize_columns_array(options.columns);
-	else if (options.columns === void 0 || options.columns === null || options.columns === false) options.columns = false;
-	else throw new CsvError("CSV_INVALID_OPTION_COLUMNS", [
-		"Invalid option columns:",
-		"expect an array, a function or true,",
-		`got ${JSON.stringify(options.columns)}`
-	], options);
-	if (options.group_columns_by_name === void 0 || options.group_columns_by_name === null || options.group_columns_by_name === false) options.group_columns_by_name = false;
-	else if (options.group_columns_by_name !== true) throw new CsvError("CSV_INVALID_OPTION_GROUP_COLUMNS_BY_NAME", [
-		"Invalid option group_columns_by_name:",
-		"expect an boolean,",
-		`got ${JSON.stringify(options.group_columns_by_name)}`
-	], options);
-	else if (options.columns === false) throw new CsvError("CSV_INVALID_OPTION_GROUP_COLUMNS_BY_NAME", ["Invalid option group_columns_by_name:", "the `columns` mode must be activated."], options);
-	if (options.comment === void 0 || options.comment === null || options.comment === false || options.comment === "") options.comment = null;
-	else {
-		if (typeof options.comment === "string") options.comment = Buffer.from(options.comment, options.encoding);
-		if (!Buffer.isBuffer(options.comment)) throw new CsvError("CSV_INVALID_OPTION_COMMENT", [
-			"Invalid option comment:",
-			"comment must be a buffer or a string,",
-			`got ${JSON.stringify(options.comment)}`
-		], options);
-	}
-	if (options.comment_no_infix === void 0 || options.comment_no_infix === null || options.comment_no_infix === false) options.comment_no_infix = false;
-	else if (options.comment_no_infix !== true) throw new CsvError("CSV_INVALID_OPTION_COMMENT", [
-		"Invalid option comment_no_infix:",
-		"value must be a boolean,",
-		`got ${JSON.stringify(options.comment_no_infix)}`
-	], options);
-	if (options.delimiter_auto === void 0 || options.delimiter_auto === null || options.delimiter_auto === false) options.delimiter_auto = false;
-	else if (options.delimiter_auto === true) options.delimiter_auto = {};
-	else if (!is_object(options.delimiter_auto)) throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
-		"Invalid option delimiter_auto:",
-		"delimiter_auto must be a boolean or a configuration object,",
-		`got ${JSON.stringify(options.delimiter_auto)}`
-	], options);
-	if (options.delimiter_auto) {
-		if (options.delimiter_auto.preferred === void 0) options.delimiter_auto.preferred = {
-			[",".charCodeAt(0)]: 1.8,
-			["	".charCodeAt(0)]: 1.8,
-			[";".charCodeAt(0)]: 1.6,
-			[" ".charCodeAt(0)]: 1.6,
-			[":".charCodeAt(0)]: 1.5,
-			[".".charCodeAt(0)]: 1.4,
-			["/".charCodeAt(0)]: 1.4
-		};
-		else if (!is_object(options.delimiter_auto.preferred)) throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
-			"Invalid option delimiter_auto:",
-			"preferred must be an object,",
-			`got ${JSON.stringify(options.delimiter_auto.preferred)}`
-		], options);
-		if (options.delimiter_auto.score === void 0) options.delimiter_auto.score = (info, options) => {
-			return (info.total - info.std) * (options.preferred[info.char_code] || 1);
-		};
-		else if (typeof options.delimiter_auto.score !== "function") throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
-			"Invalid option delimiter_auto:",
-			"score must be a function,",
-			`got ${JSON.stringify(options.delimiter_auto.score)}`
-		], options);
-		if (options.delimiter_auto.size === void 0) options.delimiter_auto.size = 2048;
-		else if (typeof options.delimiter_auto.size !== "number") throw new CsvError("CSV_INVALID_OPTION_DELIMITER_AUTO", [
-			"Invalid option delimiter_auto:",
-			"size must be a number,",
-			`got ${JSON.stringify(options.delimiter_auto.size)}`
-		], options);
-	}
-	const delimiter_json = JSON.stringify(options.delimiter);
-	if (options.delimiter_auto !== false) options.delimiter = [];
-	if (!Array.isArray(options.delimiter)) {
-		if (options.delimiter === void 0 || options.delimiter === null || options.delimiter === false) options.delimiter = Buffer.from(",", options.encoding);
-		options.delimiter = [options.delimiter];
-	}
-	options.delimiter = options.delimiter.map(function(delimiter) {
-		if (typeof delimiter === "string") delimiter = Buffer.from(delimiter, options.encoding);
-		if (!Buffer.isBuffer(delimiter) || delimiter.length === 0) throw new CsvError("CSV_INVALID_OPTION_DELIMITER", [
-			"Invalid option delimiter:",
-			"delimiter must be a non empty string or buffer or array of string|buffer,",
-			`got ${delimiter_json}`
-		], options);
-		return delimiter;
-	});
-	if (options.escape === void 0 || options.escape === true) options.escape = Buffer.from("\"", options.encoding);
-	else if (typeof options.escape === "string") options.escape = Buffer.from(options.escape, options.encoding);
-	else if (options.escape === null || options.escape === false) options.escape = null;
-	if (options.escape !== null) {
-		if (!Buffer.isBuffer(options.escape)) throw new Error(`Invalid Option: escape must be a buffer, a string or a boolean, got ${JSON.stringify(options.escape)}`);
-	}
-	if (options.from === void 0 || options.from === null) options.from = 1;
-	else {
-		if (typeof options.from === "string" && /\d+/.test(options.from)) options.from = parseInt(options.from);
-		if (Number.isInteger(options.from)) {
-			if (options.from < 0) throw new Error(`Invalid Option: from must be a positive integer, got ${JSON.stringify(opts.from)}`);
-		} else throw new Error(`Invalid Option: from must be an integer, got ${JSON.stringify(options.from)}`);
-	}
-	if (options.from_line === void 0 || options.from_line === null) options.from_line = 1;
-	else {
-		if (typeof options.from_line === "string" && /\d+/.test(options.from_line)) options.from_line = parseInt(options.from_line);
-		if (Number.isInteger(options.from_line)) {
-			if (options.from_line <= 0) throw new Error(`Invalid Option: from_line must be a positive integer greater than 0, got ${JSON.stringify(opts.from_line)}`);
-		} else throw new Error(`Invalid Option: from_line must be an integer, got ${JSON.stringify(opts.from_line)}`);
-	}
-	if (options.ignore_last_delimiters === void 0 || options.ignore_last_delimiters === null) options.ignore_last_delimiters = false;
-	else if (typeof options.ignore_last_delimiters === "number") {
-		options.ignore_last_delimiters = Math.floor(options.ignore_last_delimiters);
-		if (options.ignore_last_delimiters === 0) options.ignore_last_delimiters = false;
-	} else if (typeof options.ignore_last_delimiters !== "boolean") throw new CsvError("CSV_INVALID_OPTION_IGNORE_LAST_DELIMITERS", [
-		"Invalid option `ignore_last_delimiters`:",
-		"the value must be a boolean value or an integer,",
-		`got ${JSON.stringify(options.ignore_last_delimiters)}`
-	], options);
-	if (options.ignore_last_delimiters === true && options.columns === false) throw new CsvError("CSV_IGNORE_LAST_DELIMITERS_REQUIRES_COLUMNS", ["The option `ignore_last_delimiters`", "requires the activation of the `columns` option"], options);
-	if (options.info === void 0 || options.info === null || options.info === false) options.info = false;
-	else if (options.info !== true) throw new Error(`Invalid Option: info must be true, got ${JSON.stringify(options.info)}`);
-	if (options.max_record_size === void 0 || options.max_record_size === null || options.max_record_size === false) options.max_record_size = 0;
-	else if (Number.isInteger(options.max_record_size) && options.max_record_size >= 0) {} else if (typeof options.max_record_size === "string" && /\d+/.test(options.max_record_size)) options.max_record_size = parseInt(options.max_record_size);
-	else throw new Error(`Invalid Option: max_record_size must be a positive integer, got ${JSON.stringify(options.max_record_size)}`);
-	if (options.objname === void 0 || options.objname === null || options.objname === false) options.objname = void 0;
-	else if (Buffer.isBuffer(options.objname)) {
-		if (options.objname.length === 0) throw new Error(`Invalid Option: objname must be a non empty buffer`);
-		if (options.encoding === null) {} else options.objname = options.objname.toString(options.encoding);
-	} else if (typeof options.objname === "string") {
-		if (options.objname.length === 0) throw new Error(`Invalid Option: objname must be a non empty string`);
-	} else if (typeof options.objname === "number") {} else throw new Error(`Invalid Option: objname must be a string or a buffer, got ${options.objname}`);
-	if (options.objname !== void 0) {
-		if (typeof options.objname === "number") {
-			if (options.columns !== false) throw Error("Invalid Option: objname index cannot be combined with columns or be defined as a field");
-		} else if (options.columns === false) throw Error("Invalid Option: objname field must be combined with columns or be defined as an index");
-	}
-	if (options.on_record === void 0 || options.on_record === null) options.on_record = void 0;
-	else if (typeof options.on_record !== "function") throw new CsvError("CSV_INVALID_OPTION_ON_RECORD", [
-		"Invalid option `on_record`:",
-		"expect a function,",
-		`got ${JSON.stringify(options.on_record)}`
-	], options);
-	if (options.on_skip !== void 0 && options.on_skip !== null && typeof options.on_skip !== "function") throw new Error(`Invalid Option: on_skip must be a function, got ${JSON.stringify(options.on_skip)}`);
-	if (options.quote === null || options.quote === false || options.quote === "") options.quote = null;
-	else {
-		if (options.quote === void 0 || options.quote === true) options.quote = Buffer.from("\"", options.encoding);
-		else if (typeof options.quote === "string") options.quote = Buffer.from(options.quote, options.encoding);
-		if (!Buffer.isBuffer(options.quote)) throw new Error(`Invalid Option: quote must be a buffer or a string, got ${JSON.stringify(options.quote)}`);
-	}
-	if (options.raw === void 0 || options.raw === null || options.raw === false) options.raw = false;
-	else if (options.raw !== true) throw new Error(`Invalid Option: raw must be true, got ${JSON.stringify(options.raw)}`);
-	if (options.record_delimiter === void 0) options.record_delimiter = [];
-	else if (typeof options.record_delimiter === "string" || Buffer.isBuffer(options.record_delimiter)) {
-		if (options.record_delimiter.length === 0) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
-			"Invalid option `record_delimiter`:",
-			"value must be a non empty string or buffer,",
-			`got ${JSON.stringify(options.record_delimiter)}`
-		], options);
-		options.record_delimiter = [options.record_delimiter];
-	} else if (!Array.isArray(options.record_delimiter)) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
-		"Invalid option `record_delimiter`:",
-		"value must be a string, a buffer or array of string|buffer,",
-		`got ${JSON.stringify(options.record_delimiter)}`
-	], options);
-	options.record_delimiter = options.record_delimiter.map(function(rd, i) {
-		if (typeof rd !== "string" && !Buffer.isBuffer(rd)) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
-			"Invalid option `record_delimiter`:",
-			"value must be a string, a buffer or array of string|buffer",
-			`at index ${i},`,
-			`got ${JSON.stringify(rd)}`
-		], options);
-		else if (rd.length === 0) throw new CsvError("CSV_INVALID_OPTION_RECORD_DELIMITER", [
-			"Invalid option `record_delimiter`:",
-			"value must be a non empty string or buffer",
-			`at index ${i},`,
-			`got ${JSON.stringify(rd)}`
-		], options);
-		if (typeof rd === "string") rd = Buffer.from(rd, options.encoding);
-		return rd;
-	});
-	if (typeof options.relax_column_count === "boolean") {} else if (options.relax_column_count === void 0 || options.relax_column_count === null) options.relax_column_count = false;
-	else throw new Error(`Invalid Option: relax_column_count must be a boolean, got ${JSON.stringify(options.relax_column_count)}`);
-	if (typeof options.relax_column_count_less === "boolean") {} else if (options.relax_column_count_less === void 0 || options.relax_column_count_less === null) options.relax_column_count_less = false;
-	else throw new Error(`Invalid Option: relax_column_count_less must be a boolean, got ${JSON.stringify(options.relax_column_count_less)}`);
-	if (typeof options.relax_column_count_more === "boolean") {} else if (options.relax_column_count_more === void 0 || options.relax_column_count_more === null) options.relax_column_count_more = false;
-	else throw new Error(`Invalid Option: relax_column_count_more must be a boolean, got ${JSON.stringify(options.relax_column_count_more)}`);
-	if (typeof options.relax_quotes === "boolean") {} else if (options.relax_quotes === void 0 || options.relax_quotes === null) options.relax_quotes = false;
-	else throw new Error(`Invalid Option: relax_quotes must be a boolean, got ${JSON.stringify(options.relax_quotes)}`);
-	if (typeof options.skip_empty_lines === "boolean") {} else if (options.skip_empty_lines === void 0 || options.skip_empty_lines === null) options.skip_empty_lines = false;
-	else throw new Error(`Invalid Option: skip_empty_lines must be a boolean, got ${JSON.stringify(options.skip_empty_lines)}`);
-	if (typeof options.skip_records_with_empty_values === "boolean") {} else if (options.skip_records_with_empty_values === void 0 || options.skip_records_with_empty_values === null) options.skip_records_with_empty_values = false;
-	else throw new Error(`Invalid Option: skip_records_with_empty_values must be a boolean, got ${JSON.stringify(options.skip_records_with_empty_values)}`);
-	if (typeof options.skip_records_with_error === "boolean") {} else if (options.skip_records_with_error === void 0 || options.skip_records_with_error === null) options.skip_records_with_error = false;
-	else throw new Error(`Invalid Option: skip_records_with_error must be a boolean, got ${JSON.stringify(options.skip_records_with_error)}`);
-	if (options.rtrim === void 0 || options.rtrim === null || options.rtrim === false) options.rtrim = false;
-	else if (options.rtrim !== true) throw new Error(`Invalid Option: rtrim must be a boolean, got ${JSON.stringify(options.rtrim)}`);
-	if (options.ltrim === void 0 || options.ltrim === null || options.ltrim === false) options.ltrim = false;
-	else if (options.ltrim !== true) throw new Error(`Invalid Option: ltrim must be a boolean, got ${JSON.stringify(options.ltrim)}`);
-	if (options.trim === void 0 || options.trim === null || options.trim === false) options.trim = false;
-	else if (options.trim !== true) throw new Error(`Invalid Option: trim must be a boolean, got ${JSON.stringify(options.trim)}`);
-	if (options.trim === true && opts.ltrim !== false) options.ltrim = true;
-	else if (options.ltrim !== true) options.ltrim = false;
-	if (options.trim === true && opts.rtrim !== false) options.rtrim = true;
-	else if (options.rtrim !== true) options.rtrim = false;
-	if (options.to === void 0 || options.to === null) options.to = -1;
-	else if (options.to !== -1) {
-		if (typeof options.to === "string" && /\d+/.test(options.to)) options.to = parseInt(options.to);
-		if (Number.isInteger(options.to)) {
-			if (options.to <= 0) throw new Error(`Invalid Option: to must be a positive integer greater than 0, got ${JSON.stringify(opts.to)}`);
-		} else throw new Error(`Invalid Option: to must be an integer, got ${JSON.stringify(opts.to)}`);
-	}
-	if (options.to_line === void 0 || options.to_line === null) options.to_line = -1;
-	else if (options.to_line !== -1) {
-		if (typeof options.to_line === "string" && /\d+/.test(options.to_line)) options.to_line = parseInt(options.to_line);
-		if (Number.isInteger(options.to_line)) {
-			if (options.to_line <= 0) throw new Error(`Invalid Option: to_line must be a positive integer greater than 0, got ${JSON.stringify(opts.to_line)}`);
-		} else throw new Error(`Invalid Option: to_line must be an integer, got ${JSON.stringify(opts.to_line)}`);
-	}
-	return options;
-};
-
-// node_modules/csv-parse/lib/utils/delimiter_discover.js
-const delimiter_discover = function(records, options) {
-	if (!options) ({delimiter_auto: options} = normalize_options({ delimiter_auto: true }));
-	if (typeof records === "string") records = Buffer.from(records);
-	if (Buffer.isBuffer(records)) records = ((data) => {
-		const records = [];
-		const parser = transform({ delimiter: [] });
-		const push = (record) => records.push(record);
-		const close = () => {};
-		const error = parser.parse(data, true, push, close);
-		if (error !== void 0) throw error;
-		return records;
-	})(records);
-	const info = Array(127).fill().map(() => ({ lines: [] }));
-	records.map(([record], line) => {
-		for (let i = 0, l = record.length; i < l; i++) {
-			const code = record.charCodeAt(i);
-			if (info[code].lines[line] === void 0) info[code].lines[line] = 0;
-			info[code].lines[line]++;
-		}
-	});
-	info.map((info, i) => {
-		info.char_code = i;
-		info.std = std(info.lines);
-		info.total = info.lines.reduce((acc, val) => acc + val, 0);
-		info.preferred = !!options.preferred[i];
-		info.score = options.score(info, options);
-	});
-	const result = info.reduce((acc, info) => acc.score > info.score ? acc : info, {});
-	return String.fromCharCode(result.char_code);
-};
-const std = function(array) {
-	const n = array.length;
-	if (n === 0) return 0;
-	const mean = array.reduce((a, b) => a + b) / n;
-	return Math.sqrt(array.map((x) => Math.pow(x - mean, 2)).reduce((a, b) => a + b) / n);
-};
-
-// node_modules/csv-parse/lib/api/index.js
-const isRecordEmpty = function(record) {
-	return record.every((field) => field == null || field.toString && field.toString().trim() === "");
-};
-const cr = 13;
-const nl = 10;
-const boms = {
-	utf8: Buffer.from([
-		239,
-		187,
-		191
-	]),
-	utf16le: Buffer.from([255, 254])
-};
-const transform = function(original_options = {}) {
-	const info = {
-		bytes: 0,
-		bytes_records: 0,
-		comment_lines: 0,
-		empty_lines: 0,
-		invalid_field_length: 0,
-		lines: 1,
-		records: 0
-	};
-	const options = normalize_options(original_options);
-	return {
-		info,
-		original_options,
-		options,
-		state: init_state(options),
-		__needMoreData: function(i, bufLen, end) {
-			if (end) return false;
-			const { encoding, escape, quote } = this.options;
-			const { quoting, needMoreDataSize, recordDelimiterMaxLength } = this.state;
-			return bufLen - i - 1 < Math.max(needMoreDataSize, recordDelimiterMaxLength === 0 ? Buffer.from("\r\n", encoding).length : recordDelimiterMaxLength, quoting ? (escape === null ? 0 : escape.length) + quote.length : 0, quoting ? quote.length + recordDelimiterMaxLength : 0);
-		},
-		parse: function(nextBuf, end, push, close) {
-			const { bom, comment_no_infix, delimiter_auto, encoding, from_line, ltrim, max_record_size, raw, relax_quotes, rtrim, skip_empty_lines, to, to_line } = this.options;
-			let { comment, escape, quote, record_delimiter } = this.options;
-			const { bomSkipped, delimiterDiscovered, delimiterBufPrevious, rawBuffer, escapeIsQuote } = this.state;
-			if (!delimiterDiscovered && delimiter_auto) {
-				let delimiterBuf;
-				if (delimiterBufPrevious === void 0) delimiterBuf = nextBuf;
-				else if (delimiterBufPrevious !== void 0 && nextBuf === void 0) delimiterBuf = delimiterBufPrevious;
-				else delimiterBuf = Buffer.concat([delimiterBufPrevious, nextBuf]);
-				nextBuf = void 0;
-				if (end || delimiterBuf.length > delimiter_auto.size) {
-					this.options.delimiter = [Buffer.from(delimiter_discover(delimiterBuf, this.options.delimiter_auto))];
-					this.state.previousBuf = delimiterBuf;
-					this.state.delimiterBufPrevious = void 0;
-					this.state.delimiterDiscovered = true;
-				} else {
-					this.state.delimiterBufPrevious = delimiterBuf;
-					return;
-				}
-			}
-			const { previousBuf } = this.state;
-			let buf;
-			if (previousBuf === void 0) {
-				if (nextBuf === void 0) {
-					close();
-					return;
-				} else buf = nextBuf;
-			} else if (previousBuf !== void 0 && nextBuf === void 0) buf = previousBuf;
-			else buf = Buffer.concat([previousBuf, nextBuf]);
-			if (bomSkipped === false) {
-				if (bom === false) this.state.bomSkipped = true;
-				else if (buf.length < 3) {
-					if (end === false) {
-						this.state.previousBuf = buf;
-						return;
-					}
-				} else {
-					for (const encoding in boms) if (boms[encoding].compare(buf, 0, boms[encoding].length) === 0) {
-						const bomLength = boms[encoding].length;
-						this.state.bufBytesStart += bomLength;
-						buf = buf.slice(bomLength);
-						const options = normalize_options({
-							...this.original_options,
-							encoding
-						});
-						for (const key in options) this.options[key] = options[key];
-						({comment, escape, quote} = this.options);
-						break;
-					}
-					this.state.bomSkipped = true;
-				}
-			}
-			const bufLen = buf.length;
-			let pos = 0;
-			for (; pos < bufLen; pos++) {
-				if (this.__needMoreData(pos, bufLen, end)) break;
-				if (this.state.wasRowDelimiter === true) {
-					this.info.lines++;
-					this.state.wasRowDelimiter = false;
-				}
-				if (to_line !== -1 && this.info.lines > to_line) {
-					this.state.stop = true;
-					close();
-					return;
-				}
-				if (this.state.quoting === false && record_delimiter.length === 0) {
-					if (this.__autoDiscoverRecordDelimiter(buf, pos)) record_delimiter = this.options.record_delimiter;
-				}
-				const chr = buf[pos];
-				if (raw === true) rawBuffer.append(chr);
-				if ((chr === cr || chr === nl) && this.state.wasRowDelimiter === false) this.state.wasRowDelimiter = true;
-				if (this.state.escaping === true) this.state.escaping = false;
-				else {
-					if (escape !== null && this.state.quoting === true && this.__isEscape(buf, pos, chr) && pos + escape.length < bufLen) {
-						if (escapeIsQuote) {
-							if (this.__isQuote(buf, pos + escape.length)) {
-								this.state.escaping = true;
-								pos += escape.length - 1;
-								continue;
-							}
-						} else {
-							this.state.escaping = true;
-							pos += escape.length - 1;
-							continue;
-						}
-					}
-					if (this.state.commenting === false && this.__isQuote(buf, pos)) {
-						if (this.state.quoting === true) {
-							const nextChr = buf[pos + quote.length];
-							const isNextChrTrimable = rtrim && this.__isCharTrimable(buf, pos + quote.length);
-							const isNextChrComment = comment !== null && this.__compareBytes(comment, buf, pos + quote.length, nextChr);
-							const isNextChrDelimiter = this.__isDelimiter(buf, pos + quote.length, nextChr);
-							const isNextChrRecordDelimiter = record_delimiter.length === 0 ? this.__autoDiscoverRecordDelimiter(buf, pos + quote.length) : this.__isRecordDelimiter(nextChr, buf, pos + quote.length);
-							if (escape !== null && this.__isEscape(buf, pos, chr) && this.__isQuote(buf, pos + escape.length)) pos += escape.length - 1;
-							else if (!nextChr || isNextChrDelimiter || isNextChrRecordDelimiter || isNextChrComment || isNextChrTrimable) {
-								this.state.quoting = false;
-								this.state.wasQuoting = true;
-								pos += quote.length - 1;
-								continue;
-							} else if (relax_quotes === false) {
-								const err = this.__error(new CsvError("CSV_INVALID_CLOSING_QUOTE", [
-									"Invalid Closing Quote:",
-									`got "${String.fromCharCode(nextChr)}"`,
-									`at line ${this.info.lines}`,
-									"instead of delimiter, record delimiter, trimable character",
-									"(if activated) or comment"
-								], this.options, this.__infoField()));
-								if (err !== void 0) return err;
-							} else {
-								this.state.quoting = false;
-								this.state.wasQuoting = true;
-								this.state.field.prepend(quote);
-								pos += quote.length - 1;
-							}
-						} else if (this.state.field.length !== 0) {
-							if (relax_quotes === false) {
-								const info = this.__infoField();
-								const bom = Object.keys(boms).map((b) => boms[b].equals(this.state.field.toString()) ? b : false).filter(Boolean)[0];
-								const err = this.__error(new CsvError("INVALID_OPENING_QUOTE", [
-									"Invalid Opening Quote:",
-									`a quote is found on field ${JSON.stringify(info.column)} at line ${info.lines}, value is ${JSON.stringify(this.state.field.toString(encoding))}`,
-									bom ? `(${bom} bom)` : void 0
-								], this.options, info, { field: this.state.field }));
-								if (err !== void 0) return err;
-							}
-						} else {
-							this.state.quoting = true;
-							pos += quote.length - 1;
-							continue;
-						}
-					}
-					if (this.state.quoting === false) {
-						const recordDelimiterLength = this.__isRecordDelimiter(chr, buf, pos);
-						if (recordDelimiterLength !== 0) {
-							if (this.state.commenting && this.state.wasQuoting === false && this.state.record.length === 0 && this.state.field.length === 0) this.info.comment_lines++;
-							else {
-								if (this.state.enabled === false && this.info.lines + (this.state.wasRowDelimiter === true ? 1 : 0) >= from_line) {
-									this.state.enabled = true;
-									this.__resetField();
-									this.__resetRecord();
-									pos += recordDelimiterLength - 1;
-									continue;
-								}
-								if (skip_empty_lines === true && this.state.wasQuoting === false && this.state.record.length === 0 && this.state.field.length === 0) {
-									this.info.empty_lines++;
-									pos += recordDelimiterLength - 1;
-									continue;
-								}
-								this.info.bytes = this.state.bufBytesStart + pos;
-								const errField = this.__onField();
-								if (errField !== void 0) return errField;
-								this.info.bytes = this.state.bufBytesStart + pos + recordDelimiterLength;
-								const errRecord = this.__onRecord(push);
-								if (errRecord !== void 0) return errRecord;
-								if (to !== -1 && this.info.records >= to) {
-									this.state.stop = true;
-									close();
-									return;
-								}
-							}
-							this.state.commenting = false;
-							pos += recordDelimiterLength - 1;
-							continue;
-						}
-						if (this.state.commenting) continue;
-						if (comment !== null && (comment_no_infix === false || this.state.record.length === 0 && this.state.field.length === 0)) {
-							if (this.__compareBytes(comment, buf, pos, chr) !== 0) {
-								this.state.commenting = true;
-								continue;
-							}
-						}
-						const delimiterLength = this.__isDelimiter(buf, pos, chr);
-						if (delimiterLength !== 0) {
-							this.info.bytes = this.state.bufBytesStart + pos;
-							const errField = this.__onField();
-							if (errField !== void 0) return errField;
-							pos += delimiterLength - 1;
-							continue;
-						}
-					}
-				}
-				if (this.state.commenting === false) {
-					if (max_record_size !== 0 && this.state.record_length + this.state.field.length > max_record_size) return this.__error(new CsvError("CSV_MAX_RECORD_SIZE", [
-						"Max Record Size:",
-						"record exceed the maximum number of tolerated bytes",
-						`of ${max_record_size}`,
-						`at line ${this.info.lines}`
-					], this.options, this.__infoField()));
-				}
-				const lappend = ltrim === false || this.state.quoting === true || this.state.field.length !== 0 || !this.__isCharTrimable(buf, pos);
-				const rappend = rtrim === false || this.state.wasQuoting === false;
-				if (lappend === true && rappend === true) this.state.field.append(chr);
-				else if (rtrim === true && !this.__isCharTrimable(buf, pos)) return this.__error(new CsvError("CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE", [
-					"Invalid Closing Quote:",
-					"found non trimable byte after quote",
-					`at line ${this.info.lines}`
-				], this.options, this.__infoField()));
-				else {
-					if (lappend === false) pos += this.__isCharTrimable(buf, pos) - 1;
-					continue;
-				}
-			}
-			if (end === true) {
-				if (this.state.quoting === true) {
-					const err = this.__error(new CsvError("CSV_QUOTE_NOT_CLOSED", ["Quote Not Closed:", `the parsing is finished with an opening quote at line ${this.info.lines}`], this.options, this.__infoField()));
-					if (err !== void 0) return err;
-				} else if (this.state.wasQuoting === true || this.state.record.length !== 0 || this.state.field.length !== 0) {
-					this.info.bytes = this.state.bufBytesStart + pos;
-					const errField = this.__onField();
-					if (errField !== void 0) return errField;
-					const errRecord = this.__onRecord(push);
-					if (errRecord !== void 0) return errRecord;
-				} else if (this.state.wasRowDelimiter === true) this.info.empty_lines++;
-				else if (this.state.commenting === true) this.info.comment_lines++;
-			} else {
-				this.state.bufBytesStart += pos;
-				this.state.previousBuf = buf.slice(pos);
-			}
-			if (this.state.wasRowDelimiter === true) {
-				this.info.lines++;
-				this.state.wasRowDelimiter = false;
-			}
-		},
-		__onRecord: function(push) {
-			const { columns, group_columns_by_name, encoding, info, from, relax_column_count, relax_column_count_less, relax_column_count_more, raw, skip_records_with_empty_values } = this.options;
-			const { enabled, record } = this.state;
-			if (enabled === false) return this.__resetRecord();
-			const recordLength = record.length;
-			if (columns === true) {
-				if (skip_records_with_empty_values === true && isRecordEmpty(record)) {
-					this.__resetRecord();
-					return;
-				}
-				return this.__firstLineToColumns(record);
-			}
-			if (columns === false && this.info.records === 0) this.state.expectedRecordLength = recordLength;
-			if (recordLength !== this.state.expectedRecordLength) {
-				const err = columns === false ? new CsvError("CSV_RECORD_INCONSISTENT_FIELDS_LENGTH", [
-					"Invalid Record Length:",
-					`expect ${this.state.expectedRecordLength},`,
-					`got ${recordLength} on line ${this.info.lines}`
-				], this.options, this.__infoField(), { record }) : new CsvError("CSV_RECORD_INCONSISTENT_COLUMNS", [
-					"Invalid Record Length:",
-					`columns length is ${columns.length},`,
-					`got ${recordLength} on line ${this.info.lines}`
-				], this.options, this.__infoField(), { record });
-				if (relax_column_count === true || relax_column_count_less === true && recordLength < this.state.expectedRecordLength || relax_column_count_more === true && recordLength > this.state.expectedRecordLength) {
-					this.info.invalid_field_length++;
-					this.state.error = err;
-				} else {
-					const finalErr = this.__error(err);
-					if (finalErr) return finalErr;
-				}
-			}
-			if (skip_records_with_empty_values === true && isRecordEmpty(record)) {
-				this.__resetRecord();
-				return;
-			}
-			if (this.state.recordHasError === true) {
-				this.__resetRecord();
-				this.state.recordHasError = false;
-				return;
-			}
-			this.info.records++;
-			if (from === 1 || this.info.records >= from) {
-				const { objname } = this.options;
-				if (columns !== false) {
-					const obj = {};
-					for (let i = 0, l = record.length; i < l; i++) {
-						if (columns[i] === void 0 || columns[i].disabled) continue;
-						if (group_columns_by_name === true && Object.hasOwn(obj, columns[i].name)) {
-							if (Array.isArray(obj[columns[i].name])) obj[columns[i].name] = obj[columns[i].name].concat(record[i]);
-							else obj[columns[i].name] = [obj[columns[i].name], record[i]];
-						} else Object.defineProperty(obj, columns[i].name, {
-							value: record[i],
-							enumerable: true,
-							writable: true,
-							configurable: true
-						});
-					}
-					if (raw === true || info === true) {
-						const extRecord = Object.assign({ record: obj }, raw === true ? { raw: this.state.rawBuffer.toString(encoding) } : {}, info === true ? { info: this.__infoRecord() } : {});
-						const err = this.__push(objname === void 0 ? extRecord : [obj[objname], extRecord], push);
-						if (err) return err;
-					} else {
-						const err = this.__push(objname === void 0 ? obj : [obj[objname], obj], push);
-						if (err) return err;
-					}
-				} else if (raw === true || info === true) {
-					const extRecord = Object.assign({ record }, raw === true ? { raw: this.state.rawBuffer.toString(encoding) } : {}, info === true ? { info: this.__infoRecord() } : {});
-					const err = this.__push(objname === void 0 ? extRecord : [record[objname], extRecord], push);
-					if (err) return err;
-				} else {
-					const err = this.__push(objname === void 0 ? record : [record[objname], record], push);
-					if (err) return err;
-				}
-			}
-			this.__resetRecord();
-		},
-		__firstLineToColumns: function(record) {
-			const { firstLineToHeaders } = this.state;
-			try {
-				const headers = firstLineToHeaders === void 0 ? record : firstLineToHeaders.call(null, record);
-				if (!Array.isArray(headers)) return this.__error(new CsvError("CSV_INVALID_COLUMN_MAPPING", [
-					"Invalid Column Mapping:",
-					"expect an array from column function,",
-					`got ${JSON.stringify(headers)}`
-				], this.options, this.__infoField(), { headers }));
-				const normalizedHeaders = normalize_columns_array(headers);
-				this.state.expectedRecordLength = normalizedHeaders.length;
-				this.options.columns = normalizedHeaders;
-				this.__resetRecord();
-				return;
-			} catch (err) {
-				return err;
-			}
-		},
-		__resetRecord: function() {
-			if (this.options.raw === true) this.state.rawBuffer.reset();
-			this.state.error = void 0;
-			this.state.record = [];
-			this.state.record_length = 0;
-		},
-		__onField: function() {
-			const { cast, encoding, rtrim, max_record_size } = this.options;
-			const { enabled, wasQuoting } = this.state;
-			if (enabled === false) return this.__resetField();
-			let field = this.state.field.toString(encoding);
-			if (rtrim === true && wasQuoting === false) field = field.trimRight();
-			if (cast === true) {
-				const [err, f] = this.__cast(field);
-				if (err !== void 0) return err;
-				field = f;
-			}
-			this.state.record.push(field);
-			if (max_record_size !== 0 && typeof field === "string") this.state.record_length += field.length;
-			this.__resetField();
-		},
-		__resetField: function() {
-			this.state.field.reset();
-			this.state.wasQuoting = false;
-		},
-		__push: function(record, push) {
-			const { on_record } = this.options;
-			if (on_record !== void 0) {
-				const info = this.__infoRecord();
-				try {
-					record = on_record.call(null, record, info);
-				} catch (err) {
-					return err;
-				}
-				if (record === void 0 || record === null) return;
-			}
-			this.info.bytes_records += this.info.bytes;
-			push(record);
-		},
-		__cast: function(field) {
-			const { columns, relax_column_count } = this.options;
-			if (Array.isArray(columns) === true && relax_column_count && this.options.columns.length <= this.state.record.length) return [void 0, void 0];
-			if (this.state.castField !== null) try {
-				const info = this.__infoField();
-				return [void 0, this.state.castField.call(null, field, info)];
-			} catch (err) {
-				return [err];
-			}
-			if (this.__isFloat(field)) return [void 0, parseFloat(field)];
-			else if (this.options.cast_date !== false) {
-				const info = this.__infoField();
-				return [void 0, this.options.cast_date.call(null, field, info)];
-			}
-			return [void 0, field];
-		},
-		__compareBytes: function(sourceBuf, targetBuf, targetPos, firstByte) {
-			if (sourceBuf[0] !== firstByte) return 0;
-			const sourceLength = sourceBuf.length;
-			for (let i = 1; i < sourceLength; i++) if (sourceBuf[i] !== targetBuf[targetPos + i]) return 0;
-			return sourceLength;
-		},
-		__isCharTrimable: function(buf, pos) {
-			const { timchars, timcharFirstBytes } = this.state;
-			const first = buf[pos];
-			if (first === void 0 || timcharFirstBytes[first] === 0) return 0;
-			loop1: for (let i = 0; i < timchars.length; i++) {
-				const timchar = timchars[i];
-				for (let j = 0; j < timchar.length; j++) if (timchar[j] !== buf[pos + j]) continue loop1;
-				return timchar.length;
-			}
-			return 0;
-		},
-		__isDelimiter: function(buf, pos, chr) {
-			const { delimiter, ignore_last_delimiters } = this.options;
-			if (ignore_last_delimiters === true && this.state.record.length === this.options.columns.length - 1) return 0;
-			else if (ignore_last_delimiters !== false && typeof ignore_last_delimiters === "number" && this.state.record.length === ignore_last_delimiters - 1) return 0;
-			loop1: for (let i = 0; i < delimiter.length; i++) {
-				const del = delimiter[i];
-				if (del[0] === chr) {
-					for (let j = 1; j < del.length; j++) if (del[j] !== buf[pos + j]) continue loop1;
-					return del.length;
-				}
-			}
-			return 0;
-		},
-		__isEscape: function(buf, pos, chr) {
-			const { escape } = this.options;
-			if (escape === null) return false;
-			const l = escape.length;
-			if (escape[0] === chr) {
-				for (let i = 0; i < l; i++) if (escape[i] !== buf[pos + i]) return false;
-				return true;
-			}
-			return false;
-		},
-		__isFloat: function(value) {
-			return value - parseFloat(value) + 1 >= 0;
-		},
-		__isQuote: function(buf, pos) {
-			const { quote } = this.options;
-			if (quote === null) return false;
-			const l = quote.length;
-			for (let i = 0; i < l; i++) if (quote[i] !== buf[pos + i]) return false;
-			return true;
-		},
-		__isRecordDelimiter: function(chr, buf, pos) {
-			const { record_delimiter } = this.options;
-			const recordDelimiterLength = record_delimiter.length;
-			loop1: for (let i = 0; i < recordDelimiterLength; i++) {
-				const rd = record_delimiter[i];
-				const rdLength = rd.length;
-				if (rd[0] !== chr) continue;
-				for (let j = 1; j < rdLength; j++) if (rd[j] !== buf[pos + j]) continue loop1;
-				return rd.length;
-			}
-			return 0;
-		},
-		__autoDiscoverRecordDelimiter: function(buf, pos) {
-			const { encoding } = this.options;
-			const rds = [
-				Buffer.from("\r\n", encoding),
-				Buffer.from("\n", encoding),
-				Buffer.from("\r", encoding)
-			];
-			loop: for (let i = 0; i < rds.length; i++) {
-				const l = rds[i].length;
-				for (let j = 0; j < l; j++) if (rds[i][j] !== buf[pos + j]) continue loop;
-				this.options.record_delimiter.push(rds[i]);
-				this.state.recordDelimiterMaxLength = rds[i].length;
-				return rds[i].length;
-			}
-			return 0;
-		},
-		__error: function(msg) {
-			const { encoding, raw, skip_records_with_error } = this.options;
-			const err = typeof msg === "string" ? new Error(msg) : msg;
-			if (skip_records_with_error) {
-				this.state.recordHasError = true;
-				if (this.options.on_skip !== void 0) try {
-					this.options.on_skip(err, raw ? this.state.rawBuffer.toString(encoding) : void 0);
-				} catch (err) {
-					return err;
-				}
-				return;
-			} else return err;
-		},
-		__infoDataSet: function() {
-			return {
-				...this.info,
-				columns: this.options.columns
-			};
-		},
-		__infoRecord: function() {
-			const { columns, raw, encoding } = this.options;
-			return {
-				...this.__infoDataSet(),
-				bytes_records: this.info.bytes,
-				error: this.state.error,
-				header: columns === true,
-				index: this.state.record.length,
-				raw: raw ? this.state.rawBuffer.toString(encoding) : void 0
-			};
-		},
-		__infoField: function() {
-			const { columns } = this.options;
-			const isColumns = Array.isArray(columns);
-			const bytes_records = this.info.bytes_records;
-			return {
-				...this.__infoRecord(),
-				bytes_records,
-				column: isColumns === true ? columns.length > this.state.record.length ? columns[this.state.record.length].name : null : this.state.record.length,
-				quoting: this.state.wasQuoting
-			};
-		}
-	};
-};
-
-// node_modules/csv-parse/lib/sync.js
-const parse = function(data, opts = {}) {
-	if (typeof data === "string") data = Buffer.from(data);
-	const records = opts && opts.objname ? Object.create(null) : [];
-	const parser = transform(opts);
-	const push = (record) => {
-		if (parser.options.objname === void 0) records.push(record);
-		else records[record[0]] = record[1];
-	};
-	const close = () => {};
-	const error = parser.parse(data, true, push, close);
-	if (error !== void 0) throw error;
-	return records;
-};
-
-// src/input-lists.ts
-/**
-* How lists are written in inputs: the same text means the same list as in docker/build-push-action, which reads them
-* as CSV records (one a line) with quotes, so a value with a comma or a line break can be quoted.
-* https://github.com/docker/actions-toolkit/blob/v0.62.1/src/util.ts#L31-L66
-*/
-/** The records of a list input: one array of items a line. Without `commas` each record has exactly one item. */
-function readRecords$1(text, options) {
-	return parse(text, {
-		columns: false,
-		relax_quotes: true,
-		relax_column_count: true,
-		skip_empty_lines: true,
-		...options.literalQuotes === true ? { quote: null } : {}
-	}).map((record) => options.commas ? record.flatMap((item) => item.split(",")) : [record.join(",")]).map((record) => record.map((item) => item.trim()).filter((item) => item !== "")).filter((record) => record.length > 0);
-}
-/** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
-function readPairs(input, lines, problems, form) {
-	const pairs = [];
-	for (const line of lines) {
-		const at = line.indexOf("=");
-		if (at <= 0) {
-			problems.push({
-				input,
-				message: `\`${input}\`: \`${shown$1(line)}\` is not of the form \`${form}\`.`,
-				mend: `Write one \`${form}\` a line.`
-			});
-			continue;
-		}
-		pairs.push({
-			key: line.slice(0, at).trim(),
-			value: line.slice(at + 1).trim()
-		});
-	}
-	return pairs;
-}
-/** A value as it is shown in a message: one line, not too long. */
-function shown$1(value) {
-	const line = value.replaceAll(/\s+/g, " ");
-	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
-}
-
 // src/images/image-source.ts
 /**
 * Where an external image comes from, as a user writes it: an image of a registry or an OCI layout on disk. Parsing
@@ -15849,7 +17025,7 @@ function listOf$1(name, value, options, problems) {
 }
 function recordsOf$1(name, value, options, problems) {
 	try {
-		return readRecords$1(value, options);
+		return readRecords$2(value, options);
 	} catch (error) {
 		const reason = error instanceof Error ? error.message.replace(/ at line.*$/s, "") : "not a list";
 		problems.push({
@@ -16067,536 +17243,6 @@ function readSecrets(options) {
 	return secrets;
 }
 
-// src/dockerfile/go-text.ts
-/**
-* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
-* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
-*/
-const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-/** Go's `unicode.IsSpace`. */
-function isSpace(character) {
-	const code = character.charCodeAt(0);
-	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
-}
-/** Go's `strings.TrimSpace`. */
-function trimSpace(text) {
-	let end = text.length;
-	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
-	return trimSpaceLeft(text.slice(0, end));
-}
-/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
-function trimSpaceLeft(text) {
-	let start = 0;
-	while (start < text.length && isSpace(text.charAt(start))) start++;
-	return text.slice(start);
-}
-const BLANKS = /[\t\v\f\r ]+/;
-/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
-function splitBlanks(text, limit) {
-	if (limit === void 0) return text.split(BLANKS);
-	const match = BLANKS.exec(text);
-	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
-}
-const ESCAPES = /* @__PURE__ */ new Map([
-	["\"", "\\\""],
-	["\\", "\\\\"],
-	["\x07", "\\a"],
-	["\b", "\\b"],
-	["\f", "\\f"],
-	["\n", "\\n"],
-	["\r", "\\r"],
-	["	", "\\t"],
-	["\v", "\\v"]
-]);
-const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
-/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
-function goQuote(text) {
-	let out = "";
-	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
-	return `"${out}"`;
-}
-function hex(character) {
-	const code = character.codePointAt(0) ?? 0;
-	const digits = code.toString(16);
-	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
-	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
-}
-/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
-function rootedPath(text) {
-	const parts = [];
-	for (const part of text.split("/")) if (part === "..") parts.pop();
-	else if (part !== "" && part !== ".") parts.push(part);
-	return `/${parts.join("/")}`;
-}
-/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
-function atoi(text) {
-	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
-	const value = BigInt(text.replace(/^\+/, ""));
-	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
-}
-/** Go's `strconv.ParseBool`. */
-function parseBool(text) {
-	if ([
-		"1",
-		"t",
-		"T",
-		"TRUE",
-		"true",
-		"True"
-	].includes(text)) return true;
-	return [
-		"0",
-		"f",
-		"F",
-		"FALSE",
-		"false",
-		"False"
-	].includes(text) ? false : void 0;
-}
-
-// src/graph/platform.ts
-/**
-* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
-* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
-*/
-const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
-const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
-/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
-function unknownPart(platform) {
-	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
-		part: platform.os,
-		known: [...KNOWN_OS]
-	};
-	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
-	return {
-		part: platform.architecture,
-		known: [...KNOWN_ARCHITECTURES]
-	};
-}
-const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
-const PART_TEXT = "^[A-Za-z0-9_.-]+$";
-const OS = new RegExp(OS_TEXT);
-const PART = new RegExp(PART_TEXT);
-const INVALID = "invalid argument";
-/**
-* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
-* @throws SyntaxFault in containerd's words
-*/
-function parsePlatform(specifier, host) {
-	const quoted = goQuote(specifier);
-	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
-	const parts = specifier.split("/");
-	const match = OS.exec(parts[0] ?? "");
-	if (match === null) {
-		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
-		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
-	}
-	const bad = parts.slice(1).find((part) => !PART.test(part));
-	if (bad !== void 0) {
-		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
-		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
-	}
-	const os = normalOs(match[1] ?? "");
-	const osVersion = match[2] ?? "";
-	const [first = "", architecture, variant, ...more] = parts;
-	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
-	if (architecture === void 0) {
-		if (KNOWN_OS.has(os)) return {
-			os,
-			osVersion,
-			architecture: host.architecture,
-			variant: host.variant
-		};
-		const single = withoutDefaultArm(normalArchitecture(first, ""));
-		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
-			os: host.os,
-			osVersion: "",
-			...single
-		};
-		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
-	}
-	const normal = normalArchitecture(architecture, variant ?? "");
-	if (variant === void 0) return {
-		os,
-		osVersion,
-		...withoutDefaultArm(normal)
-	};
-	return {
-		os,
-		osVersion,
-		...normal,
-		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
-	};
-}
-function withoutDefaultArm(parts) {
-	return parts.architecture === "arm" && parts.variant === "v7" ? {
-		...parts,
-		variant: ""
-	} : parts;
-}
-function normalOs(os) {
-	const lower = os.toLowerCase();
-	return lower === "macos" ? "darwin" : lower;
-}
-function normalArchitecture(written, writtenVariant) {
-	const architecture = written.toLowerCase();
-	const variant = writtenVariant.toLowerCase();
-	switch (architecture) {
-		case "i386": return {
-			architecture: "386",
-			variant: ""
-		};
-		case "x86_64":
-		case "x86-64":
-		case "amd64": return {
-			architecture: "amd64",
-			variant: variant === "v1" ? "" : variant
-		};
-		case "aarch64":
-		case "arm64":
-			if (variant === "8" || variant === "v8") return {
-				architecture: "arm64",
-				variant: ""
-			};
-			return {
-				architecture: "arm64",
-				variant: [
-					"9",
-					"9.0",
-					"v9.0"
-				].includes(variant) ? "v9" : variant
-			};
-		case "armhf": return {
-			architecture: "arm",
-			variant: "v7"
-		};
-		case "armel": return {
-			architecture: "arm",
-			variant: "v6"
-		};
-		case "arm":
-			if (variant === "" || variant === "7") return {
-				architecture,
-				variant: "v7"
-			};
-			return {
-				architecture,
-				variant: [
-					"5",
-					"6",
-					"8"
-				].includes(variant) ? `v${variant}` : variant
-			};
-		default: return {
-			architecture,
-			variant
-		};
-	}
-}
-/** The one form of a platform among those that mean the same. */
-function normalizePlatform(platform) {
-	const { osVersion } = platform;
-	return {
-		os: normalOs(platform.os),
-		osVersion,
-		...normalArchitecture(platform.architecture, platform.variant)
-	};
-}
-/** `os[(version)]/arch[/variant]`. */
-function formatPlatform({ os, osVersion, architecture, variant }) {
-	return [
-		osVersion === "" ? os : `${os}(${osVersion})`,
-		architecture,
-		variant
-	].filter((part) => part !== "").join("/");
-}
-
-// src/input-forms.ts
-/** The form of single values: platforms, sizes, limits, hosts, networks, outputs. Wrong ones are told before any engine is asked. */
-const OUTPUT_TYPES = [
-	"local",
-	"tar",
-	"oci",
-	"docker",
-	"image",
-	"registry",
-	"cacheonly"
-];
-const NEEDS_DEST = /* @__PURE__ */ new Set([
-	"local",
-	"tar",
-	"oci"
-]);
-const NETWORKS = [
-	"default",
-	"none",
-	"host"
-];
-/** Every value that buildx or BuildKit would refuse by its form alone. */
-function malformed(inputs) {
-	return [
-		...inputs.platforms.flatMap((platform) => platformProblem(platform) ?? []),
-		...inputs.outputs.flatMap((line) => outputProblem(line) ?? []),
-		...inputs.network === void 0 ? [] : networkProblem(inputs.network) ?? [],
-		...inputs.shmSize === void 0 ? [] : sizeProblem(inputs.shmSize) ?? [],
-		...inputs.ulimit.flatMap((line) => ulimitProblem(line) ?? []),
-		...inputs.addHosts.flatMap((line) => hostProblem(line) ?? []),
-		...inputs.annotations.flatMap((line) => annotationProblem(line) ?? [])
-	];
-}
-function platformProblem(specifier) {
-	try {
-		const unknown = unknownPart(parsePlatform(specifier, {
-			os: "linux",
-			osVersion: "",
-			architecture: "amd64",
-			variant: ""
-		}));
-		if (unknown === void 0) return void 0;
-		const near = nearest(unknown.part, unknown.known);
-		return [{
-			input: "platforms",
-			message: `\`platforms\`: \`${shown$1(specifier)}\` is no platform: there is no \`${shown$1(unknown.part)}\`.`,
-			mend: near === void 0 ? "Write `OS/ARCH`, such as `linux/amd64` or `linux/arm64`." : `Did you mean \`${specifier.replace(unknown.part, near)}\`?`
-		}];
-	} catch (error) {
-		if (!(error instanceof SyntaxFault)) throw error;
-		return [{
-			input: "platforms",
-			message: `\`platforms\`: \`${shown$1(specifier)}\` is not of the form \`OS/ARCH[/VARIANT]\`.`,
-			mend: "Write, for example, `linux/amd64` or `linux/arm/v7`."
-		}];
-	}
-}
-/** Lines without `type=` are paths; `build/output-lines.ts` reads them in full. */
-function outputProblem(line) {
-	const type = /(?:^|,)"?type=([^",]*)/.exec(line)?.[1];
-	if (type === void 0) return void 0;
-	if (!OUTPUT_TYPES.some((known) => known === type)) {
-		const near = nearest(type, OUTPUT_TYPES);
-		return [{
-			input: "outputs",
-			message: `\`outputs\`: \`${shown$1(line)}\`: there is no type \`${shown$1(type)}\`.`,
-			mend: near === void 0 ? "Use `local`, `tar`, `oci`, `docker`, `image` or `registry`." : `Did you mean \`type=${near}\`?`
-		}];
-	}
-	if (!NEEDS_DEST.has(type) || /(?:^|,)"?dest=[^,]/.test(line)) return void 0;
-	return [{
-		input: "outputs",
-		message: `\`outputs\`: \`${shown$1(line)}\` does not say where to write.`,
-		mend: `Add \`dest=PATH\`, such as \`type=${type},dest=out${type === "local" ? "" : ".tar"}\`.`
-	}];
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/build/opt.go (LoadInputs, network modes) */
-function networkProblem(network) {
-	if (NETWORKS.some((known) => known === network)) return void 0;
-	return [{
-		input: "network",
-		message: `\`network\`: \`${shown$1(network)}\` is not one of \`default\`, \`none\`, \`host\`.`,
-		mend: "A network of your own can be given to the builder (docker/setup-buildx-action with `driver-opts: network=…`)."
-	}];
-}
-/** https://github.com/docker/go-units/blob/v0.5.0/size.go (RAMInBytes) */
-function sizeProblem(size) {
-	if (/^\d+(?:\.\d+)? ?(?:[kmgtp]?i?b?)$/i.test(size)) return void 0;
-	return [{
-		input: "shm-size",
-		message: `\`shm-size\`: \`${shown$1(size)}\` is not a size.`,
-		mend: "Write bytes or a number with a unit, such as `128m` or `2g`."
-	}];
-}
-function ulimitProblem(line) {
-	if (/^[a-z]+=-?\d+(?::-?\d+)?$/.test(line)) return void 0;
-	return [{
-		input: "ulimit",
-		message: `\`ulimit\`: \`${shown$1(line)}\` is not of the form \`TYPE=SOFT[:HARD]\`.`,
-		mend: "Write, for example, `nofile=1024:2048`."
-	}];
-}
-function hostProblem(line) {
-	if (/^[^:=\s]+[:=]\S+$/.test(line)) return void 0;
-	return [{
-		input: "add-hosts",
-		message: `\`add-hosts\`: \`${shown$1(line)}\` is not of the form \`HOST:IP\`.`,
-		mend: "Write, for example, `api.local:10.0.0.2`."
-	}];
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go (ParseAnnotations) */
-function annotationProblem(line) {
-	if (/^[^=]*[^=:]=/.test(line)) return void 0;
-	return [{
-		input: "annotations",
-		message: `\`annotations\`: \`${shown$1(line)}\` is not of the form \`[TYPE:]NAME=VALUE\`.`,
-		mend: "Write, for example, `org.opencontainers.image.title=app` or `index:org.opencontainers.image.title=app`."
-	}];
-}
-
-// src/split-rules.ts
-/** Rules for platforms that are built by a leg each (`matrix-by: platform`), and for the job that puts them together. */
-/** What stands against the inputs. */
-function splitProblems(inputs, eventName) {
-	if (inputs.mode === "merge") return mergeProblems(inputs, eventName);
-	if (inputs.matrixBy !== "platform" || inputs.mode !== "plan" && inputs.mode !== "build") return [];
-	return [...inputs.mode === "plan" ? planProblems(inputs) : legProblems(inputs), ...inputs.platforms.filter((platform) => !FULL.test(platform)).map(unfinished)];
-}
-/** Records of legs tell platforms in full. */
-const FULL = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
-function unfinished(platform) {
-	return {
-		input: "platforms",
-		message: `\`platforms\`: \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
-		mend: "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`."
-	};
-}
-function planProblems({ platforms }) {
-	if (platforms.length === 0) return [NO_PLATFORMS];
-	const full = platforms.filter((platform) => FULL.test(platform));
-	const names = full.map((platform) => formatPlatform$1(parsePlatform$1(platform)));
-	return full.flatMap((platform, at) => {
-		const first = full[names.indexOf(names[at] ?? "")] ?? platform;
-		if (names.indexOf(names[at] ?? "") === at) return [];
-		return [{
-			input: "platforms",
-			message: `\`platforms\`: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`,
-			mend: "Keep one of them."
-		}];
-	});
-}
-const NO_PLATFORMS = {
-	input: "platforms",
-	message: "`matrix-by: platform` makes a leg for each of `platforms`, and it is empty.",
-	mend: "Name them, such as `linux/amd64, linux/arm64`."
-};
-function mergeProblems({ plan }, eventName) {
-	const problems = [];
-	if (eventName === "workflow_run") problems.push({
-		input: "mode",
-		message: "`mode: merge` makes images of what legs of the same run pushed, and this run is about another one.",
-		mend: "Put it into the workflow that builds; `mode: report` reports on another run."
-	});
-	else if (plan === void 0) problems.push({
-		input: "plan",
-		message: "`mode: merge` needs `plan`, and it is empty.",
-		mend: "Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag."
-	});
-	return problems;
-}
-function legProblems({ platforms, push, tags, outputs }) {
-	const problems = [];
-	if (platforms.length !== 1) {
-		const given = platforms.length === 0 ? "is empty" : `names ${platforms.length}: \`${shown$1(platforms.join(", "))}\``;
-		problems.push({
-			input: "platforms",
-			message: `\`platforms\`: a leg of \`matrix-by: platform\` builds one platform, and this ${given}.`,
-			mend: "Write `${{ matrix.platform }}`; to build all platforms in one job, leave `matrix-by` out."
-		});
-	}
-	const named = push ? tags.map(({ ref }) => ({
-		input: "tags",
-		ref
-	})) : [];
-	const written = outputs.flatMap((line) => namesIn(line, push).map((ref) => ({
-		input: "outputs",
-		ref
-	})));
-	for (const { input, ref } of [...named, ...written]) {
-		const repository = withoutTag(ref);
-		if (repository === void 0) continue;
-		problems.push({
-			input,
-			message: `\`${input}\`: \`${shown$1(ref)}\` would be pushed with a tag, but a leg of \`matrix-by: platform\` has one platform of the image only, and legs would overwrite each other.`,
-			mend: `Write \`${shown$1(repository)}\` here, and give the tags to the job with \`mode: merge\`.`
-		});
-	}
-	return problems;
-}
-/** What cannot be read is told elsewhere. */
-function namesIn(line, push) {
-	try {
-		return namesPushed(line, push);
-	} catch (error) {
-		if (error instanceof UserError) return [];
-		throw error;
-	}
-}
-/** The name without its tag or digest; undefined where it has none, or is no reference, which is told elsewhere. */
-function withoutTag(ref) {
-	try {
-		const { tag, digest } = parseReference(ref.replaceAll("{target}", "x"));
-		if (tag === void 0 && digest === void 0) return void 0;
-		return ref.replace(/@.*$/, "").replace(/:[^/]*$/, "");
-	} catch {
-		return;
-	}
-}
-
-// src/input-rules.ts
-/** What only a build uses; with `mode: plan` these do nothing. */
-const BUILD_ONLY = [
-	"secrets",
-	"secret-envs",
-	"secret-files",
-	"ssh",
-	"allow",
-	"builder",
-	"cache-from",
-	"cache-to"
-];
-/** What there is no Dockerfile for with `mode: cleanup`. */
-const OF_TARGETS = [
-	"target",
-	"targets",
-	"tags",
-	"external-images",
-	"build-contexts",
-	"build-args",
-	"platforms",
-	"outputs",
-	"plan",
-	"size-budgets",
-	"baseline"
-];
-/** Adds the problems between inputs to `problems`; returns the warnings. */
-function checkCombinations(inputs, raw, { problems, eventName }) {
-	problems.push(...malformed(inputs), ...splitProblems(inputs, eventName));
-	if (inputs.mode === "report" && inputs.plan === void 0 && eventName !== "workflow_run") problems.push({
-		input: "plan",
-		message: "`mode: report` needs `plan`, and it is empty.",
-		mend: "Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag."
-	});
-	if (/^(https?|git|ssh):\/\/|^git@|^\{\{/.test(inputs.context)) problems.push({
-		input: "context",
-		message: `\`context\`: \`${shown$1(inputs.context)}\` is a Git or HTTP address; stage-build builds what is checked out.`,
-		mend: "Add `actions/checkout` before this step and set `context` to a directory (`.`)."
-	});
-	if (inputs.targets === "all" || inputs.targets !== void 0 && inputs.targets.length > 1) {
-		for (const { ref } of inputs.tags.filter((tag) => tag.target === void 0 && !tag.ref.includes("{target}"))) problems.push({
-			input: "tags",
-			message: `\`tags\`: \`${shown$1(ref)}\` names no target, and there are several.`,
-			mend: `Write \`TARGET=${shown$1(ref)}\`, or put \`{target}\` into it.`
-		});
-		for (const output of inputs.outputs.filter((line) => writesSomewhere(line) && !line.includes("{target}"))) problems.push({
-			input: "outputs",
-			message: `\`outputs\`: \`${shown$1(output)}\` would be written by every target, one over the other.`,
-			mend: "Put `{target}` into its `dest` or `name`."
-		});
-	}
-	const warnings = [];
-	if (inputs.cacheBackend === "github" && raw("cache-dir") !== "") warnings.push({
-		input: "cache-dir",
-		message: "`cache-dir` has no effect with `cache-backend: github`."
-	});
-	if (inputs.mode === "plan" || inputs.mode === "cleanup") {
-		const ignored = [...BUILD_ONLY, ...inputs.mode === "plan" ? [] : OF_TARGETS].filter((name) => raw(name) !== "").map((name) => `\`${name}\``);
-		if (ignored.length > 0) warnings.push({ message: `\`mode: ${inputs.mode}\` builds nothing and ignores ${ignored.join(", ")}.` });
-	}
-	return warnings;
-}
-/** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */
-function writesSomewhere(output) {
-	return output !== "-" && (!output.includes("=") || /(^|,)"?(dest|name)=/.test(output));
-}
-
 // src/measure/size-budgets.ts
 /** The input `size-budgets`: lines `TARGET[@PLATFORM]=LIMIT [unpacked]`, read and checked. Pure. */
 const INPUT = "size-budgets";
@@ -16717,7 +17363,7 @@ function problem(text, what, mend) {
 }
 function platformOf$1(text) {
 	try {
-		return formatPlatform$1(parsePlatform$1(text));
+		return formatPlatform(parsePlatform(text));
 	} catch {
 		return;
 	}
@@ -16758,14 +17404,13 @@ function readInputs(read, env) {
 			"build",
 			"plan",
 			"report",
-			"merge",
 			"cleanup"
 		]),
 		plan: text("plan"),
-		matrixBy: oneOf("matrix-by", ["target", "platform"]),
 		dryRun: bool("dry-run"),
 		context: text("context") ?? ".",
 		file: text("file"),
+		bakeFiles: commas("bake-files"),
 		targets,
 		id: text("id"),
 		tags: readTags(raw("tags"), problems),
@@ -16878,6 +17523,7 @@ function makePlan(request) {
 		const { image, sizes, since, ...decision } = request.decisionOf(target);
 		return {
 			name: target.name,
+			...request.placeOf?.(target),
 			stage: target.stage,
 			stages: stagesOf(graph, target.stage),
 			...decision,
@@ -16888,17 +17534,36 @@ function makePlan(request) {
 			...since === void 0 ? {} : { since }
 		};
 	});
+	const twins = twinsOf(graph, fingerprints);
 	const changed = targets.filter(({ status }) => status === "changed").map(({ stage }) => stage);
 	return {
 		version: 1,
 		id: request.id,
 		file: request.file,
 		platforms: request.platforms,
-		...request.matrixBy === "platform" ? { matrixBy: request.matrixBy } : {},
-		stages: graph.stages.map((stage) => planStage(stage, request.pinOf, fingerprints.get(stage.index))),
+		stages: graph.stages.map((stage) => ({
+			...planStage(stage, request.pinOf, fingerprints.get(stage.index)),
+			...sameAs(twins.get(stage.index))
+		})),
 		targets,
-		shared: sharedStages(graph, changed)
+		shared: sharedStages(graph, changed, (stage) => twins.get(stage) ?? stage)
 	};
+}
+function sameAs(twin) {
+	return twin === void 0 ? {} : { same: twin };
+}
+/** Stages of several Dockerfiles that are the same, by their fingerprints: for each but the first, the first. */
+function twinsOf({ stages }, fingerprints) {
+	const firsts = /* @__PURE__ */ new Map();
+	const twins = /* @__PURE__ */ new Map();
+	for (const { index, file } of stages) {
+		const fingerprint = fingerprints.get(index);
+		if (file === void 0 || fingerprint === void 0) continue;
+		const first = firsts.get(fingerprint);
+		if (first === void 0) firsts.set(fingerprint, index);
+		else if (stages[first]?.file !== file) twins.set(index, first);
+	}
+	return twins;
 }
 /** By stage; over several platforms, one of all of them. */
 function stageFingerprints(prints) {
@@ -16934,6 +17599,7 @@ function planStage(stage, pinOf, fingerprint) {
 	return {
 		index: stage.index,
 		name: stage.name ?? null,
+		...stage.file === void 0 ? {} : { file: stage.file },
 		line: stage.line,
 		from,
 		needs,
@@ -17056,6 +17722,739 @@ function sizesEntry(sizes, rowOf = () => void 0) {
 }
 function difference(now, before) {
 	return now === void 0 || before === void 0 ? null : now - before;
+}
+
+// src/images/retag.ts
+/**
+* The plan for one image. A registry's refusal is a plan of kind `unknown`, not an error. References in it are in their
+* full form (`docker.io/library/app:1`).
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function planRetag(options) {
+	const tags = byRepository(options.tags);
+	const looked = await settled([...tags].map(([repository, names]) => lookAt(repository, {
+		...options,
+		tags: names
+	})), options.signal);
+	if (looked.problems.length > 0) return {
+		kind: "unknown",
+		problems: looked.problems
+	};
+	const wanted = looked.values;
+	const missing = wanted.filter(({ has }) => !has);
+	const holders = wanted.filter(({ has }) => has).map(({ repository }) => repository);
+	if (missing.length > 0) {
+		const asked = [...new Set(options.repositories.map(repositoryOf))].filter((name) => !tags.has(name)).filter((name) => holders.length === 0 || missing.some(({ repository }) => sameRegistry(repository, name) && !nearby(holders, repository)));
+		const answers = await settled(asked.map(async (name) => await holds(name, options) ? [name] : []), options.signal);
+		holders.push(...answers.values.flat());
+		if (holders.length === 0) {
+			if (answers.problems.length > 0) return {
+				kind: "unknown",
+				problems: answers.problems
+			};
+			return {
+				kind: "gone",
+				missing: [...tags.keys(), ...asked]
+			};
+		}
+	}
+	return {
+		kind: "possible",
+		actions: wanted.flatMap(({ repository, has, absent }) => {
+			const source = has ? repository : nearby(holders, repository) ?? holders[0];
+			return absent.length === 0 || source === void 0 ? [] : [{
+				source: `${source}@${options.digest}`,
+				tags: absent
+			}];
+		}),
+		present: wanted.flatMap(({ present }) => present)
+	};
+}
+async function lookAt(repository, options) {
+	const { client, tags, digest } = options;
+	const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })));
+	const right = tags.filter((_, index) => found[index] === digest);
+	const has = await holds(repository, {
+		...options,
+		proven: right.length > 0
+	});
+	return has ? {
+		repository,
+		has,
+		present: right,
+		absent: tags.filter((tag) => !right.includes(tag))
+	} : {
+		repository,
+		has,
+		present: [],
+		absent: tags
+	};
+}
+async function holds(repository, { client, digest, manifests = [], signal, proven = false }) {
+	const answers = [.../* @__PURE__ */ new Set([...proven ? [] : [digest], ...manifests])].map((part) => client.hasManifest(repository, part, { signal }));
+	return (await Promise.all(answers)).every((there) => there);
+}
+/** What the registries answered, and in what words those refused that did not. */
+async function settled(promises, signal) {
+	const values = [];
+	const problems = /* @__PURE__ */ new Map();
+	for (const result of await Promise.allSettled(promises)) {
+		if (result.status === "fulfilled") {
+			values.push(result.value);
+			continue;
+		}
+		const reason = result.reason;
+		signal?.throwIfAborted();
+		if (!(reason instanceof RegistryError)) throw reason;
+		problems.set(reason.message, {
+			message: reason.message,
+			mend: reason.mend
+		});
+	}
+	return {
+		values,
+		problems: [...problems.values()]
+	};
+}
+/** Full names of tags, each once, by the full name of their repository. */
+function byRepository(tags) {
+	const groups = /* @__PURE__ */ new Map();
+	for (const text of new Set(tags.map((tag) => formatReference(withoutDigest(tagNameOnly(parseReference(tag))))))) {
+		const repository = repositoryOf(text);
+		const group = groups.get(repository);
+		if (group === void 0) groups.set(repository, [text]);
+		else group.push(text);
+	}
+	return groups;
+}
+function withoutDigest({ domain, path, tag }) {
+	return {
+		domain,
+		path,
+		tag
+	};
+}
+function sameRegistry(one, other) {
+	return parseReference(one).domain === parseReference(other).domain;
+}
+/** A holder in the same registry: from there a copy moves no bytes. */
+function nearby(holders, repository) {
+	return holders.find((holder) => sameRegistry(holder, repository));
+}
+
+// src/plan/file-lists.ts
+/** As many names as a list keeps. */
+const MOST_NAMES = 2e3;
+/**
+* A list of at most `MOST_NAMES` names.
+* @param fold makes one digest of several
+*/
+function listFiles(files, fold) {
+	const all = /* @__PURE__ */ new Map();
+	for (const { path, digest } of files) all.set(path, digest);
+	if (all.size <= 2e3) return all;
+	for (let depth = 4; depth > 0; depth--) {
+		const folded = foldAt(all, depth, fold);
+		if (folded.size <= 2e3) return folded;
+	}
+	return /* @__PURE__ */ new Map([["/", fold([...all].map(([path, digest]) => `${path} ${digest}`))]]);
+}
+function foldAt(files, depth, fold) {
+	const groups = /* @__PURE__ */ new Map();
+	const list = /* @__PURE__ */ new Map();
+	for (const [path, digest] of files) {
+		const parts = path.split("/");
+		if (parts.length <= depth) {
+			list.set(path, digest);
+			continue;
+		}
+		const directory = `${parts.slice(0, depth).join("/")}/`;
+		const group = groups.get(directory);
+		if (group === void 0) groups.set(directory, [`${path} ${digest}`]);
+		else group.push(`${path} ${digest}`);
+	}
+	for (const [directory, digests] of groups) list.set(directory, fold(digests));
+	return list;
+}
+/** What differs between two lists; directories of which only what is in them is added are left out. */
+function compareLists(before, now) {
+	const added = [...now.keys()].filter((path) => !before.has(path));
+	const removed = [...before.keys()].filter((path) => !now.has(path));
+	const changed = [...now].filter(([path, digest]) => before.has(path) && before.get(path) !== digest).map(([path]) => path);
+	return {
+		added: leaves(added),
+		removed: leaves(removed),
+		changed
+	};
+}
+/** A new directory is told by what is in it. */
+function leaves(paths) {
+	const parents = new Set(paths.flatMap((path) => path.includes("/") ? [path.slice(0, path.lastIndexOf("/"))] : []));
+	return paths.filter((path) => !parents.has(path)).sort();
+}
+const MOST_TOLD = 3;
+/** The repository itself, where `COPY . .` takes it along: it differs with every checkout. */
+const GIT = /^(?:.*\/)?\.git(?:\/|$)/;
+/** `a.go changed, b.go added and 12 more files`; empty where nothing differs. */
+function tellChanges({ added, removed, changed }) {
+	const every = [
+		...changed.map((path) => ({
+			path,
+			what: "changed"
+		})),
+		...added.map((path) => ({
+			path,
+			what: "added"
+		})),
+		...removed.map((path) => ({
+			path,
+			what: "removed"
+		}))
+	];
+	const all = every.filter(({ path }) => !GIT.test(path)).map(({ path, what }) => `${path} ${what}`);
+	if (all.length < every.length) all.push(".git changed (exclude it with a line `.git` in .dockerignore)");
+	const rest = all.length - MOST_TOLD;
+	const told = all.slice(0, rest === 1 ? 4 : MOST_TOLD);
+	return rest > 1 ? `${told.join(", ")} and ${rest} more files` : told.join(", ");
+}
+
+// src/plan/compare.ts
+/**
+* Why a target is built: two prints walked side by side from the target's stage down, to the inputs that differ. A stage
+* that differs only by what it takes from another one is passed through. Pure.
+*/
+/** The reasons, the deepest stage first, each once; empty where nothing comparable differs. */
+function reasonsOf(before, now) {
+	const reasons = [];
+	const [old, current] = [before.print.platforms, now.print.platforms];
+	const [names, wanted] = [old, current].map((all) => all.map(({ platform }) => platform));
+	if (String(names) !== String(wanted)) reasons.push({
+		kind: "platform",
+		text: `platforms ${tell$1(names)} → ${tell$1(wanted)}`
+	});
+	for (const platform of current) {
+		const counterpart = old.find((candidate) => candidate.platform === platform.platform);
+		if (counterpart !== void 0) reasons.push(...new Walk$1(counterpart, platform, before, now).reasons());
+	}
+	const fields = differing(before.print.fields, now.print.fields, ({ digest }) => digest);
+	const isBeside = (field) => field.startsWith("provenance (");
+	reasons.push(...fields.filter((field) => !isBeside(field)).map(optionReason));
+	if (reasons.length === 0) reasons.push(...fields.map(optionReason));
+	return distinct$1(reasons);
+}
+function optionReason(name) {
+	return {
+		kind: "option",
+		text: `\`${name}\` changed`
+	};
+}
+/** Names of what is in one list alone, or differs. */
+function differing(before, now, valueOf) {
+	const [old, current] = [before, now].map((list) => new Map(list.map((item) => [item.name, valueOf(item)])));
+	return [...new Set([...now, ...before].map(({ name }) => name))].filter((name) => old?.get(name) !== current?.get(name));
+}
+function tell$1(names) {
+	return names === void 0 || names.length === 0 ? "none" : names.join(", ");
+}
+var Walk$1 = class {
+	#old;
+	#now;
+	#targets;
+	#filesBefore;
+	#filesNow;
+	#seen = /* @__PURE__ */ new Set();
+	#reasons = [];
+	constructor(before, now, { filesOf: filesBefore }, { filesOf }) {
+		this.#old = new Map(before.stages.map((stage) => [stage.index, stage]));
+		this.#now = new Map(now.stages.map((stage) => [stage.index, stage]));
+		this.#targets = [before.stages.at(-1), now.stages.at(-1)];
+		this.#filesBefore = filesBefore;
+		this.#filesNow = filesOf;
+	}
+	reasons() {
+		this.#compare(...this.#targets, { config: true });
+		return this.#reasons;
+	}
+	/** @param config whether the stage's configuration becomes the target's: it is the target, or beneath it */
+	#compare(before, now, { config }) {
+		if (before === void 0 || now === void 0) return;
+		const key = `${before.index} ${now.index} ${String(config)}`;
+		if (this.#seen.has(key)) return;
+		this.#seen.add(key);
+		if (before.platform !== now.platform) this.#tell(now, {
+			kind: "platform",
+			line: now.line,
+			text: `the platform ${before.platform} is ${now.platform} now`
+		});
+		for (const name of differing(before.options, now.options, ({ value }) => value)) this.#reasons.push(optionReason(name));
+		this.#sources(now, {
+			line: now.line,
+			config
+		}, [before.base], [now.base]);
+		const [olds, steps] = [before, now].map((stage) => stage.steps.filter(({ words }) => config || words !== ""));
+		const variables = changedVariables(before, now);
+		for (let index = 0; index < Math.max(olds?.length ?? 0, steps?.length ?? 0); index++) {
+			const [old, current] = [olds?.[index], steps?.[index]];
+			if (old !== void 0 && current !== void 0 && this.#isSame(old, current, config)) {
+				this.#settings(now, {
+					old,
+					current,
+					config,
+					variables
+				});
+				this.#sources(now, {
+					line: current.line,
+					config: false,
+					step: current
+				}, old.sources, current.sources);
+				continue;
+			}
+			this.#instruction(now, old, current);
+			return;
+		}
+	}
+	/** Whether the two do the same, whatever they are given. */
+	#isSame(old, now, config) {
+		if (old.keyword !== now.keyword || old.words === "" !== (now.words === "")) return false;
+		if (old.written === now.written) return true;
+		return old.words === now.words && (old.history === now.history || !config) && now.words !== "";
+	}
+	#settings(stage, { old, current: now, config, variables }) {
+		const settings = new Map(old.settings.map(({ name, value }) => [name, value]));
+		const changed = now.settings.filter(({ name, value }) => settings.get(name) !== value);
+		const gone = old.settings.filter(({ name }) => !now.settings.some((setting) => setting.name === name));
+		for (const { name, stage: index, line } of changed) this.#tell(this.#now.get(index) ?? stage, {
+			kind: "arg",
+			line,
+			text: settingText(name, "changed")
+		});
+		for (const { name } of gone) this.#tell(stage, {
+			kind: "arg",
+			line: now.line,
+			text: settingText(name, "is gone")
+		});
+		if (changed.length + gone.length > 0) return;
+		const isConfig = config && old.history !== now.history;
+		if (old.words === now.words && !isConfig) return;
+		const names = [...now.text.matchAll(/[$]\{?(\w+)/g)].map(([, name = ""]) => `$${name}`);
+		const used = [...variables].filter(([name]) => names.includes(name) || now.text.includes("<<"));
+		for (const [name, line] of used) this.#tell(stage, {
+			kind: "arg",
+			line,
+			text: settingText(name, "changed")
+		});
+		if (used.length > 0) return;
+		const order = old.settings.length > 1 ? "the order of variables" : "a variable";
+		this.#tell(stage, {
+			kind: "arg",
+			line: now.line,
+			text: `${order} in ${instructionText(now)} changed`
+		});
+	}
+	#sources(stage, { line, config, step }, before, now) {
+		for (const [index, current] of now.entries()) {
+			const old = before[index];
+			if (old?.kind === "stage" && current.kind === "stage") {
+				if (old.digest !== current.digest || config) this.#compare(this.#old.get(Number(old.name)), this.#now.get(Number(current.name)), { config });
+			} else if (!isSameSource(old, current)) this.#tell(stage, {
+				line,
+				...this.#sourceReason(old, current, step)
+			});
+		}
+	}
+	#sourceReason(old, now, step) {
+		if (step !== void 0 && old?.kind !== now.kind) return {
+			kind: "instruction",
+			text: `${instructionText(step)} changed`
+		};
+		if (now.kind === "image") {
+			if (old?.kind !== "image") return {
+				kind: "base-image",
+				text: `${now.name} is used now`
+			};
+			const what = old.name === now.name ? now.name : `${old.name} → ${now.name}`;
+			if (old.digest === now.digest) return {
+				kind: "base-image",
+				text: `${what}, the same image`
+			};
+			return {
+				kind: "base-image",
+				text: `${what}: ${shortDigest$1(old.digest)} → ${shortDigest$1(now.digest)}`
+			};
+		}
+		if (now.kind === "stage" || now.kind === "scratch") return {
+			kind: "instruction",
+			text: "its base is another one now"
+		};
+		const lists = [this.#filesBefore(old?.digest ?? ""), this.#filesNow(now.digest ?? "")];
+		const told = lists[0] === void 0 || lists[1] === void 0 ? "" : tellChanges(compareLists(lists[0], lists[1]));
+		const place = now.name === "" ? "" : ` (context ${now.name})`;
+		return {
+			kind: "file",
+			text: told === "" ? `files that it reads changed${place}` : `${told}${place}`
+		};
+	}
+	#instruction(stage, old, now) {
+		const text = now === void 0 ? `${instructionText(old)} is gone` : old === void 0 || old.keyword !== now.keyword ? `${instructionText(now)} is new` : `${instructionText(now)} changed`;
+		this.#tell(stage, {
+			kind: "instruction",
+			line: now?.line ?? stage.line,
+			text
+		});
+	}
+	#tell(stage, reason) {
+		this.#reasons.push({
+			stage: stage.index,
+			...reason
+		});
+	}
+};
+/** Images of one digest may differ in name: a provenance attestation tells it. */
+function isSameSource(old, now) {
+	if (old?.kind !== now.kind || old.digest !== now.digest) return false;
+	return now.kind !== "image" || old.name === now.name;
+}
+/** Variables that a stage's instructions set otherwise than before, and the lines where. */
+function changedVariables(before, now) {
+	const ofStage = ({ steps }) => steps.flatMap(({ words, settings }) => words === "" ? settings : []);
+	const old = new Map(ofStage(before).map(({ name, value }) => [name, value]));
+	return new Map(ofStage(now).flatMap(({ name, value, line }) => old.get(name) === value ? [] : [[name, line]]));
+}
+function settingText(name, what) {
+	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
+	return `${name.toUpperCase()} ${what}`;
+}
+const LONGEST$1 = 60;
+function instructionText(step) {
+	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
+	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
+}
+function shortDigest$1(digest) {
+	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
+}
+function distinct$1(reasons) {
+	return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
+}
+
+// src/deciding.ts
+/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
+const CONCURRENCY$4 = 16;
+/** By target, in their order. */
+async function decide(options) {
+	const decided = await sideBySide$1(options.targets, CONCURRENCY$4, async (target) => [target.name, await decideOne(target, options)]);
+	return new Map(decided);
+}
+async function decideOne(target, options) {
+	const { fingerprints, records } = options;
+	const inputs = options.inputsOf(target.name);
+	const print = fingerprints.prints.get(target.name);
+	const candidates = records?.of(target.name) ?? [];
+	const changed = (...reasons) => ({
+		status: "changed",
+		reasons
+	});
+	const requested = requestedText(inputs, options.env);
+	if (requested !== void 0) return changed({
+		kind: "requested",
+		stage: target.stage,
+		text: requested
+	});
+	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
+	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
+	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
+	if (match === void 0) return changed(...why$1({
+		target,
+		print,
+		candidates,
+		fingerprints,
+		hasRecords: records !== void 0
+	}));
+	if (!inputs.push || isBuiltAnyway(inputs)) return {
+		status: "unchanged",
+		record: match.record,
+		ref: match.ref,
+		retag: void 0
+	};
+	return await pushedAgain(target, match, options);
+}
+/** Outputs of an unchanged target are made all the same, from the cache. */
+function isBuiltAnyway({ load, outputs }) {
+	return load || outputs.length > 0;
+}
+/** Something that was asked for keeps every target from being skipped. */
+function requestedText(inputs, env) {
+	if (inputs.noCache) return "`no-cache` is set";
+	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
+	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
+	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
+	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
+}
+function unknownInputs({ stage }, print) {
+	const found = (print?.platforms ?? []).flatMap(({ stages }) => stages.flatMap(({ index, unknown }) => unknown.map(({ line, text }) => ({
+		kind: "unknown-input",
+		stage: index,
+		line,
+		text
+	}))));
+	const reasons = [...new Map(found.map((reason) => [JSON.stringify(reason), reason])).values()];
+	return reasons.length > 0 ? reasons : [{
+		kind: "unknown-input",
+		stage,
+		text: "its `# syntax=` frontend is not known, and may read anything"
+	}];
+}
+function why$1(options) {
+	const { target, print, candidates, fingerprints, hasRecords } = options;
+	const [last] = candidates;
+	const { stage } = target;
+	if (last === void 0) return [{
+		kind: "no-record",
+		stage,
+		text: hasRecords ? "no record of an earlier build" : "there is no cache to keep records of builds in"
+	}];
+	const { record } = last;
+	const reasons = reasonsOf({
+		print: record.print,
+		filesOf: (digest) => record.files.get(digest)
+	}, {
+		print,
+		filesOf: (digest) => fingerprints.files().get(digest)
+	});
+	return reasons.length > 0 ? reasons : [{
+		kind: "no-record",
+		stage,
+		text: "the record of its last build cannot be compared"
+	}];
+}
+async function pushedAgain(target, match, options) {
+	const { client, signal, tagsOf } = options;
+	const { record, ref } = match;
+	const { digest, repositories } = record.image;
+	const gone = (text) => ({
+		status: "changed",
+		reasons: [{
+			kind: "image-gone",
+			stage: target.stage,
+			text
+		}]
+	});
+	if (digest === void 0) return gone("its image has not been pushed yet");
+	const manifests = parseTargetSizes(record.image.sizes)?.platforms.map((platform) => platform.digest);
+	const tags = tagsOf.get(target.name) ?? [];
+	const plan = await planRetag({
+		client,
+		digest,
+		manifests,
+		tags,
+		repositories,
+		signal
+	});
+	switch (plan.kind) {
+		case "possible": return {
+			status: "unchanged",
+			record,
+			ref,
+			retag: plan
+		};
+		case "gone": return gone(`its image is no longer in ${plan.missing.join(", ")}`);
+		case "unknown": return gone(`whether its image is still there is not known: ${firstMessage(plan.problems)}`);
+	}
+}
+function firstMessage(problems) {
+	return (problems[0]?.message ?? "no reason given").replace(/\.$/, "");
+}
+
+// src/plan/target-print.ts
+/**
+* Fingerprint of a target: its stage's for every platform, and what shapes the image beyond its layers. Names, tags and
+* where the image goes are not in it, secrets and SSH neither.
+*/
+function printTarget(platforms, options) {
+	const fields = [...imageFields(options), ...provenanceFields(platforms, options)].map(([name, value]) => ({
+		name,
+		digest: digestOf$1(value)
+	}));
+	const stages = platforms.map(({ platform, stages: all }) => [platform, all.at(-1)?.fingerprint]);
+	return {
+		platforms,
+		fields,
+		fingerprint: stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== void 0) ? digestOf$1([
+			VERSION$2,
+			stages,
+			fields
+		]) : void 0
+	};
+}
+/** Raised when what is printed changes, so that no record of before is taken for an equal one. */
+const VERSION$2 = 1;
+function imageFields(options) {
+	const volatile = new Set(options.volatileLabels);
+	const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value]);
+	const annotations = options.annotations.filter((line) => !volatile.has(annotationKey(line)));
+	return [
+		["labels", sortedLast(labels)],
+		["annotations", [...annotations].sort((a, b) => compareTexts(annotationKey(a), annotationKey(b)))],
+		["provenance", [options.provenance ?? null, options.defaultAttestations]],
+		["sbom", options.sbom ?? null],
+		["attests", options.attests],
+		["compression", options.compression],
+		["outputs", options.outputs.map(shapeOf).filter((shape) => shape.length > 0)],
+		["build-args", sortedArgs(options).filter(([name]) => isBuildkits(name))]
+	];
+}
+/**
+* What a provenance attestation holds: names beside digests, and how the build was asked for.
+* https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/provenance/predicate.go
+*/
+function provenanceFields(platforms, options) {
+	const { provenance, attests, buildContexts, externalImages, buildArgs, labels } = options;
+	if ((provenance === void 0 ? !options.defaultAttestations : /^(?:0|f|false)$|(?:^|,)disabled=(?:1|t|true)(?:,|$)/i.test(provenance)) && !attests.some((line) => line.includes("type=provenance"))) return [];
+	const images = new Set(platforms.flatMap(({ stages }) => stages.flatMap(imagesOf)));
+	const contexts = buildContexts.map(({ key, value }) => [key, /^[a-z][a-z0-9+.-]*:/.test(value) ? value : ""]);
+	const { file, network, addHosts, shmSize, ulimit } = options;
+	const fields = [["provenance (names of images)", [[...images].sort(), externalImages.filter(({ name }) => images.has(name))]], ["provenance (how the build is asked for)", [
+		...[
+			file?.replace(/.*\//s, "") ?? null,
+			network ?? null,
+			addHosts,
+			shmSize ?? null,
+			ulimit
+		],
+		contexts.sort(([a = ""], [b = ""]) => compareTexts(a, b)),
+		labels.length > 0 || Object.keys(buildArgs).length > 0
+	]]];
+	if (!isFullProvenance(options)) return fields;
+	const { dockerfileText, ignorePatterns, pull } = options;
+	return [...fields, ["provenance (the whole Dockerfile)", [
+		dockerfileText,
+		sortedArgs(options),
+		ignorePatterns,
+		pull
+	]]];
+}
+function imagesOf({ base, steps }) {
+	return [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, name }) => kind === "image" ? name : []);
+}
+function sortedArgs({ buildArgs }) {
+	return Object.entries(buildArgs).sort(([a], [b]) => compareTexts(a, b));
+}
+function compareTexts(a, b) {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
+/** https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args */
+function isBuildkits(name) {
+	return name === "SOURCE_DATE_EPOCH" || name.startsWith("BUILDKIT_");
+}
+/** Of two labels with one key the last counts. */
+function sortedLast(labels) {
+	return [...new Map(labels.map((pair) => [pair[0], pair])).values()].sort(([a = ""], [b = ""]) => compareTexts(a, b));
+}
+/** `manifest-descriptor[linux/amd64]:KEY=VALUE` → `KEY` */
+function annotationKey(line) {
+	return (line.split("=", 1)[0] ?? "").replace(/^(?:(?:manifest|index)(?:-descriptor)?(?:\[[^\]]*\])?,?)+:/, "");
+}
+/** Where an output goes does not shape the image. */
+const PLACES = /^"?(?:name|dest|push|push-by-digest|name-canonical|registry\.insecure|store|unpack|tar|context)=/;
+function shapeOf(line) {
+	return line.split(",").filter((field) => !PLACES.test(field)).sort((a, b) => compareTexts(fieldKey(a), fieldKey(b)));
+}
+function fieldKey(field) {
+	return field.split("=", 1)[0] ?? "";
+}
+function isFullProvenance({ provenance, attests }) {
+	return /(^|,)mode=max(,|$)/.test(provenance ?? "") || attests.some((line) => /type=provenance/.test(line) && /mode=max/.test(line));
+}
+
+// src/dockerfile/go-path.ts
+/**
+* Go's filepath.Clean, with its results. Owns no rule of .dockerignore.
+*/
+/**
+* filepath.Clean on Linux: the shortest lexical form of a path; `.` for an empty one, no trailing slash.
+* https://pkg.go.dev/path/filepath#Clean
+*/
+function cleanPath(path) {
+	const normal = posix.normalize(path);
+	return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
+}
+
+// src/context/ignore-file.ts
+/**
+* The text of a .dockerignore file: which file applies, and the patterns in it. What patterns mean is
+* `ignore-matcher.ts`.
+*/
+/** bufio.Scanner's limit, at which BuildKit gives up on the file. */
+const MAX_LINE_BYTES$1 = 65536;
+/**
+* Reads the patterns: comments (`#` in the first column only) and blank lines dropped, blanks trimmed, paths cleaned,
+* one leading slash removed.
+* https://github.com/moby/patternmatcher/blob/v0.6.0/ignorefile/ignorefile.go
+* @throws UserError for a line of 64 KiB or more.
+*/
+function readIgnoreFile(text, name = ".dockerignore") {
+	const patterns = [];
+	text.split("\n").forEach((raw, index) => {
+		const line = index + 1;
+		if (Buffer.byteLength(raw) >= MAX_LINE_BYTES$1) throw new UserError({
+			message: `Line ${line} of ${name} is longer than 64 KiB, and BuildKit does not read such a line.`,
+			mend: "Write one pattern per line.",
+			file: name,
+			line
+		});
+		const unmarked = index === 0 && raw.startsWith("﻿") ? raw.slice(1) : raw;
+		if (unmarked.startsWith("#")) return;
+		const trimmed = trimSpace(unmarked);
+		if (trimmed === "") return;
+		const exception = trimmed.startsWith("!");
+		const path = exception ? trimSpace(trimmed.slice(1)) : trimmed;
+		patterns.push({
+			pattern: `${exception ? "!" : ""}${path === "" ? "" : relativePattern(path)}`,
+			line
+		});
+	});
+	return patterns;
+}
+function relativePattern(path) {
+	const clean = cleanPath(path);
+	return clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean;
+}
+/**
+* The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile where it can be read (also an empty
+* one), else `.dockerignore` in the root of the context; without either, one without patterns. As in BuildKit, a file
+* that cannot be read (or a link that leaves its directory) counts as none.
+* https://github.com/moby/buildkit/blob/v0.20.2/frontend/dockerui/config.go#L353
+* @throws UserError see readIgnoreFile
+*/
+async function ignoreFileFor(dockerfilePath, contextDir) {
+	const own = `${dockerfilePath}.dockerignore`;
+	const ownText = await readWithin(own, join(dockerfilePath, ".."));
+	return ownText === void 0 ? await ignoreFileOf(contextDir) : {
+		name: own,
+		patterns: readIgnoreFile(ownText, own)
+	};
+}
+/**
+* The ignore file of a named context: never one that is called after a Dockerfile.
+* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
+* @throws UserError see readIgnoreFile
+*/
+async function ignoreFileOf(contextDir) {
+	const common = join(contextDir, ".dockerignore");
+	const text = await readWithin(common, contextDir);
+	return {
+		name: common,
+		patterns: text === void 0 ? [] : readIgnoreFile(text, common)
+	};
+}
+/** The file's text, if it is readable and really lies in the directory. */
+async function readWithin(path, directory) {
+	try {
+		const from = relative(await realpath(directory), await realpath(path));
+		if (from.startsWith("..") || isAbsolute(from)) return void 0;
+		return await readFile(path, "utf8");
+	} catch {
+		return;
+	}
 }
 
 // src/context/go-match.ts
@@ -17234,19 +18633,6 @@ function decodeRune(bytes, at) {
 		value: INVALID_RUNE,
 		size: 1
 	};
-}
-
-// src/dockerfile/go-path.ts
-/**
-* Go's filepath.Clean, with its results. Owns no rule of .dockerignore.
-*/
-/**
-* filepath.Clean on Linux: the shortest lexical form of a path; `.` for an empty one, no trailing slash.
-* https://pkg.go.dev/path/filepath#Clean
-*/
-function cleanPath(path) {
-	const normal = posix.normalize(path);
-	return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }
 
 // node_modules/re2js/build/index.js
@@ -24221,83 +25607,1959 @@ function withoutTrailingGlob(pattern) {
 	return shorter.endsWith("/*") ? shorter.slice(0, -2) : shorter;
 }
 
-// src/context/ignore-file.ts
+// src/context/content-id.ts
 /**
-* The text of a .dockerignore file: which file applies, and the patterns in it. What patterns mean is
-* `ignore-matcher.ts`.
+* The id of a file's bytes as git gives it: the hash of `blob SIZE`, a zero byte and the bytes as they lie there, without
+* filters. So it is the same whether git knew it or it was read here.
 */
-/** bufio.Scanner's limit, at which BuildKit gives up on the file. */
-const MAX_LINE_BYTES$1 = 65536;
-/**
-* Reads the patterns: comments (`#` in the first column only) and blank lines dropped, blanks trimmed, paths cleaned,
-* one leading slash removed.
-* https://github.com/moby/patternmatcher/blob/v0.6.0/ignorefile/ignorefile.go
-* @throws UserError for a line of 64 KiB or more.
-*/
-function readIgnoreFile(text, name = ".dockerignore") {
-	const patterns = [];
-	text.split("\n").forEach((raw, index) => {
-		const line = index + 1;
-		if (Buffer.byteLength(raw) >= MAX_LINE_BYTES$1) throw new UserError({
-			message: `Line ${line} of ${name} is longer than 64 KiB, and BuildKit does not read such a line.`,
-			mend: "Write one pattern per line.",
-			file: name,
-			line
-		});
-		const unmarked = index === 0 && raw.startsWith("﻿") ? raw.slice(1) : raw;
-		if (unmarked.startsWith("#")) return;
-		const trimmed = trimSpace(unmarked);
-		if (trimmed === "") return;
-		const exception = trimmed.startsWith("!");
-		const path = exception ? trimSpace(trimmed.slice(1)) : trimmed;
-		patterns.push({
-			pattern: `${exception ? "!" : ""}${path === "" ? "" : relativePattern(path)}`,
-			line
-		});
-	});
-	return patterns;
+/** Files up to this size are read at once, without a trip through the thread pool. */
+const SMALL_FILE_BYTES = 65536;
+const CHUNK_BYTES = 1 << 20;
+const ATTEMPTS = 5;
+/** No link is followed, and a pipe does not wait for a writer. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Reads files of one context. */
+var ContentReader = class {
+	#small = Buffer.allocUnsafe(65568);
+	/**
+	* Reads a file of at most SMALL_FILE_BYTES. Undefined where it is gone; `large` where it has grown since it was listed.
+	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
+	*/
+	readSmall(path, format) {
+		for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+			const fd = orGone(path, () => openSync(path, OPEN_FLAGS));
+			if (fd === void 0) return void 0;
+			try {
+				const before = requireFile(path, fstatSync(fd));
+				if (before.size > 65536) return "large";
+				const header = this.#small.write(`blob ${before.size}\0`, "latin1");
+				const end = header + before.size;
+				let at = header;
+				for (let got = -1; at < end && got !== 0; at += got) got = readSync(fd, this.#small, at, end - at, null);
+				if (at === end && isSame(before, fstatSync(fd))) return {
+					id: hash$2(format, this.#small.subarray(0, end), "hex"),
+					mode: before.mode & 4095
+				};
+			} finally {
+				closeSync(fd);
+			}
+		}
+		throw changing(path);
+	}
+	/** Reads a file of any size in pieces. Undefined where it is gone. @throws UserError see readSmall */
+	async readLarge(path, format) {
+		for (let attempt = 0; attempt < ATTEMPTS; attempt++) try {
+			await using file = await open$1(path, OPEN_FLAGS);
+			const before = requireFile(path, await file.stat());
+			const id = await streamedId(file, {
+				format,
+				size: before.size
+			});
+			if (id !== void 0 && isSame(before, await file.stat())) return {
+				id,
+				mode: before.mode & 4095
+			};
+		} catch (error) {
+			return orGone(path, () => {
+				throw error;
+			});
+		}
+		throw changing(path);
+	}
+};
+async function streamedId(file, { format, size }) {
+	const digest = createHash(format).update(`blob ${size}\0`);
+	const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1));
+	let left = size;
+	while (left > 0) {
+		const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, left), null);
+		if (bytesRead === 0) return void 0;
+		digest.update(chunk.subarray(0, bytesRead));
+		left -= bytesRead;
+	}
+	return digest.digest("hex");
 }
-function relativePattern(path) {
-	const clean = cleanPath(path);
-	return clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean;
-}
-/**
-* The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile where it can be read (also an empty
-* one), else `.dockerignore` in the root of the context; without either, one without patterns. As in BuildKit, a file
-* that cannot be read (or a link that leaves its directory) counts as none.
-* https://github.com/moby/buildkit/blob/v0.20.2/frontend/dockerui/config.go#L353
-* @throws UserError see readIgnoreFile
-*/
-async function ignoreFileFor(dockerfilePath, contextDir) {
-	const own = `${dockerfilePath}.dockerignore`;
-	const ownText = await readWithin(own, join(dockerfilePath, ".."));
-	return ownText === void 0 ? await ignoreFileOf(contextDir) : {
-		name: own,
-		patterns: readIgnoreFile(ownText, own)
-	};
-}
-/**
-* The ignore file of a named context: never one that is called after a Dockerfile.
-* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
-* @throws UserError see readIgnoreFile
-*/
-async function ignoreFileOf(contextDir) {
-	const common = join(contextDir, ".dockerignore");
-	const text = await readWithin(common, contextDir);
-	return {
-		name: common,
-		patterns: text === void 0 ? [] : readIgnoreFile(text, common)
-	};
-}
-/** The file's text, if it is readable and really lies in the directory. */
-async function readWithin(path, directory) {
+/** Runs what opens or reads a file; undefined where it is gone. */
+function orGone(path, read) {
 	try {
-		const from = relative(await realpath(directory), await realpath(path));
-		if (from.startsWith("..") || isAbsolute(from)) return void 0;
-		return await readFile(path, "utf8");
+		return read();
+	} catch (error) {
+		switch (errorCode(error)) {
+			case "ENOENT":
+			case "ENOTDIR": return;
+			case "ELOOP":
+			case "EISDIR":
+			case "ENXIO": throw changing(path, error);
+			case "EACCES":
+			case "EPERM": throw new UserError({
+				message: `A file of the build context cannot be read: ${path}.`,
+				mend: "Give the user that runs this step read access to it, or exclude it in .dockerignore."
+			}, { cause: error });
+			case void 0:
+			default: throw error;
+		}
+	}
+}
+function requireFile(path, stats) {
+	if (!stats.isFile()) throw changing(path);
+	return stats;
+}
+function isSame(before, after) {
+	return before.size === after.size && before.mtimeMs === after.mtimeMs && before.ctimeMs === after.ctimeMs;
+}
+function changing(path, cause) {
+	return new UserError({
+		message: `A file of the build context changes while it is read: ${path}.`,
+		mend: "End what writes to it before this step, or exclude it in .dockerignore."
+	}, { cause });
+}
+
+// src/context/context-paths.ts
+/**
+* What a path of COPY, ADD or a bind mount leads to: links are followed as BuildKit follows them, with the context as the
+* root of the file system, and only links that .dockerignore leaves there.
+* https://github.com/moby/buildkit/blob/v0.25.2/cache/contenthash/checksum.go (getFollowLinks, wildcardPrefix)
+*/
+/** BuildKit's limit for links on the way to one file. */
+const MAX_LINKS$1 = 255;
+/**
+* What a path leads to.
+* @param path relative to the context; empty for its root
+* @param options.last whether a link at the end is followed, too
+* @returns undefined where nothing is
+*/
+async function followPath(tree, path, options) {
+	const led = await followLinks(tree, path, options);
+	const node = led === void 0 ? void 0 : await tree.node(led);
+	return led === void 0 || node === void 0 ? void 0 : {
+		path: led,
+		node
+	};
+}
+/** The path without links that a path leads to, whether something is there or not; undefined behind a link that is left out. */
+async function followLinks(tree, path, options) {
+	let todo = path.split("/");
+	let done = "";
+	let links = 0;
+	for (let part = todo.shift(); part !== void 0; part = todo.shift()) {
+		const here = posix.join("/", done, part).slice(1);
+		if (here !== "" && (todo.length > 0 || options.last) && tree.stat(here)?.isSymbolicLink() === true) {
+			const target = await linkTarget(tree, here);
+			if (target === void 0 || ++links > MAX_LINKS$1) return void 0;
+			todo = [...target.split("/"), ...todo];
+			if (target.startsWith("/")) done = "";
+			continue;
+		}
+		done = here;
+	}
+	return done;
+}
+/** The target of a link that is in the context; undefined for one that is left out. */
+async function linkTarget(tree, path) {
+	const node = await tree.node(path);
+	if (node?.type !== "symlink") return void 0;
+	node.content ??= readLink(tree, path);
+	return node.content;
+}
+/** A link's target; undefined where it is gone. */
+function readLink(tree, path) {
+	try {
+		return readlinkSync(tree.absolute(path));
+	} catch (error) {
+		if ([
+			"ENOENT",
+			"ENOTDIR",
+			"EINVAL"
+		].includes(errorCode(error) ?? "")) return void 0;
+		throw error;
+	}
+}
+/**
+* What a path with wildcards matches: of a directory that matches, nothing in it again. The names are as the path says
+* them: links before the first wildcard are followed, and no others.
+*/
+async function matchPath(tree, pattern) {
+	const parts = pattern.split("/");
+	const first = parts.findIndex(hasWildcard);
+	const prefix = parts.slice(0, first).join("/");
+	const base = await followLinks(tree, prefix, { last: true });
+	if (base === void 0 || tree.stat(base)?.isDirectory() !== true) return [];
+	const matched = [];
+	const start = prefix === "" ? "" : `${prefix}/`;
+	const depthOfMatches = parts.length - first;
+	const anyDepth = pattern.includes("[");
+	const visit = async (below, depth) => {
+		await tree.pause();
+		for (const name of tree.names(joined(base, below))) {
+			const path = joined(below, name);
+			const real = joined(base, path);
+			if ((anyDepth || depth === depthOfMatches) && matches(pattern, start + path)) {
+				const node = await tree.node(real);
+				if (node !== void 0) matched.push({
+					name: path,
+					found: {
+						path: real,
+						node
+					}
+				});
+			} else if ((anyDepth || depth < depthOfMatches) && tree.stat(real)?.isDirectory() === true) await visit(path, depth + 1);
+		}
+	};
+	await visit("", 1);
+	return matched;
+}
+/** Two relative paths as one; either may be empty. */
+function joined(above, below) {
+	return above === "" ? below : below === "" ? above : `${above}/${below}`;
+}
+function matches(pattern, path) {
+	try {
+		return goMatch(pattern, path);
+	} catch (error) {
+		if (error instanceof BadPatternError) return false;
+		throw error;
+	}
+}
+
+// src/context/directory-listing.ts
+/**
+* Names and inodes of directories, listed here and, for a large tree, by helper threads at the same time: nearly all of
+* the time that a walk takes is the system's, one call for each file.
+*/
+/** Where a file's numbers are, from `index * FIELDS` on. The mode is 0 for what is gone. */
+const Field = {
+	mode: 0,
+	size: 1,
+	mtimeMs: 2,
+	ctimeMs: 3,
+	ino: 4,
+	dev: 5,
+	uid: 6,
+	gid: 7,
+	rdev: 8
+};
+const FIELDS = 9;
+/** What lstat said of one file, as numbers. */
+function numbersOf(stats) {
+	const numbers = new Float64Array(9);
+	setNumbers(numbers, 0, stats);
+	return numbers;
+}
+function setNumbers(numbers, at, stats) {
+	numbers[at] = stats.mode;
+	numbers[at + Field.size] = stats.size;
+	numbers[at + Field.mtimeMs] = stats.mtimeMs;
+	numbers[at + Field.ctimeMs] = stats.ctimeMs;
+	numbers[at + Field.ino] = stats.ino;
+	numbers[at + Field.dev] = stats.dev;
+	numbers[at + Field.uid] = stats.uid;
+	numbers[at + Field.gid] = stats.gid;
+	numbers[at + Field.rdev] = stats.rdev;
+}
+/** Lists a directory. @throws the system's error when it cannot be listed */
+function listDirectory(path) {
+	const names = readdirSync(path).sort();
+	const numbers = new Float64Array(names.length * 9);
+	for (const [index, name] of names.entries()) {
+		const stats = lstatSync(`${path}/${name}`, { throwIfNoEntry: false });
+		if (stats !== void 0) setNumbers(numbers, index * 9, stats);
+	}
+	return {
+		names,
+		numbers
+	};
+}
+/**
+* What a helper runs. It stands for itself, because a thread is given its text: the action is one bundled file, and has no
+* other that a thread could load.
+*/
+function help() {
+	const { lstatSync, readdirSync } = process.getBuiltinModule("node:fs");
+	const { workerData } = process.getBuiltinModule("node:worker_threads");
+	const { port, fields, answered } = workerData;
+	const list = (path) => {
+		try {
+			const names = readdirSync(path).sort();
+			const numbers = new Float64Array(names.length * fields);
+			for (let index = 0; index < names.length; index++) {
+				const stats = lstatSync(`${path}/${names[index] ?? ""}`, { throwIfNoEntry: false });
+				if (stats === void 0) continue;
+				const at = index * fields;
+				numbers[at] = stats.mode;
+				numbers[at + 1] = stats.size;
+				numbers[at + 2] = stats.mtimeMs;
+				numbers[at + 3] = stats.ctimeMs;
+				numbers[at + 4] = stats.ino;
+				numbers[at + 5] = stats.dev;
+				numbers[at + 6] = stats.uid;
+				numbers[at + 7] = stats.gid;
+				numbers[at + 8] = stats.rdev;
+			}
+			return {
+				names,
+				numbers
+			};
+		} catch {
+			return;
+		}
+	};
+	port.on("message", (paths) => {
+		port.postMessage(paths.map(list));
+		Atomics.add(answered, 0, 1);
+		Atomics.notify(answered, 0);
+	});
+}
+/** Batches that a helper holds at once: one it works on, one that waits. */
+const BATCHES = 2;
+const MOST_HELPERS = 3;
+const WAIT_MS = 5;
+/** Threads that list directories beside this one: none on a machine with one processor. */
+var ListingHelpers = class {
+	#helpers;
+	#answered = new Int32Array(new SharedArrayBuffer(4));
+	#taken = 0;
+	constructor(count = Math.min(MOST_HELPERS, availableParallelism() - 1)) {
+		this.#helpers = Array.from({ length: count }, () => {
+			const { port1: port, port2 } = new MessageChannel();
+			const workerData = {
+				port: port2,
+				fields: 9,
+				answered: this.#answered
+			};
+			const worker = new Worker(`(${help.toString()})()`, {
+				eval: true,
+				workerData,
+				transferList: [port2]
+			});
+			const helper = {
+				worker,
+				port,
+				asked: [],
+				failed: false
+			};
+			worker.on("error", () => {
+				helper.failed = true;
+			});
+			return helper;
+		});
+	}
+	/** Gives directories to the helper with the least to do; false where none has time. */
+	ask(paths) {
+		const [first] = this.#helpers.filter(({ asked, failed }) => asked.length < BATCHES && !failed).sort((a, b) => a.asked.length - b.asked.length);
+		if (first === void 0) return false;
+		const batch = paths();
+		first.asked.push(batch);
+		first.port.postMessage(batch);
+		return true;
+	}
+	/** Whether something was asked and not answered. */
+	get isAwaited() {
+		return this.#helpers.some(({ asked }) => asked.length > 0);
+	}
+	/** An answer that has come, by path, if one has; a helper that has failed answers that it could list nothing. */
+	take() {
+		for (const { port, asked, failed } of this.#helpers) {
+			if (asked.length === 0) continue;
+			const received = receiveMessageOnPort(port);
+			if (received === void 0 && !failed) continue;
+			this.#taken += received === void 0 ? 0 : 1;
+			return (asked.shift() ?? []).map((path, index) => ({
+				path,
+				listing: received?.message[index]
+			}));
+		}
+	}
+	/** Sleeps until an answer may have come, for a few milliseconds at most. */
+	wait() {
+		Atomics.wait(this.#answered, 0, this.#taken, WAIT_MS);
+	}
+	/** Ends the threads. */
+	async [Symbol.asyncDispose]() {
+		for (const { port } of this.#helpers) port.close();
+		await Promise.all(this.#helpers.map(async ({ worker }) => await worker.terminate()));
+	}
+};
+
+// src/context/tree-nodes.ts
+/** The files of a context as they are held in memory: few and small objects, for there may be a million of them. */
+/** A node of what lstat said; not for a directory, which is made with its content. */
+function leafOf(name, numbers, options) {
+	const { at, format } = options;
+	const mode = numbers[at] ?? 0;
+	const kind = mode & constants.S_IFMT;
+	const type = kind === constants.S_IFREG ? "file" : kind === constants.S_IFLNK ? "symlink" : "other";
+	const device = kind === constants.S_IFBLK || kind === constants.S_IFCHR;
+	const special = `${kind.toString(8)}${device ? ` ${numbers[at + Field.rdev] ?? 0}` : ""}`;
+	const content = type === "other" ? special : void 0;
+	return {
+		name,
+		type,
+		mode: mode & 4095,
+		size: numbers[at + Field.size] ?? 0,
+		format,
+		content,
+		gone: false
+	};
+}
+/** Whether its content is still to be asked for. */
+function isUnread(node) {
+	return node.type !== "directory" && node.content === void 0 && !node.gone;
+}
+/** A directory without anything in it yet. */
+function directoryOf$1(name, mode) {
+	return {
+		name,
+		type: "directory",
+		mode,
+		children: [],
+		digest: void 0
+	};
+}
+/** Whether lstat said that it is a directory. */
+function isDirectory(mode) {
+	return (mode & constants.S_IFMT) === constants.S_IFDIR;
+}
+/** The child of that name. */
+function childOf(directory, name) {
+	const { children } = directory;
+	let low = 0;
+	let high = children.length;
+	while (low < high) {
+		const middle = low + high >>> 1;
+		if ((children[middle]?.name ?? "") < name) low = middle + 1;
+		else high = middle;
+	}
+	return children[low]?.name === name ? children[low] : void 0;
+}
+
+// src/context/content-filler.ts
+/** Reads what a digest covers and nobody knows yet: bytes of files, targets of links. */
+/** How many large files are read at once. */
+const LARGE_AT_ONCE = 4;
+var ContentFiller = class {
+	#tree;
+	#reader = new ContentReader();
+	constructor(tree) {
+		this.#tree = tree;
+	}
+	/**
+	* Gives every leaf its content; one that is gone is marked so. Directories are passed over.
+	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
+	*/
+	async fill(found) {
+		const large = [];
+		for (const { path, node } of found) {
+			if (!isUnread(node)) continue;
+			await this.#tree.pause();
+			if (node.type === "file") this.#fillSmall(path, node, large);
+			else this.#take(node, readLink(this.#tree, path));
+		}
+		const queue = large.values();
+		const work = async () => {
+			for (const { path, leaf } of queue) {
+				const read = await this.#reader.readLarge(this.#tree.absolute(path), leaf.format);
+				this.#take(leaf, read?.id, read?.mode);
+			}
+		};
+		await Promise.all(Array.from({ length: LARGE_AT_ONCE }, work));
+	}
+	#fillSmall(path, leaf, large) {
+		const read = leaf.size > 65536 ? "large" : this.#reader.readSmall(this.#tree.absolute(path), leaf.format);
+		if (read === "large") large.push({
+			path,
+			leaf
+		});
+		else this.#take(leaf, read?.id, read?.mode);
+	}
+	#take(leaf, content, mode = leaf.mode) {
+		leaf.content = content;
+		leaf.mode = mode;
+		leaf.gone = content === void 0;
+	}
+};
+
+// src/context/context-selection.ts
+/**
+* Which files one path of an instruction selects, and under which names, as BuildKit's content key sees them: by path, by
+* wildcard, less `--exclude`, or as `--parents` includes them.
+* https://github.com/moby/buildkit/blob/v0.25.2/cache/contenthash/checksum.go#L466 (includedPaths)
+*/
+/** What one path of the query selects. */
+async function selectPath(tree, query, path) {
+	if (query.via === "mount") return await wholeOf(tree, rootedPath(path).slice(1));
+	const { base, include } = query.parents ? splitPivot(path) : {
+		base: path,
+		include: void 0
+	};
+	const rooted = rootedPath(base).slice(1);
+	const filter = {
+		include: matcherOf(include),
+		exclude: matcherOf(query.exclude)
+	};
+	const wild = hasWildcard(rooted);
+	if (!wild && filter.include === void 0 && filter.exclude === void 0) return await wholeOf(tree, rooted);
+	if (!wild) {
+		const found = await followPath(tree, rooted, { last: false });
+		if (found === void 0) return { kind: "none" };
+		if (found.node.type === "symlink") return await wholeOf(tree, rooted);
+		return {
+			kind: "some",
+			files: await filtered(tree, {
+				name: "",
+				found
+			}, filter)
+		};
+	}
+	const files = [];
+	for (const match of await matchPath(tree, rooted)) for (const file of await filtered(tree, match, filter)) files.push(file);
+	return {
+		kind: "some",
+		files
+	};
+}
+async function wholeOf(tree, path) {
+	const found = await followPath(tree, path, { last: true });
+	return found === void 0 ? { kind: "none" } : {
+		kind: "whole",
+		found
+	};
+}
+/** `--parents` takes what is behind the first `/./` for a pattern below what is before it. */
+function splitPivot(path) {
+	const pivot = path.indexOf("/./");
+	const [base, pattern] = pivot < 0 ? ["/", path] : [path.slice(0, pivot), path.slice(pivot + 3)];
+	return {
+		base,
+		include: [rootedPath(pattern).slice(1)]
+	};
+}
+/** Patterns in the language of .dockerignore; undefined for none, and for broken ones, at which the build fails. */
+function matcherOf(patterns) {
+	if (patterns === void 0 || patterns.length === 0) return void 0;
+	try {
+		return new IgnoreMatcher({
+			name: "",
+			patterns: patterns.map((pattern) => ({
+				pattern,
+				line: 0
+			}))
+		});
+	} catch (error) {
+		if (error instanceof UserError) return void 0;
+		throw error;
+	}
+}
+/** The files at a place that the filter leaves, each directory before what it holds, and only if it is wanted itself or holds something. */
+async function filtered(tree, start, filter) {
+	const files = [];
+	const pending = [];
+	const visit = async (selected, candidate, above) => {
+		const { node, path } = selected.found;
+		const { wanted, state } = judge$2(filter, {
+			candidate,
+			node,
+			above
+		});
+		if (wanted) files.push(...pending.splice(0), await withTarget(tree, selected));
+		if (node.type !== "directory") return;
+		if (!wanted) pending.push(selected);
+		await tree.pause();
+		for (const child of node.children) {
+			const below = {
+				name: joined(selected.name, child.name),
+				found: {
+					path: joined(path, child.name),
+					node: child
+				},
+				target: void 0,
+				replaced: false
+			};
+			await visit(below, joined(candidate, child.name), state);
+		}
+		if (pending.at(-1) === selected) pending.pop();
+	};
+	await visit({
+		...start,
+		target: void 0,
+		replaced: start.found.node.type === "symlink"
+	}, "", {
+		include: void 0,
+		exclude: void 0
+	});
+	return files;
+}
+function judge$2(filter, { candidate, node, above }) {
+	const directory = node.type === "directory";
+	const included = filter.include?.enter(candidate, directory, above.include);
+	if (included?.excluded === false) return {
+		wanted: false,
+		state: {
+			include: included.state,
+			exclude: void 0
+		}
+	};
+	const excluded = filter.exclude?.enter(candidate, directory, above.exclude);
+	return {
+		wanted: excluded?.excluded !== true,
+		state: {
+			include: included?.state,
+			exclude: excluded?.state
+		}
+	};
+}
+async function withTarget(tree, selected) {
+	if (selected.found.node.type !== "symlink") return selected;
+	return {
+		...selected,
+		target: await followPath(tree, selected.found.path, { last: true })
+	};
+}
+
+// src/context/tree-walk.ts
+/** The state of one walk: directories that are still to be listed, and who lists them. */
+/** Directories after which help is called: to start a thread takes as long as to list some hundreds. */
+const HELP_AFTER = 200;
+const BATCH = 16;
+/** Directories that are kept for this thread. */
+const KEPT = 4;
+var Walk = class {
+	/** To be listed, the last first. */
+	places = [];
+	/** Given to a helper, by absolute path. */
+	asked = /* @__PURE__ */ new Map();
+	helpers;
+	#excluded = /* @__PURE__ */ new Set();
+	#added = 0;
+	add(place) {
+		this.places.push(place);
+		this.#added++;
+		if (place.excluded) this.#excluded.add(place.node);
+		if (this.#added === HELP_AFTER) this.helpers = new ListingHelpers();
+	}
+	/** Gives helpers what they have time for. */
+	share(absolute) {
+		const { helpers } = this;
+		while (helpers !== void 0 && this.places.length > KEPT) {
+			const taken = () => {
+				return this.places.splice(0, Math.min(BATCH, this.places.length - KEPT)).map((place) => {
+					const path = absolute(place.path);
+					this.asked.set(path, place);
+					return path;
+				});
+			};
+			if (!helpers.ask(taken)) return;
+		}
+	}
+	/** Takes excluded directories away in which nothing was found. */
+	prune(directory) {
+		if (this.#excluded.size === 0) return;
+		const kept = directory.children.filter((child) => {
+			if (child.type !== "directory") return true;
+			this.prune(child);
+			return child.children.length > 0 || !this.#excluded.has(child);
+		});
+		directory.children.splice(0, 1e400, ...kept);
+	}
+	async end() {
+		await this.helpers?.[Symbol.asyncDispose]();
+	}
+};
+
+// src/context/context-tree.ts
+/**
+* The files of a context, walked as far as somebody asks for them and kept: names, types and modes, .dockerignore applied
+* as BuildKit applies it, links as links. The ids of files that git knows come with them; nothing is read.
+*
+* It walks without the thread pool: one lstat there takes ten times as long as the call itself. So that everything else
+* goes on, it pauses every few milliseconds.
+*/
+const PAUSE_AFTER_MS = 10;
+/** From this size on, a file that is read alone is worth the reading of git's index. */
+const ASK_GIT_BYTES = 4 << 20;
+const NOTHING$2 = {
+	names: [],
+	numbers: /* @__PURE__ */ new Float64Array()
+};
+var ContextTree = class {
+	/** The context's absolute path, without links. */
+	root;
+	#matcher;
+	#repositories;
+	#directories = /* @__PURE__ */ new Map();
+	#leaves = /* @__PURE__ */ new Map();
+	#pausedAt = performance.now();
+	constructor(root, matcher, repositories) {
+		this.root = root;
+		this.#matcher = matcher;
+		this.#repositories = repositories;
+	}
+	/** The absolute path of a path in the context. */
+	absolute(path) {
+		return path === "" ? this.root : `${this.root}/${path}`;
+	}
+	/**
+	* What is at a path (no link on the way is followed), a directory with all that is in it; undefined where nothing is
+	* or .dockerignore leaves it out.
+	* @throws UserError for what cannot be read, and for a broken .dockerignore pattern
+	*/
+	async node(path) {
+		const loaded = await this.#loadedAbove(path);
+		if (loaded !== void 0) return loaded.node;
+		const stats = lstatOrGone(this.absolute(path), path);
+		if (stats === void 0) return void 0;
+		if (stats.isDirectory()) return await this.#directory(path, stats);
+		const known = this.#leaves.get(path);
+		if (known !== void 0) return known;
+		if (path === "" || this.#matcher.excludes(path, false).excluded) return void 0;
+		const leaf = await this.#lonelyLeaf(path, stats);
+		this.#leaves.set(path, leaf);
+		return leaf;
+	}
+	/** What lstat says of a path; undefined for nothing. What .dockerignore says is not asked. */
+	stat(path) {
+		return lstatOrGone(this.absolute(path), path);
+	}
+	/** The names in a directory, sorted, ignored ones among them; none where it is no directory. */
+	names(path) {
+		return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? [];
+	}
+	/** Lets everything else go on, once in a while. */
+	async pause() {
+		if (performance.now() - this.#pausedAt < PAUSE_AFTER_MS) return;
+		await setImmediate();
+		this.#pausedAt = performance.now();
+	}
+	/** A leaf of a directory that is not walked: git is asked only where that is cheaper than to read the file. */
+	async #lonelyLeaf(path, stats) {
+		const absolute = this.absolute(path);
+		const repository = await this.#repositories.around(dirname(absolute));
+		const numbers = numbersOf(stats);
+		const leaf = leafOf(nameOf$1(path), numbers, {
+			at: 0,
+			format: repository?.format ?? "sha1"
+		});
+		if (repository === void 0 || leaf.type !== "file" || leaf.size < ASK_GIT_BYTES) return leaf;
+		await repository.readIndex();
+		const scope = await repository.scopeOf(repository.pathOf(dirname(absolute)));
+		leaf.content = repository.blobId(repository.pathOf(absolute), {
+			numbers,
+			at: 0,
+			scope
+		});
+		return leaf;
+	}
+	/** The node in a directory that was walked before, if there is such a directory. */
+	async #loadedAbove(path) {
+		for (let end = path.length;; end = path.lastIndexOf("/", end - 1)) {
+			const above = end <= 0 ? "" : path.slice(0, end);
+			const loaded = this.#directories.get(above);
+			if (loaded !== void 0) {
+				let node = await loaded;
+				const below = path === above ? [] : path.slice(above === "" ? 0 : above.length + 1).split("/");
+				for (const name of below) node = node?.type === "directory" ? childOf(node, name) : void 0;
+				return { node };
+			}
+			if (above === "") return void 0;
+		}
+	}
+	async #directory(path, stats) {
+		const loading = this.#load(path, stats);
+		this.#directories.set(path, loading);
+		return await loading;
+	}
+	async #load(path, stats) {
+		const verdict = path === "" ? void 0 : this.#matcher.excludes(path, true);
+		if (verdict?.cut === true) return void 0;
+		const mode = path === "" ? 0 : stats.mode & 4095;
+		const excluded = verdict?.excluded ?? false;
+		const node = directoryOf$1(nameOf$1(path), mode);
+		const walk = new Walk();
+		walk.add({
+			path,
+			node,
+			state: verdict?.state,
+			excluded,
+			known: await this.#knownOf(path)
+		});
+		try {
+			await this.#walk(walk);
+		} finally {
+			await walk.end();
+		}
+		walk.prune(node);
+		return excluded && node.children.length === 0 ? void 0 : node;
+	}
+	async #walk(walk) {
+		for (;;) {
+			await this.pause();
+			walk.share((path) => this.absolute(path));
+			const answer = walk.helpers?.take();
+			if (answer !== void 0) {
+				for (const { path, listing } of answer) {
+					const place = walk.asked.get(path);
+					walk.asked.delete(path);
+					if (place !== void 0) await this.#visit(walk, place, listing ?? this.#listing(place));
+				}
+				continue;
+			}
+			const place = walk.places.pop();
+			if (place !== void 0) await this.#visit(walk, place, this.#listing(place));
+			else if (walk.helpers?.isAwaited === true) walk.helpers.wait();
+			else return;
+		}
+	}
+	async #knownOf(path) {
+		const absolute = this.absolute(path);
+		const repository = await this.#repositories.around(absolute);
+		if (repository === void 0) return void 0;
+		return await knownIn(repository, repository.pathOf(absolute));
+	}
+	async #visit(walk, place, { names, numbers }) {
+		const known = await this.#knownAmong(place, names);
+		const { children } = place.node;
+		const start = place.path === "" ? "" : `${place.path}/`;
+		const gitStart = known === void 0 || known.directory === "" ? "" : `${known.directory}/`;
+		const format = known?.repository.format ?? "sha1";
+		for (let index = 0, at = 0; index < names.length; index++, at += 9) {
+			const name = names[index] ?? "";
+			const path = start + name;
+			const mode = numbers[at] ?? 0;
+			if (mode === 0) {
+				requireGone(path);
+				continue;
+			}
+			const below = isDirectory(mode);
+			const verdict = this.#matcher.isEmpty ? void 0 : this.#matcher.enter(path, below, place.state);
+			if (verdict?.cut === true) continue;
+			if (below) {
+				const before = this.#directories.get(path);
+				const node = before === void 0 ? directoryOf$1(name, mode & 4095) : await before;
+				if (node === void 0) continue;
+				children.push(node);
+				const excluded = verdict?.excluded ?? false;
+				const knownBelow = known === void 0 ? void 0 : {
+					...known,
+					directory: gitStart + name
+				};
+				if (before === void 0) walk.add({
+					path,
+					node,
+					state: verdict?.state,
+					excluded,
+					known: knownBelow
+				});
+			} else if (verdict?.excluded !== true) {
+				const leaf = (this.#leaves.size === 0 ? void 0 : this.#leaves.get(path)) ?? leafOf(name, numbers, {
+					at,
+					format
+				});
+				if (leaf.type === "file" && known !== void 0) leaf.content ??= known.repository.blobId(gitStart + name, {
+					numbers,
+					at,
+					scope: known.scope
+				});
+				children.push(leaf);
+			}
+		}
+	}
+	#listing(place) {
+		return this.#attempt(place.path, place.excluded, listDirectory) ?? NOTHING$2;
+	}
+	/** What git knows of a directory whose names were read: it may be the root of another work tree. */
+	async #knownAmong(place, names) {
+		const { known } = place;
+		if (names.includes(".git") && known?.directory !== "") {
+			const repository = await this.#repositories.at(this.absolute(place.path));
+			return repository === void 0 ? void 0 : await knownIn(repository, "");
+		}
+		if (known === void 0) return void 0;
+		const scope = known.repository.scopeBelow(known.scope, known.directory, names.includes(".gitattributes"));
+		return {
+			...known,
+			scope: scope instanceof Promise ? await scope : scope
+		};
+	}
+	/** Lists a directory in one way or the other; undefined where it is gone, or unreadable and excluded. */
+	#attempt(path, excluded, list) {
+		try {
+			return list(this.absolute(path));
+		} catch (error) {
+			const code = errorCode(error) ?? "";
+			if (path !== "" && ["ENOENT", "ENOTDIR"].includes(code)) return void 0;
+			if (code !== "EACCES" || path === "") throw error;
+			if (excluded) return void 0;
+			throw new UserError({
+				message: `A directory of the build context cannot be read: ${path}.`,
+				mend: "Give the user that runs this step read access to it, or exclude it in .dockerignore."
+			}, { cause: error });
+		}
+	}
+};
+async function knownIn(repository, directory) {
+	await repository.readIndex();
+	return {
+		repository,
+		directory,
+		scope: await repository.scopeOf(directory)
+	};
+}
+function lstatOrGone(absolute, path) {
+	const stats = lstatSync(absolute, { throwIfNoEntry: false });
+	if (stats === void 0) requireGone(path);
+	return stats;
+}
+/** @throws UserError where nothing is found because Node cannot say the name. */
+function requireGone(path) {
+	if (!path.includes("�")) return;
+	throw new UserError({
+		message: `The build context holds a file whose name is not valid UTF-8: ${JSON.stringify(path)}.`,
+		mend: "Rename it, or exclude its directory in .dockerignore."
+	});
+}
+function nameOf$1(path) {
+	return path.slice(path.lastIndexOf("/") + 1);
+}
+
+// src/context/git-attributes.ts
+/**
+* Which files git may store otherwise than they lie in the work tree, as .gitattributes files say: LFS and other
+* filters, line ends, `$Id$`, encodings. Answers "perhaps" for "yes": such a file is read, and that is never wrong.
+* https://git-scm.com/docs/gitattributes
+*/
+/** Attributes by which bytes differ. `-text` and `!filter` take a conversion away; what set it before still counts. */
+const CONVERTING = /^(?:filter|text|eol|ident|crlf|working-tree-encoding)(?:=|$)/;
+const EVERYTHING = () => true;
+/** The tests of one attributes file; none where no line of it converts anything. */
+function readAttributes(text) {
+	const tests = [];
+	for (const raw of text.replace(/^\uFEFF/, "").split("\n")) {
+		const line = raw.trim();
+		if (line === "" || line.startsWith("#")) continue;
+		const [pattern = "", ...attributes] = line.split(/[ \t\r]+/);
+		if (line.startsWith("[attr]") || pattern.startsWith("\"")) tests.push(EVERYTHING);
+		else if (attributes.some((attribute) => CONVERTING.test(attribute))) tests.push(compileAttributePattern(pattern));
+	}
+	return tests;
+}
+/** For a file that cannot be read. */
+function unknownAttributes() {
+	return [EVERYTHING];
+}
+/**
+* A pattern, or more than it: without a slash it is for names in any directory, else for paths; letters of either case
+* are alike (`core.ignoreCase`); classes and backslashes are taken to match everything.
+*/
+function compileAttributePattern(pattern) {
+	if (pattern === "*" || pattern === "**" || /[[\]\\]/.test(pattern)) return EVERYTHING;
+	const rooted = pattern.startsWith("/") ? pattern.slice(1) : pattern;
+	const named = !pattern.includes("/");
+	const source = rooted.replace(/[.+^$(){}|]/g, String.raw`\$&`).replace(/\?/g, "[^/]").replace(/\*+\/?/g, ".*");
+	const expression = new RegExp(`${named ? "(?:^|/)" : "^"}${source}$`, "iu");
+	return (path) => expression.test(path);
+}
+
+// src/context/number-table.ts
+/** A table from unsigned 32-bit numbers to others, filled once: a Map of so many would take most of a look-up's time. */
+const FREE = 0;
+/** The golden ratio's bits spread neighbours over the table. */
+const SPREAD = 2654435761;
+var NumberTable = class {
+	#keys;
+	/** 0 is a free place. */
+	#values;
+	#shift;
+	/** @param count how many keys there will be at most */
+	constructor(count) {
+		const bits = Math.max(4, Math.ceil(Math.log2(count * 2)));
+		this.#keys = new Uint32Array(2 ** bits);
+		this.#values = new Uint32Array(2 ** bits);
+		this.#shift = 32 - bits;
+	}
+	/** @param value not 0; the last of a key stays */
+	set(key, value) {
+		const place = this.#placeOf(key);
+		this.#keys[place] = key;
+		this.#values[place] = value;
+	}
+	/** undefined where the key was not set. */
+	get(key) {
+		const value = this.#values[this.#placeOf(key)];
+		return value === FREE ? void 0 : value;
+	}
+	/** Where a key is, or the free place where it would be. */
+	#placeOf(key) {
+		const last = this.#keys.length - 1;
+		let place = Math.imul(key, SPREAD) >>> this.#shift;
+		while (this.#values[place] !== FREE && this.#keys[place] !== key) place = place + 1 & last;
+		return place;
+	}
+};
+
+// src/context/git-index.ts
+/**
+* Git's index, read from its file: which bytes a file had when git last looked at it, and what lstat said then. Read
+* here and not through `git status`, because that walks the tree a second time, may run programs that the repository
+* names (filters, file monitors), and takes more for equal than its bytes (line ends, clean filters).
+* https://git-scm.com/docs/index-format
+*/
+/** Bytes of one object id. */
+const ID_BYTES = {
+	sha1: 20,
+	sha256: 32
+};
+/**
+* A file that was written after this many milliseconds before the index was may have been written again since, with
+* the same time: clocks of file systems tick every few milliseconds. Such a file is read.
+*/
+const RACY_MS = 20;
+const HEADER_BYTES = 12;
+const STAT_BYTES = 40;
+const EXTENDED = 16384;
+const SKIP_OR_INTENDED = 24576;
+const NAME_LENGTH = 4095;
+const ATTRIBUTES = Buffer.from(".gitattributes");
+const SLASH = 47;
+/** The index of one work tree. Paths are relative to the work tree's root, with slashes. */
+var GitIndex = class GitIndex {
+	format;
+	/** Directories with a tracked `.gitattributes`, whether it is checked out or not. */
+	attributeFiles;
+	#kept;
+	constructor(kept) {
+		this.format = kept.format;
+		this.attributeFiles = kept.attributeFiles;
+		this.#kept = kept;
+	}
+	/**
+	* Reads an index; undefined for one that is damaged, split or of an unknown version.
+	* @param options.writtenMs mtime of the index's file
+	*/
+	static parse(bytes, options) {
+		const idBytes = ID_BYTES[options.format];
+		if (bytes.length < HEADER_BYTES + idBytes || bytes.toString("latin1", 0, 4) !== "DIRC") return void 0;
+		const version = bytes.readUInt32BE(4);
+		if (version < 2 || version > 4) return void 0;
+		const end = bytes.length - idBytes;
+		if (!isIntact(bytes, end, options.format)) return void 0;
+		const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+		const count = bytes.readUInt32BE(8);
+		if (count * (STAT_BYTES + idBytes) > end) return void 0;
+		const entries = new NumberTable(count);
+		const shortened = version === 4 ? /* @__PURE__ */ new Map() : void 0;
+		const attributeFiles = /* @__PURE__ */ new Set();
+		let at = HEADER_BYTES;
+		let previous = Buffer.alloc(0);
+		for (let index = 0; index < count; index++) {
+			if (at + STAT_BYTES + idBytes + 4 > end) return void 0;
+			const start = at;
+			const entryName = nameAt(view, start, idBytes);
+			const nameStart = shortened === void 0 ? entryName : skipVariable(bytes, entryName);
+			const nameEnd = bytes.indexOf(0, nameStart);
+			if (nameEnd < 0 || nameEnd >= end) return void 0;
+			if (shortened === void 0) {
+				at += nameEnd - at + 8 & -8;
+				if (isAttributeFile(bytes, nameStart, nameEnd)) attributeFiles.add(directoryOf(bytes.toString("utf8", nameStart, nameEnd)));
+			} else {
+				const kept = previous.length - readVariable(bytes, entryName);
+				if (kept < 0) return void 0;
+				previous = Buffer.concat([previous.subarray(0, kept), bytes.subarray(nameStart, nameEnd)]);
+				at = nameEnd + 1;
+				shortened.set(start, previous.toString("utf8"));
+				if (isAttributeFile(previous, 0, previous.length)) attributeFiles.add(directoryOf(previous.toString("utf8")));
+			}
+			if (isPlain(view, start, idBytes)) entries.set(view.getUint32(start + 20), start);
+		}
+		if (hasRequiredExtension(bytes, at, end)) return void 0;
+		return new GitIndex({
+			...options,
+			bytes,
+			entries,
+			shortened,
+			attributeFiles
+		});
+	}
+	/**
+	* The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
+	* @param path undefined where it does not matter under which path git saw it
+	* @param numbers what lstat says of it, from `at` on
+	*/
+	blobId(path, numbers, at) {
+		const { bytes, entries, format, shortened, writtenMs } = this.#kept;
+		const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0);
+		if (entry === void 0) return void 0;
+		const mtimeMs = milliseconds(bytes, entry + 8);
+		if (!(bytes.readUInt32BE(entry + 36) === numbers[at + Field.size] && mtimeMs === numbers[at + Field.mtimeMs] && milliseconds(bytes, entry) === numbers[at + Field.ctimeMs] && bytes.readUInt32BE(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 && bytes.readUInt32BE(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 && bytes.readUInt32BE(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0) || mtimeMs + RACY_MS >= writtenMs) return void 0;
+		const idEnd = entry + STAT_BYTES + ID_BYTES[format];
+		if (path !== void 0 && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return void 0;
+		return bytes.toString("hex", entry + STAT_BYTES, idEnd);
+	}
+};
+/** As Node computes a time of a Stats, so that both are equal to the last bit. */
+function milliseconds(bytes, at) {
+	return bytes.readUInt32BE(at) * 1e3 + bytes.readUInt32BE(at + 4) / 1e6;
+}
+function nameAt(view, start, idBytes) {
+	const flagsAt = start + STAT_BYTES + idBytes;
+	return flagsAt + ((view.getUint16(flagsAt) & EXTENDED) === 0 ? 2 : 4);
+}
+/** An entry's name, in an index that does not shorten names. */
+function nameIn(bytes, idEnd) {
+	const length = bytes.readUInt16BE(idEnd) & NAME_LENGTH;
+	const name = idEnd + ((bytes.readUInt16BE(idEnd) & EXTENDED) === 0 ? 2 : 4);
+	return bytes.toString("utf8", name, length < NAME_LENGTH ? name + length : bytes.indexOf(0, name));
+}
+/** Whether an entry is of a file and has no flag that keeps its id from being used. */
+function isPlain(view, start, idBytes) {
+	const flagsAt = start + STAT_BYTES + idBytes;
+	const flags = view.getUint16(flagsAt);
+	const extended = (flags & EXTENDED) === 0 ? 0 : view.getUint16(flagsAt + 2);
+	if ((flags & 45056) !== 0 || (extended & SKIP_OR_INTENDED) !== 0) return false;
+	const mode = view.getUint32(start + 24);
+	return mode === 33188 || mode === 33261;
+}
+function isAttributeFile(bytes, start, end) {
+	const at = end - ATTRIBUTES.length;
+	if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || at > start && bytes[at - 1] !== SLASH) return false;
+	return bytes.subarray(at, end).equals(ATTRIBUTES);
+}
+function directoryOf(path) {
+	return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+/** The checksum at the end; it is all zeros where `index.skipHash` is set. */
+function isIntact(bytes, end, format) {
+	const trailer = bytes.subarray(end);
+	return trailer.every((byte) => byte === 0) || createHash(format).update(bytes.subarray(0, end)).digest().equals(trailer);
+}
+/** Git's offset encoding, as in packs: big endian groups of seven bits, each but the first with one added. */
+function readVariable(bytes, start) {
+	let at = start;
+	let byte = bytes[at++] ?? 0;
+	let value = byte & 127;
+	while ((byte & 128) !== 0) {
+		byte = bytes[at++] ?? 0;
+		value = (value + 1) * 128 + (byte & 127);
+	}
+	return value;
+}
+function skipVariable(bytes, start) {
+	let at = start;
+	while (((bytes[at] ?? 0) & 128) !== 0) at++;
+	return at + 1;
+}
+/**
+* Whether there is an extension that must be understood (a small letter first): a split index has most of its entries in
+* another file. `sdir` only says that some entries are directories, which nobody asks for.
+*/
+function hasRequiredExtension(bytes, start, end) {
+	let at = start;
+	while (at + 8 <= end) {
+		const signature = bytes.toString("latin1", at, at + 4);
+		if (!/^[A-Z]/.test(signature) && signature !== "sdir") return true;
+		at += 8 + bytes.readUInt32BE(at + 4);
+	}
+	return at !== end;
+}
+
+// src/context/git-repository.ts
+/**
+* What git knows of the files below a directory. Runs `git config` and nothing else: no filter, hook or monitor of the
+* repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
+* its index is believed, and that only where it agrees with lstat.
+*/
+/** Settings that say how bytes are stored, and where the index lies. */
+const SETTINGS = String.raw`^(core\.(autocrlf|attributesfile|worktree)|attr\.tree|extensions\.objectformat)$`;
+/** Where git looks for attributes of the whole machine, by its usual prefixes. */
+const SYSTEM_ATTRIBUTES = [
+	"/etc/gitattributes",
+	"/usr/local/etc/gitattributes",
+	"/opt/homebrew/etc/gitattributes"
+];
+/** One work tree and, once it has been read, its index. */
+var GitRepository = class GitRepository {
+	/** Absolute path of the work tree's root. */
+	root;
+	format;
+	#readIndex;
+	#common;
+	#scopes = /* @__PURE__ */ new Map();
+	#reading;
+	#index;
+	constructor(root, format, known) {
+		this.root = root;
+		this.format = format;
+		this.#readIndex = known.readIndex;
+		this.#common = known.common;
+	}
+	/**
+	* The repository whose work tree's root is `root` (with a `.git` in it).
+	* @returns undefined where nothing of it can be used, not even the format of its ids
+	*/
+	static async open(root, env) {
+		const gitDir = await gitDirectory(root);
+		if (gitDir === void 0) return void 0;
+		const settings = await readSettings(gitDir, env);
+		if (settings === void 0) return void 0;
+		const format = (settings.get("extensions.objectformat") ?? "sha1").toLowerCase();
+		if (format !== "sha1" && format !== "sha256") return void 0;
+		const converts = !isFalse(settings.get("core.autocrlf")) || settings.has("attr.tree") || "GIT_ATTR_SOURCE" in env;
+		const elsewhere = settings.get("core.worktree");
+		const foreign = elsewhere !== void 0 && resolve$1(gitDir, elsewhere) !== root;
+		const readIndex = async () => converts || foreign ? void 0 : await indexOf(gitDir, format);
+		const common = await commonAttributes(gitDir, {
+			env,
+			configured: settings.get("core.attributesfile")
+		});
+		return new GitRepository(root, format, {
+			readIndex,
+			common
+		});
+	}
+	/** Reads the index, once; before, no id is known. */
+	async readIndex() {
+		this.#index = await (this.#reading ??= this.#readIndex());
+	}
+	/** A path of the work tree (absolute, without links), relative to its root. */
+	pathOf(absolute) {
+		return absolute.slice(this.root.endsWith("/") ? this.root.length : this.root.length + 1);
+	}
+	/**
+	* As scopeOf, for a walk that comes from the directory above and has read the names in this one.
+	* @param present whether there is a `.gitattributes` among them
+	*/
+	scopeBelow(above, directory, present) {
+		return present || (this.#index?.attributeFiles.has(directory) ?? false) ? this.scopeOf(directory) : above;
+	}
+	/** The attributes that hold in a directory of the work tree (relative to its root). */
+	async scopeOf(directory) {
+		const known = this.#scopes.get(directory);
+		if (known !== void 0) return await known;
+		const scope = this.#makeScope(directory);
+		this.#scopes.set(directory, scope);
+		return await scope;
+	}
+	/**
+	* The id of a file's bytes, where git knows it; undefined where they have to be read.
+	* @param path relative to the work tree's root
+	* @param found what lstat says of it, and the attributes of its directory
+	*/
+	blobId(path, found) {
+		const { numbers, at, scope } = found;
+		const anyPath = this.#common.length === 0 && this.#index?.attributeFiles.size === 0;
+		const id = this.#index?.blobId(anyPath ? void 0 : path, numbers, at);
+		if (id === void 0 || scope.tests.length === 0) return id;
+		return scope.tests.some(({ directory, test }) => test(path.slice(directory.length))) ? void 0 : id;
+	}
+	async #makeScope(directory) {
+		const above = directory === "" ? { tests: this.#common.map((test) => ({
+			directory: "",
+			test
+		})) } : await this.scopeOf(parentOf(directory));
+		const own = await this.#ownAttributes(directory);
+		if (own.length === 0) return above;
+		const start = directory === "" ? "" : `${directory}/`;
+		return { tests: [...above.tests, ...own.map((test) => ({
+			directory: start,
+			test
+		}))] };
+	}
+	async #ownAttributes(directory) {
+		const tracked = this.#index?.attributeFiles.has(directory) ?? false;
+		const path = directory === "" ? ".gitattributes" : `${directory}/.gitattributes`;
+		const file = join(this.root, path);
+		try {
+			const stats = await lstat$1(file);
+			if (!stats.isFile()) return unknownAttributes();
+			if (tracked && this.#index?.blobId(path, numbersOf(stats), 0) === void 0) return unknownAttributes();
+			return readAttributes(await readFile(file, "utf8"));
+		} catch {
+			return tracked ? unknownAttributes() : [];
+		}
+	}
+};
+function parentOf(directory) {
+	const slash = directory.lastIndexOf("/");
+	return slash < 0 ? "" : directory.slice(0, slash);
+}
+/** The repository's own directory: `.git`, or where the file `.git` of a worktree or submodule points. */
+async function gitDirectory(root) {
+	const path = join(root, ".git");
+	try {
+		if ((await stat$1(path)).isDirectory()) return path;
+		const target = /^gitdir: (.+?)\r?\n*$/.exec(await readFile(path, "utf8"))?.[1];
+		return target === void 0 ? void 0 : resolve$1(root, target);
 	} catch {
 		return;
 	}
+}
+/** Settings as git reads them here, the environment's included; undefined where git cannot be asked. */
+async function readSettings(gitDir, env) {
+	const args = [
+		`--git-dir=${gitDir}`,
+		"config",
+		"--null",
+		"--get-regexp",
+		SETTINGS
+	];
+	try {
+		const { code, stdout } = await runProcess("git", args, {
+			env,
+			cwd: gitDir
+		});
+		if (code !== 0 && code !== 1) return void 0;
+		const settings = /* @__PURE__ */ new Map();
+		for (const record of stdout.split("\0")) {
+			if (record === "") continue;
+			const [name = "", ...value] = record.split("\n");
+			settings.set(name, value.length === 0 ? "true" : value.join("\n"));
+		}
+		return settings;
+	} catch (error) {
+		if (error instanceof ProgramMissingError) return void 0;
+		throw error;
+	}
+}
+function isFalse(value) {
+	return value === void 0 || /^(?:false|no|off|0|)$/i.test(value);
+}
+async function indexOf(gitDir, format) {
+	try {
+		await using file = await open$1(join(gitDir, "index"));
+		const { mtimeMs } = await file.stat();
+		return GitIndex.parse(await file.readFile(), {
+			format,
+			writtenMs: mtimeMs
+		});
+	} catch {
+		return;
+	}
+}
+/** Attributes that hold in all directories: the repository's, the user's and the machine's. */
+async function commonAttributes(gitDir, { env, configured }) {
+	const home = env["HOME"] ?? homedir();
+	const xdg = env["XDG_CONFIG_HOME"] ?? join(home, ".config");
+	const personal = configured === void 0 ? join(xdg, "git/attributes") : resolve$1(home, configured.replace(/^~\//, ""));
+	const common = await readFile(join(gitDir, "commondir"), "utf8").then((text) => resolve$1(gitDir, text.trim()), () => gitDir);
+	const files = [
+		...SYSTEM_ATTRIBUTES,
+		personal,
+		join(common, "info/attributes")
+	];
+	return (await Promise.all(files.map(async (file) => await readFile(file, "utf8").catch(() => "")))).flatMap((text) => readAttributes(text));
+}
+/** The repositories that a context lies in or holds; each is opened once. */
+var GitRepositories = class {
+	#env;
+	#opened = /* @__PURE__ */ new Map();
+	constructor(env) {
+		this.#env = env;
+	}
+	/** The repository whose work tree's root this is; undefined where it cannot be used. */
+	async at(root) {
+		const known = this.#opened.get(root);
+		if (known !== void 0) return await known;
+		const opened = GitRepository.open(root, this.#env);
+		this.#opened.set(root, opened);
+		return await opened;
+	}
+	/** The repository that a directory (absolute, without links) lies in: the nearest with a `.git`. */
+	async around(directory) {
+		for (let at = directory;; at = dirname(at)) {
+			if (await lstat$1(join(at, ".git")).catch(() => void 0) !== void 0) return await this.at(at);
+			if (dirname(at) === at) return void 0;
+		}
+	}
+};
+
+// src/context/snapshot.ts
+/**
+* The content that instructions read of a build context, as digests that are at least as sensitive as BuildKit's content
+* keys and not more: names, types, modes, bytes and link targets count; times, owners, inodes, sizes of directories and
+* the mode of the context's own directory do not. A digest does not cover the query itself: that is the instruction's text.
+*
+* Not seen: extended attributes, which Node cannot read (BuildKit's key has those of `user.` and `trusted.` and the
+* capabilities).
+*/
+/**
+* A snapshot of a context directory. Nothing is walked or read before it is asked for.
+* @param options.env of this process: where git looks for its configuration
+* @throws the system's error when there is no such directory
+*/
+async function snapshotContext(options) {
+	const root = await realpath(options.directory);
+	return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(options.env)));
+}
+var Snapshot = class {
+	#tree;
+	#filler;
+	#results = /* @__PURE__ */ new Map();
+	#last = Promise.resolve();
+	constructor(tree) {
+		this.#tree = tree;
+		this.#filler = new ContentFiller(tree);
+	}
+	async read(query) {
+		const result = this.#last.then(async () => await this.#read(query));
+		this.#last = result.catch(() => void 0);
+		return await result;
+	}
+	async #read(query) {
+		const key = JSON.stringify([
+			query.via === "mount",
+			query.paths,
+			query.exclude,
+			query.parents
+		]);
+		const known = this.#results.get(key);
+		if (known !== void 0) return known;
+		const selections = [];
+		for (const path of query.paths) selections.push(await selectPath(this.#tree, query, path));
+		const lines = [];
+		for (const selection of selections) lines.push(await this.#lineOf(selection));
+		const content = {
+			digest: `sha256:${hash$2("sha256", lines.join(""))}`,
+			entries: { [Symbol.iterator]: () => entriesOf(selections) }
+		};
+		this.#results.set(key, content);
+		return content;
+	}
+	async #lineOf(selection) {
+		switch (selection.kind) {
+			case "none": return "none\n";
+			case "whole": return `whole ${await this.#contentOf(selection.found)}\n`;
+			case "some": {
+				await this.#filler.fill(selection.files.map(({ found }) => found));
+				let text = "";
+				for (const file of selection.files) text += await this.#lineOfFile(file);
+				return `some ${hash$2("sha256", text)}\n`;
+			}
+		}
+	}
+	async #lineOfFile({ name, found, target, replaced }) {
+		const { node } = found;
+		if (node.type === "directory") return `${headerOf(node)}\0${name}\0`;
+		if (node.gone) return "";
+		if (node.type !== "symlink") return `${textOf(node)}\0${name}\0`;
+		const led = target === void 0 ? "none" : await this.#contentOf(target);
+		return `${replaced ? "" : `${textOf(node)}\0`}${led}\0${name}\0`;
+	}
+	async #contentOf({ path, node }) {
+		if (node.type === "directory") return await this.#digestOf(node, path);
+		await this.#filler.fill([{
+			path,
+			node
+		}]);
+		return node.gone ? "none" : textOf(node);
+	}
+	/** A directory's digest: its mode, and the names and contents of all in it. */
+	async #digestOf(directory, path) {
+		if (directory.digest !== void 0) return directory.digest;
+		const unread = directory.children.filter(isUnread);
+		if (unread.length > 0) await this.#filler.fill(unread.map((node) => ({
+			path: joined(path, node.name),
+			node
+		})));
+		await this.#tree.pause();
+		let text = `${headerOf(directory)}\0`;
+		for (const child of directory.children) if (child.type === "directory") text += `${await this.#digestOf(child, joined(path, child.name))}\0${child.name}\0`;
+		else if (!child.gone) text += `${textOf(child)}\0${child.name}\0`;
+		directory.digest = `directory ${hash$2("sha256", text)}`;
+		return directory.digest;
+	}
+};
+/** A directory's own line. */
+function headerOf({ mode }) {
+	return `header ${mode}`;
+}
+/** The content of a leaf that is there. A link's own mode means nothing. */
+function textOf({ type, mode, content }) {
+	return `${type} ${type === "symlink" ? "" : mode} ${content ?? ""}`;
+}
+function* entriesOf(selections) {
+	const seen = selections.length === 1 && selections[0]?.kind === "whole" ? void 0 : /* @__PURE__ */ new Set();
+	for (const selection of selections) switch (selection.kind) {
+		case "none": break;
+		case "whole":
+			yield* entriesBelow(selection.found, seen);
+			break;
+		case "some": for (const { found, target, replaced } of selection.files) {
+			if (!replaced && isNew(found, seen)) yield entryOf(found);
+			if (target !== void 0) yield* entriesBelow(target, seen);
+		}
+	}
+}
+/** A thing and, of a directory, all that is in it: each before what it holds, by name. */
+function* entriesBelow(found, seen) {
+	if (isNew(found, seen)) yield entryOf(found);
+	if (found.node.type !== "directory") return;
+	const open = [];
+	open.push({
+		children: found.node.children,
+		path: found.path,
+		next: 0
+	});
+	for (let top = open.at(-1); top !== void 0; top = open.at(-1)) {
+		const node = top.children[top.next++];
+		if (node === void 0) {
+			open.pop();
+			continue;
+		}
+		const below = {
+			path: joined(top.path, node.name),
+			node
+		};
+		if (isNew(below, seen)) yield entryOf(below);
+		if (node.type === "directory") open.push({
+			children: node.children,
+			path: below.path,
+			next: 0
+		});
+	}
+}
+/** Whether it is there, has a name, and was not told of before. */
+function isNew({ path, node }, seen) {
+	if (path === "" || node.type !== "directory" && node.gone || seen?.has(path) === true) return false;
+	seen?.add(path);
+	return true;
+}
+function entryOf({ path, node }) {
+	return {
+		path,
+		type: node.type,
+		mode: node.mode,
+		content: node.type === "directory" ? "" : node.content ?? ""
+	};
+}
+
+// src/read-contexts.ts
+/**
+* What the build contexts of a Dockerfile hold of what its stages read: the context's directory, and the named ones. Asks
+* git and registries.
+*/
+/** Directories as they are found, each looked at once, however many Dockerfiles have it for a context. */
+var Snapshots = class {
+	#workspace;
+	#env;
+	#known = /* @__PURE__ */ new Map();
+	constructor(workspace, env) {
+		this.#workspace = workspace;
+		this.#env = env;
+	}
+	/** Of one directory there may be several ignore files. */
+	async of(directory, ignore) {
+		const key = JSON.stringify([directory, ignore.name]);
+		const name = relative(this.#workspace, ignore.name);
+		const matcher = new IgnoreMatcher({
+			...ignore,
+			name
+		});
+		const opened = this.#known.get(key) ?? snapshotContext({
+			directory,
+			matcher,
+			env: this.#env
+		});
+		this.#known.set(key, opened);
+		return await opened;
+	}
+};
+/** The build context of a Dockerfile and the named ones. */
+var Contexts = class {
+	/** Of named contexts that stand for images or commits. */
+	digests = /* @__PURE__ */ new Map();
+	#options;
+	#ignoreFiles = /* @__PURE__ */ new Map();
+	#patterns = /* @__PURE__ */ new Map();
+	constructor(options) {
+		this.#options = options;
+	}
+	/** Everything that the stages read, by `readKey`; what cannot be read is left out. */
+	async readAll(stages) {
+		const wanted = readsOf$1(stages);
+		const named = [...new Set(wanted.flatMap(({ context }) => context ?? []))];
+		await Promise.all(named.map(async (name) => this.#resolve(name, stages[0]?.platform)));
+		const found = await Promise.all(wanted.map(async ({ read, context }) => {
+			const directory = this.#directoryOf(context);
+			if (directory === void 0) return [];
+			return [[readKey(read, context), await (await this.#snapshot(directory, context)).read(read)]];
+		}));
+		return new Map(found.flat());
+	}
+	#valueOf(context) {
+		return this.#options.part.inputs.buildContexts.find(({ key }) => key === context)?.value ?? "";
+	}
+	#directoryOf(context) {
+		const { part, workspace } = this.#options;
+		if (context === void 0) return part.contextDir;
+		const value = this.#valueOf(context);
+		return value === "" || isAddress$2(value) ? void 0 : resolve$1(workspace, value);
+	}
+	/** What the ignore files of the contexts that are read say, by context. */
+	get ignorePatterns() {
+		return [...this.#patterns].sort(([a], [b]) => a < b ? -1 : 1);
+	}
+	async #snapshot(directory, context) {
+		const { part, snapshots } = this.#options;
+		const key = context ?? "";
+		const found = this.#ignoreFiles.get(key) ?? (context === void 0 ? ignoreFileFor(part.dockerfilePath, directory) : ignoreFileOf(directory));
+		this.#ignoreFiles.set(key, found);
+		const ignore = await found;
+		this.#patterns.set(key, ignore.patterns.map(({ pattern }) => pattern));
+		return await snapshots.of(directory, ignore);
+	}
+	async #resolve(context, platform = "linux/amd64") {
+		const digest = await this.#digestOf(this.#valueOf(context), platform).catch(() => void 0);
+		this.#options.signal?.throwIfAborted();
+		if (digest !== void 0) this.digests.set(context, digest);
+	}
+	async #digestOf(value, platform) {
+		if (!isAddress$2(value)) return void 0;
+		const { client, workspace, signal } = this.#options;
+		if (/^(?:docker-image|oci-layout):/.test(value)) {
+			const source = parseImageSource(value);
+			if (source.kind === "registry") return await client.resolveDigest(source.ref, { signal });
+			return (await resolveOciLayout({
+				...source,
+				path: resolve$1(workspace, source.path)
+			}, { platform })).digest;
+		}
+		return /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(value) ? digestOf$1(value) : void 0;
+	}
+};
+/** As in build/definition.ts. */
+function isAddress$2(value) {
+	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value);
+}
+
+// src/fingerprinting.ts
+/** Makes the prints. Whatever cannot be known leaves a target without a fingerprint; it is no error. */
+async function fingerprintTargets(options) {
+	const { parts, targets, variants, env, workspace } = options;
+	const needed = neededStages(options);
+	const snapshots = new Snapshots(workspace, env);
+	const looked = await Promise.all(parts.map(async (part) => {
+		const own = new Set(part.stages);
+		return await lookUp(part, needed.filter(({ index }) => own.has(index)), {
+			...options,
+			snapshots
+		});
+	}));
+	const partAt = new Map(parts.flatMap(({ stages }, part) => stages.map((stage) => [stage, part])));
+	const lookedAt = (stage) => at(looked, partAt.get(stage) ?? 0);
+	const printers = variants.map(({ graph, ...rest }) => ({
+		...rest,
+		graph,
+		printer: new StagePrinter(graph, ({ index }) => lookedAt(index).printInputs)
+	}));
+	const prints = targets.map(({ name, stage }) => {
+		const { part, platforms: wanted } = at(parts, options.partOf(name));
+		const own = printers.filter(({ target, platform }) => (target === void 0 || target === name) && wanted.includes(platform));
+		const platforms = own.map(({ platform, printer }) => ({
+			platform,
+			stages: printer.print(stage)
+		}));
+		const reached = new Set(own.flatMap(({ graph }) => stagesOf(graph, stage).map((index) => partAt.get(index) ?? 0)));
+		const linked = [...reached].map((index) => at(parts, index)).filter((other) => other.part !== part);
+		const print = printTarget(platforms, {
+			...part.inputs,
+			labels: [...linked.flatMap((other) => other.part.inputs.labels), ...part.inputs.labels],
+			dockerfileText: [part, ...linked.map((other) => other.part)].map((one) => one.dockerfileText).join("\n"),
+			ignorePatterns: at(looked, options.partOf(name)).contexts.ignorePatterns,
+			defaultAttestations: !/^(?:1|t|true)$/i.test(env["BUILDX_NO_DEFAULT_ATTESTATIONS"] ?? "")
+		});
+		return [name, [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend) ? {
+			...print,
+			fingerprint: void 0
+		} : print];
+	});
+	let files;
+	const reads = looked.flatMap((one) => [...one.reads.values()]);
+	return {
+		prints: new Map(prints),
+		contexts: looked.map(({ contexts }) => contexts.digests),
+		files: () => files ??= new Map(reads.map(({ digest, entries }) => [digest, listOf(entries)]))
+	};
+}
+async function lookUp({ part, dockerfile }, stages, options) {
+	const { inputs } = part;
+	const contexts = new Contexts({
+		...options,
+		part
+	});
+	const syntax = inputs.buildArgs["BUILDKIT_SYNTAX"] ?? dockerfile.syntax;
+	const [reads, frontend] = await Promise.all([contexts.readAll(stages), frontendDigest(syntax, options)]);
+	return {
+		contexts,
+		reads,
+		unknownFrontend: syntax !== void 0 && frontend === void 0,
+		printInputs: {
+			imageDigest: (image) => options.images.pinOf(image).digest,
+			readDigest: (read, context) => reads.get(readKey(read, context))?.digest,
+			contextDigest: (context) => contexts.digests.get(context),
+			options: [...frontend === void 0 ? [] : [["syntax", frontend]], ...buildkitOptions(inputs, options.env)],
+			runOptions: runOptions(inputs)
+		}
+	};
+}
+function at(list, index) {
+	const found = list[index];
+	if (found === void 0) throw new RangeError(`no part ${index}`);
+	return found;
+}
+function neededStages({ variants, targets }) {
+	return variants.flatMap(({ graph, target }) => {
+		const wanted = targets.filter(({ name }) => target === void 0 || target === name);
+		const indexes = new Set(wanted.flatMap(({ stage }) => stagesOf(graph, stage)));
+		return graph.stages.filter(({ index }) => indexes.has(index));
+	});
+}
+/** The frontend that `# syntax=` asks for, where it is Docker's own: another one may read anything. */
+async function frontendDigest(syntax, { client, signal }) {
+	if (syntax === void 0) return void 0;
+	try {
+		if (!/^docker\/dockerfile(?:-upstream)?(?::|@|$)/.test(familiarName$1(syntax))) return void 0;
+		return await client.resolveDigest(syntax, { signal });
+	} catch {
+		signal?.throwIfAborted();
+		return;
+	}
+}
+/** BuildKit's own arguments; buildx takes SOURCE_DATE_EPOCH from the environment, too. */
+function buildkitOptions({ buildArgs }, env) {
+	const epoch = buildArgs["SOURCE_DATE_EPOCH"] ?? env["SOURCE_DATE_EPOCH"];
+	return [...Object.entries(buildArgs).filter(([name]) => isBuildkits(name) && name !== "SOURCE_DATE_EPOCH").sort(), ...epoch === void 0 ? [] : [["SOURCE_DATE_EPOCH", epoch]]];
+}
+/** https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/ops/exec.go (CacheMap): of hosts only the names. */
+function runOptions({ network, addHosts, shmSize, ulimit, cgroupParent }) {
+	const hosts = addHosts.map((line) => line.split(/[:=]/, 1)[0] ?? "");
+	return [
+		...network === void 0 ? [] : [["network", network]],
+		...hosts.length === 0 ? [] : [["add-hosts", hosts.join(" ")]],
+		...shmSize === void 0 ? [] : [["shm-size", shmSize]],
+		...ulimit.length === 0 ? [] : [["ulimit", [...ulimit].sort().join(" ")]],
+		...cgroupParent === void 0 ? [] : [["cgroup-parent", cgroupParent]]
+	];
+}
+function listOf(entries) {
+	const files = function* () {
+		for (const { path, type, mode, content } of entries) {
+			const id = type === "symlink" ? digestOf$1(content).slice(7, 19) : content.slice(0, 12);
+			yield {
+				path,
+				digest: `${type.slice(0, 1)}${mode.toString(8)}${id}`
+			};
+		}
+	};
+	return listFiles(files(), (digests) => digestOf$1(digests).slice(7, 19));
+}
+
+// src/graph/join.ts
+/** The number that each part's first stage has in the joined graph. */
+function offsetsOf(graphs) {
+	let next = 0;
+	return graphs.map(({ stages }) => {
+		const offset = next;
+		next += stages.length;
+		return offset;
+	});
+}
+/** The graph of all parts, in their order; what is built by default and for which platform is the first part's. */
+function joinGraphs(parts) {
+	const [first] = parts;
+	const offsets = offsetsOf(parts.map(({ graph }) => graph));
+	const stages = parts.flatMap(({ graph, file, links }, index) => {
+		const offset = offsets[index] ?? 0;
+		const place = (source) => {
+			if (source.kind === "stage") return {
+				kind: "stage",
+				stage: offset + source.stage
+			};
+			const link = source.kind === "context" ? links.get(source.context) : void 0;
+			return link === void 0 ? source : {
+				kind: "stage",
+				stage: (offsets[link.part] ?? 0) + link.stage
+			};
+		};
+		return graph.stages.map((stage) => ({
+			...mapSources(stage, place),
+			index: offset + stage.index,
+			file,
+			...stage.replacedByContext !== void 0 && links.has(stage.replacedByContext) ? { replacedByContext: void 0 } : {}
+		}));
+	});
+	return {
+		...first.graph,
+		stages
+	};
+}
+/** A stage whose base, needs and instructions take from elsewhere. */
+function mapSources(stage, change) {
+	return {
+		...stage,
+		from: change(stage.from),
+		needs: stage.needs.map((need) => ({
+			...need,
+			source: change(need.source)
+		})),
+		steps: stage.steps.map((step) => ({
+			...step,
+			sources: step.sources.map((source) => ({
+				...source,
+				source: change(source.source)
+			}))
+		}))
+	};
+}
+/** What a stage and those that it is based on set by ENV, the lowest first, as `NAME=value`. */
+function environmentOf(graph, stage) {
+	return baseChain(graph, stage).flatMap(({ steps }) => steps.filter(({ keyword }) => keyword === "ENV").flatMap(({ settings }) => settings.map(([name, value]) => `${name}=${value ?? ""}`)));
+}
+/** The first line of an ONBUILD that a stage or one that it is based on has. */
+function triggerLine(graph, stage) {
+	return baseChain(graph, stage).flatMap(({ steps }) => steps).find(({ keyword }) => keyword === "ONBUILD");
+}
+/** A stage and the stages that it is based on, the lowest first. */
+function baseChain(graph, stage) {
+	const chain = [];
+	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current);) {
+		chain.unshift(current);
+		current = current.from.kind === "stage" ? graph.stages[current.from.stage] : void 0;
+	}
+	return chain;
+}
+
+// src/joining.ts
+/** Where bake's targets are: part and stage, by name. */
+function placesOf(parts) {
+	return new Map(parts.flatMap(({ targets }, part) => targets.map(({ name, stage }) => [name, {
+		part,
+		stage
+	}])));
+}
+/** Puts the parts together. A plain Dockerfile stays as it is. */
+function joinParts(parts) {
+	const graph = joinedGraph(parts, (part) => part.graph);
+	const offsets = offsetsOf(parts.map((part) => part.graph));
+	const places = placesOf(parts);
+	const all = parts.flatMap(({ part, targets }, index) => targets.map((target) => ({
+		target: {
+			...target,
+			stage: (offsets[index] ?? 0) + target.stage
+		},
+		place: part.wanted === void 0 ? 0 : part.wanted.find(({ name }) => name === target.name)?.place
+	})));
+	const asked = all.filter(({ place }) => place !== void 0).sort((a, b) => (a.place ?? 0) - (b.place ?? 0));
+	return {
+		graph,
+		stages: parts.map((part, index) => part.graph.stages.map((stage) => (offsets[index] ?? 0) + stage.index)),
+		targets: asked.map(({ target }) => target),
+		linked: all.filter(({ place }) => place === void 0).map(({ target }) => target),
+		partOf: (target) => places.get(target)?.part ?? 0
+	};
+}
+/** The graph as it is on each platform; where a FROM depends on the target, for each of them. */
+function variantsOf(parts, targets) {
+	const [first, ...others] = parts;
+	if (first === void 0) return [];
+	if (others.length === 0 && first.part.wanted === void 0) {
+		const { platforms, resolutions } = first;
+		const dependsOnTarget = resolutions.length > platforms.length;
+		return resolutions.flatMap(({ graph }, index) => {
+			const target = dependsOnTarget ? targets[Math.floor(index / platforms.length)]?.name : void 0;
+			return graph === void 0 ? [] : [{
+				platform: platforms[index % platforms.length] ?? "",
+				target,
+				graph
+			}];
+		});
+	}
+	return [...new Set(parts.flatMap((part) => part.platforms))].map((platform) => ({
+		platform,
+		target: void 0,
+		graph: joinedGraph(parts, (part) => graphFor(part, platform) ?? part.graph)
+	}));
+}
+function joinedGraph(parts, graphOf) {
+	const places = placesOf(parts);
+	const [first, ...others] = parts.map((resolved) => {
+		const { part } = resolved;
+		const links = [...part.links].flatMap(([key, target]) => {
+			const place = places.get(target);
+			return place === void 0 ? [] : [[key, place]];
+		});
+		return {
+			graph: graphOf(resolved),
+			file: part.dockerfileName,
+			links: new Map(links)
+		};
+	});
+	if (first === void 0) throw new RangeError("nothing to join");
+	return parts[0]?.part.wanted === void 0 ? first.graph : joinGraphs([first, ...others]);
+}
+/** Of a part that is not built for the platform, what is built of it. */
+function graphFor({ platforms, resolutions }, platform) {
+	return (resolutions[platforms.indexOf(platform)] ?? resolutions[0])?.graph;
+}
+/** The images that the stages of each part need, and for which platforms. */
+function imageWants({ graph, stages, targets, linked }, parts) {
+	const needed = stagesOfAll(graph, [...targets, ...linked].map(({ stage }) => stage));
+	return parts.map(({ platforms }, index) => {
+		const own = new Set(stages[index]);
+		return {
+			graph,
+			platforms,
+			stages: needed.filter((stage) => own.has(stage))
+		};
+	});
+}
+/** The parts with every one after those whose targets it uses; bake allows no circles. */
+function linkOrder(parts) {
+	const places = placesOf(parts);
+	const order = /* @__PURE__ */ new Set();
+	const entered = /* @__PURE__ */ new Set();
+	const visit = (index) => {
+		if (entered.has(index)) return;
+		entered.add(index);
+		for (const target of parts[index]?.part.links.values() ?? []) visit(places.get(target)?.part ?? index);
+		order.add(index);
+	};
+	parts.forEach((_, index) => {
+		visit(index);
+	});
+	return [...order];
+}
+/**
+* What the image of a linked target sets: its base image's variables and those of its ENV instructions.
+* @param resolved parts that are resolved already, by index
+*/
+function linkEnvironment(drafts, resolved, images) {
+	const places = placesOf(drafts);
+	const environment = (index, context, platform) => {
+		const place = places.get(drafts[index]?.part.links.get(context) ?? "");
+		const part = place === void 0 ? void 0 : resolved.get(place.part);
+		const graph = part === void 0 ? void 0 : graphFor(part, platform);
+		if (place === void 0 || graph === void 0) return void 0;
+		const lowest = baseChain(graph, place.stage)[0];
+		const below = lowest?.from.kind === "image" ? images.baseOf(lowest.from.image, lowest.platform)?.config.env : lowest?.from.kind === "context" ? environment(place.part, lowest.from.context, platform) : [];
+		return below === void 0 ? void 0 : [...below, ...environmentOf(graph, place.stage)];
+	};
+	return environment;
+}
+/** A linked target's ONBUILD instructions would add to the Dockerfile that is based on it: nothing knows of them here. */
+function triggerProblems(parts) {
+	const places = placesOf(parts);
+	return parts.flatMap(({ part, graph }) => graph.stages.flatMap(({ from }) => {
+		const target = from.kind === "context" ? part.links.get(from.context) : void 0;
+		const place = places.get(target ?? "");
+		const linked = place === void 0 ? void 0 : parts[place.part];
+		const trigger = place === void 0 || linked === void 0 ? void 0 : triggerLine(linked.graph, place.stage);
+		if (linked === void 0 || trigger === void 0) return [];
+		return [{
+			input: "bake-files",
+			file: linked.part.dockerfileName,
+			line: trigger.line,
+			message: `The bake target \`${target ?? ""}\` has an ONBUILD instruction, and ${part.dockerfileName} is based on it through \`target:${target ?? ""}\`: what it would add is not known before the build.`,
+			mend: "Write what it does into the Dockerfile that is based on it."
+		}];
+	}));
 }
 
 // src/context/context-files.ts
@@ -24322,7 +27584,7 @@ async function* listContext(directory, matcher) {
 async function* walkDirectory(walk, place) {
 	const entries = await readSorted(walk.root, place.path);
 	for (let start = 0; start < entries.length; start += LSTAT_BATCH) {
-		const judged = entries.slice(start, start + LSTAT_BATCH).map((entry) => judge$2(walk, {
+		const judged = entries.slice(start, start + LSTAT_BATCH).map((entry) => judge$1(walk, {
 			entry,
 			place
 		})).filter(({ verdict }) => !verdict.cut && !(verdict.excluded && !verdict.directory));
@@ -24356,7 +27618,7 @@ async function* visit(walk, found) {
 	}
 	if (walk.pending.at(-1) === file) walk.pending.pop();
 }
-function judge$2(walk, { entry, place }) {
+function judge$1(walk, { entry, place }) {
 	const path = place.path === "" ? entry.name : `${place.path}/${entry.name}`;
 	const directory = entry.isDirectory();
 	return {
@@ -24404,7 +27666,7 @@ function isListingRefused(error, directory) {
 * .dockerignore is told in one sentence. Reports only what is sure to fail (or to copy nothing); it reads no contents.
 */
 /** As many links on the way to one file as Linux follows. */
-const MAX_LINKS$1 = 40;
+const MAX_LINKS = 40;
 /**
 * Which of the sources are not in the context or are left out of it, each with a mend, in the order given. Links are
 * followed inside the context, as COPY follows them. Patterns for `--parents` (with `**`) are not judged.
@@ -24505,7 +27767,7 @@ async function resolve(context, path) {
 				path: here,
 				verdict
 			};
-			if (++links > MAX_LINKS$1) return {
+			if (++links > MAX_LINKS) return {
 				kind: "absent",
 				path: here
 			};
@@ -25006,7 +28268,7 @@ var ExpansionFault = class extends SyntaxFault {
 	}
 };
 const PLAIN = /^[^$'"\\`<]*$/;
-const NOTHING$2 = /* @__PURE__ */ new Set();
+const NOTHING$1 = /* @__PURE__ */ new Set();
 /**
 * Expands the variables and removes the quotes of a text; blanks stay.
 * @throws ExpansionFault `failed to process "…": …`
@@ -25014,8 +28276,8 @@ const NOTHING$2 = /* @__PURE__ */ new Set();
 function expandWord(text, variables, options) {
 	if (PLAIN.test(text)) return {
 		text,
-		matched: NOTHING$2,
-		unmatched: NOTHING$2
+		matched: NOTHING$1,
+		unmatched: NOTHING$1
 	};
 	const lexer = new Lexer(text, variables, options);
 	const { result } = lexer.run();
@@ -26627,2683 +29889,6 @@ function parseTrigger(trigger, { line, endLine }) {
 	return instruction;
 }
 
-// src/plan/file-lists.ts
-/** As many names as a list keeps. */
-const MOST_NAMES = 2e3;
-/**
-* A list of at most `MOST_NAMES` names.
-* @param fold makes one digest of several
-*/
-function listFiles(files, fold) {
-	const all = /* @__PURE__ */ new Map();
-	for (const { path, digest } of files) all.set(path, digest);
-	if (all.size <= 2e3) return all;
-	for (let depth = 4; depth > 0; depth--) {
-		const folded = foldAt(all, depth, fold);
-		if (folded.size <= 2e3) return folded;
-	}
-	return /* @__PURE__ */ new Map([["/", fold([...all].map(([path, digest]) => `${path} ${digest}`))]]);
-}
-function foldAt(files, depth, fold) {
-	const groups = /* @__PURE__ */ new Map();
-	const list = /* @__PURE__ */ new Map();
-	for (const [path, digest] of files) {
-		const parts = path.split("/");
-		if (parts.length <= depth) {
-			list.set(path, digest);
-			continue;
-		}
-		const directory = `${parts.slice(0, depth).join("/")}/`;
-		const group = groups.get(directory);
-		if (group === void 0) groups.set(directory, [`${path} ${digest}`]);
-		else group.push(`${path} ${digest}`);
-	}
-	for (const [directory, digests] of groups) list.set(directory, fold(digests));
-	return list;
-}
-/** What differs between two lists; directories of which only what is in them is added are left out. */
-function compareLists(before, now) {
-	const added = [...now.keys()].filter((path) => !before.has(path));
-	const removed = [...before.keys()].filter((path) => !now.has(path));
-	const changed = [...now].filter(([path, digest]) => before.has(path) && before.get(path) !== digest).map(([path]) => path);
-	return {
-		added: leaves(added),
-		removed: leaves(removed),
-		changed
-	};
-}
-/** A new directory is told by what is in it. */
-function leaves(paths) {
-	const parents = new Set(paths.flatMap((path) => path.includes("/") ? [path.slice(0, path.lastIndexOf("/"))] : []));
-	return paths.filter((path) => !parents.has(path)).sort();
-}
-const MOST_TOLD = 3;
-/** The repository itself, where `COPY . .` takes it along: it differs with every checkout. */
-const GIT = /^(?:.*\/)?\.git(?:\/|$)/;
-/** `a.go changed, b.go added and 12 more files`; empty where nothing differs. */
-function tellChanges({ added, removed, changed }) {
-	const every = [
-		...changed.map((path) => ({
-			path,
-			what: "changed"
-		})),
-		...added.map((path) => ({
-			path,
-			what: "added"
-		})),
-		...removed.map((path) => ({
-			path,
-			what: "removed"
-		}))
-	];
-	const all = every.filter(({ path }) => !GIT.test(path)).map(({ path, what }) => `${path} ${what}`);
-	if (all.length < every.length) all.push(".git changed (exclude it with a line `.git` in .dockerignore)");
-	const rest = all.length - MOST_TOLD;
-	const told = all.slice(0, rest === 1 ? 4 : MOST_TOLD);
-	return rest > 1 ? `${told.join(", ")} and ${rest} more files` : told.join(", ");
-}
-
-// src/plan/compare.ts
-/**
-* Why a target is built: two prints walked side by side from the target's stage down, to the inputs that differ. A stage
-* that differs only by what it takes from another one is passed through. Pure.
-*/
-/** The reasons, the deepest stage first, each once; empty where nothing comparable differs. */
-function reasonsOf(before, now) {
-	const reasons = [];
-	const [old, current] = [before.print.platforms, now.print.platforms];
-	const [names, wanted] = [old, current].map((all) => all.map(({ platform }) => platform));
-	if (String(names) !== String(wanted)) reasons.push({
-		kind: "platform",
-		text: `platforms ${tell$1(names)} → ${tell$1(wanted)}`
-	});
-	for (const platform of current) {
-		const counterpart = old.find((candidate) => candidate.platform === platform.platform);
-		if (counterpart !== void 0) reasons.push(...new Walk$1(counterpart, platform, before, now).reasons());
-	}
-	const fields = differing(before.print.fields, now.print.fields, ({ digest }) => digest);
-	const isBeside = (field) => field.startsWith("provenance (");
-	reasons.push(...fields.filter((field) => !isBeside(field)).map(optionReason));
-	if (reasons.length === 0) reasons.push(...fields.map(optionReason));
-	return distinct$1(reasons);
-}
-function optionReason(name) {
-	return {
-		kind: "option",
-		text: `\`${name}\` changed`
-	};
-}
-/** Names of what is in one list alone, or differs. */
-function differing(before, now, valueOf) {
-	const [old, current] = [before, now].map((list) => new Map(list.map((item) => [item.name, valueOf(item)])));
-	return [...new Set([...now, ...before].map(({ name }) => name))].filter((name) => old?.get(name) !== current?.get(name));
-}
-function tell$1(names) {
-	return names === void 0 || names.length === 0 ? "none" : names.join(", ");
-}
-var Walk$1 = class {
-	#old;
-	#now;
-	#targets;
-	#filesBefore;
-	#filesNow;
-	#seen = /* @__PURE__ */ new Set();
-	#reasons = [];
-	constructor(before, now, { filesOf: filesBefore }, { filesOf }) {
-		this.#old = new Map(before.stages.map((stage) => [stage.index, stage]));
-		this.#now = new Map(now.stages.map((stage) => [stage.index, stage]));
-		this.#targets = [before.stages.at(-1), now.stages.at(-1)];
-		this.#filesBefore = filesBefore;
-		this.#filesNow = filesOf;
-	}
-	reasons() {
-		this.#compare(...this.#targets, { config: true });
-		return this.#reasons;
-	}
-	/** @param config whether the stage's configuration becomes the target's: it is the target, or beneath it */
-	#compare(before, now, { config }) {
-		if (before === void 0 || now === void 0) return;
-		const key = `${before.index} ${now.index} ${String(config)}`;
-		if (this.#seen.has(key)) return;
-		this.#seen.add(key);
-		if (before.platform !== now.platform) this.#tell(now, {
-			kind: "platform",
-			line: now.line,
-			text: `the platform ${before.platform} is ${now.platform} now`
-		});
-		for (const name of differing(before.options, now.options, ({ value }) => value)) this.#reasons.push(optionReason(name));
-		this.#sources(now, {
-			line: now.line,
-			config
-		}, [before.base], [now.base]);
-		const [olds, steps] = [before, now].map((stage) => stage.steps.filter(({ words }) => config || words !== ""));
-		const variables = changedVariables(before, now);
-		for (let index = 0; index < Math.max(olds?.length ?? 0, steps?.length ?? 0); index++) {
-			const [old, current] = [olds?.[index], steps?.[index]];
-			if (old !== void 0 && current !== void 0 && this.#isSame(old, current, config)) {
-				this.#settings(now, {
-					old,
-					current,
-					config,
-					variables
-				});
-				this.#sources(now, {
-					line: current.line,
-					config: false,
-					step: current
-				}, old.sources, current.sources);
-				continue;
-			}
-			this.#instruction(now, old, current);
-			return;
-		}
-	}
-	/** Whether the two do the same, whatever they are given. */
-	#isSame(old, now, config) {
-		if (old.keyword !== now.keyword || old.words === "" !== (now.words === "")) return false;
-		if (old.written === now.written) return true;
-		return old.words === now.words && (old.history === now.history || !config) && now.words !== "";
-	}
-	#settings(stage, { old, current: now, config, variables }) {
-		const settings = new Map(old.settings.map(({ name, value }) => [name, value]));
-		const changed = now.settings.filter(({ name, value }) => settings.get(name) !== value);
-		const gone = old.settings.filter(({ name }) => !now.settings.some((setting) => setting.name === name));
-		for (const { name, stage: index, line } of changed) this.#tell(this.#now.get(index) ?? stage, {
-			kind: "arg",
-			line,
-			text: settingText(name, "changed")
-		});
-		for (const { name } of gone) this.#tell(stage, {
-			kind: "arg",
-			line: now.line,
-			text: settingText(name, "is gone")
-		});
-		if (changed.length + gone.length > 0) return;
-		const isConfig = config && old.history !== now.history;
-		if (old.words === now.words && !isConfig) return;
-		const names = [...now.text.matchAll(/[$]\{?(\w+)/g)].map(([, name = ""]) => `$${name}`);
-		const used = [...variables].filter(([name]) => names.includes(name) || now.text.includes("<<"));
-		for (const [name, line] of used) this.#tell(stage, {
-			kind: "arg",
-			line,
-			text: settingText(name, "changed")
-		});
-		if (used.length > 0) return;
-		const order = old.settings.length > 1 ? "the order of variables" : "a variable";
-		this.#tell(stage, {
-			kind: "arg",
-			line: now.line,
-			text: `${order} in ${instructionText(now)} changed`
-		});
-	}
-	#sources(stage, { line, config, step }, before, now) {
-		for (const [index, current] of now.entries()) {
-			const old = before[index];
-			if (old?.kind === "stage" && current.kind === "stage") {
-				if (old.digest !== current.digest || config) this.#compare(this.#old.get(Number(old.name)), this.#now.get(Number(current.name)), { config });
-			} else if (!isSameSource(old, current)) this.#tell(stage, {
-				line,
-				...this.#sourceReason(old, current, step)
-			});
-		}
-	}
-	#sourceReason(old, now, step) {
-		if (step !== void 0 && old?.kind !== now.kind) return {
-			kind: "instruction",
-			text: `${instructionText(step)} changed`
-		};
-		if (now.kind === "image") {
-			if (old?.kind !== "image") return {
-				kind: "base-image",
-				text: `${now.name} is used now`
-			};
-			const what = old.name === now.name ? now.name : `${old.name} → ${now.name}`;
-			if (old.digest === now.digest) return {
-				kind: "base-image",
-				text: `${what}, the same image`
-			};
-			return {
-				kind: "base-image",
-				text: `${what}: ${shortDigest$1(old.digest)} → ${shortDigest$1(now.digest)}`
-			};
-		}
-		if (now.kind === "stage" || now.kind === "scratch") return {
-			kind: "instruction",
-			text: "its base is another one now"
-		};
-		const lists = [this.#filesBefore(old?.digest ?? ""), this.#filesNow(now.digest ?? "")];
-		const told = lists[0] === void 0 || lists[1] === void 0 ? "" : tellChanges(compareLists(lists[0], lists[1]));
-		const place = now.name === "" ? "" : ` (context ${now.name})`;
-		return {
-			kind: "file",
-			text: told === "" ? `files that it reads changed${place}` : `${told}${place}`
-		};
-	}
-	#instruction(stage, old, now) {
-		const text = now === void 0 ? `${instructionText(old)} is gone` : old === void 0 || old.keyword !== now.keyword ? `${instructionText(now)} is new` : `${instructionText(now)} changed`;
-		this.#tell(stage, {
-			kind: "instruction",
-			line: now?.line ?? stage.line,
-			text
-		});
-	}
-	#tell(stage, reason) {
-		this.#reasons.push({
-			stage: stage.index,
-			...reason
-		});
-	}
-};
-/** Images of one digest may differ in name: a provenance attestation tells it. */
-function isSameSource(old, now) {
-	if (old?.kind !== now.kind || old.digest !== now.digest) return false;
-	return now.kind !== "image" || old.name === now.name;
-}
-/** Variables that a stage's instructions set otherwise than before, and the lines where. */
-function changedVariables(before, now) {
-	const ofStage = ({ steps }) => steps.flatMap(({ words, settings }) => words === "" ? settings : []);
-	const old = new Map(ofStage(before).map(({ name, value }) => [name, value]));
-	return new Map(ofStage(now).flatMap(({ name, value, line }) => old.get(name) === value ? [] : [[name, line]]));
-}
-function settingText(name, what) {
-	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
-	return `${name.toUpperCase()} ${what}`;
-}
-const LONGEST$1 = 60;
-function instructionText(step) {
-	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
-	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
-}
-function shortDigest$1(digest) {
-	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
-}
-function distinct$1(reasons) {
-	return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
-}
-
-// src/decision.ts
-/** Inputs that cannot be known beforehand. */
-function unknownInputs({ stage }, print) {
-	const found = (print?.platforms ?? []).flatMap(({ stages }) => stages.flatMap(({ index, unknown }) => unknown.map(({ line, text }) => ({
-		kind: "unknown-input",
-		stage: index,
-		line,
-		text
-	}))));
-	const reasons = [...new Map(found.map((reason) => [JSON.stringify(reason), reason])).values()];
-	return reasons.length > 0 ? reasons : [{
-		kind: "unknown-input",
-		stage,
-		text: "its `# syntax=` frontend is not known, and may read anything"
-	}];
-}
-/** What differs from the latest record. */
-function why$1(options) {
-	const { target, print, candidates, fingerprints, hasRecords } = options;
-	const [last] = candidates;
-	const { stage } = target;
-	if (last === void 0) return [{
-		kind: "no-record",
-		stage,
-		text: hasRecords ? "no record of an earlier build" : "there is no cache to keep records of builds in"
-	}];
-	const { record } = last;
-	const reasons = reasonsOf({
-		print: record.print,
-		filesOf: (digest) => record.files.get(digest)
-	}, {
-		print,
-		filesOf: (digest) => fingerprints.files().get(digest)
-	});
-	return reasons.length > 0 ? reasons : [{
-		kind: "no-record",
-		stage,
-		text: "the record of its last build cannot be compared"
-	}];
-}
-
-// src/images/retag.ts
-/**
-* The plan for one image. A registry's refusal is a plan of kind `unknown`, not an error. References in it are in their
-* full form (`docker.io/library/app:1`).
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function planRetag(options) {
-	const tags = byRepository(options.tags);
-	const looked = await settled([...tags].map(([repository, names]) => lookAt(repository, {
-		...options,
-		tags: names
-	})), options.signal);
-	if (looked.problems.length > 0) return {
-		kind: "unknown",
-		problems: looked.problems
-	};
-	const wanted = looked.values;
-	const missing = wanted.filter(({ has }) => !has);
-	const holders = wanted.filter(({ has }) => has).map(({ repository }) => repository);
-	if (missing.length > 0) {
-		const asked = [...new Set(options.repositories.map(repositoryOf))].filter((name) => !tags.has(name)).filter((name) => holders.length === 0 || missing.some(({ repository }) => sameRegistry(repository, name) && !nearby(holders, repository)));
-		const answers = await settled(asked.map(async (name) => await holds(name, options) ? [name] : []), options.signal);
-		holders.push(...answers.values.flat());
-		if (holders.length === 0) {
-			if (answers.problems.length > 0) return {
-				kind: "unknown",
-				problems: answers.problems
-			};
-			return {
-				kind: "gone",
-				missing: [...tags.keys(), ...asked]
-			};
-		}
-	}
-	return {
-		kind: "possible",
-		actions: wanted.flatMap(({ repository, has, absent }) => {
-			const source = has ? repository : nearby(holders, repository) ?? holders[0];
-			return absent.length === 0 || source === void 0 ? [] : [{
-				source: `${source}@${options.digest}`,
-				tags: absent
-			}];
-		}),
-		present: wanted.flatMap(({ present }) => present)
-	};
-}
-/**
-* Whether every repository holds an image that gets no tags. Never written to: one that lacks it makes it `gone`.
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function planHeld(options) {
-	const answers = await settled([...new Set(options.repositories.map(repositoryOf))].map(async (name) => await holds(name, {
-		...options,
-		tags: []
-	}) ? [] : [name]), options.signal);
-	if (answers.problems.length > 0) return {
-		kind: "unknown",
-		problems: answers.problems
-	};
-	const missing = answers.values.flat();
-	return missing.length > 0 ? {
-		kind: "gone",
-		missing
-	} : {
-		kind: "possible",
-		actions: [],
-		present: []
-	};
-}
-async function lookAt(repository, options) {
-	const { client, tags, digest } = options;
-	const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })));
-	const right = tags.filter((_, index) => found[index] === digest);
-	const has = await holds(repository, {
-		...options,
-		proven: right.length > 0
-	});
-	return has ? {
-		repository,
-		has,
-		present: right,
-		absent: tags.filter((tag) => !right.includes(tag))
-	} : {
-		repository,
-		has,
-		present: [],
-		absent: tags
-	};
-}
-async function holds(repository, { client, digest, manifests = [], signal, proven = false }) {
-	const answers = [.../* @__PURE__ */ new Set([...proven ? [] : [digest], ...manifests])].map((part) => client.hasManifest(repository, part, { signal }));
-	return (await Promise.all(answers)).every((there) => there);
-}
-/** What the registries answered, and in what words those refused that did not. */
-async function settled(promises, signal) {
-	const values = [];
-	const problems = /* @__PURE__ */ new Map();
-	for (const result of await Promise.allSettled(promises)) {
-		if (result.status === "fulfilled") {
-			values.push(result.value);
-			continue;
-		}
-		const reason = result.reason;
-		signal?.throwIfAborted();
-		if (!(reason instanceof RegistryError)) throw reason;
-		problems.set(reason.message, {
-			message: reason.message,
-			mend: reason.mend
-		});
-	}
-	return {
-		values,
-		problems: [...problems.values()]
-	};
-}
-/** Full names of tags, each once, by the full name of their repository. */
-function byRepository(tags) {
-	const groups = /* @__PURE__ */ new Map();
-	for (const text of new Set(tags.map((tag) => formatReference(withoutDigest(tagNameOnly(parseReference(tag))))))) {
-		const repository = repositoryOf(text);
-		const group = groups.get(repository);
-		if (group === void 0) groups.set(repository, [text]);
-		else group.push(text);
-	}
-	return groups;
-}
-function withoutDigest({ domain, path, tag }) {
-	return {
-		domain,
-		path,
-		tag
-	};
-}
-function sameRegistry(one, other) {
-	return parseReference(one).domain === parseReference(other).domain;
-}
-/** A holder in the same registry: from there a copy moves no bytes. */
-function nearby(holders, repository) {
-	return holders.find((holder) => sameRegistry(holder, repository));
-}
-
-// src/images/merged-index.ts
-/**
-* The index of an image whose platforms were built apart: the images of all parts, then what attests to them, as BuildKit
-* writes it for a build of all platforms. Made of nothing but the parts, in their order, so equal parts make equal bytes.
-* Pure. https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
-*/
-/** https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/attestation-storage.md */
-const REFERENCE = "vnd.docker.reference.digest";
-/** Makes the index. */
-function mergeParts(parts) {
-	const images = [];
-	const attestations = [];
-	for (const part of parts) {
-		const found = entriesOf$1(part);
-		if (found === void 0) return {
-			kind: "mismatch",
-			platform: part.platform,
-			found: platformsOf$1(part)
-		};
-		images.push(found.image);
-		attestations.push(...found.attestations);
-	}
-	const annotations = Object.assign({}, ...parts.toReversed().map(annotationsOf));
-	const isDocker = parts.every(({ root }) => DOCKER.includes(root.manifest.mediaType));
-	const mediaType = isDocker ? MEDIA_TYPES.dockerList : MEDIA_TYPES.ociIndex;
-	const json = {
-		schemaVersion: 2,
-		mediaType,
-		manifests: [...images, ...attestations],
-		...isDocker || Object.keys(annotations).length === 0 ? {} : { annotations }
-	};
-	const bytes = Buffer.from(JSON.stringify(json, void 0, 2));
-	const manifest = parseManifest(bytes, mediaType);
-	return {
-		kind: "merged",
-		index: {
-			digest: digestOf$2(bytes),
-			bytes,
-			manifest
-		},
-		manifests: manifest.kind === "index" ? manifest.manifests.map(({ digest }) => digest) : []
-	};
-}
-const DOCKER = [MEDIA_TYPES.dockerList, MEDIA_TYPES.dockerManifest];
-/** Descriptors as they stand in the part; undefined where it has no image of its platform. */
-function entriesOf$1({ platform, root, configPlatform }) {
-	const { manifest, bytes, digest } = root;
-	const wanted = parsePlatform$1(platform);
-	if (manifest.kind === "image") {
-		if (configPlatform === void 0 || formatPlatform$1(configPlatform) !== formatPlatform$1(wanted)) return void 0;
-		const { os, architecture, variant } = configPlatform;
-		const described = {
-			architecture,
-			os,
-			...variant === void 0 ? {} : { variant }
-		};
-		return {
-			image: {
-				mediaType: manifest.mediaType,
-				digest,
-				size: bytes.length,
-				platform: described
-			},
-			attestations: []
-		};
-	}
-	const chosen = selectEntry(manifest.manifests, wanted);
-	if (chosen?.platform === void 0 || formatPlatform$1(chosen.platform) !== formatPlatform$1(wanted)) return void 0;
-	const raw = rawEntries(bytes);
-	const pick = (isWanted) => raw.filter((_, at) => manifest.manifests.slice(at, at + 1).some(isWanted));
-	const [image] = pick((entry) => entry === chosen);
-	if (image === void 0) return void 0;
-	return {
-		image,
-		attestations: pick(({ annotations }) => annotations[REFERENCE] === chosen.digest)
-	};
-}
-function platformsOf$1({ root, configPlatform }) {
-	if (root.manifest.kind === "index") return indexPlatforms(root.manifest.manifests);
-	return configPlatform === void 0 ? [] : [formatPlatform$1(configPlatform)];
-}
-/** As they are written: what is not read here is not lost. The bytes have been read once. */
-function rawEntries(bytes) {
-	const { manifests } = JSON.parse(bytes.toString("utf8"));
-	return manifests;
-}
-/** Of the index itself; an image's own annotations stay with it. */
-function annotationsOf({ root }) {
-	if (root.manifest.kind !== "index") return {};
-	const { annotations } = JSON.parse(root.bytes.toString("utf8"));
-	if (typeof annotations !== "object" || annotations === null) return {};
-	const texts = Object.entries(annotations).filter((pair) => typeof pair[1] === "string");
-	return Object.fromEntries(texts);
-}
-
-// src/pushed-parts.ts
-/**
-* The index of all parts, which nothing has been written of yet.
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function mergePushed(parts, options) {
-	const read = await Promise.all(parts.map((part) => readPart(part, options)));
-	const failed = read.find((part) => "kind" in part);
-	if (failed !== void 0) return failed;
-	return mergeParts(read.flatMap((part) => "kind" in part ? [] : [part]));
-}
-/** From the first of its repositories that has it. */
-async function readPart({ platform, digest, repositories }, options) {
-	const { client, signal } = options;
-	const names = [...new Set(repositories.map(repositoryOf))];
-	let refusal;
-	for (const name of names) try {
-		const root = await client.fetchManifest(`${name}@${digest}`, { signal });
-		const { manifest } = root;
-		if (manifest.kind === "index") return {
-			platform,
-			root
-		};
-		return {
-			platform,
-			root,
-			configPlatform: (await client.fetchConfig(name, manifest.config.digest, { signal })).platform
-		};
-	} catch (error) {
-		signal.throwIfAborted();
-		if (!(error instanceof RegistryError)) throw error;
-		if (error.kind !== "not-found") refusal ??= error;
-	}
-	if (refusal === void 0) return {
-		kind: "gone",
-		platform,
-		missing: names
-	};
-	return {
-		kind: "unknown",
-		platform,
-		problem: {
-			message: refusal.message,
-			mend: refusal.mend
-		}
-	};
-}
-
-// src/deciding-parts.ts
-/** @param isPushed whether registries must have the image, too */
-async function decideByParts(target, { isPushed, ...options }) {
-	const { fingerprints, records } = options;
-	const candidates = records?.of(target.name) ?? [];
-	const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
-		const own = candidates.filter(({ record }) => isOf$1(record, platform));
-		const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []));
-		const parts = own.filter(({ record: { fingerprint } }) => fingerprint !== void 0 && known.has(fingerprint)).map((match) => ({
-			...match,
-			platform
-		}));
-		const whyOf = (print) => print.fingerprint === void 0 ? unknownInputs(target, print) : why$1({
-			target,
-			print,
-			candidates: own,
-			fingerprints,
-			hasRecords: records !== void 0
-		});
-		const [reasons = []] = prints.map(whyOf).sort((a, b) => a.length - b.length);
-		return {
-			platform,
-			parts,
-			reasons: parts.length > 0 ? [] : reasons
-		};
-	});
-	const changed = found.filter(({ reasons }) => reasons.length > 0);
-	if (changed.length > 0) return {
-		status: "changed",
-		reasons: toldOnce(changed, found.length)
-	};
-	const choices = choicesOf(found.map(({ parts }) => parts));
-	if (isPushed) return await pushedAgain$1(target, choices, options);
-	const [choice] = choices;
-	return choice === void 0 ? notPushed(target) : unchanged(choice, {
-		digest: void 0,
-		retag: void 0
-	});
-}
-/** A reason that is not of all platforms names its own. */
-function toldOnce(changed, platforms) {
-	return [...Map.groupBy(changed.flatMap(({ platform, reasons }) => reasons.map((reason) => ({
-		platform,
-		reason
-	}))), ({ reason }) => JSON.stringify(reason)).values()].flatMap((same) => {
-		const [first] = same;
-		if (first === void 0) return [];
-		const of = [...new Set(same.map(({ platform }) => platform))];
-		const { reason } = first;
-		return [of.length === platforms ? reason : {
-			...reason,
-			text: `${reason.text} (${of.join(", ")})`
-		}];
-	});
-}
-/**
-* Several branches may know equal parts, each pushed by a build of its own: those of one branch first, since what was merged
-* was of one run, and then the first of each platform.
-*/
-function choicesOf(parts) {
-	const best = (all) => all.find(({ record }) => record.image.digest !== void 0) ?? all[0];
-	const choices = [...[...new Set(parts.flat().map(({ ref }) => ref))].map((ref) => parts.map((all) => best(all.filter((part) => part.ref === ref)))), parts.map(best)].flatMap((choice) => {
-		const whole = choice.filter((part) => part !== void 0);
-		return whole.length === parts.length && whole.length > 0 ? [whole] : [];
-	});
-	return [...new Map(choices.map((choice) => [JSON.stringify(choice.map(nameOf$2)), choice])).values()];
-}
-function nameOf$2({ platform, ref, record }) {
-	return [platform, record.image.digest ?? ref];
-}
-async function pushedAgain$1(target, choices, options) {
-	let failed;
-	for (const choice of choices) {
-		const pushed = choice.flatMap(({ platform, record }) => {
-			const { digest, repositories } = record.image;
-			return digest === void 0 ? [] : [{
-				platform,
-				digest,
-				repositories
-			}];
-		});
-		if (pushed.length < choice.length) continue;
-		const merged = await mergePushed(pushed, options);
-		if (merged.kind !== "merged") {
-			failed ??= whyNotMerged(merged);
-			continue;
-		}
-		const { digest } = merged.index;
-		const repositories = pushed.flatMap((part) => part.repositories);
-		const tags = options.tagsOf.get(target.name) ?? [];
-		const plan = await planRetag({
-			...options,
-			digest,
-			manifests: merged.manifests,
-			tags,
-			repositories
-		});
-		if (plan.kind === "possible") return unchanged(choice, {
-			digest,
-			retag: plan
-		});
-		failed ??= plan.kind === "gone" ? `the index of its platforms is not in ${plan.missing.join(", ")}` : unknownText(plan.problems[0]?.message);
-	}
-	return notPushed(target, failed);
-}
-function notPushed({ stage }, text = "its image has not been pushed yet") {
-	return {
-		status: "changed",
-		reasons: [{
-			kind: "image-gone",
-			stage,
-			text
-		}]
-	};
-}
-function whyNotMerged(merged) {
-	switch (merged.kind) {
-		case "gone": return `its image for ${merged.platform} is no longer in ${merged.missing.join(", ")}`;
-		case "mismatch": return `what was pushed for ${merged.platform} is of ${merged.found.join(", ") || "no platform"}`;
-		case "unknown": return unknownText(merged.problem.message);
-	}
-}
-function unknownText(message = "no reason given") {
-	return `whether its image is still there is not known: ${message.replace(/\.$/, "")}`;
-}
-function unchanged(choice, { digest, retag }) {
-	const joined = joinRecords(choice.map(({ record }) => record));
-	return {
-		status: "unchanged",
-		record: {
-			...joined,
-			image: {
-				...joined.image,
-				digest
-			}
-		},
-		ref: (choice.find(({ source }) => source === "own") ?? choice[0])?.ref ?? "",
-		retag
-	};
-}
-
-// src/deciding.ts
-/**
-* Decides for every target whether it is built, and says why. Equal fingerprints mean equal images; with `push` the
-* registries must still have the image, too. Asks registries, changes nothing.
-*/
-/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
-const CONCURRENCY$5 = 16;
-/** By target, in their order. */
-async function decide(options) {
-	const decided = await sideBySide$1(options.targets, CONCURRENCY$5, async (target) => [target.name, await decideOne(target, options)]);
-	return new Map(decided);
-}
-async function decideOne(target, options) {
-	const { inputs, fingerprints, records } = options;
-	const print = fingerprints.prints.get(target.name);
-	const candidates = records?.of(target.name) ?? [];
-	const changed = (...reasons) => ({
-		status: "changed",
-		reasons
-	});
-	const requested = requestedText(inputs, options.env);
-	if (requested !== void 0) return changed({
-		kind: "requested",
-		stage: target.stage,
-		text: requested
-	});
-	const isPushed = inputs.push && !isBuiltAnyway(inputs);
-	if (inputs.mode === "plan" && inputs.matrixBy === "platform") return await decideByParts(target, {
-		...options,
-		isPushed
-	});
-	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
-	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
-	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
-	if (match === void 0) return changed(...why$1({
-		target,
-		print,
-		candidates,
-		fingerprints,
-		hasRecords: records !== void 0
-	}));
-	if (!isPushed) return {
-		status: "unchanged",
-		record: match.record,
-		ref: match.ref,
-		retag: void 0
-	};
-	return await pushedAgain(target, match, options);
-}
-/** Outputs of an unchanged target are made all the same, from the cache. */
-function isBuiltAnyway({ load, outputs }) {
-	return load || outputs.length > 0;
-}
-/** Something that was asked for keeps every target from being skipped. */
-function requestedText(inputs, env) {
-	if (inputs.noCache) return "`no-cache` is set";
-	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
-	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
-	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
-	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
-}
-async function pushedAgain(target, match, options) {
-	const { inputs, client, signal, tagsOf } = options;
-	const { record, ref } = match;
-	const { digest, repositories } = record.image;
-	const gone = (text) => ({
-		status: "changed",
-		reasons: [{
-			kind: "image-gone",
-			stage: target.stage,
-			text
-		}]
-	});
-	if (digest === void 0) return gone("its image has not been pushed yet");
-	const manifests = recordedSizes(record)?.platforms.map((platform) => platform.digest);
-	const tags = tagsOf.get(target.name) ?? [];
-	const image = {
-		client,
-		digest,
-		manifests,
-		signal
-	};
-	const plan = await (inputs.matrixBy === "platform" ? planHeld({
-		...image,
-		repositories: tags
-	}) : planRetag({
-		...image,
-		tags,
-		repositories
-	}));
-	switch (plan.kind) {
-		case "possible": return {
-			status: "unchanged",
-			record,
-			ref,
-			retag: plan
-		};
-		case "gone": return gone(`its image is no longer in ${plan.missing.join(", ")}`);
-		case "unknown": return gone(`whether its image is still there is not known: ${firstMessage(plan.problems)}`);
-	}
-}
-function firstMessage(problems) {
-	return (problems[0]?.message ?? "no reason given").replace(/\.$/, "");
-}
-
-// src/context/content-id.ts
-/**
-* The id of a file's bytes as git gives it: the hash of `blob SIZE`, a zero byte and the bytes as they lie there, without
-* filters. So it is the same whether git knew it or it was read here.
-*/
-/** Files up to this size are read at once, without a trip through the thread pool. */
-const SMALL_FILE_BYTES = 65536;
-const CHUNK_BYTES = 1 << 20;
-const ATTEMPTS = 5;
-/** No link is followed, and a pipe does not wait for a writer. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** Reads files of one context. */
-var ContentReader = class {
-	#small = Buffer.allocUnsafe(65568);
-	/**
-	* Reads a file of at most SMALL_FILE_BYTES. Undefined where it is gone; `large` where it has grown since it was listed.
-	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
-	*/
-	readSmall(path, format) {
-		for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-			const fd = orGone(path, () => openSync(path, OPEN_FLAGS));
-			if (fd === void 0) return void 0;
-			try {
-				const before = requireFile(path, fstatSync(fd));
-				if (before.size > 65536) return "large";
-				const header = this.#small.write(`blob ${before.size}\0`, "latin1");
-				const end = header + before.size;
-				let at = header;
-				for (let got = -1; at < end && got !== 0; at += got) got = readSync(fd, this.#small, at, end - at, null);
-				if (at === end && isSame(before, fstatSync(fd))) return {
-					id: hash$2(format, this.#small.subarray(0, end), "hex"),
-					mode: before.mode & 4095
-				};
-			} finally {
-				closeSync(fd);
-			}
-		}
-		throw changing(path);
-	}
-	/** Reads a file of any size in pieces. Undefined where it is gone. @throws UserError see readSmall */
-	async readLarge(path, format) {
-		for (let attempt = 0; attempt < ATTEMPTS; attempt++) try {
-			await using file = await open$1(path, OPEN_FLAGS);
-			const before = requireFile(path, await file.stat());
-			const id = await streamedId(file, {
-				format,
-				size: before.size
-			});
-			if (id !== void 0 && isSame(before, await file.stat())) return {
-				id,
-				mode: before.mode & 4095
-			};
-		} catch (error) {
-			return orGone(path, () => {
-				throw error;
-			});
-		}
-		throw changing(path);
-	}
-};
-async function streamedId(file, { format, size }) {
-	const digest = createHash(format).update(`blob ${size}\0`);
-	const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size + 1));
-	let left = size;
-	while (left > 0) {
-		const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, left), null);
-		if (bytesRead === 0) return void 0;
-		digest.update(chunk.subarray(0, bytesRead));
-		left -= bytesRead;
-	}
-	return digest.digest("hex");
-}
-/** Runs what opens or reads a file; undefined where it is gone. */
-function orGone(path, read) {
-	try {
-		return read();
-	} catch (error) {
-		switch (errorCode(error)) {
-			case "ENOENT":
-			case "ENOTDIR": return;
-			case "ELOOP":
-			case "EISDIR":
-			case "ENXIO": throw changing(path, error);
-			case "EACCES":
-			case "EPERM": throw new UserError({
-				message: `A file of the build context cannot be read: ${path}.`,
-				mend: "Give the user that runs this step read access to it, or exclude it in .dockerignore."
-			}, { cause: error });
-			case void 0:
-			default: throw error;
-		}
-	}
-}
-function requireFile(path, stats) {
-	if (!stats.isFile()) throw changing(path);
-	return stats;
-}
-function isSame(before, after) {
-	return before.size === after.size && before.mtimeMs === after.mtimeMs && before.ctimeMs === after.ctimeMs;
-}
-function changing(path, cause) {
-	return new UserError({
-		message: `A file of the build context changes while it is read: ${path}.`,
-		mend: "End what writes to it before this step, or exclude it in .dockerignore."
-	}, { cause });
-}
-
-// src/context/context-paths.ts
-/**
-* What a path of COPY, ADD or a bind mount leads to: links are followed as BuildKit follows them, with the context as the
-* root of the file system, and only links that .dockerignore leaves there.
-* https://github.com/moby/buildkit/blob/v0.25.2/cache/contenthash/checksum.go (getFollowLinks, wildcardPrefix)
-*/
-/** BuildKit's limit for links on the way to one file. */
-const MAX_LINKS = 255;
-/**
-* What a path leads to.
-* @param path relative to the context; empty for its root
-* @param options.last whether a link at the end is followed, too
-* @returns undefined where nothing is
-*/
-async function followPath(tree, path, options) {
-	const led = await followLinks(tree, path, options);
-	const node = led === void 0 ? void 0 : await tree.node(led);
-	return led === void 0 || node === void 0 ? void 0 : {
-		path: led,
-		node
-	};
-}
-/** The path without links that a path leads to, whether something is there or not; undefined behind a link that is left out. */
-async function followLinks(tree, path, options) {
-	let todo = path.split("/");
-	let done = "";
-	let links = 0;
-	for (let part = todo.shift(); part !== void 0; part = todo.shift()) {
-		const here = posix.join("/", done, part).slice(1);
-		if (here !== "" && (todo.length > 0 || options.last) && tree.stat(here)?.isSymbolicLink() === true) {
-			const target = await linkTarget(tree, here);
-			if (target === void 0 || ++links > MAX_LINKS) return void 0;
-			todo = [...target.split("/"), ...todo];
-			if (target.startsWith("/")) done = "";
-			continue;
-		}
-		done = here;
-	}
-	return done;
-}
-/** The target of a link that is in the context; undefined for one that is left out. */
-async function linkTarget(tree, path) {
-	const node = await tree.node(path);
-	if (node?.type !== "symlink") return void 0;
-	node.content ??= readLink(tree, path);
-	return node.content;
-}
-/** A link's target; undefined where it is gone. */
-function readLink(tree, path) {
-	try {
-		return readlinkSync(tree.absolute(path));
-	} catch (error) {
-		if ([
-			"ENOENT",
-			"ENOTDIR",
-			"EINVAL"
-		].includes(errorCode(error) ?? "")) return void 0;
-		throw error;
-	}
-}
-/**
-* What a path with wildcards matches: of a directory that matches, nothing in it again. The names are as the path says
-* them: links before the first wildcard are followed, and no others.
-*/
-async function matchPath(tree, pattern) {
-	const parts = pattern.split("/");
-	const first = parts.findIndex(hasWildcard);
-	const prefix = parts.slice(0, first).join("/");
-	const base = await followLinks(tree, prefix, { last: true });
-	if (base === void 0 || tree.stat(base)?.isDirectory() !== true) return [];
-	const matched = [];
-	const start = prefix === "" ? "" : `${prefix}/`;
-	const depthOfMatches = parts.length - first;
-	const anyDepth = pattern.includes("[");
-	const visit = async (below, depth) => {
-		await tree.pause();
-		for (const name of tree.names(joined(base, below))) {
-			const path = joined(below, name);
-			const real = joined(base, path);
-			if ((anyDepth || depth === depthOfMatches) && matches(pattern, start + path)) {
-				const node = await tree.node(real);
-				if (node !== void 0) matched.push({
-					name: path,
-					found: {
-						path: real,
-						node
-					}
-				});
-			} else if ((anyDepth || depth < depthOfMatches) && tree.stat(real)?.isDirectory() === true) await visit(path, depth + 1);
-		}
-	};
-	await visit("", 1);
-	return matched;
-}
-/** Two relative paths as one; either may be empty. */
-function joined(above, below) {
-	return above === "" ? below : below === "" ? above : `${above}/${below}`;
-}
-function matches(pattern, path) {
-	try {
-		return goMatch(pattern, path);
-	} catch (error) {
-		if (error instanceof BadPatternError) return false;
-		throw error;
-	}
-}
-
-// src/context/directory-listing.ts
-/**
-* Names and inodes of directories, listed here and, for a large tree, by helper threads at the same time: nearly all of
-* the time that a walk takes is the system's, one call for each file.
-*/
-/** Where a file's numbers are, from `index * FIELDS` on. The mode is 0 for what is gone. */
-const Field = {
-	mode: 0,
-	size: 1,
-	mtimeMs: 2,
-	ctimeMs: 3,
-	ino: 4,
-	dev: 5,
-	uid: 6,
-	gid: 7,
-	rdev: 8
-};
-const FIELDS = 9;
-/** What lstat said of one file, as numbers. */
-function numbersOf(stats) {
-	const numbers = new Float64Array(9);
-	setNumbers(numbers, 0, stats);
-	return numbers;
-}
-function setNumbers(numbers, at, stats) {
-	numbers[at] = stats.mode;
-	numbers[at + Field.size] = stats.size;
-	numbers[at + Field.mtimeMs] = stats.mtimeMs;
-	numbers[at + Field.ctimeMs] = stats.ctimeMs;
-	numbers[at + Field.ino] = stats.ino;
-	numbers[at + Field.dev] = stats.dev;
-	numbers[at + Field.uid] = stats.uid;
-	numbers[at + Field.gid] = stats.gid;
-	numbers[at + Field.rdev] = stats.rdev;
-}
-/** Lists a directory. @throws the system's error when it cannot be listed */
-function listDirectory(path) {
-	const names = readdirSync(path).sort();
-	const numbers = new Float64Array(names.length * 9);
-	for (const [index, name] of names.entries()) {
-		const stats = lstatSync(`${path}/${name}`, { throwIfNoEntry: false });
-		if (stats !== void 0) setNumbers(numbers, index * 9, stats);
-	}
-	return {
-		names,
-		numbers
-	};
-}
-/**
-* What a helper runs. It stands for itself, because a thread is given its text: the action is one bundled file, and has no
-* other that a thread could load.
-*/
-function help() {
-	const { lstatSync, readdirSync } = process.getBuiltinModule("node:fs");
-	const { workerData } = process.getBuiltinModule("node:worker_threads");
-	const { port, fields, answered } = workerData;
-	const list = (path) => {
-		try {
-			const names = readdirSync(path).sort();
-			const numbers = new Float64Array(names.length * fields);
-			for (let index = 0; index < names.length; index++) {
-				const stats = lstatSync(`${path}/${names[index] ?? ""}`, { throwIfNoEntry: false });
-				if (stats === void 0) continue;
-				const at = index * fields;
-				numbers[at] = stats.mode;
-				numbers[at + 1] = stats.size;
-				numbers[at + 2] = stats.mtimeMs;
-				numbers[at + 3] = stats.ctimeMs;
-				numbers[at + 4] = stats.ino;
-				numbers[at + 5] = stats.dev;
-				numbers[at + 6] = stats.uid;
-				numbers[at + 7] = stats.gid;
-				numbers[at + 8] = stats.rdev;
-			}
-			return {
-				names,
-				numbers
-			};
-		} catch {
-			return;
-		}
-	};
-	port.on("message", (paths) => {
-		port.postMessage(paths.map(list));
-		Atomics.add(answered, 0, 1);
-		Atomics.notify(answered, 0);
-	});
-}
-/** Batches that a helper holds at once: one it works on, one that waits. */
-const BATCHES = 2;
-const MOST_HELPERS = 3;
-const WAIT_MS = 5;
-/** Threads that list directories beside this one: none on a machine with one processor. */
-var ListingHelpers = class {
-	#helpers;
-	#answered = new Int32Array(new SharedArrayBuffer(4));
-	#taken = 0;
-	constructor(count = Math.min(MOST_HELPERS, availableParallelism() - 1)) {
-		this.#helpers = Array.from({ length: count }, () => {
-			const { port1: port, port2 } = new MessageChannel();
-			const workerData = {
-				port: port2,
-				fields: 9,
-				answered: this.#answered
-			};
-			const worker = new Worker(`(${help.toString()})()`, {
-				eval: true,
-				workerData,
-				transferList: [port2]
-			});
-			const helper = {
-				worker,
-				port,
-				asked: [],
-				failed: false
-			};
-			worker.on("error", () => {
-				helper.failed = true;
-			});
-			return helper;
-		});
-	}
-	/** Gives directories to the helper with the least to do; false where none has time. */
-	ask(paths) {
-		const [first] = this.#helpers.filter(({ asked, failed }) => asked.length < BATCHES && !failed).sort((a, b) => a.asked.length - b.asked.length);
-		if (first === void 0) return false;
-		const batch = paths();
-		first.asked.push(batch);
-		first.port.postMessage(batch);
-		return true;
-	}
-	/** Whether something was asked and not answered. */
-	get isAwaited() {
-		return this.#helpers.some(({ asked }) => asked.length > 0);
-	}
-	/** An answer that has come, by path, if one has; a helper that has failed answers that it could list nothing. */
-	take() {
-		for (const { port, asked, failed } of this.#helpers) {
-			if (asked.length === 0) continue;
-			const received = receiveMessageOnPort(port);
-			if (received === void 0 && !failed) continue;
-			this.#taken += received === void 0 ? 0 : 1;
-			return (asked.shift() ?? []).map((path, index) => ({
-				path,
-				listing: received?.message[index]
-			}));
-		}
-	}
-	/** Sleeps until an answer may have come, for a few milliseconds at most. */
-	wait() {
-		Atomics.wait(this.#answered, 0, this.#taken, WAIT_MS);
-	}
-	/** Ends the threads. */
-	async [Symbol.asyncDispose]() {
-		for (const { port } of this.#helpers) port.close();
-		await Promise.all(this.#helpers.map(async ({ worker }) => await worker.terminate()));
-	}
-};
-
-// src/context/tree-nodes.ts
-/** The files of a context as they are held in memory: few and small objects, for there may be a million of them. */
-/** A node of what lstat said; not for a directory, which is made with its content. */
-function leafOf(name, numbers, options) {
-	const { at, format } = options;
-	const mode = numbers[at] ?? 0;
-	const kind = mode & constants.S_IFMT;
-	const type = kind === constants.S_IFREG ? "file" : kind === constants.S_IFLNK ? "symlink" : "other";
-	const device = kind === constants.S_IFBLK || kind === constants.S_IFCHR;
-	const special = `${kind.toString(8)}${device ? ` ${numbers[at + Field.rdev] ?? 0}` : ""}`;
-	const content = type === "other" ? special : void 0;
-	return {
-		name,
-		type,
-		mode: mode & 4095,
-		size: numbers[at + Field.size] ?? 0,
-		format,
-		content,
-		gone: false
-	};
-}
-/** Whether its content is still to be asked for. */
-function isUnread(node) {
-	return node.type !== "directory" && node.content === void 0 && !node.gone;
-}
-/** A directory without anything in it yet. */
-function directoryOf$1(name, mode) {
-	return {
-		name,
-		type: "directory",
-		mode,
-		children: [],
-		digest: void 0
-	};
-}
-/** Whether lstat said that it is a directory. */
-function isDirectory$2(mode) {
-	return (mode & constants.S_IFMT) === constants.S_IFDIR;
-}
-/** The child of that name. */
-function childOf(directory, name) {
-	const { children } = directory;
-	let low = 0;
-	let high = children.length;
-	while (low < high) {
-		const middle = low + high >>> 1;
-		if ((children[middle]?.name ?? "") < name) low = middle + 1;
-		else high = middle;
-	}
-	return children[low]?.name === name ? children[low] : void 0;
-}
-
-// src/context/content-filler.ts
-/** Reads what a digest covers and nobody knows yet: bytes of files, targets of links. */
-/** How many large files are read at once. */
-const LARGE_AT_ONCE = 4;
-var ContentFiller = class {
-	#tree;
-	#reader = new ContentReader();
-	constructor(tree) {
-		this.#tree = tree;
-	}
-	/**
-	* Gives every leaf its content; one that is gone is marked so. Directories are passed over.
-	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
-	*/
-	async fill(found) {
-		const large = [];
-		for (const { path, node } of found) {
-			if (!isUnread(node)) continue;
-			await this.#tree.pause();
-			if (node.type === "file") this.#fillSmall(path, node, large);
-			else this.#take(node, readLink(this.#tree, path));
-		}
-		const queue = large.values();
-		const work = async () => {
-			for (const { path, leaf } of queue) {
-				const read = await this.#reader.readLarge(this.#tree.absolute(path), leaf.format);
-				this.#take(leaf, read?.id, read?.mode);
-			}
-		};
-		await Promise.all(Array.from({ length: LARGE_AT_ONCE }, work));
-	}
-	#fillSmall(path, leaf, large) {
-		const read = leaf.size > 65536 ? "large" : this.#reader.readSmall(this.#tree.absolute(path), leaf.format);
-		if (read === "large") large.push({
-			path,
-			leaf
-		});
-		else this.#take(leaf, read?.id, read?.mode);
-	}
-	#take(leaf, content, mode = leaf.mode) {
-		leaf.content = content;
-		leaf.mode = mode;
-		leaf.gone = content === void 0;
-	}
-};
-
-// src/context/context-selection.ts
-/**
-* Which files one path of an instruction selects, and under which names, as BuildKit's content key sees them: by path, by
-* wildcard, less `--exclude`, or as `--parents` includes them.
-* https://github.com/moby/buildkit/blob/v0.25.2/cache/contenthash/checksum.go#L466 (includedPaths)
-*/
-/** What one path of the query selects. */
-async function selectPath(tree, query, path) {
-	if (query.via === "mount") return await wholeOf(tree, rootedPath(path).slice(1));
-	const { base, include } = query.parents ? splitPivot(path) : {
-		base: path,
-		include: void 0
-	};
-	const rooted = rootedPath(base).slice(1);
-	const filter = {
-		include: matcherOf(include),
-		exclude: matcherOf(query.exclude)
-	};
-	const wild = hasWildcard(rooted);
-	if (!wild && filter.include === void 0 && filter.exclude === void 0) return await wholeOf(tree, rooted);
-	if (!wild) {
-		const found = await followPath(tree, rooted, { last: false });
-		if (found === void 0) return { kind: "none" };
-		if (found.node.type === "symlink") return await wholeOf(tree, rooted);
-		return {
-			kind: "some",
-			files: await filtered(tree, {
-				name: "",
-				found
-			}, filter)
-		};
-	}
-	const files = [];
-	for (const match of await matchPath(tree, rooted)) for (const file of await filtered(tree, match, filter)) files.push(file);
-	return {
-		kind: "some",
-		files
-	};
-}
-async function wholeOf(tree, path) {
-	const found = await followPath(tree, path, { last: true });
-	return found === void 0 ? { kind: "none" } : {
-		kind: "whole",
-		found
-	};
-}
-/** `--parents` takes what is behind the first `/./` for a pattern below what is before it. */
-function splitPivot(path) {
-	const pivot = path.indexOf("/./");
-	const [base, pattern] = pivot < 0 ? ["/", path] : [path.slice(0, pivot), path.slice(pivot + 3)];
-	return {
-		base,
-		include: [rootedPath(pattern).slice(1)]
-	};
-}
-/** Patterns in the language of .dockerignore; undefined for none, and for broken ones, at which the build fails. */
-function matcherOf(patterns) {
-	if (patterns === void 0 || patterns.length === 0) return void 0;
-	try {
-		return new IgnoreMatcher({
-			name: "",
-			patterns: patterns.map((pattern) => ({
-				pattern,
-				line: 0
-			}))
-		});
-	} catch (error) {
-		if (error instanceof UserError) return void 0;
-		throw error;
-	}
-}
-/** The files at a place that the filter leaves, each directory before what it holds, and only if it is wanted itself or holds something. */
-async function filtered(tree, start, filter) {
-	const files = [];
-	const pending = [];
-	const visit = async (selected, candidate, above) => {
-		const { node, path } = selected.found;
-		const { wanted, state } = judge$1(filter, {
-			candidate,
-			node,
-			above
-		});
-		if (wanted) files.push(...pending.splice(0), await withTarget(tree, selected));
-		if (node.type !== "directory") return;
-		if (!wanted) pending.push(selected);
-		await tree.pause();
-		for (const child of node.children) {
-			const below = {
-				name: joined(selected.name, child.name),
-				found: {
-					path: joined(path, child.name),
-					node: child
-				},
-				target: void 0,
-				replaced: false
-			};
-			await visit(below, joined(candidate, child.name), state);
-		}
-		if (pending.at(-1) === selected) pending.pop();
-	};
-	await visit({
-		...start,
-		target: void 0,
-		replaced: start.found.node.type === "symlink"
-	}, "", {
-		include: void 0,
-		exclude: void 0
-	});
-	return files;
-}
-function judge$1(filter, { candidate, node, above }) {
-	const directory = node.type === "directory";
-	const included = filter.include?.enter(candidate, directory, above.include);
-	if (included?.excluded === false) return {
-		wanted: false,
-		state: {
-			include: included.state,
-			exclude: void 0
-		}
-	};
-	const excluded = filter.exclude?.enter(candidate, directory, above.exclude);
-	return {
-		wanted: excluded?.excluded !== true,
-		state: {
-			include: included?.state,
-			exclude: excluded?.state
-		}
-	};
-}
-async function withTarget(tree, selected) {
-	if (selected.found.node.type !== "symlink") return selected;
-	return {
-		...selected,
-		target: await followPath(tree, selected.found.path, { last: true })
-	};
-}
-
-// src/context/tree-walk.ts
-/** The state of one walk: directories that are still to be listed, and who lists them. */
-/** Directories after which help is called: to start a thread takes as long as to list some hundreds. */
-const HELP_AFTER = 200;
-const BATCH = 16;
-/** Directories that are kept for this thread. */
-const KEPT = 4;
-var Walk = class {
-	/** To be listed, the last first. */
-	places = [];
-	/** Given to a helper, by absolute path. */
-	asked = /* @__PURE__ */ new Map();
-	helpers;
-	#excluded = /* @__PURE__ */ new Set();
-	#added = 0;
-	add(place) {
-		this.places.push(place);
-		this.#added++;
-		if (place.excluded) this.#excluded.add(place.node);
-		if (this.#added === HELP_AFTER) this.helpers = new ListingHelpers();
-	}
-	/** Gives helpers what they have time for. */
-	share(absolute) {
-		const { helpers } = this;
-		while (helpers !== void 0 && this.places.length > KEPT) {
-			const taken = () => {
-				return this.places.splice(0, Math.min(BATCH, this.places.length - KEPT)).map((place) => {
-					const path = absolute(place.path);
-					this.asked.set(path, place);
-					return path;
-				});
-			};
-			if (!helpers.ask(taken)) return;
-		}
-	}
-	/** Takes excluded directories away in which nothing was found. */
-	prune(directory) {
-		if (this.#excluded.size === 0) return;
-		const kept = directory.children.filter((child) => {
-			if (child.type !== "directory") return true;
-			this.prune(child);
-			return child.children.length > 0 || !this.#excluded.has(child);
-		});
-		directory.children.splice(0, 1e400, ...kept);
-	}
-	async end() {
-		await this.helpers?.[Symbol.asyncDispose]();
-	}
-};
-
-// src/context/context-tree.ts
-/**
-* The files of a context, walked as far as somebody asks for them and kept: names, types and modes, .dockerignore applied
-* as BuildKit applies it, links as links. The ids of files that git knows come with them; nothing is read.
-*
-* It walks without the thread pool: one lstat there takes ten times as long as the call itself. So that everything else
-* goes on, it pauses every few milliseconds.
-*/
-const PAUSE_AFTER_MS = 10;
-/** From this size on, a file that is read alone is worth the reading of git's index. */
-const ASK_GIT_BYTES = 4 << 20;
-const NOTHING$1 = {
-	names: [],
-	numbers: /* @__PURE__ */ new Float64Array()
-};
-var ContextTree = class {
-	/** The context's absolute path, without links. */
-	root;
-	#matcher;
-	#repositories;
-	#directories = /* @__PURE__ */ new Map();
-	#leaves = /* @__PURE__ */ new Map();
-	#pausedAt = performance.now();
-	constructor(root, matcher, repositories) {
-		this.root = root;
-		this.#matcher = matcher;
-		this.#repositories = repositories;
-	}
-	/** The absolute path of a path in the context. */
-	absolute(path) {
-		return path === "" ? this.root : `${this.root}/${path}`;
-	}
-	/**
-	* What is at a path (no link on the way is followed), a directory with all that is in it; undefined where nothing is
-	* or .dockerignore leaves it out.
-	* @throws UserError for what cannot be read, and for a broken .dockerignore pattern
-	*/
-	async node(path) {
-		const loaded = await this.#loadedAbove(path);
-		if (loaded !== void 0) return loaded.node;
-		const stats = lstatOrGone(this.absolute(path), path);
-		if (stats === void 0) return void 0;
-		if (stats.isDirectory()) return await this.#directory(path, stats);
-		const known = this.#leaves.get(path);
-		if (known !== void 0) return known;
-		if (path === "" || this.#matcher.excludes(path, false).excluded) return void 0;
-		const leaf = await this.#lonelyLeaf(path, stats);
-		this.#leaves.set(path, leaf);
-		return leaf;
-	}
-	/** What lstat says of a path; undefined for nothing. What .dockerignore says is not asked. */
-	stat(path) {
-		return lstatOrGone(this.absolute(path), path);
-	}
-	/** The names in a directory, sorted, ignored ones among them; none where it is no directory. */
-	names(path) {
-		return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? [];
-	}
-	/** Lets everything else go on, once in a while. */
-	async pause() {
-		if (performance.now() - this.#pausedAt < PAUSE_AFTER_MS) return;
-		await setImmediate();
-		this.#pausedAt = performance.now();
-	}
-	/** A leaf of a directory that is not walked: git is asked only where that is cheaper than to read the file. */
-	async #lonelyLeaf(path, stats) {
-		const absolute = this.absolute(path);
-		const repository = await this.#repositories.around(dirname(absolute));
-		const numbers = numbersOf(stats);
-		const leaf = leafOf(nameOf$1(path), numbers, {
-			at: 0,
-			format: repository?.format ?? "sha1"
-		});
-		if (repository === void 0 || leaf.type !== "file" || leaf.size < ASK_GIT_BYTES) return leaf;
-		await repository.readIndex();
-		const scope = await repository.scopeOf(repository.pathOf(dirname(absolute)));
-		leaf.content = repository.blobId(repository.pathOf(absolute), {
-			numbers,
-			at: 0,
-			scope
-		});
-		return leaf;
-	}
-	/** The node in a directory that was walked before, if there is such a directory. */
-	async #loadedAbove(path) {
-		for (let end = path.length;; end = path.lastIndexOf("/", end - 1)) {
-			const above = end <= 0 ? "" : path.slice(0, end);
-			const loaded = this.#directories.get(above);
-			if (loaded !== void 0) {
-				let node = await loaded;
-				const below = path === above ? [] : path.slice(above === "" ? 0 : above.length + 1).split("/");
-				for (const name of below) node = node?.type === "directory" ? childOf(node, name) : void 0;
-				return { node };
-			}
-			if (above === "") return void 0;
-		}
-	}
-	async #directory(path, stats) {
-		const loading = this.#load(path, stats);
-		this.#directories.set(path, loading);
-		return await loading;
-	}
-	async #load(path, stats) {
-		const verdict = path === "" ? void 0 : this.#matcher.excludes(path, true);
-		if (verdict?.cut === true) return void 0;
-		const mode = path === "" ? 0 : stats.mode & 4095;
-		const excluded = verdict?.excluded ?? false;
-		const node = directoryOf$1(nameOf$1(path), mode);
-		const walk = new Walk();
-		walk.add({
-			path,
-			node,
-			state: verdict?.state,
-			excluded,
-			known: await this.#knownOf(path)
-		});
-		try {
-			await this.#walk(walk);
-		} finally {
-			await walk.end();
-		}
-		walk.prune(node);
-		return excluded && node.children.length === 0 ? void 0 : node;
-	}
-	async #walk(walk) {
-		for (;;) {
-			await this.pause();
-			walk.share((path) => this.absolute(path));
-			const answer = walk.helpers?.take();
-			if (answer !== void 0) {
-				for (const { path, listing } of answer) {
-					const place = walk.asked.get(path);
-					walk.asked.delete(path);
-					if (place !== void 0) await this.#visit(walk, place, listing ?? this.#listing(place));
-				}
-				continue;
-			}
-			const place = walk.places.pop();
-			if (place !== void 0) await this.#visit(walk, place, this.#listing(place));
-			else if (walk.helpers?.isAwaited === true) walk.helpers.wait();
-			else return;
-		}
-	}
-	async #knownOf(path) {
-		const absolute = this.absolute(path);
-		const repository = await this.#repositories.around(absolute);
-		if (repository === void 0) return void 0;
-		return await knownIn(repository, repository.pathOf(absolute));
-	}
-	async #visit(walk, place, { names, numbers }) {
-		const known = await this.#knownAmong(place, names);
-		const { children } = place.node;
-		const start = place.path === "" ? "" : `${place.path}/`;
-		const gitStart = known === void 0 || known.directory === "" ? "" : `${known.directory}/`;
-		const format = known?.repository.format ?? "sha1";
-		for (let index = 0, at = 0; index < names.length; index++, at += 9) {
-			const name = names[index] ?? "";
-			const path = start + name;
-			const mode = numbers[at] ?? 0;
-			if (mode === 0) {
-				requireGone(path);
-				continue;
-			}
-			const below = isDirectory$2(mode);
-			const verdict = this.#matcher.isEmpty ? void 0 : this.#matcher.enter(path, below, place.state);
-			if (verdict?.cut === true) continue;
-			if (below) {
-				const before = this.#directories.get(path);
-				const node = before === void 0 ? directoryOf$1(name, mode & 4095) : await before;
-				if (node === void 0) continue;
-				children.push(node);
-				const excluded = verdict?.excluded ?? false;
-				const knownBelow = known === void 0 ? void 0 : {
-					...known,
-					directory: gitStart + name
-				};
-				if (before === void 0) walk.add({
-					path,
-					node,
-					state: verdict?.state,
-					excluded,
-					known: knownBelow
-				});
-			} else if (verdict?.excluded !== true) {
-				const leaf = (this.#leaves.size === 0 ? void 0 : this.#leaves.get(path)) ?? leafOf(name, numbers, {
-					at,
-					format
-				});
-				if (leaf.type === "file" && known !== void 0) leaf.content ??= known.repository.blobId(gitStart + name, {
-					numbers,
-					at,
-					scope: known.scope
-				});
-				children.push(leaf);
-			}
-		}
-	}
-	#listing(place) {
-		return this.#attempt(place.path, place.excluded, listDirectory) ?? NOTHING$1;
-	}
-	/** What git knows of a directory whose names were read: it may be the root of another work tree. */
-	async #knownAmong(place, names) {
-		const { known } = place;
-		if (names.includes(".git") && known?.directory !== "") {
-			const repository = await this.#repositories.at(this.absolute(place.path));
-			return repository === void 0 ? void 0 : await knownIn(repository, "");
-		}
-		if (known === void 0) return void 0;
-		const scope = known.repository.scopeBelow(known.scope, known.directory, names.includes(".gitattributes"));
-		return {
-			...known,
-			scope: scope instanceof Promise ? await scope : scope
-		};
-	}
-	/** Lists a directory in one way or the other; undefined where it is gone, or unreadable and excluded. */
-	#attempt(path, excluded, list) {
-		try {
-			return list(this.absolute(path));
-		} catch (error) {
-			const code = errorCode(error) ?? "";
-			if (path !== "" && ["ENOENT", "ENOTDIR"].includes(code)) return void 0;
-			if (code !== "EACCES" || path === "") throw error;
-			if (excluded) return void 0;
-			throw new UserError({
-				message: `A directory of the build context cannot be read: ${path}.`,
-				mend: "Give the user that runs this step read access to it, or exclude it in .dockerignore."
-			}, { cause: error });
-		}
-	}
-};
-async function knownIn(repository, directory) {
-	await repository.readIndex();
-	return {
-		repository,
-		directory,
-		scope: await repository.scopeOf(directory)
-	};
-}
-function lstatOrGone(absolute, path) {
-	const stats = lstatSync(absolute, { throwIfNoEntry: false });
-	if (stats === void 0) requireGone(path);
-	return stats;
-}
-/** @throws UserError where nothing is found because Node cannot say the name. */
-function requireGone(path) {
-	if (!path.includes("�")) return;
-	throw new UserError({
-		message: `The build context holds a file whose name is not valid UTF-8: ${JSON.stringify(path)}.`,
-		mend: "Rename it, or exclude its directory in .dockerignore."
-	});
-}
-function nameOf$1(path) {
-	return path.slice(path.lastIndexOf("/") + 1);
-}
-
-// src/context/git-attributes.ts
-/**
-* Which files git may store otherwise than they lie in the work tree, as .gitattributes files say: LFS and other
-* filters, line ends, `$Id$`, encodings. Answers "perhaps" for "yes": such a file is read, and that is never wrong.
-* https://git-scm.com/docs/gitattributes
-*/
-/** Attributes by which bytes differ. `-text` and `!filter` take a conversion away; what set it before still counts. */
-const CONVERTING = /^(?:filter|text|eol|ident|crlf|working-tree-encoding)(?:=|$)/;
-const EVERYTHING = () => true;
-/** The tests of one attributes file; none where no line of it converts anything. */
-function readAttributes(text) {
-	const tests = [];
-	for (const raw of text.replace(/^\uFEFF/, "").split("\n")) {
-		const line = raw.trim();
-		if (line === "" || line.startsWith("#")) continue;
-		const [pattern = "", ...attributes] = line.split(/[ \t\r]+/);
-		if (line.startsWith("[attr]") || pattern.startsWith("\"")) tests.push(EVERYTHING);
-		else if (attributes.some((attribute) => CONVERTING.test(attribute))) tests.push(compileAttributePattern(pattern));
-	}
-	return tests;
-}
-/** For a file that cannot be read. */
-function unknownAttributes() {
-	return [EVERYTHING];
-}
-/**
-* A pattern, or more than it: without a slash it is for names in any directory, else for paths; letters of either case
-* are alike (`core.ignoreCase`); classes and backslashes are taken to match everything.
-*/
-function compileAttributePattern(pattern) {
-	if (pattern === "*" || pattern === "**" || /[[\]\\]/.test(pattern)) return EVERYTHING;
-	const rooted = pattern.startsWith("/") ? pattern.slice(1) : pattern;
-	const named = !pattern.includes("/");
-	const source = rooted.replace(/[.+^$(){}|]/g, String.raw`\$&`).replace(/\?/g, "[^/]").replace(/\*+\/?/g, ".*");
-	const expression = new RegExp(`${named ? "(?:^|/)" : "^"}${source}$`, "iu");
-	return (path) => expression.test(path);
-}
-
-// src/context/number-table.ts
-/** A table from unsigned 32-bit numbers to others, filled once: a Map of so many would take most of a look-up's time. */
-const FREE = 0;
-/** The golden ratio's bits spread neighbours over the table. */
-const SPREAD = 2654435761;
-var NumberTable = class {
-	#keys;
-	/** 0 is a free place. */
-	#values;
-	#shift;
-	/** @param count how many keys there will be at most */
-	constructor(count) {
-		const bits = Math.max(4, Math.ceil(Math.log2(count * 2)));
-		this.#keys = new Uint32Array(2 ** bits);
-		this.#values = new Uint32Array(2 ** bits);
-		this.#shift = 32 - bits;
-	}
-	/** @param value not 0; the last of a key stays */
-	set(key, value) {
-		const place = this.#placeOf(key);
-		this.#keys[place] = key;
-		this.#values[place] = value;
-	}
-	/** undefined where the key was not set. */
-	get(key) {
-		const value = this.#values[this.#placeOf(key)];
-		return value === FREE ? void 0 : value;
-	}
-	/** Where a key is, or the free place where it would be. */
-	#placeOf(key) {
-		const last = this.#keys.length - 1;
-		let place = Math.imul(key, SPREAD) >>> this.#shift;
-		while (this.#values[place] !== FREE && this.#keys[place] !== key) place = place + 1 & last;
-		return place;
-	}
-};
-
-// src/context/git-index.ts
-/**
-* Git's index, read from its file: which bytes a file had when git last looked at it, and what lstat said then. Read
-* here and not through `git status`, because that walks the tree a second time, may run programs that the repository
-* names (filters, file monitors), and takes more for equal than its bytes (line ends, clean filters).
-* https://git-scm.com/docs/index-format
-*/
-/** Bytes of one object id. */
-const ID_BYTES = {
-	sha1: 20,
-	sha256: 32
-};
-/**
-* A file that was written after this many milliseconds before the index was may have been written again since, with
-* the same time: clocks of file systems tick every few milliseconds. Such a file is read.
-*/
-const RACY_MS = 20;
-const HEADER_BYTES = 12;
-const STAT_BYTES = 40;
-const EXTENDED = 16384;
-const SKIP_OR_INTENDED = 24576;
-const NAME_LENGTH = 4095;
-const ATTRIBUTES = Buffer.from(".gitattributes");
-const SLASH = 47;
-/** The index of one work tree. Paths are relative to the work tree's root, with slashes. */
-var GitIndex = class GitIndex {
-	format;
-	/** Directories with a tracked `.gitattributes`, whether it is checked out or not. */
-	attributeFiles;
-	#kept;
-	constructor(kept) {
-		this.format = kept.format;
-		this.attributeFiles = kept.attributeFiles;
-		this.#kept = kept;
-	}
-	/**
-	* Reads an index; undefined for one that is damaged, split or of an unknown version.
-	* @param options.writtenMs mtime of the index's file
-	*/
-	static parse(bytes, options) {
-		const idBytes = ID_BYTES[options.format];
-		if (bytes.length < HEADER_BYTES + idBytes || bytes.toString("latin1", 0, 4) !== "DIRC") return void 0;
-		const version = bytes.readUInt32BE(4);
-		if (version < 2 || version > 4) return void 0;
-		const end = bytes.length - idBytes;
-		if (!isIntact(bytes, end, options.format)) return void 0;
-		const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-		const count = bytes.readUInt32BE(8);
-		if (count * (STAT_BYTES + idBytes) > end) return void 0;
-		const entries = new NumberTable(count);
-		const shortened = version === 4 ? /* @__PURE__ */ new Map() : void 0;
-		const attributeFiles = /* @__PURE__ */ new Set();
-		let at = HEADER_BYTES;
-		let previous = Buffer.alloc(0);
-		for (let index = 0; index < count; index++) {
-			if (at + STAT_BYTES + idBytes + 4 > end) return void 0;
-			const start = at;
-			const entryName = nameAt(view, start, idBytes);
-			const nameStart = shortened === void 0 ? entryName : skipVariable(bytes, entryName);
-			const nameEnd = bytes.indexOf(0, nameStart);
-			if (nameEnd < 0 || nameEnd >= end) return void 0;
-			if (shortened === void 0) {
-				at += nameEnd - at + 8 & -8;
-				if (isAttributeFile(bytes, nameStart, nameEnd)) attributeFiles.add(directoryOf(bytes.toString("utf8", nameStart, nameEnd)));
-			} else {
-				const kept = previous.length - readVariable(bytes, entryName);
-				if (kept < 0) return void 0;
-				previous = Buffer.concat([previous.subarray(0, kept), bytes.subarray(nameStart, nameEnd)]);
-				at = nameEnd + 1;
-				shortened.set(start, previous.toString("utf8"));
-				if (isAttributeFile(previous, 0, previous.length)) attributeFiles.add(directoryOf(previous.toString("utf8")));
-			}
-			if (isPlain(view, start, idBytes)) entries.set(view.getUint32(start + 20), start);
-		}
-		if (hasRequiredExtension(bytes, at, end)) return void 0;
-		return new GitIndex({
-			...options,
-			bytes,
-			entries,
-			shortened,
-			attributeFiles
-		});
-	}
-	/**
-	* The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
-	* @param path undefined where it does not matter under which path git saw it
-	* @param numbers what lstat says of it, from `at` on
-	*/
-	blobId(path, numbers, at) {
-		const { bytes, entries, format, shortened, writtenMs } = this.#kept;
-		const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0);
-		if (entry === void 0) return void 0;
-		const mtimeMs = milliseconds(bytes, entry + 8);
-		if (!(bytes.readUInt32BE(entry + 36) === numbers[at + Field.size] && mtimeMs === numbers[at + Field.mtimeMs] && milliseconds(bytes, entry) === numbers[at + Field.ctimeMs] && bytes.readUInt32BE(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 && bytes.readUInt32BE(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 && bytes.readUInt32BE(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0) || mtimeMs + RACY_MS >= writtenMs) return void 0;
-		const idEnd = entry + STAT_BYTES + ID_BYTES[format];
-		if (path !== void 0 && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return void 0;
-		return bytes.toString("hex", entry + STAT_BYTES, idEnd);
-	}
-};
-/** As Node computes a time of a Stats, so that both are equal to the last bit. */
-function milliseconds(bytes, at) {
-	return bytes.readUInt32BE(at) * 1e3 + bytes.readUInt32BE(at + 4) / 1e6;
-}
-function nameAt(view, start, idBytes) {
-	const flagsAt = start + STAT_BYTES + idBytes;
-	return flagsAt + ((view.getUint16(flagsAt) & EXTENDED) === 0 ? 2 : 4);
-}
-/** An entry's name, in an index that does not shorten names. */
-function nameIn(bytes, idEnd) {
-	const length = bytes.readUInt16BE(idEnd) & NAME_LENGTH;
-	const name = idEnd + ((bytes.readUInt16BE(idEnd) & EXTENDED) === 0 ? 2 : 4);
-	return bytes.toString("utf8", name, length < NAME_LENGTH ? name + length : bytes.indexOf(0, name));
-}
-/** Whether an entry is of a file and has no flag that keeps its id from being used. */
-function isPlain(view, start, idBytes) {
-	const flagsAt = start + STAT_BYTES + idBytes;
-	const flags = view.getUint16(flagsAt);
-	const extended = (flags & EXTENDED) === 0 ? 0 : view.getUint16(flagsAt + 2);
-	if ((flags & 45056) !== 0 || (extended & SKIP_OR_INTENDED) !== 0) return false;
-	const mode = view.getUint32(start + 24);
-	return mode === 33188 || mode === 33261;
-}
-function isAttributeFile(bytes, start, end) {
-	const at = end - ATTRIBUTES.length;
-	if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || at > start && bytes[at - 1] !== SLASH) return false;
-	return bytes.subarray(at, end).equals(ATTRIBUTES);
-}
-function directoryOf(path) {
-	return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-/** The checksum at the end; it is all zeros where `index.skipHash` is set. */
-function isIntact(bytes, end, format) {
-	const trailer = bytes.subarray(end);
-	return trailer.every((byte) => byte === 0) || createHash(format).update(bytes.subarray(0, end)).digest().equals(trailer);
-}
-/** Git's offset encoding, as in packs: big endian groups of seven bits, each but the first with one added. */
-function readVariable(bytes, start) {
-	let at = start;
-	let byte = bytes[at++] ?? 0;
-	let value = byte & 127;
-	while ((byte & 128) !== 0) {
-		byte = bytes[at++] ?? 0;
-		value = (value + 1) * 128 + (byte & 127);
-	}
-	return value;
-}
-function skipVariable(bytes, start) {
-	let at = start;
-	while (((bytes[at] ?? 0) & 128) !== 0) at++;
-	return at + 1;
-}
-/**
-* Whether there is an extension that must be understood (a small letter first): a split index has most of its entries in
-* another file. `sdir` only says that some entries are directories, which nobody asks for.
-*/
-function hasRequiredExtension(bytes, start, end) {
-	let at = start;
-	while (at + 8 <= end) {
-		const signature = bytes.toString("latin1", at, at + 4);
-		if (!/^[A-Z]/.test(signature) && signature !== "sdir") return true;
-		at += 8 + bytes.readUInt32BE(at + 4);
-	}
-	return at !== end;
-}
-
-// src/context/git-repository.ts
-/**
-* What git knows of the files below a directory. Runs `git config` and nothing else: no filter, hook or monitor of the
-* repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
-* its index is believed, and that only where it agrees with lstat.
-*/
-/** Settings that say how bytes are stored, and where the index lies. */
-const SETTINGS = String.raw`^(core\.(autocrlf|attributesfile|worktree)|attr\.tree|extensions\.objectformat)$`;
-/** Where git looks for attributes of the whole machine, by its usual prefixes. */
-const SYSTEM_ATTRIBUTES = [
-	"/etc/gitattributes",
-	"/usr/local/etc/gitattributes",
-	"/opt/homebrew/etc/gitattributes"
-];
-/** One work tree and, once it has been read, its index. */
-var GitRepository = class GitRepository {
-	/** Absolute path of the work tree's root. */
-	root;
-	format;
-	#readIndex;
-	#common;
-	#scopes = /* @__PURE__ */ new Map();
-	#reading;
-	#index;
-	constructor(root, format, known) {
-		this.root = root;
-		this.format = format;
-		this.#readIndex = known.readIndex;
-		this.#common = known.common;
-	}
-	/**
-	* The repository whose work tree's root is `root` (with a `.git` in it).
-	* @returns undefined where nothing of it can be used, not even the format of its ids
-	*/
-	static async open(root, env) {
-		const gitDir = await gitDirectory(root);
-		if (gitDir === void 0) return void 0;
-		const settings = await readSettings(gitDir, env);
-		if (settings === void 0) return void 0;
-		const format = (settings.get("extensions.objectformat") ?? "sha1").toLowerCase();
-		if (format !== "sha1" && format !== "sha256") return void 0;
-		const converts = !isFalse(settings.get("core.autocrlf")) || settings.has("attr.tree") || "GIT_ATTR_SOURCE" in env;
-		const elsewhere = settings.get("core.worktree");
-		const foreign = elsewhere !== void 0 && resolve$1(gitDir, elsewhere) !== root;
-		const readIndex = async () => converts || foreign ? void 0 : await indexOf(gitDir, format);
-		const common = await commonAttributes(gitDir, {
-			env,
-			configured: settings.get("core.attributesfile")
-		});
-		return new GitRepository(root, format, {
-			readIndex,
-			common
-		});
-	}
-	/** Reads the index, once; before, no id is known. */
-	async readIndex() {
-		this.#index = await (this.#reading ??= this.#readIndex());
-	}
-	/** A path of the work tree (absolute, without links), relative to its root. */
-	pathOf(absolute) {
-		return absolute.slice(this.root.endsWith("/") ? this.root.length : this.root.length + 1);
-	}
-	/**
-	* As scopeOf, for a walk that comes from the directory above and has read the names in this one.
-	* @param present whether there is a `.gitattributes` among them
-	*/
-	scopeBelow(above, directory, present) {
-		return present || (this.#index?.attributeFiles.has(directory) ?? false) ? this.scopeOf(directory) : above;
-	}
-	/** The attributes that hold in a directory of the work tree (relative to its root). */
-	async scopeOf(directory) {
-		const known = this.#scopes.get(directory);
-		if (known !== void 0) return await known;
-		const scope = this.#makeScope(directory);
-		this.#scopes.set(directory, scope);
-		return await scope;
-	}
-	/**
-	* The id of a file's bytes, where git knows it; undefined where they have to be read.
-	* @param path relative to the work tree's root
-	* @param found what lstat says of it, and the attributes of its directory
-	*/
-	blobId(path, found) {
-		const { numbers, at, scope } = found;
-		const anyPath = this.#common.length === 0 && this.#index?.attributeFiles.size === 0;
-		const id = this.#index?.blobId(anyPath ? void 0 : path, numbers, at);
-		if (id === void 0 || scope.tests.length === 0) return id;
-		return scope.tests.some(({ directory, test }) => test(path.slice(directory.length))) ? void 0 : id;
-	}
-	async #makeScope(directory) {
-		const above = directory === "" ? { tests: this.#common.map((test) => ({
-			directory: "",
-			test
-		})) } : await this.scopeOf(parentOf(directory));
-		const own = await this.#ownAttributes(directory);
-		if (own.length === 0) return above;
-		const start = directory === "" ? "" : `${directory}/`;
-		return { tests: [...above.tests, ...own.map((test) => ({
-			directory: start,
-			test
-		}))] };
-	}
-	async #ownAttributes(directory) {
-		const tracked = this.#index?.attributeFiles.has(directory) ?? false;
-		const path = directory === "" ? ".gitattributes" : `${directory}/.gitattributes`;
-		const file = join(this.root, path);
-		try {
-			const stats = await lstat$1(file);
-			if (!stats.isFile()) return unknownAttributes();
-			if (tracked && this.#index?.blobId(path, numbersOf(stats), 0) === void 0) return unknownAttributes();
-			return readAttributes(await readFile(file, "utf8"));
-		} catch {
-			return tracked ? unknownAttributes() : [];
-		}
-	}
-};
-function parentOf(directory) {
-	const slash = directory.lastIndexOf("/");
-	return slash < 0 ? "" : directory.slice(0, slash);
-}
-/** The repository's own directory: `.git`, or where the file `.git` of a worktree or submodule points. */
-async function gitDirectory(root) {
-	const path = join(root, ".git");
-	try {
-		if ((await stat$1(path)).isDirectory()) return path;
-		const target = /^gitdir: (.+?)\r?\n*$/.exec(await readFile(path, "utf8"))?.[1];
-		return target === void 0 ? void 0 : resolve$1(root, target);
-	} catch {
-		return;
-	}
-}
-/** Settings as git reads them here, the environment's included; undefined where git cannot be asked. */
-async function readSettings(gitDir, env) {
-	const args = [
-		`--git-dir=${gitDir}`,
-		"config",
-		"--null",
-		"--get-regexp",
-		SETTINGS
-	];
-	try {
-		const { code, stdout } = await runProcess("git", args, {
-			env,
-			cwd: gitDir
-		});
-		if (code !== 0 && code !== 1) return void 0;
-		const settings = /* @__PURE__ */ new Map();
-		for (const record of stdout.split("\0")) {
-			if (record === "") continue;
-			const [name = "", ...value] = record.split("\n");
-			settings.set(name, value.length === 0 ? "true" : value.join("\n"));
-		}
-		return settings;
-	} catch (error) {
-		if (error instanceof ProgramMissingError) return void 0;
-		throw error;
-	}
-}
-function isFalse(value) {
-	return value === void 0 || /^(?:false|no|off|0|)$/i.test(value);
-}
-async function indexOf(gitDir, format) {
-	try {
-		await using file = await open$1(join(gitDir, "index"));
-		const { mtimeMs } = await file.stat();
-		return GitIndex.parse(await file.readFile(), {
-			format,
-			writtenMs: mtimeMs
-		});
-	} catch {
-		return;
-	}
-}
-/** Attributes that hold in all directories: the repository's, the user's and the machine's. */
-async function commonAttributes(gitDir, { env, configured }) {
-	const home = env["HOME"] ?? homedir();
-	const xdg = env["XDG_CONFIG_HOME"] ?? join(home, ".config");
-	const personal = configured === void 0 ? join(xdg, "git/attributes") : resolve$1(home, configured.replace(/^~\//, ""));
-	const common = await readFile(join(gitDir, "commondir"), "utf8").then((text) => resolve$1(gitDir, text.trim()), () => gitDir);
-	const files = [
-		...SYSTEM_ATTRIBUTES,
-		personal,
-		join(common, "info/attributes")
-	];
-	return (await Promise.all(files.map(async (file) => await readFile(file, "utf8").catch(() => "")))).flatMap((text) => readAttributes(text));
-}
-/** The repositories that a context lies in or holds; each is opened once. */
-var GitRepositories = class {
-	#env;
-	#opened = /* @__PURE__ */ new Map();
-	constructor(env) {
-		this.#env = env;
-	}
-	/** The repository whose work tree's root this is; undefined where it cannot be used. */
-	async at(root) {
-		const known = this.#opened.get(root);
-		if (known !== void 0) return await known;
-		const opened = GitRepository.open(root, this.#env);
-		this.#opened.set(root, opened);
-		return await opened;
-	}
-	/** The repository that a directory (absolute, without links) lies in: the nearest with a `.git`. */
-	async around(directory) {
-		for (let at = directory;; at = dirname(at)) {
-			if (await lstat$1(join(at, ".git")).catch(() => void 0) !== void 0) return await this.at(at);
-			if (dirname(at) === at) return void 0;
-		}
-	}
-};
-
-// src/context/snapshot.ts
-/**
-* The content that instructions read of a build context, as digests that are at least as sensitive as BuildKit's content
-* keys and not more: names, types, modes, bytes and link targets count; times, owners, inodes, sizes of directories and
-* the mode of the context's own directory do not. A digest does not cover the query itself: that is the instruction's text.
-*
-* Not seen: extended attributes, which Node cannot read (BuildKit's key has those of `user.` and `trusted.` and the
-* capabilities).
-*/
-/**
-* A snapshot of a context directory. Nothing is walked or read before it is asked for.
-* @param options.env of this process: where git looks for its configuration
-* @throws the system's error when there is no such directory
-*/
-async function snapshotContext(options) {
-	const root = await realpath(options.directory);
-	return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(options.env)));
-}
-var Snapshot = class {
-	#tree;
-	#filler;
-	#results = /* @__PURE__ */ new Map();
-	#last = Promise.resolve();
-	constructor(tree) {
-		this.#tree = tree;
-		this.#filler = new ContentFiller(tree);
-	}
-	async read(query) {
-		const result = this.#last.then(async () => await this.#read(query));
-		this.#last = result.catch(() => void 0);
-		return await result;
-	}
-	async #read(query) {
-		const key = JSON.stringify([
-			query.via === "mount",
-			query.paths,
-			query.exclude,
-			query.parents
-		]);
-		const known = this.#results.get(key);
-		if (known !== void 0) return known;
-		const selections = [];
-		for (const path of query.paths) selections.push(await selectPath(this.#tree, query, path));
-		const lines = [];
-		for (const selection of selections) lines.push(await this.#lineOf(selection));
-		const content = {
-			digest: `sha256:${hash$2("sha256", lines.join(""))}`,
-			entries: { [Symbol.iterator]: () => entriesOf(selections) }
-		};
-		this.#results.set(key, content);
-		return content;
-	}
-	async #lineOf(selection) {
-		switch (selection.kind) {
-			case "none": return "none\n";
-			case "whole": return `whole ${await this.#contentOf(selection.found)}\n`;
-			case "some": {
-				await this.#filler.fill(selection.files.map(({ found }) => found));
-				let text = "";
-				for (const file of selection.files) text += await this.#lineOfFile(file);
-				return `some ${hash$2("sha256", text)}\n`;
-			}
-		}
-	}
-	async #lineOfFile({ name, found, target, replaced }) {
-		const { node } = found;
-		if (node.type === "directory") return `${headerOf(node)}\0${name}\0`;
-		if (node.gone) return "";
-		if (node.type !== "symlink") return `${textOf(node)}\0${name}\0`;
-		const led = target === void 0 ? "none" : await this.#contentOf(target);
-		return `${replaced ? "" : `${textOf(node)}\0`}${led}\0${name}\0`;
-	}
-	async #contentOf({ path, node }) {
-		if (node.type === "directory") return await this.#digestOf(node, path);
-		await this.#filler.fill([{
-			path,
-			node
-		}]);
-		return node.gone ? "none" : textOf(node);
-	}
-	/** A directory's digest: its mode, and the names and contents of all in it. */
-	async #digestOf(directory, path) {
-		if (directory.digest !== void 0) return directory.digest;
-		const unread = directory.children.filter(isUnread);
-		if (unread.length > 0) await this.#filler.fill(unread.map((node) => ({
-			path: joined(path, node.name),
-			node
-		})));
-		await this.#tree.pause();
-		let text = `${headerOf(directory)}\0`;
-		for (const child of directory.children) if (child.type === "directory") text += `${await this.#digestOf(child, joined(path, child.name))}\0${child.name}\0`;
-		else if (!child.gone) text += `${textOf(child)}\0${child.name}\0`;
-		directory.digest = `directory ${hash$2("sha256", text)}`;
-		return directory.digest;
-	}
-};
-/** A directory's own line. */
-function headerOf({ mode }) {
-	return `header ${mode}`;
-}
-/** The content of a leaf that is there. A link's own mode means nothing. */
-function textOf({ type, mode, content }) {
-	return `${type} ${type === "symlink" ? "" : mode} ${content ?? ""}`;
-}
-function* entriesOf(selections) {
-	const seen = selections.length === 1 && selections[0]?.kind === "whole" ? void 0 : /* @__PURE__ */ new Set();
-	for (const selection of selections) switch (selection.kind) {
-		case "none": break;
-		case "whole":
-			yield* entriesBelow(selection.found, seen);
-			break;
-		case "some": for (const { found, target, replaced } of selection.files) {
-			if (!replaced && isNew(found, seen)) yield entryOf(found);
-			if (target !== void 0) yield* entriesBelow(target, seen);
-		}
-	}
-}
-/** A thing and, of a directory, all that is in it: each before what it holds, by name. */
-function* entriesBelow(found, seen) {
-	if (isNew(found, seen)) yield entryOf(found);
-	if (found.node.type !== "directory") return;
-	const open = [];
-	open.push({
-		children: found.node.children,
-		path: found.path,
-		next: 0
-	});
-	for (let top = open.at(-1); top !== void 0; top = open.at(-1)) {
-		const node = top.children[top.next++];
-		if (node === void 0) {
-			open.pop();
-			continue;
-		}
-		const below = {
-			path: joined(top.path, node.name),
-			node
-		};
-		if (isNew(below, seen)) yield entryOf(below);
-		if (node.type === "directory") open.push({
-			children: node.children,
-			path: below.path,
-			next: 0
-		});
-	}
-}
-/** Whether it is there, has a name, and was not told of before. */
-function isNew({ path, node }, seen) {
-	if (path === "" || node.type !== "directory" && node.gone || seen?.has(path) === true) return false;
-	seen?.add(path);
-	return true;
-}
-function entryOf({ path, node }) {
-	return {
-		path,
-		type: node.type,
-		mode: node.mode,
-		content: node.type === "directory" ? "" : node.content ?? ""
-	};
-}
-
-// src/plan/target-print.ts
-/**
-* Fingerprint of a target: its stage's for every platform, and what shapes the image beyond its layers. Names, tags and
-* where the image goes are not in it, secrets and SSH neither.
-*/
-function printTarget(platforms, options) {
-	const fields = [...imageFields(options), ...provenanceFields(platforms, options)].map(([name, value]) => ({
-		name,
-		digest: digestOf$1(value)
-	}));
-	const stages = platforms.map(({ platform, stages: all }) => [platform, all.at(-1)?.fingerprint]);
-	return {
-		platforms,
-		fields,
-		fingerprint: stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== void 0) ? digestOf$1([
-			VERSION$3,
-			stages,
-			fields
-		]) : void 0
-	};
-}
-/** Raised when what is printed changes, so that no record of before is taken for an equal one. */
-const VERSION$3 = 1;
-function imageFields(options) {
-	const volatile = new Set(options.volatileLabels);
-	const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value]);
-	const annotations = options.annotations.filter((line) => !volatile.has(annotationKey(line)));
-	return [
-		["labels", sortedLast(labels)],
-		["annotations", [...annotations].sort((a, b) => compareTexts(annotationKey(a), annotationKey(b)))],
-		["provenance", [options.provenance ?? null, options.defaultAttestations]],
-		["sbom", options.sbom ?? null],
-		["attests", options.attests],
-		["compression", options.compression],
-		["outputs", options.outputs.map(shapeOf).filter((shape) => shape.length > 0)],
-		["build-args", sortedArgs(options).filter(([name]) => isBuildkits(name))]
-	];
-}
-/**
-* What a provenance attestation holds: names beside digests, and how the build was asked for.
-* https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/provenance/predicate.go
-*/
-function provenanceFields(platforms, options) {
-	const { provenance, attests, buildContexts, externalImages, buildArgs, labels } = options;
-	if ((provenance === void 0 ? !options.defaultAttestations : /^(?:0|f|false)$|(?:^|,)disabled=(?:1|t|true)(?:,|$)/i.test(provenance)) && !attests.some((line) => line.includes("type=provenance"))) return [];
-	const images = new Set(platforms.flatMap(({ stages }) => stages.flatMap(imagesOf)));
-	const contexts = buildContexts.map(({ key, value }) => [key, /^[a-z][a-z0-9+.-]*:/.test(value) ? value : ""]);
-	const { file, network, addHosts, shmSize, ulimit } = options;
-	const fields = [["provenance (names of images)", [[...images].sort(), externalImages.filter(({ name }) => images.has(name))]], ["provenance (how the build is asked for)", [
-		...[
-			file?.replace(/.*\//s, "") ?? null,
-			network ?? null,
-			addHosts,
-			shmSize ?? null,
-			ulimit
-		],
-		contexts.sort(([a = ""], [b = ""]) => compareTexts(a, b)),
-		labels.length > 0 || Object.keys(buildArgs).length > 0
-	]]];
-	if (!isFullProvenance(options)) return fields;
-	const { dockerfileText, ignorePatterns, pull } = options;
-	return [...fields, ["provenance (the whole Dockerfile)", [
-		dockerfileText,
-		sortedArgs(options),
-		ignorePatterns,
-		pull
-	]]];
-}
-function imagesOf({ base, steps }) {
-	return [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, name }) => kind === "image" ? name : []);
-}
-function sortedArgs({ buildArgs }) {
-	return Object.entries(buildArgs).sort(([a], [b]) => compareTexts(a, b));
-}
-function compareTexts(a, b) {
-	return a < b ? -1 : a > b ? 1 : 0;
-}
-/** https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args */
-function isBuildkits(name) {
-	return name === "SOURCE_DATE_EPOCH" || name.startsWith("BUILDKIT_");
-}
-/** Of two labels with one key the last counts. */
-function sortedLast(labels) {
-	return [...new Map(labels.map((pair) => [pair[0], pair])).values()].sort(([a = ""], [b = ""]) => compareTexts(a, b));
-}
-/** `manifest-descriptor[linux/amd64]:KEY=VALUE` → `KEY` */
-function annotationKey(line) {
-	return (line.split("=", 1)[0] ?? "").replace(/^(?:(?:manifest|index)(?:-descriptor)?(?:\[[^\]]*\])?,?)+:/, "");
-}
-/** Where an output goes does not shape the image. */
-const PLACES = /^"?(?:name|dest|push|push-by-digest|name-canonical|registry\.insecure|store|unpack|tar|context)=/;
-function shapeOf(line) {
-	return line.split(",").filter((field) => !PLACES.test(field)).sort((a, b) => compareTexts(fieldKey(a), fieldKey(b)));
-}
-function fieldKey(field) {
-	return field.split("=", 1)[0] ?? "";
-}
-function isFullProvenance({ provenance, attests }) {
-	return /(^|,)mode=max(,|$)/.test(provenance ?? "") || attests.some((line) => /type=provenance/.test(line) && /mode=max/.test(line));
-}
-
-// src/fingerprinting.ts
-/**
-* Fingerprints of this run's targets: what contexts hold and what names stand for is looked up here, `plan/` makes prints
-* of it. Asks registries and git, never an engine.
-*/
-/** Makes the prints. Whatever cannot be known leaves a target without a fingerprint; it is no error. */
-async function fingerprintTargets(options) {
-	const { inputs, project, targets, variants, dockerfile, env } = options;
-	const stages = neededStages(options);
-	const contexts = new Contexts(options);
-	const [reads, syntax] = await Promise.all([contexts.readAll(stages), frontendDigest(options)]);
-	const printInputs = {
-		imageDigest: (image) => options.images.pinOf(image).digest,
-		readDigest: (read, context) => reads.get(readKey(read, context))?.digest,
-		contextDigest: (context) => contexts.digests.get(context),
-		options: [...syntax === void 0 ? [] : [["syntax", syntax]], ...buildkitOptions(inputs, env)],
-		runOptions: runOptions(inputs)
-	};
-	const unknownFrontend = (inputs.buildArgs["BUILDKIT_SYNTAX"] ?? dockerfile.syntax) !== void 0 && syntax === void 0;
-	const printers = variants.map(({ graph, ...rest }) => ({
-		...rest,
-		printer: new StagePrinter(graph, printInputs)
-	}));
-	const prints = targets.map(({ name, stage }) => {
-		const all = printers.filter(({ target }) => target === void 0 || target === name).map(({ platform, printer }) => ({
-			platform,
-			stages: printer.print(stage)
-		}));
-		const ofEach = Map.groupBy(all, ({ platform }) => platform);
-		const platforms = [...ofEach.values()].flatMap(([first]) => first ?? []);
-		const printOf = (some) => {
-			const print = printTarget(some, {
-				...inputs,
-				dockerfileText: project.dockerfileText,
-				ignorePatterns: contexts.ignorePatterns,
-				defaultAttestations: !/^(?:1|t|true)$/i.test(env["BUILDX_NO_DEFAULT_ATTESTATIONS"] ?? "")
-			});
-			return unknownFrontend ? {
-				...print,
-				fingerprint: void 0
-			} : print;
-		};
-		const parts = [...ofEach].map(([platform, some]) => ({
-			platform,
-			prints: some.map((one) => printOf([one]))
-		}));
-		return {
-			name,
-			print: printOf(platforms),
-			parts: inputs.matrixBy === "platform" ? parts : []
-		};
-	});
-	let files;
-	return {
-		prints: new Map(prints.map(({ name, print }) => [name, print])),
-		parts: new Map(prints.map(({ name, parts }) => [name, parts])),
-		contexts: contexts.digests,
-		files: () => files ??= new Map([...reads.values()].map(({ digest, entries }) => [digest, listOf(entries)]))
-	};
-}
-function neededStages({ variants, targets }) {
-	return variants.flatMap(({ graph, target }) => {
-		const wanted = targets.filter(({ name }) => target === void 0 || target === name);
-		const indexes = new Set(wanted.flatMap(({ stage }) => stagesOf(graph, stage)));
-		return graph.stages.filter(({ index }) => indexes.has(index));
-	});
-}
-/** The build context and the named ones. */
-var Contexts = class {
-	/** Of named contexts that stand for images or commits. */
-	digests = /* @__PURE__ */ new Map();
-	#options;
-	#snapshots = /* @__PURE__ */ new Map();
-	#patterns = /* @__PURE__ */ new Map();
-	constructor(options) {
-		this.#options = options;
-	}
-	/** Everything that the stages read, by `readKey`; what cannot be read is left out. */
-	async readAll(stages) {
-		const wanted = readsOf$1(stages);
-		const named = [...new Set(wanted.flatMap(({ context }) => context ?? []))];
-		await Promise.all(named.map(async (name) => this.#resolve(name, stages[0]?.platform)));
-		const found = await Promise.all(wanted.map(async ({ read, context }) => {
-			const directory = this.#directoryOf(context);
-			if (directory === void 0) return [];
-			return [[readKey(read, context), await (await this.#snapshot(directory, context)).read(read)]];
-		}));
-		return new Map(found.flat());
-	}
-	#valueOf(context) {
-		return this.#options.inputs.buildContexts.find(({ key }) => key === context)?.value ?? "";
-	}
-	#directoryOf(context) {
-		const { project } = this.#options;
-		if (context === void 0) return project.contextDir;
-		const value = this.#valueOf(context);
-		return value === "" || isAddress$2(value) ? void 0 : resolve$1(project.workspace, value);
-	}
-	/** What the ignore files of the contexts that are read say, by context. */
-	get ignorePatterns() {
-		return [...this.#patterns].sort(([a], [b]) => a < b ? -1 : 1);
-	}
-	async #snapshot(directory, context) {
-		const key = `${context ?? ""} ${directory}`;
-		const known = this.#snapshots.get(key);
-		if (known !== void 0) return await known;
-		const { project, env } = this.#options;
-		const open = async () => {
-			const ignore = await (context === void 0 ? ignoreFileFor(project.dockerfilePath, directory) : ignoreFileOf(directory));
-			this.#patterns.set(context ?? "", ignore.patterns.map(({ pattern }) => pattern));
-			const matcher = new IgnoreMatcher({
-				...ignore,
-				name: relative(project.workspace, ignore.name)
-			});
-			return await snapshotContext({
-				directory,
-				matcher,
-				env
-			});
-		};
-		const opened = open();
-		this.#snapshots.set(key, opened);
-		return await opened;
-	}
-	async #resolve(context, platform = "linux/amd64") {
-		const digest = await this.#digestOf(this.#valueOf(context), platform).catch(() => void 0);
-		this.#options.signal?.throwIfAborted();
-		if (digest !== void 0) this.digests.set(context, digest);
-	}
-	async #digestOf(value, platform) {
-		if (!isAddress$2(value)) return void 0;
-		const { client, project, signal } = this.#options;
-		if (/^(?:docker-image|oci-layout):/.test(value)) {
-			const source = parseImageSource(value);
-			if (source.kind === "registry") return await client.resolveDigest(source.ref, { signal });
-			return (await resolveOciLayout({
-				...source,
-				path: resolve$1(project.workspace, source.path)
-			}, { platform })).digest;
-		}
-		return /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(value) ? digestOf$1(value) : void 0;
-	}
-};
-/** As in build/definition.ts. */
-function isAddress$2(value) {
-	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value);
-}
-/** The frontend that `# syntax=` asks for, where it is Docker's own: another one may read anything. */
-async function frontendDigest({ inputs, dockerfile, client, signal }) {
-	const syntax = inputs.buildArgs["BUILDKIT_SYNTAX"] ?? dockerfile.syntax;
-	if (syntax === void 0) return void 0;
-	try {
-		if (!/^docker\/dockerfile(?:-upstream)?(?::|@|$)/.test(familiarName$1(syntax))) return void 0;
-		return await client.resolveDigest(syntax, { signal });
-	} catch {
-		signal?.throwIfAborted();
-		return;
-	}
-}
-/** BuildKit's own arguments; buildx takes SOURCE_DATE_EPOCH from the environment, too. */
-function buildkitOptions({ buildArgs }, env) {
-	const epoch = buildArgs["SOURCE_DATE_EPOCH"] ?? env["SOURCE_DATE_EPOCH"];
-	return [...Object.entries(buildArgs).filter(([name]) => isBuildkits(name) && name !== "SOURCE_DATE_EPOCH").sort(), ...epoch === void 0 ? [] : [["SOURCE_DATE_EPOCH", epoch]]];
-}
-/** https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/ops/exec.go (CacheMap): of hosts only the names. */
-function runOptions({ network, addHosts, shmSize, ulimit, cgroupParent }) {
-	const hosts = addHosts.map((line) => line.split(/[:=]/, 1)[0] ?? "");
-	return [
-		...network === void 0 ? [] : [["network", network]],
-		...hosts.length === 0 ? [] : [["add-hosts", hosts.join(" ")]],
-		...shmSize === void 0 ? [] : [["shm-size", shmSize]],
-		...ulimit.length === 0 ? [] : [["ulimit", [...ulimit].sort().join(" ")]],
-		...cgroupParent === void 0 ? [] : [["cgroup-parent", cgroupParent]]
-	];
-}
-function listOf(entries) {
-	const files = function* () {
-		for (const { path, type, mode, content } of entries) {
-			const id = type === "symlink" ? digestOf$1(content).slice(7, 19) : content.slice(0, 12);
-			yield {
-				path,
-				digest: `${type.slice(0, 1)}${mode.toString(8)}${id}`
-			};
-		}
-	};
-	return listFiles(files(), (digests) => digestOf$1(digests).slice(7, 19));
-}
-
 // src/graph/merge.ts
 /**
 * The first graph, its stages' needs completed by what the other graphs' stages need; a base that differs becomes a
@@ -29960,9 +30545,10 @@ function assembleGraph(drafts, options) {
 	const stages = drafts.map((draft) => {
 		const base = draft.base === void 0 ? void 0 : inherited[draft.base];
 		const from = stageFrom(draft, options);
-		const platform = formatPlatform(normalizePlatform(draft.platform));
+		const platform = formatPlatform$1(normalizePlatform$1(draft.platform));
 		const config = from.kind === "image" ? options.configOf(from.image, platform) : void 0;
-		const environment = base?.environment.child() ?? Environment.initial(config?.env);
+		const given = from.kind === "context" ? options.environmentOf(from.context) : config?.env;
+		const environment = base?.environment.child() ?? Environment.initial(given);
 		const { faults, workdir, ...found } = dispatchStage(draft.replacedBy === void 0 ? draft.commands : [], {
 			stage: draft.index,
 			stageName: options.stageNames[draft.index] ?? "",
@@ -29993,7 +30579,7 @@ function assembleGraph(drafts, options) {
 			...found
 		};
 	});
-	const platform = formatPlatform(options.targetPlatform);
+	const platform = formatPlatform$1(options.targetPlatform);
 	return {
 		stages,
 		defaultTarget: stages.length - 1,
@@ -30127,7 +30713,7 @@ var NamedContexts = class {
 		if (lower === "scratch" || lower === "context") return void 0;
 		const short = shortName(name);
 		if (this.#keys.size === 0) return void 0;
-		return this.#keys.get(`${short}::${formatPlatform(normalizePlatform(platform))}`) ?? this.#keys.get(short);
+		return this.#keys.get(`${short}::${formatPlatform$1(normalizePlatform$1(platform))}`) ?? this.#keys.get(short);
 	}
 };
 /** Stage names repeat in a large file; parsing a reference is the costly part. */
@@ -30200,7 +30786,7 @@ function automaticArgs(options) {
 }
 function platformArgs(prefix, platform) {
 	return [
-		[`${prefix}PLATFORM`, formatPlatform(platform)],
+		[`${prefix}PLATFORM`, formatPlatform$1(platform)],
 		[`${prefix}OS`, platform.os],
 		[`${prefix}OSVERSION`, platform.osVersion],
 		[`${prefix}ARCH`, platform.architecture],
@@ -30412,7 +30998,7 @@ function expandPlatform(platform, expand, context) {
 	const { text, unmatched } = expandingPlatform(platform, expand);
 	if (text === "") throw new SyntaxFault(withAnySuggestion(`empty platform value from expression ${platform}`, unmatched, context));
 	try {
-		return parsePlatform(text, context.buildPlatform);
+		return parsePlatform$1(text, context.buildPlatform);
 	} catch (error) {
 		if (!(error instanceof SyntaxFault)) throw error;
 		const inner = withAnySuggestion(error.message, unmatched, context);
@@ -30675,6 +31261,7 @@ function resolveStageGraph(dockerfile, options) {
 		globalArgs: args.values,
 		targetPlatform: platforms.targetPlatform,
 		configOf: (image, platform) => options.configOf?.(image, platform),
+		environmentOf: (context) => options.environmentOf?.(context),
 		stageNames: drafts.length + resolved.size === 1 ? [""] : drafts.map(displayName),
 		fail: (fault, stage, { line, endLine, text }) => {
 			fail(fault, {
@@ -30708,10 +31295,10 @@ function guarded(step, fail) {
 }
 function readPlatforms(options, fail) {
 	try {
-		const buildPlatform = normalizePlatform(parsePlatform(options.buildPlatform ?? formatPlatform(HOST), HOST));
+		const buildPlatform = normalizePlatform$1(parsePlatform$1(options.buildPlatform ?? formatPlatform$1(HOST), HOST));
 		return {
 			buildPlatform,
-			targetPlatform: normalizePlatform(parsePlatform(options.platform, buildPlatform))
+			targetPlatform: normalizePlatform$1(parsePlatform$1(options.platform, buildPlatform))
 		};
 	} catch (error) {
 		if (!(error instanceof SyntaxFault)) throw error;
@@ -30765,7 +31352,7 @@ function imageTriggers(draft, sources, { onBuildOf }) {
 	if (onBuildOf === void 0 || draft.base !== void 0 || draft.replacedBy !== void 0 || draft.broken) return [];
 	try {
 		const source = sources.find(draft.fromText, draft.platform);
-		const platform = formatPlatform(normalizePlatform(draft.platform));
+		const platform = formatPlatform$1(normalizePlatform$1(draft.platform));
 		return source.kind === "image" ? onBuildOf(source.image, platform) ?? [] : [];
 	} catch (error) {
 		if (error instanceof SyntaxFault) return [];
@@ -30788,88 +31375,6 @@ function failLint(warnings, { check }, fail) {
 		range: first,
 		mend: "Mend what the warnings say, or remove `error=true` from `# check=`."
 	});
-}
-
-// src/plan/matrix.ts
-/** The `matrix` output: one leg for each changed target, or for each of its platforms, ready for `strategy.matrix`. */
-/** GitHub's own limit of jobs per matrix and workflow run. */
-const MAX_LEGS = 256;
-/** Whether GitHub takes the plan as a matrix. A step that builds by itself need not care. */
-function fitsMatrix(plan) {
-	return legsOf(plan).length <= MAX_LEGS;
-}
-function legsOf({ targets, platforms, matrixBy }) {
-	const ofEach = matrixBy === "platform" ? platforms : [platforms.join(",")];
-	return targets.flatMap(({ name, status }) => status === "changed" ? ofEach.map((platform) => ({
-		target: name,
-		platform
-	})) : []);
-}
-/**
-* The changed targets as a matrix; empty `include` when none changed. No tags in it: the runner drops an output that
-* holds masked text, and registries' names are masked often.
-* @throws UserError over 256 legs.
-*/
-function matrixOf(plan) {
-	const include = legsOf(plan);
-	if (include.length > MAX_LEGS) {
-		const changed = plan.targets.filter((target) => target.status === "changed").length;
-		const platforms = plan.matrixBy === "platform" ? ` on ${plan.platforms.length} platforms` : "";
-		throw new UserError({
-			input: "targets",
-			message: `${changed} changed targets${platforms} make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
-			mend: "Split `targets` over several plan steps, or build them in one step without a matrix."
-		});
-	}
-	return { include };
-}
-
-// src/plan/target-tags.ts
-/** Which tags each target gets, from lines `TARGET=REF` and bare references. */
-/** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-function assignTags(targets, lines) {
-	const problems = [];
-	const names = targets.map((target) => target.name);
-	const tagsOf = new Map(names.map((name) => [name, []]));
-	const owners = /* @__PURE__ */ new Map();
-	for (const { target, ref } of lines) {
-		const wanted = target === void 0 ? names : names.filter((name) => name.toLowerCase() === target.toLowerCase());
-		if (wanted.length === 0 && target !== void 0) {
-			const near = nearest(target, names);
-			problems.push({
-				input: "tags",
-				message: `\`tags\`: \`${target}=${ref}\` is for a target that is not built.`,
-				mend: near === void 0 ? `The targets are ${names.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`
-			});
-		}
-		for (const name of wanted) {
-			const tag = ref.replaceAll("{target}", name.toLowerCase());
-			const owner = owners.get(tag);
-			if (owner !== void 0 && owner !== name) {
-				problems.push({
-					input: "tags",
-					message: `\`tags\`: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
-					mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
-				});
-				continue;
-			}
-			owners.set(tag, name);
-			const tags = tagsOf.get(name);
-			if (tags !== void 0 && !tags.includes(tag)) tags.push(tag);
-		}
-	}
-	return {
-		tagsOf,
-		problems
-	};
-}
-/** With `push` every target needs somewhere to go. */
-function untagged(tagsOf) {
-	return [...tagsOf].filter(([, tags]) => tags.length === 0).map(([name]) => ({
-		input: "push",
-		message: `\`push\`: the target \`${name}\` has no tag, so there is nowhere to push it.`,
-		mend: tagsOf.size === 1 ? "Give it one with `tags`, such as `ghcr.io/org/app:1`." : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app:1\` or \`ghcr.io/org/{target}:1\` for all, or set \`push: false\`.`
-	}));
 }
 
 // src/plan/targets.ts
@@ -30958,146 +31463,101 @@ function findStage(graph, name) {
 	return found.kind === "stage" ? found.stage : void 0;
 }
 
-// src/planning.ts
-/**
-* From the Dockerfile's text to the plan: parse, resolve, look up images, choose targets. Asks registries, never an
-* engine. Everything wrong is told at once, at its file and line.
-*/
-/**
-* Plans the build.
-* @throws UserError with every problem of the Dockerfile, the targets and the tags.
-*/
-async function planBuild(inputs, project, options) {
-	const file = project.dockerfileName;
-	const platforms = inputs.platforms.length > 0 ? inputs.platforms : [options.hostPlatform];
-	const dockerfile = parseDockerfile(project.dockerfileText);
-	const cells = cellsOf$2(inputs, platforms, options.hostPlatform);
-	const resolver = resolverOf(dockerfile, inputs, cells);
-	const first = resolver({
+// src/part-planning.ts
+/** One Dockerfile of a plan: parsed and resolved, its targets chosen, and all that is wrong with it. Asks nobody. */
+/** @throws UserError with all that stands against having a graph */
+function draftPart(part, hostPlatform) {
+	const { inputs, dockerfileName: file } = part;
+	const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform];
+	const dockerfile = parseDockerfile(part.dockerfileText);
+	const resolve = resolverOf(dockerfile, part, {
+		platforms,
+		hostPlatform
+	});
+	const resolutions = resolve({
 		targets: [void 0],
 		images: void 0
 	});
-	const draft = graphOrThrow(first, file);
-	const chosen = chooseTargets(draft, inputs.targets, file);
-	const tags = assignTags(chosen.targets, inputs.tags);
-	const named = inputs.outputs.some((line) => /(^|,)"?name=/.test(line));
-	const homeless = inputs.push && inputs.mode === "build" && !named ? untagged(tags.tagsOf) : [];
-	const stageIndexes = chosen.targets.map((target) => target.stage);
-	throwIfAny([
-		...dockerfileProblems(first, draft, stageIndexes, file),
-		...chosen.problems,
-		...tags.problems,
-		...homeless,
-		...inputs.mode === "build" ? sharedCaches(inputs, chosen.targets) : [],
-		...budgetProblems(inputs.sizeBudgets, draft, chosen.targets),
-		...(await missingFiles(project, draft, stageIndexes)).errors
-	]);
-	options.onSound?.(chosen.targets, platforms);
-	const records = options.records(chosen.targets);
-	const images = new ImageCatalog(inputs.externalImages, options);
-	await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms);
-	const names = chosen.targets.map((target) => target.stageName);
-	const dependsOnTarget = first.some((resolution) => resolution.dependsOnTarget);
-	const second = resolver({
+	const graph = graphOrThrow(resolutions, file);
+	return {
+		part,
+		dockerfile,
+		platforms,
+		resolve,
+		resolutions,
+		graph,
+		...part.wanted === void 0 ? chooseTargets(graph, inputs.targets, file) : wantedTargets(part, graph)
+	};
+}
+/** The stages of bake's targets. */
+function wantedTargets({ wanted = [], dockerfileName }, graph) {
+	const targets = [];
+	const problems = [];
+	for (const { name, stage } of wanted) {
+		const found = findTarget(graph, stage ?? "");
+		if (found.kind === "stage") {
+			targets.push({
+				name,
+				stage: found.stage,
+				stageName: graph.stages[found.stage]?.name
+			});
+			continue;
+		}
+		const names = graph.stages.flatMap((candidate) => candidate.name ?? []);
+		const near = found.didYouMean ?? nearest(stage ?? "", names);
+		problems.push({
+			input: "bake-files",
+			message: `The bake target \`${name}\` is the stage \`${stage ?? ""}\`, and ${dockerfileName} has none of that name.`,
+			mend: near === void 0 ? "Name one of its stages with `target`." : `Did you mean \`target = "${near}"\`?`
+		});
+	}
+	return {
+		targets,
+		problems
+	};
+}
+/** The same Dockerfile with what images and other targets are found to be. @throws UserError as `draftPart` */
+function resolvePart(draft, found) {
+	const names = draft.targets.map((target) => target.stageName);
+	const dependsOnTarget = draft.resolutions.some((resolution) => resolution.dependsOnTarget);
+	const resolutions = draft.resolve({
 		targets: dependsOnTarget ? names : [void 0],
 		triggersFor: names.map((name) => name ?? ""),
-		images
-	});
-	const graph = graphOrThrow(second, file);
-	await images.lookUp(graph, stagesOfAll(graph, stageIndexes), platforms);
-	const missing = await missingFiles(project, graph, stageIndexes);
-	throwIfAny([...dockerfileProblems(second, graph, stageIndexes, file), ...missing.errors]);
-	const { targets } = chosen;
-	const variants = second.flatMap(({ graph: own }, index) => {
-		const { platform = "", machine } = cells[index % cells.length] ?? {};
-		const target = dependsOnTarget ? targets[Math.floor(index / cells.length)]?.name : void 0;
-		return own === void 0 ? [] : [{
-			platform,
-			machine,
-			target,
-			graph: own
-		}];
-	});
-	const { env, client, signal } = options;
-	const looked = {
-		inputs,
-		project,
-		env,
-		client,
-		signal,
-		targets
-	};
-	const fingerprints = await fingerprintTargets({
-		...looked,
-		dockerfile,
-		variants,
-		images
-	});
-	const decisions = await decide({
-		...looked,
-		tagsOf: tags.tagsOf,
-		fingerprints,
-		records: await records
-	});
-	const plan = makePlan({
-		id: project.id,
-		file,
-		platforms,
-		matrixBy: inputs.matrixBy,
-		graph,
-		targets: chosen.targets,
-		tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
-		pinOf: (image) => images.pinOf(image),
-		prints: fingerprints.prints,
-		decisionOf: (target) => planDecision(decisions.get(target.name))
+		...found
 	});
 	return {
-		dockerfile,
-		graph,
-		platforms,
-		targets: chosen.targets,
-		tagsOf: tags.tagsOf,
-		images,
-		fingerprints,
-		decisions,
-		before: imagesBefore(targets, await records),
-		plan,
-		matrix: inputs.mode === "plan" || fitsMatrix(plan) ? matrixOf(plan) : void 0,
-		warnings: [
-			...lintWarnings(second, file),
-			...missing.warnings,
-			...images.missedMappings()
-		]
+		...draft,
+		resolutions,
+		graph: graphOrThrow(resolutions, draft.part.dockerfileName),
+		dependsOnTarget
 	};
 }
-function throwIfAny(problems) {
-	if (problems.length > 0) throw new UserError(problems);
+/** What is wrong in the Dockerfile for these targets, and what they copy that is not there. */
+async function partProblems({ part, resolutions, graph, targets }, workspace) {
+	const stages = targets.map(({ stage }) => stage);
+	const file = part.dockerfileName;
+	const missing = await missingFiles(part, {
+		graph,
+		stages,
+		workspace
+	});
+	return {
+		errors: distinct([...resolutions.flatMap(({ errors: all }) => errorsFor(all, graph, stages)).map((error) => problemOf(error, file)), ...missing.errors]),
+		warnings: distinct([...resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))), ...missing.warnings])
+	};
 }
-/** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
-function budgetProblems(lines, { stages }, targets) {
-	const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)];
-	return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== void 0))]).problems;
-}
-/** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
-function cellsOf$2({ mode, matrixBy }, platforms, host) {
-	const isSplit = mode === "plan" && matrixBy === "platform";
-	const machinesOf = (platform) => isSplit ? [.../* @__PURE__ */ new Set([nativeMachine(platform), host])] : [host];
-	return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({
-		platform,
-		machine
-	})));
-}
-/** Resolves the same file once per platform, machine and target. */
-function resolverOf(dockerfile, inputs, cells) {
+/** Resolves the same file once per platform and target. */
+function resolverOf(dockerfile, { inputs }, { platforms, hostPlatform }) {
 	const contexts = inputs.buildContexts.map((context) => context.key);
-	return ({ targets, triggersFor, images }) => targets.flatMap((target) => cells.map(({ platform, machine }) => resolveStageGraph(dockerfile, {
+	return ({ targets, triggersFor, images, environmentOf }) => targets.flatMap((target) => platforms.map((platform) => resolveStageGraph(dockerfile, {
 		buildArgs: inputs.buildArgs,
 		target,
 		platform,
-		buildPlatform: machine,
+		buildPlatform: hostPlatform,
 		contexts,
 		onBuildOf: (image, platform) => images?.triggersOf(image, platform),
 		configOf: (image, platform) => images?.baseOf(image, platform)?.config,
+		environmentOf: (context) => environmentOf?.(context, platform),
 		triggersFor
 	})));
 }
@@ -31110,9 +31570,6 @@ function graphOrThrow(resolutions, file) {
 	if (fatal.length > 0) throw new UserError(distinct(fatal.map((error) => problemOf(error, file))));
 	return mergeGraphs([first, ...others]);
 }
-function dockerfileProblems(resolutions, graph, targets, file) {
-	return distinct(resolutions.flatMap(({ errors }) => errorsFor(errors, graph, targets)).map((error) => problemOf(error, file)));
-}
 function problemOf(error, file) {
 	return {
 		message: sentence$1(error.message.replace(/^dockerfile parse error on line \d+: /, "")),
@@ -31122,9 +31579,6 @@ function problemOf(error, file) {
 		endLine: error.endLine
 	};
 }
-function lintWarnings(resolutions, file) {
-	return distinct(resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))));
-}
 function warningOf({ rule, message, line, endLine }, file) {
 	return {
 		message: `${rule}: ${sentence$1(message)}`,
@@ -31133,26 +31587,27 @@ function warningOf({ rule, message, line, endLine }, file) {
 		endLine
 	};
 }
+/** Each problem once. */
 function distinct(problems) {
 	return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 /** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
-async function missingFiles(project, graph, targets) {
-	const ignore = await ignoreFileFor(project.dockerfilePath, project.contextDir);
+async function missingFiles(part, { graph, stages, workspace }) {
+	const ignore = await ignoreFileFor(part.dockerfilePath, part.contextDir);
 	const matcher = new IgnoreMatcher({
 		...ignore,
-		name: relative(project.workspace, ignore.name)
+		name: relative(workspace, ignore.name)
 	});
 	const errors = [];
 	const warnings = [];
-	for (const index of stagesOfAll(graph, targets)) {
+	for (const index of stagesOfAll(graph, stages)) {
 		const stage = graph.stages[index];
 		if (stage === void 0 || stage.replacedByContext !== void 0 || stage.undefinedVariables.length > 0) continue;
-		for (const read of stage.reads.filter((candidate) => !candidate.parents)) for (const missing of await missingSources(project.contextDir, matcher, read.paths)) {
+		for (const read of stage.reads.filter((candidate) => !candidate.parents)) for (const missing of await missingSources(part.contextDir, matcher, read.paths)) {
 			const problem = {
 				message: missing.message,
 				mend: missing.mend,
-				file: project.dockerfileName,
+				file: part.dockerfileName,
 				line: read.line
 			};
 			if (missing.kind === "no-match") warnings.push(problem);
@@ -31160,9 +31615,400 @@ async function missingFiles(project, graph, targets) {
 		}
 	}
 	return {
-		errors: distinct(errors),
-		warnings: distinct(warnings)
+		errors,
+		warnings
 	};
+}
+
+// src/plan/matrix.ts
+/** The `matrix` output: one leg for each changed target, ready for `strategy.matrix`. */
+/** GitHub's own limit of jobs per matrix and workflow run. */
+const MAX_LEGS = 256;
+/** Whether GitHub takes the plan as a matrix. A step that builds by itself need not care. */
+function fitsMatrix(plan) {
+	return plan.targets.filter((target) => target.status === "changed").length <= MAX_LEGS;
+}
+/**
+* The changed targets as a matrix; empty `include` when none changed. No tags in it: the runner drops an output that
+* holds masked text, and registries' names are masked often.
+* @throws UserError over 256 legs.
+*/
+function matrixOf(plan) {
+	const changed = plan.targets.filter((target) => target.status === "changed");
+	if (!fitsMatrix(plan)) throw new UserError({
+		input: "targets",
+		message: `${changed.length} changed targets make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
+		mend: "Split `targets` over several plan steps, or build them in one step without a matrix."
+	});
+	return { include: changed.map(({ name, platforms = plan.platforms }) => ({
+		target: name,
+		platform: platforms.join(",")
+	})) };
+}
+
+// src/plan/target-tags.ts
+/** Which tags each target gets, from lines `TARGET=REF` and bare references. */
+/** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
+function assignTags(targets, lines) {
+	const problems = [];
+	const names = targets.map((target) => target.name);
+	const tagsOf = new Map(names.map((name) => [name, []]));
+	const owners = /* @__PURE__ */ new Map();
+	for (const { target, ref } of lines) {
+		const wanted = target === void 0 ? names : names.filter((name) => name.toLowerCase() === target.toLowerCase());
+		if (wanted.length === 0 && target !== void 0) {
+			const near = nearest(target, names);
+			problems.push({
+				input: "tags",
+				message: `\`tags\`: \`${target}=${ref}\` is for a target that is not built.`,
+				mend: near === void 0 ? `The targets are ${names.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`
+			});
+		}
+		for (const name of wanted) {
+			const tag = ref.replaceAll("{target}", name.toLowerCase());
+			const owner = owners.get(tag);
+			if (owner !== void 0 && owner !== name) {
+				problems.push({
+					input: "tags",
+					message: `\`tags\`: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
+					mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
+				});
+				continue;
+			}
+			owners.set(tag, name);
+			const tags = tagsOf.get(name);
+			if (tags !== void 0 && !tags.includes(tag)) tags.push(tag);
+		}
+	}
+	return {
+		tagsOf,
+		problems
+	};
+}
+/** With `push` every target needs somewhere to go. */
+function untagged(tagsOf) {
+	return [...tagsOf].filter(([, tags]) => tags.length === 0).map(([name]) => ({
+		input: "push",
+		message: `\`push\`: the target \`${name}\` has no tag, so there is nowhere to push it.`,
+		mend: tagsOf.size === 1 ? "Give it one with `tags`, such as `ghcr.io/org/app:1`." : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app:1\` or \`ghcr.io/org/{target}:1\` for all, or set \`push: false\`.`
+	}));
+}
+
+// src/plan/unite.ts
+/**
+* Makes one stage of those that are the same: of one Dockerfile, which bake builds with several sets of options, the stages
+* that these do not reach. What is the same is told by fingerprints, never by names. Pure.
+*/
+/** Unites; a graph of one part stays as it is. */
+function unite(joined) {
+	if (joined.stages.length < 2) return joined;
+	const { graph, prints } = joined;
+	const leaders = leadersOf(joined);
+	const leaderOf = (index) => leaders.get(index) ?? index;
+	const kept = [...new Set(graph.stages.map(({ index }) => leaderOf(index)))];
+	const numbers = new Map(kept.map((leader, number) => [leader, number]));
+	const at = (index) => numbers.get(leaderOf(index)) ?? index;
+	const stages = kept.flatMap((index) => {
+		const stage = graph.stages[index];
+		if (stage === void 0) return [];
+		return [{
+			...mapSources(stage, (source) => source.kind === "stage" ? {
+				kind: "stage",
+				stage: at(source.stage)
+			} : source),
+			index: at(index)
+		}];
+	});
+	const move = (target) => ({
+		...target,
+		stage: at(target.stage)
+	});
+	return {
+		graph: {
+			...graph,
+			stages,
+			defaultTarget: at(graph.defaultTarget)
+		},
+		stages: joined.stages.map((all) => all.map(at)),
+		targets: joined.targets.map(move),
+		linked: joined.linked.map(move),
+		prints: new Map([...prints].map(([name, print]) => [name, renumbered(print, at)]))
+	};
+}
+/** Of each stage the one that stands for it: itself, or an equal one. */
+function leadersOf({ graph, stages, prints }) {
+	const known = fingerprintsOf([...prints.values()]);
+	const places = stages.flatMap((all) => all.map((index, place) => ({
+		index,
+		place
+	})));
+	const keyOf = ({ index, place }) => {
+		const fingerprint = known.get(index);
+		const stage = graph.stages[index];
+		const mounts = stage?.steps.flatMap(({ caches }) => caches);
+		return fingerprint === void 0 ? void 0 : JSON.stringify([
+			stage?.file,
+			place,
+			fingerprint,
+			mounts
+		]);
+	};
+	const groups = /* @__PURE__ */ new Map();
+	const leaders = /* @__PURE__ */ new Map();
+	for (const entry of places) {
+		const key = keyOf(entry);
+		const leader = (key === void 0 ? void 0 : groups.get(key)) ?? entry.index;
+		if (key !== void 0) groups.set(key, leader);
+		leaders.set(entry.index, leader);
+	}
+	const reached = new Set([...prints.values()].flatMap(({ platforms }) => platforms.flatMap((one) => one.stages.map(({ index }) => index))));
+	const standIns = /* @__PURE__ */ new Map();
+	const placeKey = ({ index, place }) => JSON.stringify([graph.stages[index]?.file, place]);
+	for (const entry of [...places.filter(({ index }) => reached.has(index)), ...places]) if (!standIns.has(placeKey(entry))) standIns.set(placeKey(entry), leaders.get(entry.index) ?? entry.index);
+	for (const entry of places.filter(({ index }) => !reached.has(index))) leaders.set(entry.index, standIns.get(placeKey(entry)) ?? entry.index);
+	return leaders;
+}
+/** Of stages whose results are known on every platform. */
+function fingerprintsOf(prints) {
+	const found = /* @__PURE__ */ new Map();
+	for (const { platform, stages } of prints.flatMap(({ platforms }) => platforms)) for (const { index, fingerprint } of stages) {
+		const known = found.get(index) ?? /* @__PURE__ */ new Map();
+		found.set(index, known.set(platform, fingerprint));
+	}
+	return new Map([...found].flatMap(([index, all]) => [...all.values()].includes(void 0) ? [] : [[index, JSON.stringify([...all].sort())]]));
+}
+function renumbered(print, at) {
+	const source = (one) => one.kind === "stage" ? {
+		...one,
+		name: String(at(Number(one.name)))
+	} : one;
+	const stage = (one) => ({
+		...one,
+		index: at(one.index),
+		base: source(one.base),
+		steps: one.steps.map((step) => ({
+			...step,
+			settings: step.settings.map((setting) => ({
+				...setting,
+				stage: at(setting.stage)
+			})),
+			sources: step.sources.map(source)
+		}))
+	});
+	const platforms = print.platforms.map(({ platform, stages }) => ({
+		platform,
+		stages: stages.map(stage)
+	}));
+	return {
+		...print,
+		platforms
+	};
+}
+
+// src/link-reasons.ts
+/** The decisions, each reason in a stage that is another target's with `through target`. */
+function withLinks(decisions, plan) {
+	const all = new Map([...plan.targets, ...plan.linked].map((target) => [target.name, target]));
+	const explain = (name, reason) => {
+		const own = plan.partOf(name);
+		const { stage } = reason;
+		if (own.part.links.size === 0 || stage === void 0 || own.stages.includes(stage)) return reason;
+		const through = [...own.part.links.values()].find((link) => {
+			const target = all.get(link);
+			return target !== void 0 && stagesOf(plan.graph, target.stage).includes(stage);
+		});
+		return through === void 0 ? reason : {
+			...reason,
+			text: `${reason.text}, through target ${through}`
+		};
+	};
+	return new Map([...decisions].map(([name, decision]) => [name, decision.status === "unchanged" ? decision : {
+		...decision,
+		reasons: decision.reasons.map((reason) => explain(name, reason))
+	}]));
+}
+
+// src/planning.ts
+/**
+* Plans the build.
+* @throws UserError with every problem of the Dockerfiles, the targets and the tags.
+*/
+async function planBuild(inputs, project, options) {
+	const { workspace } = project;
+	const drafts = each(project.parts, (part) => draftPart(part, options.hostPlatform));
+	const draft = joinParts(drafts);
+	const platforms = [...new Set(drafts.flatMap((part) => part.platforms))];
+	const tags = tagsOf(draft.targets, inputs, project.parts);
+	throwIfAny([
+		...(await Promise.all(drafts.map(async (part) => await partProblems(part, workspace)))).flatMap(({ errors }) => errors),
+		...drafts.flatMap(({ problems }) => problems),
+		...tags.problems,
+		...homeless(drafts, tags, inputs),
+		...inputs.mode === "build" ? sharedCaches(inputs, draft.targets) : [],
+		...budgetProblems(inputs.sizeBudgets, draft.graph, draft.targets)
+	]);
+	options.onSound?.(draft.targets, platforms);
+	const records = options.records(draft.targets);
+	const images = new ImageCatalog(inputs.externalImages, options);
+	await images.lookUp(imageWants(draft, drafts));
+	const resolved = resolveAll(drafts, images);
+	const joined = joinParts(resolved);
+	await images.lookUp(imageWants(joined, resolved));
+	const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, workspace)));
+	throwIfAny([...secondLook.flatMap(({ errors }) => errors), ...triggerProblems(resolved)]);
+	const { env, client, signal } = options;
+	const looked = {
+		env,
+		client,
+		signal,
+		targets: joined.targets,
+		images
+	};
+	const printed = await fingerprintTargets({
+		...looked,
+		workspace,
+		partOf: joined.partOf,
+		variants: variantsOf(resolved, joined.targets),
+		parts: resolved.map((part, index) => ({
+			...part,
+			stages: joined.stages[index] ?? []
+		}))
+	});
+	const { graph, stages, targets, linked, prints } = unite({
+		...joined,
+		prints: printed.prints
+	});
+	const parts = resolved.map(({ part, dockerfile, platforms: own, graph: { stages: written } }, index) => ({
+		part,
+		dockerfile,
+		platforms: own,
+		onContext: new Set(written.flatMap(({ from }, place) => from.kind === "context" ? [place] : [])),
+		stages: stages[index] ?? [],
+		contexts: printed.contexts[index] ?? /* @__PURE__ */ new Map()
+	}));
+	const partOf = (target) => {
+		const found = parts[joined.partOf(target)];
+		if (found === void 0) throw new RangeError(`no part of ${target}`);
+		return found;
+	};
+	const fingerprints = {
+		prints,
+		files: printed.files
+	};
+	const decided = await decide({
+		...looked,
+		inputs,
+		targets,
+		tagsOf: tags.tagsOf,
+		fingerprints,
+		records: await records,
+		inputsOf: (name) => partOf(name).part.inputs
+	});
+	const decisions = withLinks(decided, {
+		graph,
+		targets,
+		linked,
+		partOf
+	});
+	const plan = makePlan({
+		id: project.id,
+		file: project.dockerfileName,
+		platforms,
+		graph,
+		targets,
+		tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
+		pinOf: (image) => images.pinOf(image),
+		prints,
+		decisionOf: (target) => planDecision(decisions.get(target.name)),
+		placeOf: ({ name }) => {
+			const { part, platforms: own } = partOf(name);
+			return part.wanted === void 0 ? {} : {
+				file: part.dockerfileName,
+				platforms: own
+			};
+		}
+	});
+	return {
+		parts,
+		partOf,
+		graph,
+		platforms,
+		targets,
+		linked,
+		images,
+		fingerprints,
+		decisions,
+		plan,
+		tagsOf: tags.tagsOf,
+		before: imagesBefore(targets, await records),
+		matrix: inputs.mode === "plan" || fitsMatrix(plan) ? matrixOf(plan) : void 0,
+		warnings: [...distinct(secondLook.flatMap(({ warnings }) => warnings)), ...images.missedMappings()]
+	};
+}
+/** The Dockerfiles as they are when images are known; one that uses another one's target comes after it. */
+function resolveAll(drafts, images) {
+	const resolved = /* @__PURE__ */ new Map();
+	const environmentOf = linkEnvironment(drafts, resolved, images);
+	for (const index of linkOrder(drafts)) {
+		const draft = drafts[index];
+		if (draft === void 0) continue;
+		const found = resolvePart(draft, {
+			images,
+			environmentOf: (context, platform) => environmentOf(index, context, platform)
+		});
+		resolved.set(index, found);
+	}
+	return drafts.flatMap((_, index) => resolved.get(index) ?? []);
+}
+/** All that is made of these. @throws UserError with what stands against any of them */
+function each(items, make) {
+	const problems = [];
+	const made = items.flatMap((item) => {
+		try {
+			return [make(item)];
+		} catch (error) {
+			if (!(error instanceof UserError)) throw error;
+			problems.push(...error.problems);
+			return [];
+		}
+	});
+	throwIfAny(distinct(problems));
+	return made;
+}
+/** What `tags` says; a target that it does not name has those of the bake files. */
+function tagsOf(targets, { tags }, parts) {
+	const given = assignTags(targets, tags);
+	const wanted = parts.flatMap((part) => part.wanted ?? []);
+	if (wanted.length === 0) return given;
+	const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0);
+	const written = assignTags(targets, left.flatMap(({ name, tags: own }) => own.map((ref) => ({
+		target: name,
+		ref
+	}))));
+	const told = written.problems.map((problem) => ({
+		...problem,
+		input: "bake-files"
+	}));
+	const both = targets.map(({ name }) => [name, [...given.tagsOf.get(name) ?? [], ...written.tagsOf.get(name) ?? []]]);
+	return {
+		tagsOf: new Map(both),
+		problems: [...given.problems, ...told]
+	};
+}
+/** With `push` every target needs somewhere to go, unless its outputs say where. */
+function homeless(parts, { tagsOf: all }, inputs) {
+	if (!inputs.push || inputs.mode !== "build") return [];
+	const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)));
+	const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)));
+	return untagged(new Map([...all].filter(([name]) => !sent.has(name))));
+}
+function throwIfAny(problems) {
+	if (problems.length > 0) throw new UserError(problems);
+}
+/** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
+function budgetProblems(lines, { stages }, targets) {
+	const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)];
+	return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== void 0))]).problems;
 }
 /** What the latest records say of external images. */
 function imagesBefore(targets, records) {
@@ -31176,7 +32022,7 @@ function planDecision(decision) {
 		reasons: decision?.reasons ?? []
 	};
 	const { image, commit } = decision.record;
-	const sizes = recordedSizes(decision.record)?.platforms.map(({ platform, digest, configDigest, transfer, unpacked }) => ({
+	const sizes = parseTargetSizes(image.sizes)?.platforms.map(({ platform, digest, configDigest, transfer, unpacked }) => ({
 		platform,
 		digest,
 		configDigest,
@@ -31194,182 +32040,6 @@ function planDecision(decision) {
 		...sizes === void 0 ? {} : { sizes },
 		...commit === void 0 ? {} : { since: commit }
 	};
-}
-
-// src/git.ts
-/** The git adapter: the little that the action asks of the checkout. A checkout without git is no error. */
-/** The commit checked out in `directory`, or undefined where that is no git checkout. */
-async function readHead(directory) {
-	const git = async (...args) => {
-		const result = await runProcess("git", [
-			"-c",
-			"safe.directory=*",
-			"-C",
-			directory,
-			...args
-		]);
-		return result.code === 0 ? result.stdout : void 0;
-	};
-	try {
-		const commit = (await git("rev-parse", "--verify", "HEAD^{commit}"))?.trim();
-		if (commit === void 0 || commit === "") return void 0;
-		return {
-			commit,
-			parents: [...((await git("cat-file", "-p", commit) ?? "").split("\n\n", 1)[0] ?? "").matchAll(/^parent ([0-9a-f]{40,64})$/gm)].map((match) => match[1] ?? "")
-		};
-	} catch (error) {
-		if (error instanceof ProgramMissingError) return void 0;
-		throw error;
-	}
-}
-
-// src/local-paths.ts
-/** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
-/** Everything that the build would stumble over later, and say less clearly. */
-async function missingPaths(inputs, workspace) {
-	const checks = [...inputs.secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0), ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace))];
-	return (await Promise.all(checks)).filter((problem) => problem !== void 0);
-}
-async function secretFileProblem(path, workspace) {
-	const full = resolve$1(workspace, path);
-	const why = await isDirectory$1(full) ? "it is a directory" : await unreadable(full);
-	if (why === void 0) return void 0;
-	return {
-		input: "secret-files",
-		message: `\`secret-files\`: \`${shown$1(path)}\` cannot be read: ${why}.`,
-		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
-	};
-}
-async function contextProblem(name, source, workspace) {
-	if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
-	return {
-		input: "build-contexts",
-		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
-		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
-	};
-}
-async function unreadable(path) {
-	try {
-		await access$1(path, constants$1.R_OK);
-		return;
-	} catch (error) {
-		const code = errorCode(error);
-		return code === "ENOENT" || code === "ENOTDIR" ? "there is no such file" : code === "EACCES" ? "this job’s user has no permission" : code ?? "unknown error";
-	}
-}
-async function isDirectory$1(path) {
-	try {
-		return (await stat$1(path)).isDirectory();
-	} catch {
-		return false;
-	}
-}
-
-// src/project.ts
-/** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
-/**
-* Finds the build context and the Dockerfile.
-* @throws UserError when either is missing, or when a pull request's head must not be built here.
-*/
-async function openProject(inputs, env) {
-	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
-	const contextDir = resolve$1(workspace, inputs.context);
-	const problems = [];
-	const checkedOut = (await names$1(workspace)).some((name) => name !== ".git");
-	if (!await isDirectory(contextDir)) problems.push({
-		input: "context",
-		message: `\`context\`: the directory \`${shown$1(inputs.context)}\` does not exist in ${workspace}.`,
-		mend: checkedOut ? "Give a directory of the checkout, relative to its root." : "Add `actions/checkout` before this step."
-	});
-	const dockerfilePath = await findDockerfile(inputs, workspace, contextDir);
-	const dockerfileName = relative(workspace, dockerfilePath);
-	let dockerfileText = "";
-	if (problems.length === 0) try {
-		dockerfileText = await readFile(dockerfilePath, "utf8");
-	} catch (error) {
-		problems.push(await missingDockerfile({
-			inputs,
-			path: dockerfilePath,
-			name: dockerfileName,
-			checkedOut,
-			error
-		}));
-	}
-	if (inputs.mode === "build" && checkedOut) problems.push(...await missingPaths(inputs, workspace));
-	const refused = await refusedHead(contextDir, env);
-	if (refused !== void 0) problems.push(refused);
-	if (problems.length > 0) throw new UserError(problems);
-	const context = relative(workspace, contextDir);
-	const beside = context === "" || context === dirname(dockerfileName);
-	return {
-		workspace,
-		contextDir,
-		dockerfilePath,
-		dockerfileText,
-		dockerfileName,
-		id: inputs.id ?? (beside ? dockerfileName : `${dockerfileName}@${context}`)
-	};
-}
-/** `file`, or the context's `Dockerfile`, or `dockerfile` where only that is there (as BuildKit does). */
-async function findDockerfile(inputs, workspace, contextDir) {
-	if (inputs.file !== void 0) return resolve$1(workspace, inputs.file);
-	const found = await names$1(contextDir);
-	return join(contextDir, !found.includes("Dockerfile") && found.includes("dockerfile") ? "dockerfile" : "Dockerfile");
-}
-async function missingDockerfile(options) {
-	const { inputs, path, name, checkedOut } = options;
-	const input = inputs.file === void 0 ? "context" : "file";
-	if (!checkedOut) return {
-		input,
-		message: `There is no \`${shown$1(name)}\`: nothing is checked out.`,
-		mend: "Add `actions/checkout` before this step."
-	};
-	const code = errorCode(options.error);
-	if (code !== "ENOENT" && code !== "ENOTDIR") return {
-		input,
-		message: code === "EISDIR" ? `\`${shown$1(name)}\` is a directory, not a Dockerfile.` : `\`${shown$1(name)}\` cannot be read (${code ?? "unknown error"}).`,
-		mend: "Name a readable Dockerfile with `file`, relative to the root of the checkout."
-	};
-	const siblings = (await names$1(dirname(path))).filter((sibling) => /dockerfile/i.test(sibling));
-	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
-	const others = siblings.slice(0, 5).map((sibling) => `\`${shown$1(sibling)}\``);
-	return {
-		input,
-		message: `There is no \`${shown$1(name)}\`.`,
-		mend: near !== void 0 ? `Did you mean \`file: ${shown$1(join(dirname(name), near))}\`?` : others.length > 0 ? `Beside it are ${others.join(", ")}: name one with \`file\`.` : "Name the Dockerfile with `file`, relative to the root of the checkout."
-	};
-}
-/**
-* Under `pull_request_target` the job holds the base repository's secrets, and building a Dockerfile runs its code:
-* a pull request's head is not built there.
-* https://docs.github.com/en/actions/reference/security/securely-using-pull_request_target
-*/
-async function refusedHead(contextDir, env) {
-	if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") return void 0;
-	const head = await readHead(contextDir);
-	const { headSha: pullHead } = await readEvent(env);
-	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf(head, pullHead)) return void 0;
-	return {
-		message: "This job runs on `pull_request_target` and has a pull request’s head checked out: building it would run foreign code beside this repository’s secrets.",
-		mend: "Build on `pull_request` instead; where a fork’s run needs a comment, let a `workflow_run` workflow write it."
-	};
-}
-function isOf(head, pullHead) {
-	return head.commit === pullHead || head.parents.includes(pullHead);
-}
-async function names$1(directory) {
-	try {
-		return (await readdir$1(directory)).sort();
-	} catch {
-		return [];
-	}
-}
-async function isDirectory(path) {
-	try {
-		return (await stat$1(path)).isDirectory();
-	} catch {
-		return false;
-	}
 }
 
 // src/report/cleanup-summary.ts
@@ -31439,9 +32109,17 @@ function whyCell({ reasons, since }) {
 	const more = reasons.length - shown.length;
 	return [...shown, ...more === 0 ? [] : [`and ${count(more, "more reason")}`]].join("<br>");
 }
-function reasonText({ text, stage, line }) {
-	const place = [stage === void 0 ? "" : code(stage, 60), line === void 0 ? "" : `line ${line}`].filter((part) => part !== "");
+function reasonText({ text, stage, file, line }) {
+	const where = line === void 0 ? "" : file === void 0 ? `line ${line}` : code(`${file}:${line}`, 120);
+	const place = [stage === void 0 ? "" : code(stage, 60), where].filter((part) => part !== "");
 	return `${prose(text, 400)}${place.length === 0 ? "" : ` <sub>${place.join(" ")}</sub>`}`;
+}
+
+// src/report/summary-data.ts
+/** What a stage is called in every report: its name, or `stage 3`; where there are several files, `api.Dockerfile:7`. */
+function stageName(stage) {
+	const { name, index, file, line } = stage;
+	return name ?? (file === void 0 ? `stage ${index}` : `${file.slice(file.lastIndexOf("/") + 1)}:${line ?? "?"}`);
 }
 
 // src/report/mermaid-text.ts
@@ -31477,12 +32155,6 @@ function mermaidBlock(source) {
 	return `\`\`\`mermaid\n${source}\n\`\`\``;
 }
 
-// src/report/summary-data.ts
-/** What a stage is called in every report: its name, or `stage 3`. */
-function stageName(stage) {
-	return stage.name ?? `stage ${stage.index}`;
-}
-
 // src/report/flowchart.ts
 const MAX_LABEL$1 = 44;
 const REST = "rest";
@@ -31510,7 +32182,7 @@ function nearestFirst(graph, requested) {
 	return [...seen];
 }
 function draw$1(input, needed) {
-	const { graph, requested, captions } = input;
+	const { graph, requested, captions, names } = input;
 	const outside = /* @__PURE__ */ new Map();
 	const edges = /* @__PURE__ */ new Map();
 	const sourceId = (source) => {
@@ -31547,7 +32219,7 @@ function draw$1(input, needed) {
 		const stage = graph.stages[index];
 		if (stage === void 0) continue;
 		const caption = captions?.get(index);
-		const label = labelText(stageName(stage), MAX_LABEL$1) + (caption === void 0 ? "" : `, ${labelText(caption, MAX_LABEL$1).replaceAll(" ", "\xA0")}`);
+		const label = labelText(names?.get(index) ?? stageName(stage), MAX_LABEL$1) + (caption === void 0 ? "" : `, ${labelText(caption, MAX_LABEL$1).replaceAll(" ", "\xA0")}`);
 		stages.push({
 			id: `s${index}`,
 			kind: requested.includes(index) ? "target" : "stage",
@@ -31754,7 +32426,8 @@ function stageGraph(data) {
 		requested,
 		failed: failed.filter((stage) => stage !== void 0),
 		shared: data.sharedStages,
-		captions: captions$1(data)
+		captions: captions$1(data),
+		names: targetNames(data)
 	});
 	const needed = data.graph.stages.length - chart.unneeded.length;
 	const legend = [
@@ -31786,6 +32459,12 @@ function captions$1(data) {
 		const size = target.platforms[0]?.transfer.total;
 		return target.stage === void 0 || size === void 0 || target.platforms.length > 1 ? [] : [[target.stage, formatBytes(size)]];
 	}));
+}
+/** Of several Dockerfiles, stages of one name are many, and targets are told by their own. */
+function targetNames({ graph, targets }) {
+	const named = targets.flatMap(({ name, stage }) => stage === void 0 || graph?.stages[stage]?.file === void 0 ? [] : [[stage, name]]);
+	const byStage = Map.groupBy(named, ([stage]) => stage);
+	return new Map([...byStage].map(([stage, all]) => [stage, all.map(([, name]) => name).join(", ")]));
 }
 /** The build's steps over time. Undefined where nothing took time. */
 function timeline(data) {
@@ -31870,7 +32549,10 @@ function stageList(plan, target) {
 	return `${shown.join(" → ")}${more > 0 ? ` → ${more} more` : ""}`;
 }
 function stageCode(stage, index) {
-	return code(stage?.name ?? `stage ${index}`, 60);
+	return code(stageName(stage ?? {
+		name: void 0,
+		index
+	}), 60);
 }
 
 // src/report/sizes-table.ts
@@ -32442,6 +33124,252 @@ function runAttempt(env) {
 	return positive(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
 }
 
+// src/measure/size-record.ts
+/** Bytes of a file of records. */
+const MOST_RECORD_BYTES = 1e6;
+const VERSION$1 = 1;
+const MOST_RECORDS = 500;
+const MOST_TAGS = 200;
+const MOST_PLATFORMS$1 = 64;
+const LONGEST_NAME = 500;
+const LONGEST_FAILURE = 2e3;
+const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const PLATFORM = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+/**
+* A file of records. What explains sizes is left out where the file would be larger than `mostBytes`: packages first, then
+* files, then instructions and layers.
+*/
+function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
+	let text = "";
+	for (const reduce of REDUCTIONS) {
+		const reduced = (record) => ({
+			...record,
+			platforms: record.platforms.map(reduce)
+		});
+		const all = records.map((record) => {
+			const { baseline } = record;
+			const before = baseline?.record === void 0 ? baseline : {
+				...baseline,
+				record: reduced(baseline.record)
+			};
+			return sizeRecordToJson({
+				...reduced(record),
+				baseline: before
+			});
+		});
+		text = JSON.stringify({
+			version: VERSION$1,
+			records: all
+		});
+		if (Buffer.byteLength(text) <= mostBytes) break;
+	}
+	return text;
+}
+/** What `writeSizeRecords` wrote, and nothing else. */
+function readSizeRecords(text) {
+	if (Buffer.byteLength(text) > 1e6) return refused$1(`it is larger than ${MOST_RECORD_BYTES} bytes`);
+	const json = parseJson(text);
+	if (json === void 0) return refused$1("it is no JSON");
+	if (field$1(json, "version") !== VERSION$1) return refused$1("it is of a version that is not known");
+	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
+	return records === void 0 || records.length === 0 ? refused$1("it holds no size records") : {
+		kind: "records",
+		records
+	};
+}
+/** A record as data that `JSON.stringify` writes and `parseSizeRecord` reads. */
+function sizeRecordToJson(record) {
+	const { baseline, ...rest } = record;
+	const before = baseline?.record === void 0 ? void 0 : sizeRecordToJson({
+		...baseline.record,
+		baseline: void 0
+	});
+	return {
+		...rest,
+		platforms: record.platforms.map(platformToJson),
+		...baseline === void 0 ? {} : { baseline: {
+			facts: baseline.facts,
+			record: before
+		} }
+	};
+}
+/** Undefined where it is no record, or of a version that is not known. */
+function parseSizeRecord(value) {
+	const [id, target, file, createdAt] = [
+		"id",
+		"target",
+		"file",
+		"createdAt"
+	].map((key) => field$1(value, key));
+	const status = STATUSES$1.find((known) => known === field$1(value, "status"));
+	const platforms = parsePlatforms(field$1(value, "platforms"));
+	const tags = all(field$1(value, "tags"), nameOf, MOST_TAGS);
+	if (field$1(value, "version") !== VERSION$1 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
+	if (!isTime(createdAt) || status === void 0 || platforms === void 0 || tags === void 0) return void 0;
+	if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return void 0;
+	const baseline = baselineOf(field$1(value, "baseline"));
+	return {
+		version: VERSION$1,
+		id,
+		target,
+		file,
+		createdAt,
+		status,
+		tags,
+		platforms,
+		...optionalOf(value),
+		...baseline === void 0 ? {} : { baseline }
+	};
+}
+const SOURCES = [
+	"input",
+	"exact",
+	"ancestor",
+	"registry",
+	"none"
+];
+/** Of a baseline's own baseline nothing is read. */
+function baselineOf(value) {
+	const facts = field$1(value, "facts");
+	const source = SOURCES.find((known) => known === field$1(facts, "source"));
+	if (source === void 0) return void 0;
+	const [distance, branch, url] = [
+		"distance",
+		"branch",
+		"url"
+	].map((key) => field$1(facts, key));
+	const record = field$1(value, "record");
+	const before = typeof record === "object" && record !== null ? {
+		...record,
+		baseline: void 0
+	} : void 0;
+	return {
+		facts: {
+			source,
+			branch: nameOf(branch),
+			url: isAddress(url) ? url : void 0,
+			wanted: commitOf(field$1(facts, "wanted")),
+			commit: commitOf(field$1(facts, "commit")),
+			distance: isCount(distance) ? distance : void 0
+		},
+		record: parseSizeRecord(before)
+	};
+}
+function commitOf(value) {
+	return typeof value === "string" && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(value) ? value : void 0;
+}
+/** The name of a target, or what could be one. */
+function isTarget(value) {
+	return typeof value === "string" && TARGET.test(value);
+}
+function isPlatform(value) {
+	return typeof value === "string" && PLATFORM.test(value);
+}
+const STATUSES$1 = [
+	"built",
+	"unchanged",
+	"failed"
+];
+function optionalOf(value) {
+	const [failure, digest, fingerprint] = [
+		"failure",
+		"digest",
+		"fingerprint"
+	].map((key) => field$1(value, key));
+	const line = field$1(value, "line");
+	const wanted = all(field$1(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
+	return {
+		commit: commitOf(field$1(value, "commit")),
+		ref: nameOf(field$1(value, "ref")),
+		run: runOf$1(field$1(value, "run")),
+		line: isCount(line) && line > 0 ? line : void 0,
+		...isText$2(failure, LONGEST_FAILURE) ? { failure } : {},
+		...isDigest(digest) ? { digest } : {},
+		...wanted === void 0 ? {} : { wantedPlatforms: wanted },
+		...isDigest(fingerprint) ? { fingerprint } : {}
+	};
+}
+function runOf$1(value) {
+	const [id, attempt, url] = [
+		field$1(value, "id"),
+		field$1(value, "attempt"),
+		field$1(value, "url")
+	];
+	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount(attempt) || attempt === 0) return void 0;
+	return {
+		id,
+		attempt,
+		url: isAddress(url) ? url : void 0
+	};
+}
+function isAddress(value) {
+	return isName(value) && /^https?:\/\/[\w.:/?&=%#~-]+$/.test(value);
+}
+function isTime(value) {
+	return typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value));
+}
+function isDigest(value) {
+	return typeof value === "string" && DIGEST.test(value);
+}
+/** On one line. */
+function isName(value) {
+	return isText$2(value, LONGEST_NAME) && !/[\p{Cc}\u2028\u2029]/u.test(value);
+}
+function nameOf(value) {
+	return isName(value) ? value : void 0;
+}
+function refused$1(reason) {
+	return {
+		kind: "refused",
+		reason
+	};
+}
+/** Each leaves out more than the one before. Texts may be whole scripts; their beginnings tell layers apart. */
+const REDUCTIONS = [
+	(sizes) => withShortTexts(sizes, 2e3),
+	(sizes) => withShortTexts(without(sizes, { packages: void 0 }), 1e3),
+	(sizes) => withShortTexts(without(sizes, NO_FILES), 300),
+	(sizes) => withShortTexts(without(sizes, NO_FILES), 60),
+	(sizes) => ({
+		...sizes,
+		...NO_FILES,
+		layers: []
+	})
+];
+const NO_FILES = {
+	packages: void 0,
+	files: void 0
+};
+function without(sizes, parts) {
+	return {
+		...sizes,
+		...parts,
+		layers: sizes.layers.map((layer) => ({
+			...layer,
+			...parts
+		}))
+	};
+}
+function withShortTexts(sizes, longest) {
+	const layers = sizes.layers.map((layer) => ({
+		...layer,
+		createdBy: cut(layer.createdBy, longest),
+		...layer.source === void 0 ? {} : { source: {
+			...layer.source,
+			text: cut(layer.source.text, longest)
+		} }
+	}));
+	return {
+		...sizes,
+		layers
+	};
+}
+function cut(text, longest) {
+	return text.length <= longest ? text : text.slice(0, longest).toWellFormed();
+}
+
 // src/handover/artifact-name.ts
 /**
 * Names of the artifacts by which legs of a matrix hand over size records:
@@ -32452,7 +33380,6 @@ function runAttempt(env) {
 /** The file in an artifact. */
 const ENTRY_NAME = "size-record.json";
 const MAX_WORD = 40;
-const PLAN = "plan.plan";
 const FORM = /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})(?:-again)?$/;
 /** The artifact's name, at most 124 ASCII characters; `attempt` is the run's, from 1. */
 function artifactName(leg, attempt) {
@@ -32462,14 +33389,6 @@ function artifactName(leg, attempt) {
 function legName({ id, cells }) {
 	const pairs = cells.map(({ target, platform }) => JSON.stringify([target, platform])).sort();
 	return `stage-build.${createHash("sha256").update(JSON.stringify([id, pairs])).digest("hex").slice(0, 16)}.${slug(cells.map((cell) => cell.target))}.${slug(cells.map((cell) => cell.platform))}`;
-}
-/** The part of the name that all attempts to hand over the plan of a project have; no leg has it. */
-function planName(id) {
-	return `stage-build.${createHash("sha256").update(JSON.stringify(["plan", id])).digest("hex").slice(0, 16)}.${PLAN}`;
-}
-/** Whether an artifact holds a plan: platforms have other words. */
-function isPlanName(name) {
-	return parseArtifactName(name)?.leg.endsWith(`.${PLAN}`) === true;
 }
 /** What a name says; undefined for artifacts that are not ours. */
 function parseArtifactName(name) {
@@ -32828,252 +33747,6 @@ async function ask(request, { env, clientPath, folder, debug = () => void 0, tim
 	return answers;
 }
 
-// src/measure/size-record.ts
-/** Bytes of a file of records. */
-const MOST_RECORD_BYTES = 1e6;
-const VERSION$2 = 1;
-const MOST_RECORDS = 500;
-const MOST_TAGS$1 = 200;
-const MOST_PLATFORMS$1 = 64;
-const LONGEST_NAME = 500;
-const LONGEST_FAILURE = 2e3;
-const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const PLATFORM = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
-/**
-* A file of records. What explains sizes is left out where the file would be larger than `mostBytes`: packages first, then
-* files, then instructions and layers.
-*/
-function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
-	let text = "";
-	for (const reduce of REDUCTIONS) {
-		const reduced = (record) => ({
-			...record,
-			platforms: record.platforms.map(reduce)
-		});
-		const all = records.map((record) => {
-			const { baseline } = record;
-			const before = baseline?.record === void 0 ? baseline : {
-				...baseline,
-				record: reduced(baseline.record)
-			};
-			return sizeRecordToJson({
-				...reduced(record),
-				baseline: before
-			});
-		});
-		text = JSON.stringify({
-			version: VERSION$2,
-			records: all
-		});
-		if (Buffer.byteLength(text) <= mostBytes) break;
-	}
-	return text;
-}
-/** What `writeSizeRecords` wrote, and nothing else. */
-function readSizeRecords(text) {
-	if (Buffer.byteLength(text) > 1e6) return refused$1(`it is larger than ${MOST_RECORD_BYTES} bytes`);
-	const json = parseJson(text);
-	if (json === void 0) return refused$1("it is no JSON");
-	if (field$1(json, "version") !== VERSION$2) return refused$1("it is of a version that is not known");
-	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
-	return records === void 0 || records.length === 0 ? refused$1("it holds no size records") : {
-		kind: "records",
-		records
-	};
-}
-/** A record as data that `JSON.stringify` writes and `parseSizeRecord` reads. */
-function sizeRecordToJson(record) {
-	const { baseline, ...rest } = record;
-	const before = baseline?.record === void 0 ? void 0 : sizeRecordToJson({
-		...baseline.record,
-		baseline: void 0
-	});
-	return {
-		...rest,
-		platforms: record.platforms.map(platformToJson),
-		...baseline === void 0 ? {} : { baseline: {
-			facts: baseline.facts,
-			record: before
-		} }
-	};
-}
-/** Undefined where it is no record, or of a version that is not known. */
-function parseSizeRecord(value) {
-	const [id, target, file, createdAt] = [
-		"id",
-		"target",
-		"file",
-		"createdAt"
-	].map((key) => field$1(value, key));
-	const status = STATUSES$1.find((known) => known === field$1(value, "status"));
-	const platforms = parsePlatforms(field$1(value, "platforms"));
-	const tags = all(field$1(value, "tags"), nameOf, MOST_TAGS$1);
-	if (field$1(value, "version") !== VERSION$2 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
-	if (!isTime(createdAt) || status === void 0 || platforms === void 0 || tags === void 0) return void 0;
-	if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return void 0;
-	const baseline = baselineOf(field$1(value, "baseline"));
-	return {
-		version: VERSION$2,
-		id,
-		target,
-		file,
-		createdAt,
-		status,
-		tags,
-		platforms,
-		...optionalOf(value),
-		...baseline === void 0 ? {} : { baseline }
-	};
-}
-const SOURCES = [
-	"input",
-	"exact",
-	"ancestor",
-	"registry",
-	"none"
-];
-/** Of a baseline's own baseline nothing is read. */
-function baselineOf(value) {
-	const facts = field$1(value, "facts");
-	const source = SOURCES.find((known) => known === field$1(facts, "source"));
-	if (source === void 0) return void 0;
-	const [distance, branch, url] = [
-		"distance",
-		"branch",
-		"url"
-	].map((key) => field$1(facts, key));
-	const record = field$1(value, "record");
-	const before = typeof record === "object" && record !== null ? {
-		...record,
-		baseline: void 0
-	} : void 0;
-	return {
-		facts: {
-			source,
-			branch: nameOf(branch),
-			url: isAddress(url) ? url : void 0,
-			wanted: commitOf(field$1(facts, "wanted")),
-			commit: commitOf(field$1(facts, "commit")),
-			distance: isCount(distance) ? distance : void 0
-		},
-		record: parseSizeRecord(before)
-	};
-}
-function commitOf(value) {
-	return typeof value === "string" && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(value) ? value : void 0;
-}
-/** The name of a target, or what could be one. */
-function isTarget(value) {
-	return typeof value === "string" && TARGET.test(value);
-}
-function isPlatform(value) {
-	return typeof value === "string" && PLATFORM.test(value);
-}
-const STATUSES$1 = [
-	"built",
-	"unchanged",
-	"failed"
-];
-function optionalOf(value) {
-	const [failure, digest, fingerprint] = [
-		"failure",
-		"digest",
-		"fingerprint"
-	].map((key) => field$1(value, key));
-	const line = field$1(value, "line");
-	const wanted = all(field$1(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
-	return {
-		commit: commitOf(field$1(value, "commit")),
-		ref: nameOf(field$1(value, "ref")),
-		run: runOf$1(field$1(value, "run")),
-		line: isCount(line) && line > 0 ? line : void 0,
-		...isText$1(failure, LONGEST_FAILURE) ? { failure } : {},
-		...isDigest(digest) ? { digest } : {},
-		...wanted === void 0 ? {} : { wantedPlatforms: wanted },
-		...isDigest(fingerprint) ? { fingerprint } : {}
-	};
-}
-function runOf$1(value) {
-	const [id, attempt, url] = [
-		field$1(value, "id"),
-		field$1(value, "attempt"),
-		field$1(value, "url")
-	];
-	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount(attempt) || attempt === 0) return void 0;
-	return {
-		id,
-		attempt,
-		url: isAddress(url) ? url : void 0
-	};
-}
-function isAddress(value) {
-	return isName(value) && /^https?:\/\/[\w.:/?&=%#~-]+$/.test(value);
-}
-function isTime(value) {
-	return typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value));
-}
-function isDigest(value) {
-	return typeof value === "string" && DIGEST.test(value);
-}
-/** On one line. */
-function isName(value) {
-	return isText$1(value, LONGEST_NAME) && !/[\p{Cc}\u2028\u2029]/u.test(value);
-}
-function nameOf(value) {
-	return isName(value) ? value : void 0;
-}
-function refused$1(reason) {
-	return {
-		kind: "refused",
-		reason
-	};
-}
-/** Each leaves out more than the one before. Texts may be whole scripts; their beginnings tell layers apart. */
-const REDUCTIONS = [
-	(sizes) => withShortTexts(sizes, 2e3),
-	(sizes) => withShortTexts(without(sizes, { packages: void 0 }), 1e3),
-	(sizes) => withShortTexts(without(sizes, NO_FILES), 300),
-	(sizes) => withShortTexts(without(sizes, NO_FILES), 60),
-	(sizes) => ({
-		...sizes,
-		...NO_FILES,
-		layers: []
-	})
-];
-const NO_FILES = {
-	packages: void 0,
-	files: void 0
-};
-function without(sizes, parts) {
-	return {
-		...sizes,
-		...parts,
-		layers: sizes.layers.map((layer) => ({
-			...layer,
-			...parts
-		}))
-	};
-}
-function withShortTexts(sizes, longest) {
-	const layers = sizes.layers.map((layer) => ({
-		...layer,
-		createdBy: cut(layer.createdBy, longest),
-		...layer.source === void 0 ? {} : { source: {
-			...layer.source,
-			text: cut(layer.source.text, longest)
-		} }
-	}));
-	return {
-		...sizes,
-		layers
-	};
-}
-function cut(text, longest) {
-	return text.length <= longest ? text : text.slice(0, longest).toWellFormed();
-}
-
 // src/handover/gather.ts
 /**
 * The report job's view of what legs handed over: which records count, which are left out, and which were to come and
@@ -33114,7 +33787,7 @@ function gatherRecords(texts, { expected, commit } = {}) {
 			record: onPlatforms(one.record, (platform) => counts(one, platform))
 		})),
 		left,
-		missing: expected === void 0 ? [] : missingOf(expected, read.map(({ record }) => record))
+		missing: expected === void 0 ? [] : missingOf(expected, read)
 	};
 }
 /** One sentence for those that were left out; undefined where none was. Names are untrusted: to be escaped. */
@@ -33166,9 +33839,8 @@ function newestOf(read) {
 	}
 	return newest;
 }
-/** What was to come and is not among the records. */
-function missingOf({ id, cells }, records) {
-	const handed = records.filter((record) => record.id === id).flatMap(cellsOf$1);
+function missingOf({ id, cells }, read) {
+	const handed = read.filter(({ record }) => record.id === id).flatMap(({ record }) => cellsOf$1(record));
 	return cells.flatMap(({ target, platform }) => platform.split(",").map((one) => ({
 		target,
 		platform: one.trim()
@@ -33202,19 +33874,13 @@ async function handOverSizes(records, attempt, options) {
 	return await uploadText({
 		name,
 		text,
-		retentionDays: 30
+		retentionDays: RETENTION_DAYS
 	}, options);
 }
 /** Gets and sorts out the records of all legs. Never throws. */
 async function gatherSizes(places, gathering, options) {
 	const fetched = await fetchTexts(places, options);
-	const texts = fetched.kind === "fetched" ? fetched.texts : [];
-	const plans = texts.filter(({ name }) => isPlanName(name));
-	const records = texts.filter(({ name }) => !isPlanName(name));
-	const gathered = {
-		...gatherRecords(records, gathering),
-		plans
-	};
+	const gathered = gatherRecords(fetched.kind === "fetched" ? fetched.texts : [], gathering);
 	if (fetched.kind !== "fetched") return {
 		...gathered,
 		kind: fetched.kind,
@@ -33233,161 +33899,11 @@ async function gatherSizes(places, gathering, options) {
 		warnings: warnings.filter((warning) => warning !== void 0)
 	};
 }
-/** One sentence; undefined where nothing is missing. */
 function missingWarning(missing) {
 	if (missing.length === 0) return void 0;
 	const names = missing.slice(0, 10).map(({ target, platform }) => platform === "" ? target : `${target} on ${platform}`);
 	const others = missing.length > names.length ? ` and ${missing.length - names.length} more` : "";
 	return `No sizes were handed over for ${names.join(", ")}${others}.`;
-}
-
-// src/plan/plan-input.ts
-/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
-const MOST_TARGETS$2 = 1e3;
-const LONGEST = 500;
-/**
-* A plan, as far as a report needs it.
-* @throws UserError where the text is no plan of this version
-*/
-function readPlanInput(text) {
-	const json = parsed(text);
-	const version = field$1(json, "version");
-	if (version !== 1) {
-		const newer = typeof version === "number" && version > 1;
-		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
-	}
-	const targets = field$1(json, "targets");
-	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$2) throw broken("its targets cannot be read");
-	const [id, file, platforms] = [
-		"id",
-		"file",
-		"platforms"
-	].map((key) => field$1(json, key));
-	const isText = (value) => typeof value === "string" && value.length <= LONGEST;
-	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
-	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
-	const isSplit = field$1(json, "matrixBy") === "platform";
-	return {
-		id: id ?? file,
-		file,
-		platforms,
-		isSplit,
-		targets: targets.map(targetOf)
-	};
-}
-function targetOf(value) {
-	const [name, status, tags, image] = [
-		"name",
-		"status",
-		"tags",
-		"image"
-	].map((key) => field$1(value, key));
-	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
-	const [sizes, since] = [field$1(value, "sizes"), field$1(value, "since")];
-	return {
-		name,
-		status,
-		tags: references(tags),
-		sizes,
-		since: typeof since === "string" && /^[0-9a-f]{40,64}$/.test(since) ? since : void 0,
-		...image === void 0 ? {} : { image: imageOf(image) }
-	};
-}
-function imageOf(value) {
-	const digest = field$1(value, "digest");
-	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
-	return {
-		digest,
-		repositories: references(field$1(value, "repositories"))
-	};
-}
-function references(value) {
-	if (!Array.isArray(value)) throw broken("the tags of a target cannot be read");
-	return value.map((item) => {
-		if (typeof item !== "string") throw broken("a tag is no text");
-		try {
-			parseReference(item);
-			return item;
-		} catch (error) {
-			if (error instanceof InvalidReferenceError) throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`);
-			throw error;
-		}
-	});
-}
-function parsed(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		throw broken("it is no JSON");
-	}
-}
-function broken(what, isNewer = false) {
-	return new UserError({
-		input: "plan",
-		message: `\`plan\` cannot be used: ${what}.`,
-		mend: isNewer ? "Use the same version of stage-build in every job of the workflow." : "Give the `plan` output of a stage-build step with `mode: plan`, as it is."
-	});
-}
-
-// src/handed-plan.ts
-/**
-* The plan on its way to a report on this run by another one (`workflow_run`), whose job cannot have this one's outputs. What is
-* read may come from a fork: it counts as far as it has the form and the bounds of a plan, and is about the commit.
-*/
-const VERSION$1 = 1;
-const MOST_TAGS = 200;
-/** Hands over what a report needs of a plan. Never throws. */
-async function handOverPlan({ id, file, platforms, targets }, { commit, attempt }, options) {
-	const told = targets.map(({ name, status, tags, sizes, since }) => ({
-		name,
-		status,
-		tags,
-		sizes,
-		since
-	}));
-	const text = JSON.stringify({
-		version: VERSION$1,
-		commit,
-		plan: {
-			version: 1,
-			id,
-			file,
-			platforms,
-			targets: told
-		}
-	});
-	return await uploadText({
-		name: `${planName(id)}.attempt-${attempt}`,
-		text,
-		retentionDays: 30
-	}, options);
-}
-/** The plans that were handed over, and why some of them are left out. */
-function readHandedPlans(texts, commit) {
-	const read = texts.map(({ name, text }) => ({
-		name,
-		...readHandedPlan(text, name, commit)
-	}));
-	return {
-		plans: read.flatMap((one) => "plan" in one ? [one.plan] : []),
-		left: read.flatMap((one) => "reason" in one ? [{
-			name: one.name,
-			reason: one.reason
-		}] : [])
-	};
-}
-function readHandedPlan(text, name, commit) {
-	const json = parseJson(text);
-	if (field$1(json, "version") !== VERSION$1) return { reason: "it is of a version that is not known" };
-	if (commit !== void 0 && field$1(json, "commit") !== commit) return { reason: "it is about another commit" };
-	try {
-		const plan = readPlanInput(JSON.stringify(field$1(json, "plan") ?? {}));
-		if (!(plan.platforms.every(isPlatform) && plan.targets.every(({ name: target, tags }) => isTarget(target) && tags.length <= MOST_TAGS))) return { reason: "it names what cannot be a target or a platform" };
-		return name.startsWith(`${planName(plan.id)}.`) ? { plan } : { reason: "it is about another project than its name says" };
-	} catch (error) {
-		if (error instanceof UserError) return { reason: "it is no plan" };
-		throw error;
-	}
 }
 
 // src/github/answers.ts
@@ -33602,7 +34118,7 @@ var Writer = class {
 	async write() {
 		for (let round = 1;; round++) {
 			const outcome = await this.#round();
-			if (!(!outcome.ok && outcome.error === AGAIN$1)) return outcome;
+			if (!(!outcome.ok && outcome.error === AGAIN)) return outcome;
 			if (round === ROUNDS) return failure$1({
 				kind: "unavailable",
 				status: void 0,
@@ -33634,11 +34150,11 @@ var Writer = class {
 			this.#self = sent.value.author;
 			this.#writes++;
 		} else {
-			if (sent.error.kind !== "unavailable" || sent.error === AGAIN$1) return sent;
+			if (sent.error.kind !== "unavailable" || sent.error === AGAIN) return sent;
 			if (this.#writes++ >= 2) return sent;
 		}
 		await this.#client.pause(this.#settleMs);
-		return failure$1(AGAIN$1);
+		return failure$1(AGAIN);
 	}
 	/** Puts the section into a comment until it stays there; the value is the comment as last read. */
 	async #update(listed) {
@@ -33667,19 +34183,19 @@ var Writer = class {
 					...comment,
 					body: merged.body
 				});
-				return read.error.kind === "not-found" ? failure$1(AGAIN$1) : read;
+				return read.error.kind === "not-found" ? failure$1(AGAIN) : read;
 			}
 			comment = read.value;
 			isFresh = true;
 		}
 	}
 	async #updateFailed(sent, comment) {
-		if (sent.error.kind === "not-found") return failure$1(AGAIN$1);
+		if (sent.error.kind === "not-found") return failure$1(AGAIN);
 		if (sent.error.kind !== "forbidden" || this.#self !== void 0) return sent;
 		const self = await this.#viewer();
 		if (self === void 0 || self === comment.author) return sent;
 		this.#self = self;
-		return failure$1(AGAIN$1);
+		return failure$1(AGAIN);
 	}
 	/** Creates or edits a comment; one that is too long is sent once more, compact. */
 	async #send(route, at, body) {
@@ -33694,7 +34210,7 @@ var Writer = class {
 		}
 		if (answer.error.status !== 422 || this.#longest === "compact") return answer;
 		this.#longest = "compact";
-		return failure$1(AGAIN$1);
+		return failure$1(AGAIN);
 	}
 	async #read(id) {
 		const answer = await this.#client.request(`GET ${COMMENT}`, {
@@ -33724,23 +34240,26 @@ var Writer = class {
 	/** The comments with our marker that are by the token's user, the lowest id first. */
 	async #ownComments() {
 		const marked = this.#made === void 0 ? [] : [this.#made];
-		const parameters = {
-			...this.#repository,
-			issue_number: this.#options.number,
-			most: PAGES$1
-		};
-		let isCut = false;
-		for await (const page of pagesOf(this.#client, `GET ${COMMENTS}`, parameters)) {
-			if (!page.ok) return page;
-			if (!Array.isArray(page.value.data)) return undocumented("list of comments");
-			for (const comment of list$3(page.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
-			isCut = page.value.hasNext;
+		for (let page = 1;; page++) {
+			const parameters = {
+				...this.#repository,
+				issue_number: this.#options.number,
+				per_page: 100,
+				page
+			};
+			const answer = await this.#client.request(`GET ${COMMENTS}`, parameters);
+			if (!answer.ok) return answer;
+			if (!Array.isArray(answer.value.data)) return undocumented("list of comments");
+			for (const comment of list$3(answer.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
+			if (!answer.value.hasNext) break;
+			if (page < PAGES$1) continue;
+			if (marked.length > 0) break;
+			return failure$1({
+				kind: "invalid",
+				status: void 0,
+				message: `it has more than 2000 comments`
+			});
 		}
-		if (isCut && marked.length === 0) return failure$1({
-			kind: "invalid",
-			status: void 0,
-			message: `it has more than 2000 comments`
-		});
 		const byId = [...new Map(marked.map((comment) => [comment.id, comment])).values()].sort((a, b) => a.id - b.id);
 		if (byId.every(({ author }) => author === (this.#self ?? ACTIONS))) return success(byId);
 		this.#self ??= await this.#viewer() ?? ACTIONS;
@@ -33762,7 +34281,7 @@ var Writer = class {
 	}
 };
 /** The comment is to be looked up again. */
-const AGAIN$1 = {
+const AGAIN = {
 	kind: "unavailable",
 	status: void 0,
 	message: "the comment has changed"
@@ -34668,7 +35187,7 @@ function cellKey({ id, target, platform }) {
 /** The one spelling of a platform; what is none stays as it is. */
 function normalizedPlatform(platform) {
 	try {
-		return formatPlatform$1(parsePlatform$1(platform));
+		return formatPlatform(parsePlatform(platform));
 	} catch {
 		return platform;
 	}
@@ -34697,14 +35216,14 @@ function attemptOf({ run }) {
 // src/measure/renames.ts
 /** Targets that are called otherwise than before and are the same in all else. Pure. */
 /** The most comparisons: with more targets at once that came and went, nobody thinks of a rename. */
-const MOST_TARGETS$1 = 200;
+const MOST_TARGETS$2 = 200;
 /**
 * From the key (`targetKey`) of a target that is new to the name of the one of its `id` that is gone, where the two have one
 * fingerprint, one image, or most of their own layers in common. Each has one name at most, the likest.
 */
 function findRenames(gone, added) {
 	const [olds, news] = [targetsOf(gone), targetsOf(added)];
-	if (olds.length > MOST_TARGETS$1 || news.length > MOST_TARGETS$1) return /* @__PURE__ */ new Map();
+	if (olds.length > MOST_TARGETS$2 || news.length > MOST_TARGETS$2) return /* @__PURE__ */ new Map();
 	const likely = news.flatMap((now) => olds.filter(({ id }) => id === now.id).map((old) => ({
 		now,
 		old,
@@ -35787,12 +36306,13 @@ function sizeRecords(place) {
 	const { planned, project, built, env, commit, now } = place;
 	return planned.targets.map(({ name, stage }) => {
 		const image = built.images.find(({ target }) => target === name);
+		const { part, platforms } = planned.partOf(name);
 		const status = image === void 0 ? "failed" : built.unchanged.has(name) ? "unchanged" : "built";
 		return {
 			version: 1,
 			id: project.id,
 			target: name,
-			file: project.dockerfileName,
+			file: part.dockerfileName,
 			status,
 			commit,
 			ref: env["GITHUB_REF"],
@@ -35803,7 +36323,7 @@ function sizeRecords(place) {
 			tags: planned.tagsOf.get(name) ?? [],
 			...image?.digest === void 0 ? {} : { digest: image.digest },
 			platforms: image?.sizes?.platforms ?? [],
-			wantedPlatforms: planned.platforms,
+			wantedPlatforms: platforms,
 			fingerprint: planned.fingerprints.prints.get(name)?.fingerprint
 		};
 	});
@@ -35816,14 +36336,15 @@ function failureOf$1(name, { failed, problems }) {
 }
 /** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
 function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
-	const sizes = recordedSizes(record);
+	const sizes = parseTargetSizes(record.image.sizes);
 	if (sizes === void 0) return void 0;
 	const stage = planned.targets.find((target) => target.name === name)?.stage;
+	const file = stage === void 0 ? project.dockerfileName : planned.partOf(name).part.dockerfileName;
 	return {
 		version: 1,
 		id: project.id,
 		target: name,
-		file: project.dockerfileName,
+		file,
 		status: "built",
 		ref,
 		tags: [],
@@ -36003,44 +36524,36 @@ function contextOf(sizes, event, { env }) {
 async function reportGathered(options) {
 	const { inputs, plan, place, handover, now } = options;
 	const run = measuredRun(place.payload);
+	const cells = (plan?.targets.filter(({ status }) => status === "changed") ?? []).map(({ name, platforms = plan?.platforms ?? [] }) => ({
+		target: name,
+		platform: platforms.join(",")
+	}));
 	const gathered = await gatherSizes(recordPlaces(run, place.env, inputs.githubToken), {
 		commit: run?.headSha,
-		...plan === void 0 ? {} : { expected: expectedOf(plan) }
+		...plan === void 0 ? {} : { expected: {
+			id: plan.id,
+			cells
+		} }
 	}, handover);
-	const given = plan === void 0 ? readHandedPlans(gathered.plans, run?.headSha) : {
-		plans: [plan],
-		left: []
-	};
 	const handed = gathered.records.map(({ record }) => record).filter(({ id }) => plan === void 0 || id === plan.id);
-	const records = [...handed, ...given.plans.flatMap((one) => unchangedRecords(one, handed, now))];
-	const expected = given.plans.map(expectedOf);
+	const records = [...handed, ...plan === void 0 ? [] : unchangedRecords(plan, handed, now)];
 	const reported = await reportSizes({
 		records,
 		comment: inputs.comment,
 		isLeg: false,
-		id: plan?.id ?? records[0]?.id ?? given.plans[0]?.id ?? "",
+		id: plan?.id ?? records[0]?.id ?? "",
 		baseline: {
 			facts: factsOf$1(records),
 			records: records.flatMap(({ baseline }) => baseline?.record ?? [])
 		},
 		budgets: parseSizeBudgets(inputs.sizeBudgets, void 0).budgets,
-		planned: expected.flatMap(({ id, cells }) => cells.map((cell) => ({
-			id,
+		planned: plan === void 0 ? [] : cells.map((cell) => ({
+			id: plan.id,
 			...cell
-		}))),
+		})),
 		isStillThere: () => true
 	}, place);
-	const { event, env } = place;
-	if (plan !== void 0 && reported.lacksRights && !(event.kind === "pull_request" && event.isFork)) await handOverPlan(plan, {
-		commit: headCommit(event, env),
-		attempt: runAttempt(env)
-	}, handover);
-	const notHanded = plan === void 0 ? expected.flatMap((one) => missingOf(one, handed)) : [];
-	const warnings = [
-		...gathered.warnings,
-		leftOutWarning(given.left),
-		missingWarning(notHanded)
-	].flatMap((message) => message === void 0 ? [] : [{ message }]);
+	const warnings = gathered.warnings.map((message) => ({ message }));
 	return {
 		...reported,
 		warnings: [
@@ -36048,16 +36561,6 @@ async function reportGathered(options) {
 			...warnings,
 			...reported.warnings
 		]
-	};
-}
-/** What a plan has jobs for. */
-function expectedOf({ id, platforms, targets }) {
-	return {
-		id,
-		cells: targets.filter(({ status }) => status === "changed").map(({ name }) => ({
-			target: name,
-			platform: platforms.join(",")
-		}))
 	};
 }
 function noRecords(kind, records) {
@@ -36069,7 +36572,7 @@ function noRecords(kind, records) {
 }
 /** Of targets that the plan left as they were, unless the job that planned handed over more of them. */
 function unchangedRecords(plan, handed, now) {
-	return plan.targets.flatMap(({ name, status, tags, sizes, since }) => {
+	return plan.targets.flatMap(({ name, status, tags, sizes, since, file = plan.file }) => {
 		const isHanded = handed.some(({ id, target }) => id === plan.id && target === name);
 		const platforms = parseTargetSizes({ platforms: sizes })?.platforms;
 		if (status === "changed" || isHanded || platforms === void 0) return [];
@@ -36077,7 +36580,7 @@ function unchangedRecords(plan, handed, now) {
 			version: 1,
 			id: plan.id,
 			target: name,
-			file: plan.file,
+			file,
 			commit: since,
 			ref: void 0,
 			status: "unchanged",
@@ -36117,6 +36620,103 @@ function factsOf$1(records) {
 	};
 	const rank = ({ source, distance }) => source === "registry" ? 1e400 : distance ?? Number.MAX_SAFE_INTEGER;
 	return others.reduce((worst, facts) => rank(facts) > rank(worst) ? facts : worst, first);
+}
+
+// src/plan/plan-input.ts
+/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
+const MOST_TARGETS$1 = 1e3;
+const LONGEST = 500;
+/**
+* A plan, as far as a report needs it.
+* @throws UserError where the text is no plan of this version
+*/
+function readPlanInput(text) {
+	const json = parsed(text);
+	const version = field$1(json, "version");
+	if (version !== 1) {
+		const newer = typeof version === "number" && version > 1;
+		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
+	}
+	const targets = field$1(json, "targets");
+	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$1) throw broken("its targets cannot be read");
+	const [id, file, platforms] = [
+		"id",
+		"file",
+		"platforms"
+	].map((key) => field$1(json, key));
+	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
+	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
+	return {
+		id: id ?? file,
+		file,
+		platforms,
+		targets: targets.map(targetOf)
+	};
+}
+function isText(value) {
+	return typeof value === "string" && value.length <= LONGEST;
+}
+function targetOf(value) {
+	const [name, status, tags, image] = [
+		"name",
+		"status",
+		"tags",
+		"image"
+	].map((key) => field$1(value, key));
+	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
+	const [sizes, since, file, platforms] = [
+		"sizes",
+		"since",
+		"file",
+		"platforms"
+	].map((key) => field$1(value, key));
+	const areTexts = Array.isArray(platforms) && platforms.every(isText);
+	if (file !== void 0 && !isText(file) || platforms !== void 0 && !areTexts) throw broken("the place of a target cannot be read");
+	return {
+		name,
+		status,
+		tags: references(tags),
+		sizes,
+		file,
+		platforms: areTexts ? platforms : void 0,
+		since: typeof since === "string" && /^[0-9a-f]{40,64}$/.test(since) ? since : void 0,
+		...image === void 0 ? {} : { image: imageOf(image) }
+	};
+}
+function imageOf(value) {
+	const digest = field$1(value, "digest");
+	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
+	return {
+		digest,
+		repositories: references(field$1(value, "repositories"))
+	};
+}
+function references(value) {
+	if (!Array.isArray(value)) throw broken("the tags of a target cannot be read");
+	return value.map((item) => {
+		if (typeof item !== "string") throw broken("a tag is no text");
+		try {
+			parseReference(item);
+			return item;
+		} catch (error) {
+			if (error instanceof InvalidReferenceError) throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`);
+			throw error;
+		}
+	});
+}
+function parsed(text) {
+	try {
+		return JSON.parse(text);
+	} catch {
+		throw broken("it is no JSON");
+	}
+}
+function broken(what, isNewer = false) {
+	return new UserError({
+		input: "plan",
+		message: `\`plan\` cannot be used: ${what}.`,
+		mend: isNewer ? "Use the same version of stage-build in every job of the workflow." : "Give the `plan` output of a stage-build step with `mode: plan`, as it is."
+	});
 }
 
 // src/build/retag-failure.ts
@@ -36219,7 +36819,7 @@ function words(error) {
 * Hub) and 0.2–0.3 s of a processor: ten targets took 1.3–1.8 s that way, and take 0.1 s this way (2 cores, registry beside).
 */
 /** Tags of one image at a time. */
-const CONCURRENCY$4 = 4;
+const CONCURRENCY$3 = 4;
 /** Before a tag that does not stand for the image yet is asked for again, ms: registries in several places may be late. */
 const WAITS = [500, 2e3];
 /**
@@ -36236,7 +36836,7 @@ async function retagInPlace({ source, tags }, options) {
 		const failure = registryError(error, signal);
 		return new Map(tags.map((tag) => [tag, writeFailure(tag, failure)]));
 	}
-	const problems = await sideBySide$1(tags, CONCURRENCY$4, async (tag) => {
+	const problems = await sideBySide$1(tags, CONCURRENCY$3, async (tag) => {
 		const problem = await writeOne(tag, manifest, options);
 		return problem === void 0 ? [] : [[tag, problem]];
 	});
@@ -36288,7 +36888,7 @@ function registryError(error, signal) {
 * logins, and copies or mounts what is missing there.
 */
 /** Actions at a time: of copies, and where nothing is copied. */
-const CONCURRENCY$3 = {
+const CONCURRENCY$2 = {
 	copying: 8,
 	inPlace: 16
 };
@@ -36315,7 +36915,7 @@ function createImageArgs({ source, tags }, builder) {
 * @throws UserError when there is no docker program; the signal's reason when it is aborted
 */
 async function carryOut(docker, actions, options) {
-	const limit = CONCURRENCY$3[actions.every(isInPlace) ? "inPlace" : "copying"];
+	const limit = CONCURRENCY$2[actions.every(isInPlace) ? "inPlace" : "copying"];
 	return await sideBySide$1(actions, options.concurrency ?? limit, async (action) => {
 		const failures = await writeAction(docker, action, options);
 		return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== void 0);
@@ -36431,177 +37031,21 @@ function digestOf(source) {
 	return source.slice(source.indexOf("@") + 1);
 }
 
-// src/merging.ts
-/**
-* `mode: merge`: the images that legs pushed of a platform each become one, which gets the tags of its target. What a leg
-* pushed is told by the record that it handed over. A target that lacks a platform gets no tags, and keeps no other from
-* getting its own.
-*/
-/** Targets at a time. */
-const CONCURRENCY$2 = 8;
-/** Merges every changed target; by target. */
-async function mergeTargets(options) {
-	const changed = options.plan.targets.filter(({ status }) => status === "changed");
-	const merged = await sideBySide$1(changed, CONCURRENCY$2, async (target) => [target.name, await mergeTarget(target, options)]);
-	return new Map(merged);
-}
-async function mergeTarget(target, options) {
-	const parts = options.plan.platforms.map((platform) => partOf(target.name, platform, options));
-	const problems = parts.flatMap((part) => "message" in part ? [part] : []);
-	if (problems.length > 0) return {
-		written: false,
-		problems
-	};
-	if (!options.push) return {
-		written: false,
-		problems: []
-	};
-	const pushed = parts.flatMap((part) => "message" in part ? [] : [part]);
-	try {
-		return await pushMerged(target, pushed, options);
-	} catch (error) {
-		options.signal.throwIfAborted();
-		if (error instanceof RegistryError || error instanceof InvalidReferenceError) return failed(target.name, {
-			message: error.message,
-			mend: "mend" in error ? error.mend : void 0
-		});
-		throw error;
-	}
-}
-/** What the leg of a platform pushed, or why nothing is known of it. */
-function partOf(name, platform, { plan, records, push }) {
-	const verdict = push ? "gets no tags" : "is not whole";
-	const record = records.find(({ id, target, platforms, wantedPlatforms = [] }) => id === plan.id && target === name && [...wantedPlatforms, ...platforms.map((sizes) => sizes.platform)].includes(platform));
-	if (record === void 0) return {
-		message: `\`${name}\` ${verdict}: nothing came of its leg for \`${platform}\`.`,
-		mend: `See what became of the job with target \`${name}\` and platform \`${platform}\`, and run the failed jobs again, then this one.`
-	};
-	if (record.status === "failed") return {
-		message: `\`${name}\` ${verdict}: its leg for \`${platform}\` failed${record.failure === void 0 ? "." : `: ${sentence$1(record.failure)}`}`,
-		mend: "Run the failed jobs again, and this one after them."
-	};
-	if (!push) return {
-		platform,
-		digest: "",
-		repositories: []
-	};
-	if (record.digest === void 0 || record.tags.length === 0) return {
-		message: `\`${name}\` ${verdict}: its leg for \`${platform}\` pushed nothing.`,
-		mend: "Give the legs `push: true` and `tags` that name repositories, as this job has `push`."
-	};
-	return {
-		platform,
-		digest: record.digest,
-		repositories: record.tags
-	};
-}
-async function pushMerged({ name, tags }, parts, options) {
-	const { client, docker, signal } = options;
-	const merged = await mergePushed(parts, options);
-	if (merged.kind !== "merged") return failed(name, notMerged(merged));
-	const { index, manifests } = merged;
-	const places = placesFor(tags, parts);
-	if (places.length === 0) return failed(name, APART);
-	const refused = (await sideBySide$1(places, CONCURRENCY$2, async (place) => await put(place, index, options))).find((problem) => typeof problem === "object");
-	if (refused !== void 0) return failed(name, refused);
-	const plan = await planRetag({
-		client,
-		digest: index.digest,
-		manifests,
-		tags,
-		repositories: places,
-		signal
-	});
-	if (plan.kind === "unknown") return failed(name, plan.problems[0] ?? { message: "a registry did not answer." });
-	if (plan.kind === "gone") return failed(name, {
-		message: `a part of it is no longer in ${plan.missing.join(", ")}.`,
-		mend: AGAIN
-	});
-	const [problem] = (await carryOut(docker, plan.actions, {
-		client,
-		signal
-	})).filter((result) => result !== void 0);
-	if (problem !== void 0) return failed(name, problem);
-	return {
-		digest: index.digest,
-		written: plan.actions.length > 0,
-		problems: []
-	};
-}
-const AGAIN = "Run all jobs again, so that its legs push anew.";
-const APART = {
-	message: "its legs pushed to different repositories.",
-	mend: "Give all legs of a target the same `tags`."
-};
-/**
-* Where the index is put: repositories that every leg pushed to, so that all its parts are there; of those the ones that
-* get tags, and one in any case, from which the others are copied.
-*/
-function placesFor(tags, parts) {
-	const [first = /* @__PURE__ */ new Set(), ...others] = parts.map(({ repositories }) => new Set(repositories.map(repositoryOf)));
-	const common = [...first].filter((place) => others.every((other) => other.has(place)));
-	const tagged = new Set(tags.map(repositoryOf));
-	const chosen = common.filter((place) => tagged.has(place));
-	return chosen.length > 0 ? chosen : common.slice(0, 1);
-}
-/** Puts the index under its digest, unless it is there. What is wrong, if anything is. */
-async function put(place, index, { client, signal }) {
-	const name = `${place}@${index.digest}`;
-	try {
-		if (!await client.hasManifest(place, index.digest, { signal })) await client.writeTag(name, index, { signal });
-		return;
-	} catch (error) {
-		signal.throwIfAborted();
-		if (!(error instanceof RegistryError)) throw error;
-		return writeFailure(name, error);
-	}
-}
-function notMerged(merged) {
-	switch (merged.kind) {
-		case "gone": return {
-			message: `its image for ${merged.platform} is no longer in ${merged.missing.join(", ")}.`,
-			mend: AGAIN
-		};
-		case "mismatch": {
-			const found = merged.found.join(", ") || "no platform";
-			return {
-				message: `what its leg for ${merged.platform} pushed is an image for ${found}.`,
-				mend: "Give the leg `platforms: ${{ matrix.platform }}`."
-			};
-		}
-		case "unknown": return merged.problem;
-	}
-}
-function failed(name, problem) {
-	const message = `\`${name}\` gets no tags: ${sentence$1(problem.message)}`;
-	return {
-		written: false,
-		problems: [{
-			...problem,
-			message
-		}]
-	};
-}
-
 // src/report/matrix-summary.ts
 const MAX_ROWS = 300;
 function renderMatrixSummary(rows, { pushes }) {
 	const changed = rows.filter(({ status }) => status === "changed").length;
-	const split = rows.filter(({ isMerged }) => isMerged === true);
-	const merged = split.filter(({ problem }) => problem === void 0).length;
-	const failed = rows.filter((row) => row.isMerged !== true && row.problem !== void 0).length;
-	const tagged = rows.filter((row) => row.isMerged !== true && row.written).length;
+	const failed = rows.filter(({ problem }) => problem !== void 0).length;
+	const tagged = rows.filter(({ written }) => written).length;
 	const verdict = [
 		`${changed} of ${count(rows.length, "target")} to build`,
-		...pushes && merged > 0 ? [`${merged} merged`] : [],
-		...split.length > merged ? [`${split.length - merged} not whole`] : [],
 		...rows.length > changed ? [`${rows.length - changed} unchanged`] : [],
 		...pushes && tagged > 0 ? [`${tagged} re-tagged`] : [],
 		...failed > 0 ? [`${failed} could not be re-tagged`] : []
 	].join(", ");
 	const cells = rows.slice(0, MAX_ROWS).map((row) => [
 		code(row.name, 60),
-		row.status === "unchanged" ? outcome(row, pushes) : row.isMerged === true ? mergedText(row, pushes) : BUILT,
+		row.status === "changed" ? "changed: built by its own job" : outcome(row, pushes),
 		row.tags.length === 0 ? "–" : code(row.tags[0] ?? "", 120) + (row.tags.length > 1 ? ` +${row.tags.length - 1}` : ""),
 		row.digest === void 0 ? "" : `\`${shortDigest(row.digest) ?? ""}\``
 	]);
@@ -36618,12 +37062,6 @@ function renderMatrixSummary(rows, { pushes }) {
 		""
 	].join("\n\n");
 }
-const BUILT = "changed: built by its own job";
-function mergedText({ problem, written }, pushes) {
-	if (problem !== void 0) return `❌ ${prose(problem.message, 400)}`;
-	if (!pushes) return "changed: built by a job for each platform";
-	return written ? "changed: its platforms are merged and tagged" : "changed: merged, its tags are there already";
-}
 function outcome({ problem, written, tags }, pushes) {
 	if (problem !== void 0) return `❌ ${prose(problem.message, 400)}`;
 	if (!pushes || tags.length === 0) return "unchanged";
@@ -36631,12 +37069,12 @@ function outcome({ problem, written, tags }, pushes) {
 }
 
 // src/reporting.ts
-/** `mode: report` and `mode: merge`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
+/** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
 /** Targets at a time, of which registries are asked. */
 const CONCURRENCY$1 = 16;
 /** Re-tags where `push` is set. */
 async function reportMatrix(options) {
-	const { inputs, plan: given, client, docker, signal, merged } = options;
+	const { inputs, plan: given, client, docker, signal } = options;
 	const { targets } = given;
 	const unchanged = targets.filter(({ status, tags }) => inputs.push && status === "unchanged" && tags.length > 0);
 	const plans = await sideBySide$1(unchanged, CONCURRENCY$1, async (target) => ({
@@ -36655,14 +37093,6 @@ async function reportMatrix(options) {
 	const problemOf = ({ target, plan }) => plan.kind === "possible" ? plan.actions.map((action) => failed.get(action)).find((problem) => problem !== void 0) : notRetagged(target, plan);
 	const problems = new Map(plans.flatMap((entry) => withProblem(entry.target.name, problemOf(entry))));
 	const rows = targets.map((target) => {
-		const part = merged?.get(target.name);
-		if (part !== void 0) return {
-			...target,
-			digest: part.digest,
-			problem: part.problems[0],
-			written: part.written,
-			isMerged: true
-		};
 		const plan = plans.find((entry) => entry.target === target)?.plan;
 		const problem = problems.get(target.name);
 		const written = plan?.kind === "possible" && plan.actions.length > 0;
@@ -36674,19 +37104,15 @@ async function reportMatrix(options) {
 		};
 	});
 	return {
-		images: targets.flatMap(({ name, tags, image }) => {
-			const isTagged = unchanged.some((target) => target.name === name) && !problems.has(name);
-			const digest = isTagged ? image?.digest : merged?.get(name)?.digest;
-			return isTagged || digest !== void 0 ? [{
-				target: name,
-				tags,
-				digest,
-				imageId: void 0,
-				sizes: void 0
-			}] : [];
-		}),
+		images: unchanged.filter(({ name }) => !problems.has(name)).map(({ name, tags, image }) => ({
+			target: name,
+			tags,
+			digest: image?.digest,
+			imageId: void 0,
+			sizes: void 0
+		})),
 		summary: renderMatrixSummary(rows, { pushes: inputs.push }),
-		problems: [...problems.values(), ...[...merged?.values() ?? []].flatMap((part) => part.problems)]
+		problems: [...problems.values()]
 	};
 }
 function withProblem(name, problem) {
@@ -36717,77 +37143,12 @@ function notRetagged({ name }, plan) {
 		mend: "Run the workflow again: the plan will see that it is gone, and build it. Give the plan job `push` and `tags`, too."
 	};
 }
-/**
-* Merges where this job is there for it, and sets tags. Nothing without a plan.
-* @param options.records what legs handed over
-*/
-async function finishMatrix(options) {
-	const { plan, inputs } = options;
-	if (plan === void 0) return {
-		images: [],
-		summary: "",
-		problems: []
-	};
-	if (inputs.mode !== "merge") return await reportMatrix({
-		...options,
-		plan
-	});
-	return await reportMatrix({
-		...options,
-		plan,
-		merged: await mergeTargets({
-			...options,
-			plan,
-			push: inputs.push
-		})
-	});
-}
-/**
-* The plan that another job was made for, if this mode is for it.
-* @throws UserError also for tags of `mode: merge`
-*/
-function planFor(inputs, plan) {
-	if (inputs.mode === "merge") {
-		if (!plan.isSplit) throw new UserError(NOT_SPLIT);
-		return withTags(plan, inputs);
-	}
-	if (plan.isSplit && inputs.push) throw new UserError(TO_BE_MERGED);
-	return plan;
-}
-const NOT_SPLIT = {
-	input: "plan",
-	message: "`mode: merge` puts platforms together that were built apart, and `plan` builds all platforms of a target together.",
-	mend: "Give the job that plans, and those that build, `matrix-by: platform`; or use `mode: report` here."
+/** Without a plan there is nothing to set. */
+const NOTHING_TAGGED = {
+	images: [],
+	summary: "",
+	problems: []
 };
-const TO_BE_MERGED = {
-	input: "mode",
-	message: "`plan` was made with `matrix-by: platform`: its jobs push each platform without tags, and `mode: report` sets none.",
-	mend: "Use `mode: merge`, which does all that `mode: report` does."
-};
-/**
-* The plan of a job with tags of its own: `tags` wins over those that the plan was given.
-* @throws UserError with every tag that is for no target of the plan, and, with `push`, every target without any
-*/
-function withTags(plan, { tags, push }) {
-	if (tags.length === 0 && !push) return plan;
-	const given = assignTags(plan.targets, tags);
-	const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf;
-	throwProblems([...given.problems, ...push ? untagged(tagsOf) : []]);
-	return {
-		...plan,
-		targets: plan.targets.map((one) => ({
-			...one,
-			tags: tagsOf.get(one.name) ?? []
-		}))
-	};
-}
-/** Buildx's word for an image, for the output `metadata`. */
-function metadataOf$1(images) {
-	return Object.fromEntries(images.map(({ target, tags, digest }) => [target, { ...digest === void 0 ? {} : {
-		"containerimage.digest": digest,
-		"image.name": tags.join(",")
-	} }]));
-}
 /** The images of the whole matrix, in the order of the plan: those that were re-tagged, and what its jobs measured. */
 function withSizes(images, { report, records }, plan) {
 	const tagged = new Map(images.map((image) => [image.target, image]));
@@ -36798,8 +37159,7 @@ function withSizes(images, { report, records }, plan) {
 		...report.rows.map(({ target }) => target)
 	])].flatMap((target) => {
 		const found = records.filter((record) => record.target === target && record.status !== "failed");
-		const rank = ({ platform }) => plan?.platforms.indexOf(platform) ?? 0;
-		const platforms = found.flatMap((record) => record.platforms).toSorted((a, b) => rank(a) - rank(b));
+		const platforms = found.flatMap((record) => record.platforms);
 		const sizes = platforms.length === 0 ? void 0 : { platforms };
 		const known = tagged.get(target);
 		if (known !== void 0) return [{
@@ -36808,13 +37168,6 @@ function withSizes(images, { report, records }, plan) {
 		}];
 		const [record] = found;
 		if (record === void 0) return [];
-		if (plan?.isSplit === true) return [{
-			target,
-			tags: [],
-			digest: void 0,
-			imageId: void 0,
-			sizes
-		}];
 		return [{
 			target,
 			tags: record.tags,
@@ -36915,21 +37268,23 @@ const PAGES = 3;
 async function listFirstParents(client, repository, commit, limit) {
 	const [owner, repo] = repository.split("/");
 	const firstParents = /* @__PURE__ */ new Map();
-	const parameters = {
-		owner,
-		repo,
-		sha: commit,
-		most: PAGES
-	};
-	for await (const page of pagesOf(client, "GET /repos/{owner}/{repo}/commits", parameters)) {
-		if (!page.ok) return firstParents.size === 0 ? page : success(follow(firstParents, commit, limit));
-		if (!Array.isArray(page.value.data)) return undocumented("list of commits");
-		for (const entry of list$3(page.value.data)) {
+	for (let page = 1; page <= PAGES; page++) {
+		const parameters = {
+			owner,
+			repo,
+			sha: commit,
+			per_page: 100,
+			page
+		};
+		const answer = await client.request("GET /repos/{owner}/{repo}/commits", parameters);
+		if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit));
+		if (!Array.isArray(answer.value.data)) return undocumented("list of commits");
+		for (const entry of list$3(answer.value.data)) {
 			const sha = commitName(field$1(entry, "sha"));
 			const [first] = list$3(field$1(entry, "parents"));
 			if (sha !== void 0) firstParents.set(sha, commitName(field$1(first, "sha")));
 		}
-		if (follow(firstParents, commit, limit).length >= limit) break;
+		if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break;
 	}
 	return success(follow(firstParents, commit, limit));
 }
@@ -37387,11 +37742,9 @@ var Sizing = class {
 		const { env } = this.#options;
 		const { planned } = found;
 		const isPull = (env["GITHUB_BASE_REF"] ?? "") !== "";
-		const { event } = this.#place;
-		if (event.kind === "pull_request" && event.isFork) await this.#leavePlan(planned);
 		const own = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" && decision.ref === env["GITHUB_REF"] ? [[name, decision]] : []);
 		if (!isPull || own.length === 0 || !artifactsAreHere(env)) return [];
-		const commit = headCommit(event, env);
+		const commit = headCommit(this.#place.event, env);
 		const records = own.flatMap(([name, { record, ref }]) => {
 			const known = sizeRecordOf(name, {
 				source: "own",
@@ -37424,10 +37777,9 @@ var Sizing = class {
 			now: now()
 		});
 		const baseline = await this.#baseline ?? NO_BASELINE;
-		const isPart = inputs.matrixBy === "platform";
-		const isLeg = (inputs.jobTotal > 0 || isPart) && artifactsAreHere(env);
+		const isLeg = inputs.jobTotal > 0 && artifactsAreHere(env);
 		const warning = isLeg ? await this.#handOver(records, baseline) : void 0;
-		const known = new Set(planned.graph.stages.map(({ name }) => name));
+		const known = new Set(project.names ?? planned.graph.stages.map(({ name }) => name));
 		const reported = await reportSizes({
 			records,
 			baseline,
@@ -37438,29 +37790,17 @@ var Sizing = class {
 			isStillThere: (id, target) => id === project.id && known.has(target),
 			graphChanged: graphChange(planned, baseline.records, this.#records)
 		}, this.#place);
-		if (isLeg && warning === void 0) runner.notice(isPart ? PART_NOTICE : legNotice(inputs.jobTotal));
+		if (isLeg && warning === void 0) runner.notice(legNotice(inputs.jobTotal));
 		const told = warning === void 0 ? [] : [{ message: warning }];
 		if (reported.lacksRights && !isLeg) await this.#leaveForAnother(records, baseline);
-		const warnings = [...baseline.warnings, ...reported.warnings];
-		if (isPart && inputs.push) return {
-			...reported,
-			warnings,
-			problems: [...reported.problems, ...told]
-		};
 		return {
 			...reported,
-			warnings: [...warnings, ...told]
+			warnings: [
+				...baseline.warnings,
+				...reported.warnings,
+				...told
+			]
 		};
-	}
-	/** A fork's run may not comment; the one that may cannot have the plan from outputs of this one. */
-	async #leavePlan({ plan }) {
-		const { env, runner } = this.#options;
-		const facts = {
-			commit: headCommit(this.#place.event, env),
-			attempt: runAttempt(env)
-		};
-		const outcome = await handOverPlan(plan, facts, handoverOptions(env, runner));
-		if (outcome.kind === "failed") runner.log(outcome.warning);
 	}
 	/** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */
 	async #leaveForAnother(records, baseline) {
@@ -37568,7 +37908,6 @@ const NO_BASELINE = {
 	records: [],
 	warnings: []
 };
-const PART_NOTICE = "One platform of several: its digest and sizes are handed over. A job after the matrix with `mode: merge` makes one image of all platforms, and one comment (README, “Platforms on runners of their own”).";
 function legNotice(jobs) {
 	return `${jobs === 1 ? "The only job" : `One of ${jobs} jobs`} of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`;
 }
@@ -37576,18 +37915,12 @@ function legNotice(jobs) {
 // src/skipping.ts
 /** Skips the unchanged targets; re-tags what is pushed. */
 async function skipUnchanged(options) {
-	const { inputs, planned, log } = options;
-	const none = {
-		images: /* @__PURE__ */ new Map(),
-		sizes: /* @__PURE__ */ new Map(),
-		warnings: []
-	};
-	if (isBuiltAnyway(inputs)) return none;
-	const unchanged = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" ? [[name, decision]] : []);
+	const { planned, log } = options;
+	const unchanged = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" && !isBuiltAnyway(planned.partOf(name).part.inputs) ? [[name, decision]] : []);
 	const failures = await retag(unchanged, options);
 	const skipped = unchanged.filter(([name]) => !failures.has(name));
-	for (const [name, decision] of skipped) log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], inputs)}`);
-	const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, recordedSizes(record))));
+	for (const [name, decision] of skipped) log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [])}`);
+	const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, parseTargetSizes(record.image.sizes))));
 	return {
 		sizes,
 		images: new Map(skipped.map(([name, { record, retag: plan }]) => [name, {
@@ -37623,9 +37956,8 @@ function sinceText({ record, ref }) {
 	return `nothing changed since the build of ${ref.replace(/^refs\/heads\//, "")}${commit}`;
 }
 /** What was done instead of building. */
-function insteadText({ record, retag: plan }, tags, { matrixBy }) {
+function insteadText({ record, retag: plan }, tags) {
 	if (plan === void 0) return "";
-	if (matrixBy === "platform") return `; ${record.image.digest?.slice(0, 19) ?? ""} is there still`;
 	if (plan.actions.length === 0) return `; ${tags.length === 1 ? "its tag is" : "its tags are"} there already`;
 	return `; re-tagged ${record.image.digest?.slice(0, 19) ?? ""}`;
 }
@@ -37752,10 +38084,12 @@ function whyOf({ name }, { decisions, graph }) {
 	return {
 		reasons: decision.reasons.map(({ text, stage: index, line }) => {
 			const stage = index === void 0 ? void 0 : graph.stages[index];
+			const file = stage?.file === void 0 ? {} : { file: stage.file };
 			return {
 				text,
 				line,
-				stage: stage === void 0 ? void 0 : stageName(stage)
+				stage: stage === void 0 ? void 0 : stageName(stage),
+				...file
 			};
 		}),
 		since: void 0
@@ -37818,7 +38152,7 @@ async function run(surroundings) {
 	const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env);
 	const warnings = [...inputWarnings];
 	if (inputs.mode === "build") refuseOtherPlatforms(surroundings.platform);
-	if (inputs.mode === "report" || inputs.mode === "merge") {
+	if (inputs.mode === "report") {
 		await runReport(inputs, surroundings, warnings);
 		return;
 	}
@@ -37835,7 +38169,8 @@ async function run(surroundings) {
 		event,
 		...surroundings
 	});
-	const [project, baseCommit] = await Promise.all([openProject(inputs, env), sizing.likelyBase()]);
+	const open = inputs.bakeFiles.length === 0 ? openProject(inputs, env) : openBakeProject(inputs, env, bakeClient(env));
+	const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()]);
 	const warn = (problems) => {
 		announce(runner, problems, {
 			level: "warning",
@@ -37859,15 +38194,16 @@ async function run(surroundings) {
 					engine.catch(() => void 0);
 				}
 				const names = targets.map(({ name }) => name);
-				const opened = openLayerCaching({
-					inputs,
+				const question = {
+					inputs: project.inputs,
 					project,
 					event,
 					env,
 					platforms,
 					baseCommit,
 					targets: names
-				}, surroundings);
+				};
+				const opened = openLayerCaching(question, surroundings);
 				caching = opened.caching;
 				warnings.push(...opened.warnings);
 			},
@@ -37876,7 +38212,11 @@ async function run(surroundings) {
 				return records;
 			}
 		});
-		warn([...warnings, ...planned.warnings]);
+		warn([
+			...warnings,
+			...project.warnings ?? [],
+			...planned.warnings
+		]);
 		writePlanOutputs(runner, planned.plan, planned.matrix);
 		logPlan(runner, planned);
 		if (inputs.mode === "plan") {
@@ -37906,7 +38246,6 @@ async function run(surroundings) {
 			caching
 		});
 		const skipped = await skipUnchanged({
-			inputs,
 			planned,
 			client,
 			signal: surroundings.signal,
@@ -37916,12 +38255,13 @@ async function run(surroundings) {
 			}
 		});
 		const toBuild = planned.targets.filter(({ name }) => !skipped.images.has(name));
+		const others = planned.targets.filter((target) => !toBuild.includes(target));
 		await report({
 			inputs,
 			project,
 			planned,
 			built: withSkipped(toBuild.length === 0 ? await builtNothing(caching) : await buildTargets({
-				inputs,
+				inputs: project.inputs,
 				project,
 				client,
 				surroundings,
@@ -37929,7 +38269,8 @@ async function run(surroundings) {
 				records,
 				planned: {
 					...planned,
-					targets: toBuild
+					targets: toBuild,
+					linked: [...planned.linked, ...others]
 				},
 				engine: await (engine ?? openEngine(project, env, inputs.builder))
 			}), {
@@ -37957,11 +38298,18 @@ async function runReport(inputs, surroundings, warnings) {
 		});
 	};
 	warn(warnings);
-	const plan = inputs.plan === void 0 ? void 0 : planFor(inputs, readPlanInput(inputs.plan));
+	const plan = inputs.plan === void 0 ? void 0 : readPlanInput(inputs.plan);
 	const event = await readEvent(env);
 	const client = registryClient(inputs, surroundings, warn);
 	try {
 		const docker = dockerOf({ workspace }, env);
+		const done = plan === void 0 ? NOTHING_TAGGED : await reportMatrix({
+			inputs,
+			plan,
+			client,
+			signal,
+			docker
+		});
 		const place = reportPlace({
 			token: inputs.githubToken,
 			event,
@@ -37977,19 +38325,8 @@ async function runReport(inputs, surroundings, warnings) {
 			now: now()
 		});
 		warn(sizes.warnings);
-		const asked = {
-			inputs,
-			plan,
-			client,
-			signal,
-			docker,
-			records: sizes.records
-		};
-		const done = await finishMatrix(asked);
-		const images = withSizes(done.images, sizes, plan);
-		const metadata = inputs.mode === "merge" ? metadataOf$1(done.images) : {};
-		writeBuildOutputs(runner, images, {
-			metadata,
+		writeBuildOutputs(runner, withSizes(done.images, sizes, plan), {
+			metadata: {},
 			report: reportOutputs(sizes)
 		});
 		tell(runner, sizes);
@@ -38093,6 +38430,10 @@ function registryClient({ retries }, { env, runner }, warn) {
 		onRetry
 	});
 }
+/** Bake files are resolved where bake would be run. */
+function bakeClient(env) {
+	return dockerOf({ workspace: env["GITHUB_WORKSPACE"] ?? process.cwd() }, env);
+}
 /** The platform that an engine on this machine builds for. */
 function hostOf({ arch }) {
 	return { hostPlatform: `linux/${{
@@ -38104,7 +38445,10 @@ function hostOf({ arch }) {
 function logPlan(runner, { plan, graph }) {
 	runner.log(`${plan.file}: ${count(graph.stages.length, "stage")}, ${count(plan.targets.length, "target")} (${plan.platforms.join(", ")})`);
 	for (const target of plan.targets) {
-		const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`);
+		const stages = target.stages.map((index) => stageName(graph.stages[index] ?? {
+			name: void 0,
+			index
+		}));
 		runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(" → ")}`);
 	}
 }

@@ -62,7 +62,7 @@ async function demo(): Promise<boolean> {
 }
 
 async function runExampleStep(example: Example, step: ExampleStep): Promise<StepResult> {
-  const dockerfile = step.with['file'] ?? `${step.with['context'] ?? '.'}/Dockerfile`
+  const dockerfile = step.with['bake-files'] ?? step.with['file'] ?? `${step.with['context'] ?? '.'}/Dockerfile`
   const shown = Object.entries(step.with).filter(([name]) => name !== 'external-images')
   process.stdout.write(
     `\n--- uses: ./  ${shown.map(([name, value]) => `${name}=${value.split('\n').join(',')}`).join('  ')}\n`,

@@ -9,7 +9,6 @@ import type { Docker } from './build/buildx.ts'
 import { progressLog } from './build/progress-log.ts'
 import { targetsNeeding } from './build/round-steps.ts'
 import { sourcePolicy } from './build/source-policy.ts'
-import { layoutOf } from './build/stage-layout.ts'
 import { buildRequest, ociMappings } from './build-request.ts'
 import { builtFrom, type Built } from './built.ts'
 import { CacheMounting } from './cache-mounting.ts'
@@ -30,6 +29,7 @@ import { Measuring } from './measuring.ts'
 import { missingHere } from './missing-here.ts'
 import { newRecords } from './new-records.ts'
 import { userCache } from './open-layer-caching.ts'
+import { partLayouts } from './part-layouts.ts'
 import type { Planned } from './planning.ts'
 import { STATE } from './post.ts'
 import type { Project } from './project.ts'
@@ -113,7 +113,8 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     caching === undefined || loopback === undefined
       ? plain
       : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name))
-  if (caching !== undefined && notes !== undefined) fetchAhead({ ...options, cache: caching.cache, upstream: loopback?.upstream, notes })
+  if (caching !== undefined && notes !== undefined)
+    fetchAhead({ ...options, cache: caching.cache, upstream: loopback?.upstream, notes })
   const usage = new DiskUsage(docker, { builder: builder.name, planned })
   const log = progressLog({
     write: (line) => {
@@ -121,10 +122,12 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     },
     now: surroundings.now,
   })
+  const layouts = partLayouts(planned)
   const buildOptions: BuildOptions = {
     builder: builder.name,
     policy: sourcePolicy([...planned.images.rules(local), ...measuring.layoutRules()]),
-    stages: layoutOf(planned.dockerfile),
+    stages: layouts.all,
+    stagesOf: layouts.of,
     imageLines: planned.images.lines(),
     file: project.dockerfileName,
     mask,

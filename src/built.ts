@@ -48,8 +48,10 @@ export function builtFrom(
     .toReversed()
     .flatMap(({ targets, problem }) => targets.map((name) => [name, problems?.[0] ?? problem] as const))
   // Without an image output of the user's the metadata tells the digest of the measured copy, which nobody can pull.
-  const types = outputTypes(inputs.outputs)
-  const published = inputs.push || inputs.load || types.some((type) => ['image', 'docker', 'oci'].includes(type))
+  const isPublished = (name: string): boolean =>
+    inputs.push ||
+    inputs.load ||
+    outputTypes(planned.partOf(name).part.inputs.outputs).some((type) => ['image', 'docker', 'oci'].includes(type))
   const results = new Map(outcome.metadata.results.map((result) => [result.target, result]))
   return {
     ...{ steps: outcome.steps, measured, cache, missing, warnings, unchanged: new Set<string>() },
@@ -61,7 +63,7 @@ export function builtFrom(
       .map(({ name }) => ({
         target: name,
         tags: planned.tagsOf.get(name) ?? [],
-        digest: published ? results.get(name)?.digest : undefined,
+        digest: isPublished(name) ? results.get(name)?.digest : undefined,
         imageId: results.get(name)?.configDigest ?? onlyConfig(measured.sizes.get(name)),
         sizes: measured.sizes.get(name),
       })),

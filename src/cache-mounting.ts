@@ -77,7 +77,12 @@ export class CacheMounting {
   ): CacheMounting | undefined {
     const { inputs, planned, caching } = options
     if (caching === undefined || inputs.cacheMounts === 'off') return undefined
-    const namespace = inputs.buildArgs['BUILDKIT_CACHE_MOUNT_NS'] ?? ''
+    const namespaces = new Set(planned.parts.map(({ part }) => part.inputs.buildArgs['BUILDKIT_CACHE_MOUNT_NS'] ?? ''))
+    const [namespace = '', ...others] = namespaces
+    if (others.length > 0) {
+      options.debug('cache mounts are not kept: targets have them in several namespaces')
+      return undefined
+    }
     caching.nameMounts(namedMounts(planned.graph, namespace))
     const mounting = new CacheMounting({ ...options, caching }, namespace)
     return mounting.#begin() ? mounting : undefined

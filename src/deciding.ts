@@ -26,7 +26,8 @@ export async function decide(options: DecidingOptions): Promise<ReadonlyMap<stri
 }
 
 async function decideOne(target: RequestedTarget, options: DecidingOptions): Promise<Decision> {
-  const { inputs, fingerprints, records } = options
+  const { fingerprints, records } = options
+  const inputs = options.inputsOf(target.name)
   const print = fingerprints.prints.get(target.name)
   const candidates = records?.of(target.name) ?? []
   const changed = (...reasons: readonly PlanReason[]): Decision => ({ status: 'changed', reasons })

@@ -23,10 +23,12 @@ export type Decision =
 
 export interface DecidingOptions {
   readonly inputs: Inputs
+  /** The step's, and what bake files say of the target. */
+  readonly inputsOf: (target: string) => Inputs
   readonly env: NodeJS.ProcessEnv
   readonly targets: readonly RequestedTarget[]
   readonly tagsOf: ReadonlyMap<string, readonly string[]>
-  readonly fingerprints: Fingerprints
+  readonly fingerprints: Pick<Fingerprints, 'prints' | 'parts' | 'files'>
   /** Undefined where there is no cache to keep records in. */
   readonly records: KnownRecords | undefined
   readonly client: RegistryClient
@@ -51,7 +53,7 @@ export function why(options: {
   readonly target: RequestedTarget
   readonly print: TargetPrint
   readonly candidates: readonly Candidate[]
-  readonly fingerprints: Fingerprints
+  readonly fingerprints: Pick<Fingerprints, 'files'>
   readonly hasRecords: boolean
 }): readonly PlanReason[] {
   const { target, print, candidates, fingerprints, hasRecords } = options

@@ -11,8 +11,8 @@ export function graphChange(
   baseline: readonly SizeRecord[],
   records: KnownRecords | undefined,
 ): StageGraphChange | undefined {
-  const now: StagePrint[] = []
-  const before: StagePrint[] = []
+  const [now, before] = [new Outline(), new Outline()]
+  const isOne = planned.graph.stages.every(({ file }) => file === undefined)
   for (const { name } of planned.targets) {
     const commit = baseline.find(({ target }) => target === name)?.commit
     const known = (['own', 'base', 'default'] as const)
@@ -21,19 +21,20 @@ export function graphChange(
     const print = planned.fingerprints.prints.get(name)
     // A new target is told of in the table.
     if (known === undefined || print === undefined) continue
-    now.push(...(print.platforms[0]?.stages ?? []))
-    before.push(...(known.record.print.platforms[0]?.stages ?? []))
+    // Of several Dockerfiles, numbers hang on what else is built.
+    const of = isOne ? undefined : name
+    now.add(print.platforms[0]?.stages ?? [], of)
+    before.add(known.record.print.platforms[0]?.stages ?? [], of)
   }
-  const [is, was] = [outline(now), outline(before)]
-  const isSame = missing(is.edges, was.edges).length === 0 && missing(was.edges, is.edges).length === 0
-  if (was.edges.size === 0 || isSame) return undefined
+  const isSame = missing(now.edges, before.edges).length === 0 && missing(before.edges, now.edges).length === 0
+  if (before.edges.size === 0 || isSame) return undefined
   const { graph, targets, plan } = planned
   return {
     graph,
     targets: targets.map(({ name, stage }) => ({ name, stage })),
     shared: plan.shared,
-    added: missing(is.names, was.names),
-    removed: missing(was.names, is.names),
+    added: missing(now.names, before.names),
+    removed: missing(before.names, now.names),
   }
 }
 
@@ -43,16 +44,23 @@ function missing(these: ReadonlySet<string>, others: ReadonlySet<string>): reado
 }
 
 /** Stages by name, and what each is made from; numbers change with every stage that is put before. */
-function outline(stages: readonly StagePrint[]): {
-  readonly names: ReadonlySet<string>
-  readonly edges: ReadonlySet<string>
-} {
-  const nameOf = ({ name, index }: Pick<StagePrint, 'name' | 'index'>): string => name ?? `stage ${index}`
-  const names = new Map(stages.map((stage) => [String(stage.index), nameOf(stage)]))
-  const edges = stages.flatMap((stage) =>
-    [stage.base, ...stage.steps.flatMap(({ sources }) => sources)].map(({ kind, name }) =>
-      JSON.stringify([nameOf(stage), kind, kind === 'stage' ? (names.get(name) ?? name) : name]),
-    ),
-  )
-  return { names: new Set(names.values()), edges: new Set(edges) }
+class Outline {
+  readonly names = new Set<string>()
+  readonly edges = new Set<string>()
+
+  /** @param target whose stages they are, where those without a name are to be called after it */
+  add(stages: readonly StagePrint[], target: string | undefined): void {
+    const names = new Map(
+      stages.map(({ name, index }, place) => [
+        String(index),
+        name ?? (target === undefined ? `stage ${index}` : `${target}, stage ${place}`),
+      ]),
+    )
+    for (const name of names.values()) this.names.add(name)
+    for (const stage of stages) {
+      const own = names.get(String(stage.index))
+      for (const { kind, name } of [stage.base, ...stage.steps.flatMap(({ sources }) => sources)])
+        this.edges.add(JSON.stringify([own, kind, kind === 'stage' ? (names.get(name) ?? name) : name]))
+    }
+  }
 }

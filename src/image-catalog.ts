@@ -40,8 +40,15 @@ export interface CatalogEntry {
   /** Undefined where it could not be looked up; then `problem` tells why. */
   readonly digest: string | undefined
   readonly problem: Problem | undefined
-  /** 1-based line where the Dockerfile names it first. */
-  readonly line: number | undefined
+  /** Where a Dockerfile names it first: the 1-based line; the file where there are several. */
+  readonly use: { readonly line: number; readonly file: string | undefined } | undefined
+}
+
+/** Stages whose images are to be looked up, and the platforms that their base images are needed for. */
+export interface ImageWants {
+  readonly graph: StageGraph
+  readonly stages: readonly number[]
+  readonly platforms: readonly string[]
 }
 
 /** The external images of one build; filled by `lookUp`, each image once. */
@@ -57,14 +64,22 @@ export class ImageCatalog {
   }
 
   /** Looks up what these stages name and is not known yet, side by side. Never rejects for a registry's answer. */
-  async lookUp(graph: StageGraph, stages: readonly number[], platforms: readonly string[]): Promise<void> {
-    const wanted = externalImages(graph, stages)
-    const unknown = wanted.filter(({ image }) => !this.#entries.has(image))
+  async lookUp(wants: readonly ImageWants[]): Promise<void> {
+    const unknown = new Map<string, { use: CatalogEntry['use']; platforms: Set<string> }>()
+    for (const { graph, stages, platforms } of wants) {
+      for (const { image, uses, platforms: usedFor } of externalImages(graph, stages)) {
+        if (this.#entries.has(image)) continue
+        const [first] = uses
+        const use = first === undefined ? undefined : { line: first.line, file: graph.stages[first.stage]?.file }
+        const found = unknown.get(image) ?? { use, platforms: new Set() }
+        unknown.set(image, found)
+        if (!uses.some(({ via }) => via === 'from')) continue
+        for (const platform of [...usedFor, ...platforms]) found.platforms.add(platform)
+      }
+    }
     await Promise.all(
-      unknown.map(async ({ image, uses, platforms: usedFor }) => {
-        const isBase = uses.some((use) => use.via === 'from')
-        const entry = await this.#lookUpImage(image, isBase ? [...new Set([...usedFor, ...platforms])] : [])
-        this.#entries.set(image, { ...entry, line: uses[0]?.line })
+      [...unknown].map(async ([image, { use, platforms }]) => {
+        this.#entries.set(image, { ...(await this.#lookUpImage(image, [...platforms])), use })
       }),
     )
   }
@@ -121,8 +136,8 @@ export class ImageCatalog {
   /** Where the Dockerfile names each image first. */
   lines(): ReadonlyMap<string, SourceLines> {
     return new Map(
-      this.entries().flatMap(({ image, line }) =>
-        line === undefined ? [] : [[image, { line, endLine: line }] as const],
+      this.entries().flatMap(({ image, use }) =>
+        use === undefined ? [] : [[image, { line: use.line, endLine: use.line, file: use.file }] as const],
       ),
     )
   }
@@ -130,21 +145,21 @@ export class ImageCatalog {
   /** Mappings for another tag of an image that the Dockerfile names and nothing maps: mostly a slip. */
   missedMappings(): readonly Problem[] {
     const unused = [...this.#mappings.keys()].filter((name) => !this.#entries.has(name))
-    return this.entries().flatMap(({ image, mapped, line }) => {
+    return this.entries().flatMap(({ image, mapped, use }) => {
       const near = unused.find((name) => mapped === undefined && repositoryOf(name) === repositoryOf(image))
       if (near === undefined) return []
       const [wanted, given] = [familiarName(image), familiarName(near)]
       return [
         {
           input: 'external-images',
-          message: `\`external-images\` maps \`${given}\`, but line ${line ?? '?'} of the Dockerfile names \`${wanted}\`.`,
+          message: `\`external-images\` maps \`${given}\`, but line ${use?.line ?? '?'} of ${use?.file ?? 'the Dockerfile'} names \`${wanted}\`.`,
           mend: `Write \`${wanted}=…\`, or remove the mapping.`,
         },
       ]
     })
   }
 
-  async #lookUpImage(image: string, basePlatforms: readonly string[]): Promise<Omit<CatalogEntry, 'line'>> {
+  async #lookUpImage(image: string, basePlatforms: readonly string[]): Promise<Omit<CatalogEntry, 'use'>> {
     const source = this.sourceOf(image)
     const mapped = this.#mappings.has(image) ? sourceText(source) : undefined
     try {

@@ -47,14 +47,8 @@ export function checkCombinations(
         mend: `Write \`TARGET=${shown(ref)}\`, or put \`{target}\` into it.`,
       })
     }
-    for (const output of inputs.outputs.filter((line) => writesSomewhere(line) && !line.includes('{target}'))) {
-      problems.push({
-        input: 'outputs',
-        message: `\`outputs\`: \`${shown(output)}\` would be written by every target, one over the other.`,
-        mend: 'Put `{target}` into its `dest` or `name`.',
-      })
-    }
   }
+  problems.push(...sharedOutputs(inputs, several), ...besideBakeFiles(inputs, raw))
   const warnings: Problem[] = []
   if (inputs.cacheBackend === 'github' && raw('cache-dir') !== '') {
     warnings.push({ input: 'cache-dir', message: '`cache-dir` has no effect with `cache-backend: github`.' })
@@ -67,6 +61,37 @@ export function checkCombinations(
       warnings.push({ message: `\`mode: ${inputs.mode}\` builds nothing and ignores ${ignored.join(', ')}.` })
   }
   return warnings
+}
+
+/** Outputs that several targets would write one over the other. */
+export function sharedOutputs({ outputs }: Inputs, several: boolean): readonly Problem[] {
+  return outputs
+    .filter((line) => several && writesSomewhere(line) && !line.includes('{target}'))
+    .map((output) => ({
+      input: 'outputs',
+      message: `\`outputs\`: \`${shown(output)}\` would be written by every target, one over the other.`,
+      mend: 'Put `{target}` into its `dest` or `name`.',
+    }))
+}
+
+const SPLIT_BAKE: Problem = {
+  input: 'matrix-by',
+  message: '`matrix-by: platform` does not go together with `bake-files` yet.',
+  mend: 'Leave it out: each target is then built for its platforms in one leg; or plan the targets of one Dockerfile with `file`.',
+}
+
+/** What bake files say of each target stands beside them in no input. */
+function besideBakeFiles(inputs: Inputs, raw: (name: InputName) => string): readonly Problem[] {
+  if (inputs.bakeFiles.length === 0) return []
+  const given = (['context', 'file', 'build-contexts'] as const).filter((name) => raw(name) !== '' && raw(name) !== '.')
+  const split: readonly Problem[] = inputs.matrixBy === 'platform' ? [SPLIT_BAKE] : []
+  const mends = { context: 'context', file: 'dockerfile', 'build-contexts': 'contexts' }
+  const told = given.map((name): Problem => ({
+    input: name,
+    message: `\`${name}\` (\`${shown(raw(name))}\`) is given beside \`bake-files\`.`,
+    mend: `Remove it, and say \`${mends[name]}\` in the bake file, of the target that it is for.`,
+  }))
+  return [...told, ...split]
 }
 
 /** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */

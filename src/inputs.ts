@@ -24,7 +24,7 @@ import { parseSizeBudgets } from './measure/size-budgets.ts'
 
 /** Every input of `action.yml`; a test ties the two together. */
 export const INPUT_NAMES = [
-  'context', 'file', 'target', 'targets', 'id', 'tags', 'external-images', 'build-contexts',
+  'context', 'file', 'bake-files', 'target', 'targets', 'id', 'tags', 'external-images', 'build-contexts',
   'build-args', 'secrets', 'secret-envs', 'secret-files', 'ssh', 'platforms', 'labels', 'annotations',
   'push', 'load', 'outputs', 'provenance', 'sbom', 'attests', 'pull', 'no-cache', 'no-cache-filters',
   'network', 'add-hosts', 'allow', 'shm-size', 'ulimit', 'cgroup-parent', 'builder', 'compression',
@@ -67,6 +67,8 @@ export interface Inputs {
   /** As given, relative to the workspace. */
   readonly context: string
   readonly file: string | undefined
+  /** Bake and compose files, relative to the workspace; empty: one Dockerfile. */
+  readonly bakeFiles: readonly string[]
   /** Undefined: the last stage. */
   readonly targets: readonly string[] | 'all' | undefined
   readonly id: string | undefined
@@ -154,6 +156,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     dryRun: bool('dry-run'),
     context: text('context') ?? '.',
     file: text('file'),
+    bakeFiles: commas('bake-files'),
     targets,
     id: text('id'),
     tags: readTags(raw('tags'), problems),

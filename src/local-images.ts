@@ -17,7 +17,7 @@ export async function localImages(
   const local = new Set<string>()
   const warnings: Problem[] = []
   const unpinned: Problem[] = []
-  for (const { image, source, problem, line } of planned.images.entries()) {
+  for (const { image, source, problem, use } of planned.images.entries()) {
     if (problem === undefined || source.kind !== 'registry') continue
     const id = await localImageId(docker, source.ref)
     if (id !== undefined && builder.driver === 'docker') local.add(image)
@@ -25,7 +25,7 @@ export async function localImages(
       warnings.push({
         message: `${source.ref} is in the engine’s own image store, which the ${builder.driver} builder cannot read.`,
         mend: 'Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.',
-        line,
+        ...use,
       })
     } else unpinned.push({ ...problem, message: `${sentence(problem.message)} It is not pinned to a digest.` })
   }

@@ -63,7 +63,10 @@ export async function reportGathered(options: {
 /** What a plan has jobs for. */
 function expectedOf({ id, platforms, targets }: GivenPlan): Expected {
   const changed = targets.filter(({ status }) => status === 'changed')
-  return { id, cells: changed.map(({ name }) => ({ target: name, platform: platforms.join(',') })) }
+  return {
+    id,
+    cells: changed.map(({ name, platforms: own = platforms }) => ({ target: name, platform: own.join(',') })),
+  }
 }
 
 function noRecords(kind: 'gathered' | 'none' | 'failed', records: readonly SizeRecord[]): readonly Problem[] {
@@ -78,12 +81,12 @@ function noRecords(kind: 'gathered' | 'none' | 'failed', records: readonly SizeR
 
 /** Of targets that the plan left as they were, unless the job that planned handed over more of them. */
 function unchangedRecords(plan: GivenPlan, handed: readonly SizeRecord[], now: number): readonly SizeRecord[] {
-  return plan.targets.flatMap(({ name, status, tags, sizes, since }): readonly SizeRecord[] => {
+  return plan.targets.flatMap(({ name, status, tags, sizes, since, file = plan.file }): readonly SizeRecord[] => {
     const isHanded = handed.some(({ id, target }) => id === plan.id && target === name)
     const platforms = parseTargetSizes({ platforms: sizes })?.platforms
     if (status === 'changed' || isHanded || platforms === undefined) return []
     const record: SizeRecord = {
-      ...{ version: 1, id: plan.id, target: name, file: plan.file, commit: since, ref: undefined, status: 'unchanged' },
+      ...{ version: 1, id: plan.id, target: name, file, commit: since, ref: undefined, status: 'unchanged' },
       ...{ createdAt: new Date(now).toISOString(), run: undefined, line: undefined, tags, platforms },
     }
     const facts: BaselineFacts = {

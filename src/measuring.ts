@@ -122,8 +122,8 @@ export class Measuring {
     const registry = this.#registry
     if (clashing.length > 0 && registry === undefined) {
       throw new UserError(
-        clashing.map(({ stage, line }) => ({
-          file,
+        clashing.map(({ stage, line, file: own }) => ({
+          file: own ?? file,
           line,
           message: `The stage \`${stage}\` bears the name of an image that \`external-images\` maps to an OCI layout, and this builder cannot tell the two apart.`,
           mend: 'Rename the stage, or use a builder on this machine (leave `builder` out).',

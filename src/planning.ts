@@ -1,42 +1,54 @@
 /**
- * From the Dockerfile's text to the plan: parse, resolve, look up images, choose targets. Asks registries, never an
- * engine. Everything wrong is told at once, at its file and line.
+ * From Dockerfiles to the plan: parse, resolve, look up images, choose targets. Asks registries, never an engine.
+ * Everything wrong is told at once, at its file and line.
  */
-import { relative } from 'node:path'
-import { IgnoreMatcher } from './context/ignore-matcher.ts'
-import { ignoreFileFor } from './context/ignore-file.ts'
-import { missingSources } from './context/missing-sources.ts'
-import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
-import { parseDockerfile } from './dockerfile/parse.ts'
 import { decide } from './deciding.ts'
 import type { Decision } from './decision.ts'
-import { UserError, sentence, type Problem } from './errors.ts'
+import { UserError, type Problem } from './errors.ts'
 import { fingerprintTargets, type Fingerprints } from './fingerprinting.ts'
-import { mergeGraphs } from './graph/merge.ts'
-import { errorsFor, stagesOfAll } from './graph/reachability.ts'
-import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
-import { nativeMachine } from './images/platform.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
+import { imageWants, joinParts, linkEnvironment, linkOrder, triggerProblems, variantsOf } from './joining.ts'
 import { recordedSizes, type KnownRecords } from './known-records.ts'
 import { parseSizeBudgets } from './measure/size-budgets.ts'
+import { distinct, draftPart, partProblems, resolvePart, type PartDraft } from './part-planning.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
-import { assignTags, untagged } from './plan/target-tags.ts'
-import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
-import type { Project } from './project.ts'
+import { assignTags, untagged, type AssignedTags } from './plan/target-tags.ts'
+import type { RequestedTarget } from './plan/targets.ts'
+import { unite } from './plan/unite.ts'
+import type { Part, Project } from './project.ts'
 import { sharedCaches } from './registry-cache.ts'
+import { withLinks } from './link-reasons.ts'
+
+/** A Dockerfile of the plan. */
+export interface PlannedPart {
+  readonly part: Part
+  readonly dockerfile: Dockerfile
+  readonly platforms: readonly string[]
+  /** Of its stages, in the order of the file, their places in the graph; equal stages of equal files have one. */
+  readonly stages: readonly number[]
+  /** The places of its stages that are based on named contexts. */
+  readonly onContext: ReadonlySet<number>
+  /** Digests of its named contexts that stand for images, by name. */
+  readonly contexts: ReadonlyMap<string, string>
+}
 
 export interface Planned {
-  readonly dockerfile: Dockerfile
+  readonly parts: readonly PlannedPart[]
+  /** The part of a target. */
+  readonly partOf: (target: string) => PlannedPart
   readonly graph: StageGraph
+  /** Of all targets together. */
   readonly platforms: readonly string[]
   readonly targets: readonly RequestedTarget[]
+  /** What is built only for targets that use it. */
+  readonly linked: readonly RequestedTarget[]
   readonly tagsOf: ReadonlyMap<string, readonly string[]>
   readonly images: ImageCatalog
-  readonly fingerprints: Fingerprints
+  readonly fingerprints: Pick<Fingerprints, 'prints' | 'parts' | 'files'>
   /** By target. */
   readonly decisions: ReadonlyMap<string, Decision>
   /** Digests of external images that the targets were built on last, by name. */
@@ -54,93 +66,147 @@ export interface PlanningOptions extends CatalogOptions {
   readonly records: (targets: readonly RequestedTarget[]) => Promise<KnownRecords | undefined>
   /** The platform of the machine that builds, where `platforms` names none. */
   readonly hostPlatform: string
-  /** Called when the Dockerfile and the inputs are found sound, before registries are asked. */
+  /** Called when the Dockerfiles and the inputs are found sound, before registries are asked. */
   readonly onSound?: ((targets: readonly RequestedTarget[], platforms: readonly string[]) => void) | undefined
 }
 
 /**
  * Plans the build.
- * @throws UserError with every problem of the Dockerfile, the targets and the tags.
+ * @throws UserError with every problem of the Dockerfiles, the targets and the tags.
  */
 export async function planBuild(inputs: Inputs, project: Project, options: PlanningOptions): Promise<Planned> {
-  const file = project.dockerfileName
-  const platforms = inputs.platforms.length > 0 ? inputs.platforms : [options.hostPlatform]
-  const dockerfile = parseDockerfile(project.dockerfileText)
-  const cells = cellsOf(inputs, platforms, options.hostPlatform)
-  const resolver = resolverOf(dockerfile, inputs, cells)
-
-  const first = resolver({ targets: [undefined], images: undefined })
-  const draft = graphOrThrow(first, file)
-  const chosen = chooseTargets(draft, inputs.targets, file)
-  const tags = assignTags(chosen.targets, inputs.tags)
-  const named = inputs.outputs.some((line) => /(^|,)"?name=/.test(line))
-  const homeless = inputs.push && inputs.mode === 'build' && !named ? untagged(tags.tagsOf) : []
-  const stageIndexes = chosen.targets.map((target) => target.stage)
+  const { workspace } = project
+  const drafts = each(project.parts, (part) => draftPart(part, options.hostPlatform))
+  const draft = joinParts(drafts)
+  const platforms = [...new Set(drafts.flatMap((part) => part.platforms))]
+  const tags = tagsOf(draft.targets, inputs, project.parts)
+  const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, workspace)))
   throwIfAny([
-    ...dockerfileProblems(first, draft, stageIndexes, file),
-    ...chosen.problems,
+    ...firstLook.flatMap(({ errors }) => errors),
+    ...drafts.flatMap(({ problems }) => problems),
     ...tags.problems,
-    ...homeless,
-    ...(inputs.mode === 'build' ? sharedCaches(inputs, chosen.targets) : []),
-    ...budgetProblems(inputs.sizeBudgets, draft, chosen.targets),
-    ...(await missingFiles(project, draft, stageIndexes)).errors,
+    ...homeless(drafts, tags, inputs),
+    ...(inputs.mode === 'build' ? sharedCaches(inputs, draft.targets) : []),
+    ...budgetProblems(inputs.sizeBudgets, draft, project.names ?? []),
   ])
-  options.onSound?.(chosen.targets, platforms)
-  const records = options.records(chosen.targets)
+  options.onSound?.(draft.targets, platforms)
+  const records = options.records(draft.targets)
 
   const images = new ImageCatalog(inputs.externalImages, options)
-  await images.lookUp(draft, stagesOfAll(draft, stageIndexes), platforms)
+  await images.lookUp(imageWants(draft, drafts))
+  const resolved = resolveAll(drafts, images)
+  const joined = joinParts(resolved)
+  await images.lookUp(imageWants(joined, resolved))
+  const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, workspace)))
+  throwIfAny([...secondLook.flatMap(({ errors }) => errors), ...triggerProblems(resolved)])
 
-  // Triggers in base images may add edges, and a FROM may depend on the target: now both are known.
-  const names = chosen.targets.map((target) => target.stageName)
-  const dependsOnTarget = first.some((resolution) => resolution.dependsOnTarget)
-  const second = resolver({
-    targets: dependsOnTarget ? names : [undefined],
-    triggersFor: names.map((name) => name ?? ''),
-    images,
-  })
-  const graph = graphOrThrow(second, file)
-  await images.lookUp(graph, stagesOfAll(graph, stageIndexes), platforms)
-  const missing = await missingFiles(project, graph, stageIndexes)
-  throwIfAny([...dockerfileProblems(second, graph, stageIndexes, file), ...missing.errors])
-
-  const { targets } = chosen
-  const variants = second.flatMap(({ graph: own }, index) => {
-    const { platform = '', machine } = cells[index % cells.length] ?? {}
-    const target = dependsOnTarget ? targets[Math.floor(index / cells.length)]?.name : undefined
-    return own === undefined ? [] : [{ platform, machine, target, graph: own }]
-  })
   const { env, client, signal } = options
-  const looked = { inputs, project, env, client, signal, targets }
-  const fingerprints = await fingerprintTargets({ ...looked, dockerfile, variants, images })
-  const decisions = await decide({ ...looked, tagsOf: tags.tagsOf, fingerprints, records: await records })
+  const looked = { env, client, signal, targets: joined.targets, images }
+  const printed = await fingerprintTargets({
+    ...{ ...looked, workspace, partOf: joined.partOf, variants: variantsOf(resolved, joined.targets) },
+    parts: resolved.map((part, index) => ({ ...part, stages: joined.stages[index] ?? [] })),
+  })
+  const { graph, stages, targets, linked, prints } = unite({ ...joined, prints: printed.prints })
+  const parts = resolved.map(
+    ({ part, dockerfile, platforms: own, graph: { stages: written } }, index): PlannedPart => ({
+      ...{ part, dockerfile, platforms: own },
+      onContext: new Set(written.flatMap(({ from }, place) => (from.kind === 'context' ? [place] : []))),
+      ...{ stages: stages[index] ?? [], contexts: printed.contexts[index] ?? new Map<string, string>() },
+    }),
+  )
+  const partOf = (target: string): PlannedPart => {
+    const found = parts[joined.partOf(target)]
+    if (found === undefined) throw new RangeError(`no part of ${target}`)
+    return found
+  }
+  const fingerprints = { prints, parts: printed.parts, files: printed.files }
+  const decided = await decide({
+    ...{ ...looked, inputs, targets, tagsOf: tags.tagsOf, fingerprints, records: await records },
+    inputsOf: (name) => partOf(name).part.inputs,
+  })
+  const decisions = withLinks(decided, { graph, targets, linked, partOf })
 
   const plan = makePlan({
     id: project.id,
-    file,
+    file: project.dockerfileName,
     platforms,
     matrixBy: inputs.matrixBy,
     graph,
-    targets: chosen.targets,
+    targets,
     tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
     pinOf: (image) => images.pinOf(image),
-    prints: fingerprints.prints,
+    prints,
     decisionOf: (target) => planDecision(decisions.get(target.name)),
+    placeOf: ({ name }) => {
+      const { part, platforms: own } = partOf(name)
+      return part.wanted === undefined ? {} : { file: part.dockerfileName, platforms: own }
+    },
   })
   return {
-    dockerfile,
-    graph,
-    platforms,
-    targets: chosen.targets,
+    ...{ parts, partOf, graph, platforms, targets, linked, images, fingerprints, decisions, plan },
     tagsOf: tags.tagsOf,
-    images,
-    fingerprints,
-    decisions,
     before: imagesBefore(targets, await records),
-    plan,
     matrix: inputs.mode === 'plan' || fitsMatrix(plan) ? matrixOf(plan) : undefined,
-    warnings: [...lintWarnings(second, file), ...missing.warnings, ...images.missedMappings()],
+    warnings: [...distinct(secondLook.flatMap(({ warnings }) => warnings)), ...images.missedMappings()],
   }
+}
+
+/** The Dockerfiles as they are when images are known; one that uses another one's target comes after it. */
+function resolveAll(drafts: readonly PartDraft[], images: ImageCatalog): readonly ReturnType<typeof resolvePart>[] {
+  const resolved = new Map<number, ReturnType<typeof resolvePart>>()
+  const environmentOf = linkEnvironment(drafts, resolved, images)
+  for (const index of linkOrder(drafts)) {
+    const draft = drafts[index]
+    if (draft === undefined) continue
+    const found = resolvePart(draft, {
+      images,
+      environmentOf: (context, platform) => environmentOf(index, context, platform),
+    })
+    resolved.set(index, found)
+  }
+  return drafts.flatMap((_, index) => resolved.get(index) ?? [])
+}
+
+/** All that is made of these. @throws UserError with what stands against any of them */
+function each<T, R>(items: readonly T[], make: (item: T) => R): readonly R[] {
+  const problems: Problem[] = []
+  const made = items.flatMap((item) => {
+    try {
+      return [make(item)]
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      problems.push(...error.problems)
+      return []
+    }
+  })
+  throwIfAny(distinct(problems))
+  return made
+}
+
+/** What `tags` says; a target that it does not name has those of the bake files. */
+function tagsOf(targets: readonly RequestedTarget[], { tags }: Inputs, parts: readonly Part[]): AssignedTags {
+  const given = assignTags(targets, tags)
+  const wanted = parts.flatMap((part) => part.wanted ?? [])
+  if (wanted.length === 0) return given
+  const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0)
+  const written = assignTags(
+    targets,
+    left.flatMap(({ name, tags: own }) => own.map((ref) => ({ target: name, ref }))),
+  )
+  const told = written.problems.map((problem) => ({ ...problem, input: 'bake-files' }))
+  const both = targets.map(({ name }): readonly [string, readonly string[]] => [
+    name,
+    [...(given.tagsOf.get(name) ?? []), ...(written.tagsOf.get(name) ?? [])],
+  ])
+  return { tagsOf: new Map(both), problems: [...given.problems, ...told] }
+}
+
+/** With `push` every target needs somewhere to go, unless its outputs say where. */
+function homeless(parts: readonly PartDraft[], { tagsOf: all }: AssignedTags, inputs: Inputs): readonly Problem[] {
+  if (!inputs.push || inputs.mode !== 'build') return []
+  const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)))
+  const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)))
+  return untagged(new Map([...all].filter(([name]) => !sent.has(name))))
 }
 
 function throwIfAny(problems: readonly Problem[]): void {
@@ -150,117 +216,11 @@ function throwIfAny(problems: readonly Problem[]): void {
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
 function budgetProblems(
   lines: readonly string[],
-  { stages }: StageGraph,
-  targets: readonly RequestedTarget[],
+  { graph, targets }: Pick<Planned, 'graph' | 'targets'>,
+  others: readonly string[],
 ): readonly Problem[] {
-  const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)]
+  const names = [...others, ...graph.stages.map(({ name }) => name), ...targets.map(({ name }) => name)]
   return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== undefined))]).problems
-}
-
-type Resolver = (options: {
-  readonly targets: readonly (string | undefined)[]
-  readonly triggersFor?: readonly string[]
-  readonly images: ImageCatalog | undefined
-}) => readonly Resolution[]
-
-/** What is built, and what it is built on. */
-interface BuildCell {
-  readonly platform: string
-  readonly machine: string
-}
-
-/** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
-function cellsOf({ mode, matrixBy }: Inputs, platforms: readonly string[], host: string): readonly BuildCell[] {
-  const isSplit = mode === 'plan' && matrixBy === 'platform'
-  const machinesOf = (platform: string): readonly string[] =>
-    isSplit ? [...new Set([nativeMachine(platform), host])] : [host]
-  return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({ platform, machine })))
-}
-
-/** Resolves the same file once per platform, machine and target. */
-function resolverOf(dockerfile: Dockerfile, inputs: Inputs, cells: readonly BuildCell[]): Resolver {
-  const contexts = inputs.buildContexts.map((context) => context.key)
-  return ({ targets, triggersFor, images }) =>
-    targets.flatMap((target) =>
-      cells.map(({ platform, machine }) =>
-        resolveStageGraph(dockerfile, {
-          buildArgs: inputs.buildArgs,
-          target,
-          platform,
-          buildPlatform: machine,
-          contexts,
-          onBuildOf: (image, platform) => images?.triggersOf(image, platform),
-          configOf: (image, platform) => images?.baseOf(image, platform)?.config,
-          triggersFor,
-        }),
-      ),
-    )
-}
-
-/** The one graph of all variants, or all that stands against having one. */
-function graphOrThrow(resolutions: readonly Resolution[], file: string): StageGraph {
-  const graphs = resolutions.flatMap(({ graph }) => graph ?? [])
-  const [first, ...others] = graphs
-  if (first === undefined || graphs.length < resolutions.length) {
-    throw new UserError(distinct(resolutions.flatMap(({ errors }) => errors.map((error) => problemOf(error, file)))))
-  }
-  const fatal = resolutions.flatMap(({ errors }) => errors.filter((error) => error.scope !== 'reachable-only'))
-  if (fatal.length > 0) throw new UserError(distinct(fatal.map((error) => problemOf(error, file))))
-  return mergeGraphs([first, ...others])
-}
-
-function dockerfileProblems(
-  resolutions: readonly Resolution[],
-  graph: StageGraph,
-  targets: readonly number[],
-  file: string,
-): readonly Problem[] {
-  return distinct(
-    resolutions.flatMap(({ errors }) => errorsFor(errors, graph, targets)).map((error) => problemOf(error, file)),
-  )
-}
-
-function problemOf(error: DockerfileError, file: string): Problem {
-  // The annotation tells the line; BuildKit's words tell it again.
-  const message = sentence(error.message.replace(/^dockerfile parse error on line \d+: /, ''))
-  return { message, mend: error.mend, file, line: error.line ?? 1, endLine: error.endLine }
-}
-
-function lintWarnings(resolutions: readonly Resolution[], file: string): readonly Problem[] {
-  return distinct(resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))))
-}
-
-function warningOf({ rule, message, line, endLine }: DockerfileWarning, file: string): Problem {
-  return { message: `${rule}: ${sentence(message)}`, file, line, endLine }
-}
-
-function distinct(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
-}
-
-/** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
-async function missingFiles(
-  project: Project,
-  graph: StageGraph,
-  targets: readonly number[],
-): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
-  const ignore = await ignoreFileFor(project.dockerfilePath, project.contextDir)
-  const matcher = new IgnoreMatcher({ ...ignore, name: relative(project.workspace, ignore.name) })
-  const errors: Problem[] = []
-  const warnings: Problem[] = []
-  for (const index of stagesOfAll(graph, targets)) {
-    const stage = graph.stages[index]
-    // A variable from the base image's configuration may stand in a path: then nothing can be said beforehand.
-    if (stage === undefined || stage.replacedByContext !== undefined || stage.undefinedVariables.length > 0) continue
-    for (const read of stage.reads.filter((candidate) => !candidate.parents)) {
-      for (const missing of await missingSources(project.contextDir, matcher, read.paths)) {
-        const problem = { message: missing.message, mend: missing.mend, file: project.dockerfileName, line: read.line }
-        if (missing.kind === 'no-match') warnings.push(problem)
-        else errors.push(problem)
-      }
-    }
-  }
-  return { errors: distinct(errors), warnings: distinct(warnings) }
 }
 
 /** What the latest records say of external images. */

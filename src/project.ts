@@ -10,14 +10,45 @@ import { missingPaths } from './local-paths.ts'
 
 export interface Project {
   readonly workspace: string
+  /** The Dockerfile relative to the workspace, or the bake files, as reports name what is built. */
+  readonly dockerfileName: string
+  /** What the project's targets are called across runs. */
+  readonly id: string
+  /** Of all targets that there are in bake files; undefined of a plain Dockerfile. */
+  readonly names?: readonly string[]
+  /** The step's inputs, and all that bake files say of any target. */
+  readonly inputs: Inputs
+  /** What is worth knowing of bake files. */
+  readonly warnings?: readonly Problem[]
+  /** One of a plain Dockerfile. */
+  readonly parts: readonly [Part, ...Part[]]
+}
+
+/** A Dockerfile, with what its targets are built with. */
+export interface Part {
+  /** The step's, and what bake files say of these targets. */
+  readonly inputs: Inputs
   /** Absolute. */
   readonly contextDir: string
   readonly dockerfilePath: string
   readonly dockerfileText: string
-  /** The Dockerfile relative to the workspace, as annotations and reports name it. */
+  /** Relative to the workspace, as annotations and reports name it. */
   readonly dockerfileName: string
-  /** What the project's targets are called across runs. */
-  readonly id: string
+  /** The targets that bake files make of it; undefined: those that `targets` names by their stages. */
+  readonly wanted: readonly WantedTarget[] | undefined
+  /** Keys of named contexts that stand for targets of bake files, and these targets' names. */
+  readonly links: ReadonlyMap<string, string>
+}
+
+/** A target of a bake file. */
+export interface WantedTarget {
+  readonly name: string
+  /** Undefined: the last one. */
+  readonly stage: string | undefined
+  /** Among those that are asked for; undefined: it is only built for others that use it. */
+  readonly place: number | undefined
+  /** What the bake files say. */
+  readonly tags: readonly string[]
 }
 
 /**
@@ -54,15 +85,22 @@ export async function openProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promi
   if (problems.length > 0) throw new UserError(problems)
   const context = relative(workspace, contextDir)
   const beside = context === '' || context === dirname(dockerfileName)
-  return {
-    workspace,
+  const part = {
+    inputs,
     contextDir,
     dockerfilePath,
     dockerfileText,
     dockerfileName,
+    wanted: undefined,
+    links: NO_LINKS,
+  }
+  return {
+    ...{ workspace, dockerfileName, inputs, parts: [part] },
     id: inputs.id ?? (beside ? dockerfileName : `${dockerfileName}@${context}`),
   }
 }
+
+const NO_LINKS: ReadonlyMap<string, string> = new Map()
 
 /** `file`, or the context's `Dockerfile`, or `dockerfile` where only that is there (as BuildKit does). */
 async function findDockerfile(inputs: Inputs, workspace: string, contextDir: string): Promise<string> {
@@ -118,7 +156,7 @@ async function missingDockerfile(options: {
  * a pull request's head is not built there.
  * https://docs.github.com/en/actions/reference/security/securely-using-pull_request_target
  */
-async function refusedHead(contextDir: string, env: NodeJS.ProcessEnv): Promise<Problem | undefined> {
+export async function refusedHead(contextDir: string, env: NodeJS.ProcessEnv): Promise<Problem | undefined> {
   if (env['GITHUB_EVENT_NAME'] !== 'pull_request_target') return undefined
   const head = await readHead(contextDir)
   // An unreadable event is an unknown head: refused.

@@ -12,7 +12,7 @@ import { PARTIAL } from './cache/save-planning.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Planned } from './planning.ts'
-import type { Project } from './project.ts'
+import type { Part } from './project.ts'
 
 export interface RescueOptions {
   readonly docker: Docker
@@ -22,7 +22,6 @@ export interface RescueOptions {
   readonly outcome: BuildOutcome
   readonly caching: LayerCaching
   readonly planned: Planned
-  readonly project: Project
   readonly log: (line: string) => void
 }
 
@@ -70,18 +69,26 @@ async function finishTargets(
 }
 
 async function exportParts(parts: readonly StagePart[], options: RescueOptions): Promise<void> {
-  const { docker, request, buildOptions, caching, project } = options
+  const { docker, request, buildOptions, caching, planned } = options
   const folder = await mkdtemp(join(buildOptions.tempRoot, 'stage-build-parts-'))
   try {
     const imports = [...new Set(request.targets.flatMap((target) => target.cacheFrom ?? []))]
     const targets = await Promise.all(
       parts.map(async (part): Promise<BuildTarget> => {
         const dockerfile = join(folder, `${part.stage}.Dockerfile`)
-        await writeFile(dockerfile, partialDockerfile(project.dockerfileText, part))
+        const dockerfilePart = dockerfileOf(planned, part)
+        await writeFile(dockerfile, partialDockerfile(dockerfilePart.dockerfileText, part))
         // A Dockerfile's own ignore file is found beside it by its name.
-        await copyFile(`${project.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => undefined)
+        await copyFile(`${dockerfilePart.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(
+          () => undefined,
+        )
         const name = partName(part)
+        // Any target of the Dockerfile has its options.
+        const like = [...request.targets, ...(request.linked ?? [])].find(
+          (target) => planned.partOf(target.name).part === dockerfilePart,
+        )
         return {
+          ...like,
           ...{ name, dockerfile, stage: undefined, tags: [], outputs: [] },
           cacheFrom: imports,
         }
@@ -91,6 +98,13 @@ async function exportParts(parts: readonly StagePart[], options: RescueOptions):
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The Dockerfile that a stage is of. */
+function dockerfileOf({ parts }: Planned, { stage }: StagePart): Part {
+  const found = parts.find(({ stages }) => stages.includes(stage))
+  if (found === undefined) throw new RangeError(`no Dockerfile of stage ${stage}`)
+  return found.part
 }
 
 /** Nothing that the user waits for depends on these runs. */
@@ -108,6 +122,7 @@ function onlyCache(request: BuildRequest, targets: readonly BuildTarget[], cachi
     ...{ push: false, load: false, noCache: false, noCacheFilters: [], measure: undefined },
     targets: targets.map((target) => ({
       ...target,
+      ...(target.own === undefined ? {} : { own: { ...target.own, noCache: false, noCacheFilters: [] } }),
       tags: [],
       outputs: [],
       cacheFrom: request.noCache === true ? [] : (target.cacheFrom ?? []),

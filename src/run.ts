@@ -4,6 +4,8 @@
  */
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
+import { openBakeProject } from './bake-project.ts'
+import type { Docker } from './build/buildx.ts'
 import { cleanUp } from './cleaning-up.ts'
 import { buildTargets } from './building.ts'
 import type { Built } from './built.ts'
@@ -25,6 +27,7 @@ import { cleanupVerdict, renderCleanupSummary } from './report/cleanup-summary.t
 import { renderPlanSummary } from './report/plan-summary.ts'
 import { sizesTable } from './report/sizes-table.ts'
 import { renderSummary } from './report/summary.ts'
+import { stageName } from './report/summary-data.ts'
 import { sizeRows } from './report/summary-targets.ts'
 import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
@@ -67,7 +70,8 @@ export async function run(surroundings: Surroundings): Promise<void> {
     return
   }
   const sizing = new Sizing({ inputs, event, ...surroundings })
-  const [project, baseCommit] = await Promise.all([openProject(inputs, env), sizing.likelyBase()])
+  const open = inputs.bakeFiles.length === 0 ? openProject(inputs, env) : openBakeProject(inputs, env, bakeClient(env))
+  const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()])
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })
   }
@@ -89,7 +93,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
           engine.catch(() => undefined) // told when it is waited for; the plan may fail first
         }
         const names = targets.map(({ name }) => name)
-        const question = { inputs, project, event, env, platforms, baseCommit, targets: names }
+        const question = { inputs: project.inputs, project, event, env, platforms, baseCommit, targets: names }
         const opened = openLayerCaching(question, surroundings)
         caching = opened.caching
         warnings.push(...opened.warnings)
@@ -99,7 +103,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
         return records
       },
     })
-    warn([...warnings, ...planned.warnings])
+    warn([...warnings, ...(project.warnings ?? []), ...planned.warnings])
     writePlanOutputs(runner, planned.plan, planned.matrix)
     logPlan(runner, planned)
     if (inputs.mode === 'plan') {
@@ -111,19 +115,20 @@ export async function run(surroundings: Surroundings): Promise<void> {
     }
     sizing.begin({ planned, project, registry: client, records, caching })
     const skipped = await skipUnchanged({
-      ...{ inputs, planned, client, signal: surroundings.signal },
+      ...{ planned, client, signal: surroundings.signal },
       docker: dockerOf(project, env),
       log: (line) => {
         runner.log(line)
       },
     })
     const toBuild = planned.targets.filter(({ name }) => !skipped.images.has(name))
+    const others = planned.targets.filter((target) => !toBuild.includes(target))
     const built = withSkipped(
       toBuild.length === 0
         ? await builtNothing(caching)
         : await buildTargets({
-            ...{ inputs, project, client, surroundings, caching, records },
-            planned: { ...planned, targets: toBuild },
+            ...{ inputs: project.inputs, project, client, surroundings, caching, records },
+            planned: { ...planned, targets: toBuild, linked: [...planned.linked, ...others] },
             engine: await (engine ?? openEngine(project, env, inputs.builder)),
           }),
       { skipped, planned },
@@ -262,6 +267,11 @@ function registryClient(
   return new RegistryClient({ env, credentials, retries, onRetry })
 }
 
+/** Bake files are resolved where bake would be run. */
+function bakeClient(env: NodeJS.ProcessEnv): Docker {
+  return dockerOf({ workspace: env['GITHUB_WORKSPACE'] ?? process.cwd() }, env)
+}
+
 /** The platform that an engine on this machine builds for. */
 function hostOf({ arch }: Surroundings): { readonly hostPlatform: string } {
   const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm/v7' }
@@ -273,7 +283,7 @@ function logPlan(runner: Runner, { plan, graph }: Planned): void {
     `${plan.file}: ${count(graph.stages.length, 'stage')}, ${count(plan.targets.length, 'target')} (${plan.platforms.join(', ')})`,
   )
   for (const target of plan.targets) {
-    const stages = target.stages.map((index) => graph.stages[index]?.name ?? `stage ${index}`)
+    const stages = target.stages.map((index) => stageName(graph.stages[index] ?? { name: undefined, index }))
     runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(' → ')}`)
   }
 }

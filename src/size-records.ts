@@ -7,7 +7,7 @@ import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 
 interface Place {
-  readonly planned: Pick<Planned, 'targets' | 'graph' | 'platforms' | 'tagsOf' | 'fingerprints'>
+  readonly planned: Pick<Planned, 'targets' | 'graph' | 'partOf' | 'tagsOf' | 'fingerprints'>
   readonly project: Pick<Project, 'id' | 'dockerfileName'>
 }
 
@@ -25,9 +25,10 @@ export function sizeRecords(
   const { planned, project, built, env, commit, now } = place
   return planned.targets.map(({ name, stage }): SizeRecord => {
     const image = built.images.find(({ target }) => target === name)
+    const { part, platforms } = planned.partOf(name)
     const status = image === undefined ? 'failed' : built.unchanged.has(name) ? 'unchanged' : 'built'
     return {
-      ...{ version: 1, id: project.id, target: name, file: project.dockerfileName, status, commit },
+      ...{ version: 1, id: project.id, target: name, file: part.dockerfileName, status, commit },
       ref: env['GITHUB_REF'],
       createdAt: new Date(now).toISOString(),
       run: runOf(env),
@@ -36,7 +37,7 @@ export function sizeRecords(
       tags: planned.tagsOf.get(name) ?? [],
       ...(image?.digest === undefined ? {} : { digest: image.digest }),
       platforms: image?.sizes?.platforms ?? [],
-      wantedPlatforms: planned.platforms,
+      wantedPlatforms: platforms,
       fingerprint: planned.fingerprints.prints.get(name)?.fingerprint,
     }
   })
@@ -59,8 +60,9 @@ export function sizeRecordOf(
   const sizes = recordedSizes(record)
   if (sizes === undefined) return undefined
   const stage = planned.targets.find((target) => target.name === name)?.stage
+  const file = stage === undefined ? project.dockerfileName : planned.partOf(name).part.dockerfileName
   return {
-    ...{ version: 1, id: project.id, target: name, file: project.dockerfileName, status: 'built', ref, tags: [] },
+    ...{ version: 1, id: project.id, target: name, file, status: 'built', ref, tags: [] },
     ...{ commit: record.commit, createdAt: record.createdAt, fingerprint: record.fingerprint },
     run: record.run === undefined ? undefined : runOf({ ...env, GITHUB_RUN_ID: record.run, GITHUB_RUN_ATTEMPT: '1' }),
     line: stage === undefined ? undefined : planned.graph.stages[stage]?.line,

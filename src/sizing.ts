@@ -122,7 +122,7 @@ export class Sizing {
     const isPart = inputs.matrixBy === 'platform'
     const isLeg = (inputs.jobTotal > 0 || isPart) && artifactsAreHere(env)
     const warning = isLeg ? await this.#handOver(records, baseline) : undefined
-    const known = new Set(planned.graph.stages.map(({ name }) => name))
+    const known = new Set<string | undefined>(project.names ?? planned.graph.stages.map(({ name }) => name))
     const reported = await reportSizes(
       {
         ...{ records, baseline, id: project.id, comment: inputs.comment, isLeg },

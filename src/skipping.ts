@@ -27,24 +27,23 @@ type Unchanged = Extract<Decision, { status: 'unchanged' }>
 
 /** Skips the unchanged targets; re-tags what is pushed. */
 export async function skipUnchanged(options: {
-  readonly inputs: Inputs
   readonly planned: Planned
   readonly docker: Docker
   readonly client: RegistryClient
   readonly log: (line: string) => void
   readonly signal: AbortSignal
 }): Promise<Skipped> {
-  const { inputs, planned, log } = options
-  const none = { images: new Map<string, BuiltImage>(), sizes: new Map<string, TargetSizes>(), warnings: [] }
-  if (isBuiltAnyway(inputs)) return none
+  const { planned, log } = options
   const unchanged = [...planned.decisions].flatMap(([name, decision]) =>
-    decision.status === 'unchanged' ? [[name, decision] as const] : [],
+    decision.status === 'unchanged' && !isBuiltAnyway(planned.partOf(name).part.inputs)
+      ? [[name, decision] as const]
+      : [],
   )
   const failures = await retag(unchanged, options)
   const skipped = unchanged.filter(([name]) => !failures.has(name))
   for (const [name, decision] of skipped)
     log(
-      `  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], inputs)}`,
+      `  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], planned.partOf(name).part.inputs)}`,
     )
   const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, recordedSizes(record))))
   return {

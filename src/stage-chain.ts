@@ -31,9 +31,16 @@ export function layerSteps(graph: StageGraph, target: number): readonly LayerSte
   return chain.flat()
 }
 
-/** The same as what layers are said to come from. @param file POSIX, from the repository's root */
+/**
+ * The same as what layers are said to come from.
+ * @param file POSIX, from the repository's root; in a graph of several files, each stage has its own
+ */
 export function layerSources(graph: StageGraph, target: number, file: string): readonly LayerSource[] | undefined {
-  return layerSteps(graph, target)?.map(({ line, text }) => ({ file, line, text }))
+  return layerSteps(graph, target)?.map(({ stage, line, text }) => ({
+    file: graph.stages[stage]?.file ?? file,
+    line,
+    text,
+  }))
 }
 
 export type StageBase = { readonly kind: 'image'; readonly image: string } | { readonly kind: 'scratch' | 'context' }

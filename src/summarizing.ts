@@ -92,7 +92,8 @@ function whyOf({ name }: RequestedTarget, { decisions, graph }: Planned): Pick<T
   if (decision.status === 'unchanged') return { reasons: [], since: sinceText(decision) }
   const reasons = decision.reasons.map(({ text, stage: index, line }) => {
     const stage = index === undefined ? undefined : graph.stages[index]
-    return { text, line, stage: stage === undefined ? undefined : stageName(stage) }
+    const file = stage?.file === undefined ? {} : { file: stage.file }
+    return { text, line, stage: stage === undefined ? undefined : stageName(stage), ...file }
   })
   return { reasons, since: undefined }
 }

@@ -224,3 +224,56 @@ describe('outputs', () => {
     expect(() => entry({}, [target('prod', { outputs: [line] })])).toThrow(/^`outputs`: .* Write lines such as/)
   })
 })
+
+describe('targets with options of their own', () => {
+  const own = { contextDir: '/w/b', dockerfile: '/w/b/Dockerfile' }
+  const linked = target('run.time', { own, stage: 'runtime' })
+  const links = new Map([['base', 'run.time']])
+  const buildContexts = [{ key: 'base', value: 'target:run.time' }]
+
+  test('have these in place of the request’s; what they are built from is there under bake’s name, with their cache', () => {
+    const plan = planBake(
+      {
+        ...{ ...base, network: 'host', buildArgs: { A: '1' }, linked: [linked, target('unused')] },
+        targets: [target('a', { own: { ...own, buildArgs: { B: '2' }, buildContexts }, links, cacheFrom: ['x'], cacheTo: ['y'] })],
+      },
+      '/p',
+    ) // prettier-ignore
+    expect(plan.definition.target).toEqual({
+      a: {
+        ...{ context: '/w/b', dockerfile: '/w/b/Dockerfile', target: 'a', args: { B: '2' }, network: 'host' },
+        ...{
+          contexts: { base: 'target:run_time' },
+          output: ['type=cacheonly'],
+          'cache-from': ['x'],
+          'cache-to': ['y'],
+        },
+      },
+      run_time: {
+        ...{ context: '/w/b', dockerfile: '/w/b/Dockerfile', target: 'runtime', args: { A: '1' }, network: 'host' },
+        ...{ output: ['type=cacheonly'], 'cache-from': ['x'] },
+      },
+    })
+    expect([plan.targets, plan.linked]).toEqual([[{ id: 'a', name: 'a' }], [{ id: 'run_time', name: 'run.time' }]])
+  })
+
+  test('one that is asked for and used is there once; links go on over several', () => {
+    const middle = target('middle', { own: { ...own, buildContexts }, links })
+    const top = target('top', { links: new Map([['m', 'middle']]) })
+    const names = (targets: readonly BuildTarget[]): readonly string[] =>
+      Object.keys(planBake({ ...base, targets, linked: [linked, middle] }, '/p').definition.target)
+    expect(names([middle, linked])).toEqual(['middle', 'run_time'])
+    expect(names([top])).toEqual(['top', 'run_time', 'middle'])
+  })
+
+  test('have secrets that do not meet: each value goes by a variable of its own', () => {
+    const secret = (value: string): BuildTarget =>
+      target(value, { own: { ...own, secrets: [{ kind: 'value', id: 's', value }] } })
+    const { env, definition } = planBake({ ...base, targets: [secret('one'), secret('two')] }, '/p')
+    expect(env).toEqual({ STAGE_BUILD_SECRET_0: 'one', STAGE_BUILD_SECRET_1: 'two' })
+    expect(Object.values(definition.target).map((entry) => entry.secret)).toEqual([
+      ['type=env,id=s,env=STAGE_BUILD_SECRET_0'],
+      ['type=env,id=s,env=STAGE_BUILD_SECRET_1'],
+    ])
+  })
+})

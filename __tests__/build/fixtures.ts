@@ -27,7 +27,7 @@ export interface ReplayOptions {
 export function replay(recording: string, options: ReplayOptions): Replay {
   const progress = new BuildProgress({
     targets: options.targets.map((name) => ({ id: name, name })),
-    stages: options.stages ?? [],
+    stagesOf: () => options.stages ?? [],
     mask: options.mask ?? ((text) => text),
     ...(options.listener === undefined ? {} : { listener: options.listener }),
   })

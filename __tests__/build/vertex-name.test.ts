@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { locate } from '../../src/build/stage-layout.ts'
+import { layoutOf, locate } from '../../src/build/stage-layout.ts'
 import { readVertexName } from '../../src/build/vertex-name.ts'
+import { parseDockerfile } from '../../src/dockerfile/parse.ts'
 import { at, layout } from './fixtures.ts'
 
 const nothing = { target: undefined, platform: undefined, stage: undefined, place: undefined, total: undefined }
@@ -90,5 +91,17 @@ RUN same
     ['[builder 3/4] RUN one &&   two $X   three', { stage: 0, source: at(3, 5) }],
   ])('%s', (name, expected) => {
     expect(locate(readVertexName(name, ['x']), stages)).toEqual(expected)
+  })
+
+  test('on a named context, and in one of several files', () => {
+    const file = 'worker/Dockerfile'
+    const text = 'FROM alpine AS one\nRUN x\nFROM base\nARG S\nCOPY lib /\nCOPY $S ./\nRUN echo $S\n'
+    const several = layoutOf(parseDockerfile(text), { file, stages: [4, 9], onContext: new Set([1]) })
+    const located = (name: string): object | undefined => locate(readVertexName(name, ['x']), several)
+    expect(located('[one 2/2] RUN x')).toEqual({ stage: 4, source: { ...at(2), file } })
+    expect(located('[stage-1 1/4] COPY lib /')).toEqual({ stage: 9, source: { ...at(5), file } })
+    // BuildKit counts the FROM, and gives it no place.
+    expect(located('[stage-1 2/4] COPY mailer ./')).toEqual({ stage: 9, source: { ...at(6), file } })
+    expect(located('[stage-1 3/4] RUN echo mailer')).toEqual({ stage: 9, source: { ...at(7), file } })
   })
 })

@@ -41,6 +41,7 @@ const ORDER = [
   'external-image',
   'partial-success',
   'cache-mounts',
+  'monorepo',
   'remote-builder',
   'platforms',
   'broken',

@@ -56,13 +56,13 @@ export function printed(text: string, options: PrintCase = {}): Printed {
     options.unreadable === true
       ? undefined
       : digestOf(paths.map((path) => below(files, context === undefined ? path : `${context}:${path}`)))
-  const printer = new StagePrinter(graph, {
+  const printer = new StagePrinter(graph, () => ({
     imageDigest: (image) => (image in images ? images[image] : `sha256:${image}`),
     readDigest: read,
     contextDigest: (name) => contexts[name],
     options: options.options ?? [],
     runOptions: options.runOptions ?? [],
-  })
+  }))
   const stages = printer.print(target ?? graph.defaultTarget)
   const stage = stages.at(-1)
   if (stage === undefined) throw new Error('nothing was printed')

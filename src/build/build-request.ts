@@ -8,6 +8,8 @@ export interface BuildRequest {
   /** Absolute; relative paths in `outputs` and `buildContexts` start here. */
   readonly workspace: string
   readonly targets: readonly BuildTarget[]
+  /** Targets that others are built from (`links`), whether or not they are built for themselves. */
+  readonly linked?: readonly BuildTarget[]
   readonly platforms?: readonly string[]
   readonly buildArgs?: Readonly<Record<string, string>>
   readonly buildContexts?: readonly Pair[]
@@ -51,12 +53,43 @@ export interface BuildTarget {
   readonly tags: readonly string[]
   /** Lines as the user wrote them, `{target}` replaced. */
   readonly outputs: readonly string[]
-  /** Absolute path of another Dockerfile than the request's. */
+  /** What holds for it in place of what the request says. */
+  readonly own?: TargetOptions
+  /** Keys of named contexts that stand for other targets, and their names. */
+  readonly links?: ReadonlyMap<string, string>
+  /** Absolute path of another Dockerfile than the request's, or its own one. */
   readonly dockerfile?: string
   /** Added to the request's: the layer registry has references for each target. */
   readonly cacheFrom?: readonly string[]
   readonly cacheTo?: readonly string[]
 }
+
+/** Options that targets of bake files have for themselves. */
+export type TargetOptions = Pick<
+  BuildRequest,
+  | 'contextDir'
+  | 'dockerfile'
+  | 'platforms'
+  | 'buildArgs'
+  | 'buildContexts'
+  | 'secrets'
+  | 'ssh'
+  | 'labels'
+  | 'annotations'
+  | 'provenance'
+  | 'sbom'
+  | 'attests'
+  | 'pull'
+  | 'noCache'
+  | 'noCacheFilters'
+  | 'network'
+  | 'addHosts'
+  | 'allow'
+  | 'shmSize'
+  | 'ulimit'
+  | 'cacheFrom'
+  | 'cacheTo'
+>
 
 export interface Pair {
   readonly key: string

@@ -148,8 +148,9 @@ async function runOnce(
     policy: options.policy,
     tempRoot: options.tempRoot,
     signal,
-    onPlan: ({ targets }) => {
-      progress = new BuildProgress({ targets, stages: options.stages, mask: options.mask, listener: log })
+    onPlan: ({ targets, linked }) => {
+      const { mask, stagesOf = () => options.stages } = options
+      progress = new BuildProgress({ targets: [...targets, ...linked], stagesOf, mask, listener: log })
     },
     onEvents: (events) => progress?.apply(events),
   }
@@ -181,6 +182,7 @@ async function runOnce(
         : buildFailures({
             ...{ steps, text, file: options.file, mask: options.mask, targets: plan.targets },
             ...{ several: options.several, measureHost: request.measure?.host },
+            fileOf: (target) => (target === undefined ? undefined : options.stagesOf?.(target)[0]?.file),
             ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
             ...(options.targetsOf === undefined ? {} : { targetsOf: options.targetsOf }),
           }),

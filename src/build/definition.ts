@@ -3,11 +3,11 @@
  * one `docker buildx bake` builds them all and shared stages run once. Pure: what must be written, set or created
  * beside the definition is told in the plan. No secret is in the definition or on a command line.
  */
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Problem } from '../errors.ts'
-import { csvField } from './buildx.ts'
-import type { BuildRequest, Pair, SecretSource } from './build-request.ts'
+import type { BuildRequest, BuildTarget, Pair } from './build-request.ts'
 import { outputsOf } from './output-lines.ts'
+import { SecretPlans } from './secret-lines.ts'
 
 /** https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#target */
 export interface BakeTarget {
@@ -39,11 +39,18 @@ export interface BakeDefinition {
   readonly target: Readonly<Record<string, BakeTarget>>
 }
 
+export interface NamedTarget {
+  readonly id: string
+  readonly name: string
+}
+
 /** Everything that one bake run needs. */
 export interface BakePlan {
   readonly definition: BakeDefinition
   /** Bake's name of each target beside the user's. */
-  readonly targets: readonly { readonly id: string; readonly name: string }[]
+  readonly targets: readonly NamedTarget[]
+  /** The same of targets that are built for others only. */
+  readonly linked: readonly NamedTarget[]
   /** `--allow` */
   readonly allow: readonly string[]
   /** Secrets' values, for the child's environment only. */
@@ -54,39 +61,67 @@ export interface BakePlan {
   readonly warnings: readonly Problem[]
 }
 
-/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
-const LONGEST_VARIABLE = 120 * 1024
-
 /** @param privateDir a directory that only this user can read, made before the run and removed after it. */
 export function planBake(request: BuildRequest, privateDir: string): BakePlan {
-  const ids = bakeIds(request.targets.map((target) => target.name))
-  const targets = request.targets.map((target, index) => ({ target, id: ids[index] ?? target.name }))
-  const secrets = planSecrets(request.secrets ?? [], request.workspace, privateDir)
-  const outputs = targets.map(({ target }) => outputsOf(target, request))
-  const common = commonPart(request, secrets.lines)
-  const entries = targets.map(({ target, id }, index) => {
+  const asked = request.targets
+  const linked = linkedTargets(request)
+  const everything = [...asked, ...linked]
+  const ids = bakeIds(everything.map((target) => target.name))
+  const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]))
+  const optionsOf = (target: BuildTarget): BuildRequest => ({ ...request, ...target.own })
+  const secrets = new SecretPlans(request.workspace, privateDir)
+  const outputs = asked.map((target) => outputsOf(target, optionsOf(target)))
+  const entries = everything.map((target, index) => {
+    const options = optionsOf(target)
     const ofTarget = (line: string): string => line.replaceAll('{target}', target.name.toLowerCase())
-    const cacheFrom = [...(request.cacheFrom ?? []).map(ofTarget), ...(target.cacheFrom ?? [])]
-    const cacheTo = [...(request.cacheTo ?? []).map(ofTarget), ...(target.cacheTo ?? [])]
+    const cacheFrom = [...(options.cacheFrom ?? []).map(ofTarget), ...(target.cacheFrom ?? [])]
+    const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...(target.cacheTo ?? [])]
     const entry: BakeTarget = {
-      ...common,
+      ...commonPart(options, { secrets: secrets.of(options.secrets ?? []), links: linksOf(target, idOf) }),
       ...(target.dockerfile === undefined ? {} : { dockerfile: target.dockerfile }),
       ...(target.stage === undefined ? {} : { target: target.stage }),
-      output: outputs[index]?.lines ?? [],
+      output: outputs[index]?.lines ?? ['type=cacheonly'],
       ...list('cache-from', cacheFrom),
-      ...list('cache-to', cacheTo),
+      ...list('cache-to', index < asked.length ? cacheTo : []),
     }
-    return [id, entry] as const
+    return [ids[index] ?? target.name, entry] as const
   })
+  const named = everything.map(({ name }, index) => ({ id: ids[index] ?? name, name }))
   return {
     definition: escapeTemplates({ target: Object.fromEntries(entries) }),
-    targets: targets.map(({ target, id }) => ({ id, name: target.name })),
-    allow: allowances(request),
+    targets: named.slice(0, asked.length),
+    linked: named.slice(asked.length),
+    allow: [...new Set(everything.flatMap((target) => allowances(optionsOf(target))))],
     env: secrets.env,
     files: secrets.files,
     directories: [...new Set(outputs.flatMap((output) => output.directories))],
     warnings: request.cgroupParent === undefined ? [] : [CGROUP_PARENT],
   }
+}
+
+/** The targets that those of this run are built from and that it does not build for themselves, with their cached layers. */
+function linkedTargets({ targets, linked = [] }: BuildRequest): readonly BuildTarget[] {
+  const asked = new Set(targets.map(({ name }) => name))
+  const found = new Map<string, Set<string>>()
+  const follow = ({ links }: BuildTarget, cacheFrom: readonly string[]): void => {
+    for (const name of links?.values() ?? []) {
+      const known = found.get(name) ?? new Set<string>()
+      found.set(name, known)
+      for (const line of cacheFrom) known.add(line)
+      const next = linked.find((target) => target.name === name)
+      if (next !== undefined) follow(next, cacheFrom)
+    }
+  }
+  for (const target of targets) follow(target, target.cacheFrom ?? [])
+  return linked.flatMap((target) => {
+    const cacheFrom = found.get(target.name)
+    return cacheFrom === undefined || asked.has(target.name) ? [] : [{ ...target, cacheFrom: [...cacheFrom] }]
+  })
+}
+
+/** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
+function linksOf({ links }: BuildTarget, idOf: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...(links ?? [])].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]))
 }
 
 /** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
@@ -107,11 +142,14 @@ const CGROUP_PARENT: Problem = {
   mend: 'Give it to the builder instead (docker/setup-buildx-action with `driver-opts: cgroup-parent=…`).',
 }
 
-function commonPart(request: BuildRequest, secrets: readonly string[]): Omit<BakeTarget, 'output'> {
+function commonPart(
+  request: BuildRequest,
+  { secrets, links }: { readonly secrets: readonly string[]; readonly links: ReadonlyMap<string, string> },
+): Omit<BakeTarget, 'output'> {
   const contexts = [
     ...(request.buildContexts ?? []).map(({ key, value }) => [
       contextName(key),
-      contextSource(value, request.workspace),
+      links.get(key) ?? contextSource(value, request.workspace),
     ]),
     ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value]),
   ] as const
@@ -171,31 +209,6 @@ export function contextName(key: string): string {
 
 function contextSource(value: string, workspace: string): string {
   return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value) ? value : resolve(workspace, value)
-}
-
-interface PlannedSecrets {
-  readonly lines: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-  readonly files: BakePlan['files']
-}
-
-function planSecrets(secrets: readonly SecretSource[], workspace: string, privateDir: string): PlannedSecrets {
-  const env: Record<string, string> = {}
-  const files: { path: string; content: string }[] = []
-  const lines = secrets.map((secret, index) => {
-    const id = csvField(`id=${secret.id}`)
-    if (secret.kind === 'env') return `type=env,${id},${csvField(`env=${secret.env}`)}`
-    if (secret.kind === 'file') return `type=file,${id},${csvField(`src=${resolve(workspace, secret.path)}`)}`
-    if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes('\0')) {
-      const path = `secret-${index}`
-      files.push({ path, content: secret.value })
-      return `type=file,${id},${csvField(`src=${join(privateDir, path)}`)}`
-    }
-    const name = `STAGE_BUILD_SECRET_${index}`
-    env[name] = secret.value
-    return `type=env,${id},env=${name}`
-  })
-  return { lines, env, files }
 }
 
 function pairs(list: readonly Pair[]): Record<string, string> {

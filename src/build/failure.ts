@@ -14,6 +14,8 @@ export interface FailureFacts {
   readonly text: readonly string[]
   /** The Dockerfile as it is shown to the user. */
   readonly file: string
+  /** A target's Dockerfile, where there are several. */
+  readonly fileOf?: ((target: string | undefined) => string | undefined) | undefined
   readonly mask: (text: string) => string
   /** Where the Dockerfile first names an image (normalised). */
   readonly imageLines?: ReadonlyMap<string, SourceLines>
@@ -48,7 +50,11 @@ export function failureProblems(facts: FailureFacts): readonly Problem[] {
 
 /** Each problem once. */
 export function problemsOf(failures: readonly BuildFailure[]): readonly Problem[] {
-  return [...new Map(failures.map(({ problem }) => [`${problem.line ?? ''} ${problem.message}`, problem])).values()]
+  return [
+    ...new Map(
+      failures.map(({ problem }) => [`${problem.file ?? ''} ${problem.line ?? ''} ${problem.message}`, problem]),
+    ).values(),
+  ]
 }
 
 /** What failed in a build that did not succeed; never empty. */
@@ -71,7 +77,7 @@ export function buildFailures(facts: FailureFacts): readonly BuildFailure[] {
     const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== 'done')
     return [ofAll(output === undefined ? CANCELLED : explain({ error: 'EOF', tail: [], doing: output.text }))]
   }
-  const place = excerpt === undefined ? {} : at(facts.file, excerpt.lines)
+  const place = excerpt === undefined ? {} : at(facts.fileOf?.(target) ?? facts.file, excerpt.lines)
   const meaning = explain({ error, tail: [] })
   const problem = {
     ...meaning,
@@ -104,7 +110,7 @@ export function onlyPushesFailed(facts: Pick<FailureFacts, 'steps' | 'text'>, ho
 function stepProblem(step: Step, facts: FailureFacts, excerpt: SourceLines | undefined): Problem {
   const error = step.error ?? ''
   const lines = step.source ?? imageSource(step, facts) ?? excerpt
-  const place = lines === undefined ? {} : at(facts.file, lines)
+  const place = lines === undefined ? {} : at(facts.fileOf?.(step.targets[0]) ?? facts.file, lines)
   const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? []
   const meaning =
     code === undefined ? explain({ error, tail: step.tail, doing: step.text }) : exitMeaning(step, Number(code))
@@ -163,7 +169,7 @@ function readError(facts: FailureFacts): { readonly error: string; readonly targ
 }
 
 function at(file: string, lines: SourceLines): Pick<Problem, 'file' | 'line' | 'endLine'> {
-  return { file, line: lines.line, endLine: lines.endLine }
+  return { file: lines.file ?? file, line: lines.line, endLine: lines.endLine }
 }
 
 function firstWords(text: string): string {

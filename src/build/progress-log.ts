@@ -131,9 +131,12 @@ export function label(step: Step): string {
 }
 
 function stageLabel(step: Step): string {
-  return [step.platform, step.stageName?.replace(/^stage-(?=\d+$)/, 'stage ')]
-    .filter((part) => part !== undefined)
-    .join(' ')
+  const name = step.stageName?.replace(/^stage-(?=\d+$)/, 'stage ')
+  const file = step.source?.file
+  // In each of several Dockerfiles there is a last stage without a name.
+  const place =
+    file !== undefined && name?.startsWith('stage ') !== false ? file.slice(file.lastIndexOf('/') + 1) : name
+  return [step.platform, place].filter((part) => part !== undefined).join(' ')
 }
 
 function writeCached(steps: readonly Step[], write: (line: string) => void): void {

@@ -61,7 +61,8 @@ export interface ProgressListener {
 
 export interface ProgressOptions {
   readonly targets: readonly { readonly id: string; readonly name: string }[]
-  readonly stages: readonly StageLayout[]
+  /** The stages of a target's Dockerfile; undefined: of the only one. */
+  readonly stagesOf: (target: string | undefined) => readonly StageLayout[]
   /** Takes secrets out of a text. */
   readonly mask: (text: string) => string
   readonly listener?: ProgressListener
@@ -79,6 +80,8 @@ interface View {
 
 interface StepRecord {
   readonly id: string
+  /** The target whose step it was told as first. */
+  readonly owner: string | undefined
   readonly name: VertexName
   readonly targets: string[]
   readonly views: Map<string, View>
@@ -154,8 +157,8 @@ export class BuildProgress {
   #take(vertex: VertexEvent): StepRecord {
     const name = readVertexName(vertex.name, this.#ids)
     const target = name.target ?? (this.#ids.length === 1 ? this.#ids[0] : undefined)
-    const record = this.#records.get(vertex.digest) ?? this.#add(vertex, name)
     const targetName = target === undefined ? undefined : this.#names.get(target)
+    const record = this.#records.get(vertex.digest) ?? this.#add(vertex, name, targetName)
     if (targetName !== undefined && !record.targets.includes(targetName)) record.targets.push(targetName)
     const view = record.views.get(target ?? '') ?? newView()
     record.views.set(target ?? '', view)
@@ -169,13 +172,14 @@ export class BuildProgress {
     return record
   }
 
-  #add(vertex: VertexEvent, name: VertexName): StepRecord {
+  #add(vertex: VertexEvent, name: VertexName, owner: string | undefined): StepRecord {
     const text = shownText(this.#options.mask, name.text.replaceAll(/\s+/g, ' '))
     const output = outputLines(TAIL_LINES, this.#options.mask, (line) => {
       const record = this.#records.get(vertex.digest)
       if (record !== undefined) this.#options.listener?.onLine?.(this.#step(record), line)
     })
-    const record = { id: vertex.digest, name, targets: [], views: new Map(), output, inputs: vertex.inputs, text }
+    const { digest: id, inputs } = vertex
+    const record = { id, owner, name, targets: [], views: new Map(), output, inputs, text }
     this.#records.set(vertex.digest, record)
     return record
   }
@@ -184,7 +188,7 @@ export class BuildProgress {
     const { name } = record
     const views = [...record.views.values()]
     const starts = views.flatMap((view) => (view.startedMs === undefined ? [] : [view.startedMs]))
-    const located = locate(name, this.#options.stages)
+    const located = locate(name, this.#options.stagesOf(record.owner))
     return {
       id: record.id,
       kind: name.kind,

@@ -14,7 +14,10 @@ import { mergeRuns, wholeStages } from './round-steps.ts'
 import type { StageLayout } from './stage-layout.ts'
 
 export interface RoundsOptions {
+  /** Of the graph. */
   readonly stages: readonly StageLayout[]
+  /** The stages of a target's Dockerfile, where there are several. */
+  readonly stagesOf?: ((target: string | undefined) => readonly StageLayout[]) | undefined
   /** Takes secrets out of a text. */
   readonly mask: (text: string) => string
   /** The targets that a step stands against when it fails, beside those that BuildKit tells of. */

@@ -9,6 +9,8 @@ import type { VertexName } from './vertex-name.ts'
 export interface SourceLines {
   readonly line: number
   readonly endLine: number
+  /** The Dockerfile, where there are several. */
+  readonly file?: string | undefined
 }
 
 export interface CountedInstruction extends SourceLines {
@@ -18,9 +20,16 @@ export interface CountedInstruction extends SourceLines {
 
 /** What this needs to know of a stage. */
 export interface StageLayout {
+  /** In the graph. */
   readonly index: number
+  /** The Dockerfile, where there are several. */
+  readonly file?: string | undefined
+  /** Its place in the Dockerfile, where that is another number. */
+  readonly place?: number | undefined
   /** Lower-cased; undefined where the stage has none. */
   readonly name: string | undefined
+  /** It is based on a named context: BuildKit counts its FROM in the total, and gives it no place. */
+  readonly onContext?: boolean | undefined
   /** Its FROM instruction. */
   readonly from: SourceLines
   /** The instructions that BuildKit counts, in order. */
@@ -35,10 +44,27 @@ export interface Location {
 /** https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerfile/dockerfile2llb/convert.go (cmdTotal) */
 const COUNTED = new Set(['RUN', 'COPY', 'ADD', 'WORKDIR'])
 
-/** The layout of a parsed Dockerfile. */
-export function layoutOf(dockerfile: Dockerfile): readonly StageLayout[] {
-  return dockerfile.stages.map(({ from, instructions }, index) => ({
-    index,
+/**
+ * The layout of a parsed Dockerfile.
+ * @param where its file and its stages' numbers in the graph, where that is of several files; which are based on a named
+ * context
+ */
+export function layoutOf(
+  dockerfile: Dockerfile,
+  {
+    file,
+    stages,
+    onContext,
+  }: {
+    readonly file?: string | undefined
+    readonly stages?: readonly number[] | undefined
+    readonly onContext?: ReadonlySet<number> | undefined
+  } = {},
+): readonly StageLayout[] {
+  return dockerfile.stages.map(({ from, instructions }, place) => ({
+    ...(stages === undefined ? { index: place } : { index: stages[place] ?? place, place }),
+    ...(file === undefined ? {} : { file }),
+    ...(onContext?.has(place) === true ? { onContext: true } : {}),
     name: from.name,
     from: { line: from.line, endLine: from.endLine },
     counted: instructions
@@ -53,7 +79,8 @@ export function locate(name: VertexName, stages: readonly StageLayout[]): Locati
   const stage = findStage(name.stage, stages)
   if (stage === undefined) return undefined
   const { line, endLine } = name.text.startsWith('FROM ') ? stage.from : (instructionOf(name, stage) ?? stage.from)
-  return { stage: stage.index, source: { line, endLine } }
+  const file = stage.file === undefined ? {} : { file: stage.file }
+  return { stage: stage.index, source: { line, endLine, ...file } }
 }
 
 /**
@@ -61,7 +88,7 @@ export function locate(name: VertexName, stages: readonly StageLayout[]): Locati
  * goes first all the same, since BuildKit counts every trigger in the total, but not every one in the places.
  */
 function instructionOf({ text, place = 0, total = 0 }: VertexName, stage: StageLayout): SourceLines | undefined {
-  const placed = stage.counted[stage.counted.length - 1 - (total - place)]
+  const placed = stage.counted[stage.counted.length - (stage.onContext === true ? 0 : 1) - (total - place)]
   const same = stage.counted.filter((instruction) => words(instruction.text) === words(text))
   return same.find((instruction) => instruction === placed) ?? same[0] ?? placed
 }
@@ -72,7 +99,7 @@ function findStage(name: string | undefined, stages: readonly StageLayout[]): St
   const named = stages.findLast((stage) => stage.name === name.toLowerCase())
   if (named !== undefined) return named
   const [, index] = /^stage-(\d+)$/.exec(name) ?? []
-  return index === undefined ? undefined : stages.find((stage) => stage.index === Number(index))
+  return index === undefined ? undefined : stages.find(({ index: number, place = number }) => place === Number(index))
 }
 
 function words(text: string): string {

@@ -8,7 +8,7 @@ import type { Step, StepStatus } from './progress.ts'
 /** What steps of the same instruction have in common; steps beside the stages have no twins. */
 export function twinKey(step: Step): string {
   if (step.kind !== 'stage' || step.place === undefined) return step.id
-  return JSON.stringify([step.platform, step.stageName, step.place, step.text])
+  return JSON.stringify([step.platform, step.stage, step.stageName, step.place, step.text])
 }
 
 /** The status that tells most of what happened comes first. */

@@ -58,13 +58,21 @@ function sourcesOf(stage: Stage | undefined): readonly StageSource[] {
   return stage === undefined ? [] : [stage.from, ...stage.needs.map((need) => need.source)]
 }
 
-/** The stages that two or more of the targets need (a target that another one needs is shared, too), in build order. */
-export function sharedStages(graph: StageGraph, targets: readonly number[]): readonly number[] {
+/**
+ * The stages that two or more of the targets need (a target that another one needs is shared, too), in build order.
+ * @param sameAs of a stage that is built as another one is, that one
+ */
+export function sharedStages(
+  graph: StageGraph,
+  targets: readonly number[],
+  sameAs: (stage: number) => number = (stage) => stage,
+): readonly number[] {
   const counts = new Map<number, number>()
   for (const target of new Set(targets)) {
-    for (const stage of reachedFrom(graph, [target])) counts.set(stage, (counts.get(stage) ?? 0) + 1)
+    const reached = new Set([...reachedFrom(graph, [target])].map(sameAs))
+    for (const stage of reached) counts.set(stage, (counts.get(stage) ?? 0) + 1)
   }
-  return buildOrder(graph, targets).filter((stage) => (counts.get(stage) ?? 0) > 1)
+  return buildOrder(graph, targets).filter((stage) => (counts.get(sameAs(stage)) ?? 0) > 1)
 }
 
 /** The errors that count for these targets, in BuildKit's order. */

@@ -40,6 +40,8 @@ export interface ResolveOptions {
   readonly onBuildOf?: ((image: string, platform: string) => readonly string[] | undefined) | undefined
   /** What an image's configuration says beside; undefined where it is not known. */
   readonly configOf?: ((image: string, platform: string) => BaseConfig | undefined) | undefined
+  /** What a named context that is another build's image sets (`NAME=value`); undefined where it is not known. */
+  readonly environmentOf?: ((context: string) => readonly string[] | undefined) | undefined
   /**
    * The stages whose triggers are followed: those that these targets need (BuildKit: the target's). Default: `target`.
    * A name that is no stage's is passed over.
@@ -136,6 +138,7 @@ export function resolveStageGraph(dockerfile: Dockerfile, options: ResolveOption
   const graph = assembleGraph(drafts, {
     ...{ dockerfile, sources, buildArgs, globalArgs: args.values, targetPlatform: platforms.targetPlatform },
     configOf: (image, platform) => options.configOf?.(image, platform),
+    environmentOf: (context) => options.environmentOf?.(context),
     stageNames: drafts.length + resolved.size === 1 ? [''] : drafts.map(displayName),
     fail: (fault, stage, { line, endLine, text }) => {
       fail(fault, { phase: 'dispatch', scope: 'reachable-only', range: { line, endLine }, stage }, text)

@@ -87,6 +87,8 @@ export interface StepSource {
 
 export interface Stage {
   readonly index: number
+  /** Its Dockerfile, where the graph is of several. */
+  readonly file?: string
   /** Lower-cased; undefined where the stage has none. */
   readonly name: string | undefined
   /** 1-based lines of the stage: its FROM … its last line. */

@@ -15,9 +15,9 @@ export function fitsMatrix(plan: Plan): boolean {
 }
 
 function legsOf({ targets, platforms, matrixBy }: Plan): Matrix['include'] {
-  const ofEach = matrixBy === 'platform' ? platforms : [platforms.join(',')]
-  return targets.flatMap(({ name, status }) =>
-    status === 'changed' ? ofEach.map((platform) => ({ target: name, platform })) : [],
+  const legs = (of: readonly string[]): readonly string[] => (matrixBy === 'platform' ? of : [of.join(',')])
+  return targets.flatMap(({ name, status, platforms: own = platforms }) =>
+    status === 'changed' ? legs(own).map((platform) => ({ target: name, platform })) : [],
   )
 }
 

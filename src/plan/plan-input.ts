@@ -8,6 +8,9 @@ export interface PlannedTarget extends Pick<PlanTarget, 'name' | 'status' | 'tag
   /** As it was given: whoever reads it checks it. */
   readonly sizes: unknown
   readonly since: string | undefined
+  /** Where they are not the plan's. */
+  readonly file?: string | undefined
+  readonly platforms?: readonly string[] | undefined
 }
 
 export interface GivenPlan {
@@ -36,20 +39,26 @@ export function readPlanInput(text: string): GivenPlan {
   const targets = field(json, 'targets')
   if (!Array.isArray(targets) || targets.length > MOST_TARGETS) throw broken('its targets cannot be read')
   const [id, file, platforms] = ['id', 'file', 'platforms'].map((key) => field(json, key))
-  const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= LONGEST
   if (!isText(file) || (id !== undefined && !isText(id))) throw broken('its Dockerfile cannot be read')
   if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken('its platforms cannot be read')
   const isSplit = field(json, 'matrixBy') === 'platform'
   return { id: id ?? file, file, platforms, isSplit, targets: targets.map(targetOf) }
 }
 
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= LONGEST
+}
+
 function targetOf(value: unknown): PlannedTarget {
   const [name, status, tags, image] = ['name', 'status', 'tags', 'image'].map((key) => field(value, key))
   if (typeof name !== 'string' || (status !== 'changed' && status !== 'unchanged'))
     throw broken('a target cannot be read')
-  const [sizes, since] = [field(value, 'sizes'), field(value, 'since')]
+  const [sizes, since, file, platforms] = ['sizes', 'since', 'file', 'platforms'].map((key) => field(value, key))
+  const areTexts = Array.isArray(platforms) && platforms.every(isText)
+  if ((file !== undefined && !isText(file)) || (platforms !== undefined && !areTexts))
+    throw broken('the place of a target cannot be read')
   return {
-    ...{ name, status, tags: references(tags), sizes },
+    ...{ name, status, tags: references(tags), sizes, file, platforms: areTexts ? platforms : undefined },
     since: typeof since === 'string' && /^[0-9a-f]{40,64}$/.test(since) ? since : undefined,
     ...(image === undefined ? {} : { image: imageOf(image) }),
   }

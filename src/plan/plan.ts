@@ -19,8 +19,12 @@ export type PlanNeed = { readonly via: 'from' | 'copy' | 'mount' | 'onbuild' } &
 export interface PlanStage {
   readonly index: number
   readonly name: string | null
+  /** Its Dockerfile, in a plan of bake files. */
+  readonly file?: string
   /** 1-based line of its FROM. */
   readonly line: number
+  /** Of a stage that is the same as one of another Dockerfile before it: that one. */
+  readonly same?: number
   readonly from: PlanSource
   /** Every edge once, the base among them. */
   readonly needs: readonly PlanNeed[]
@@ -49,6 +53,9 @@ export interface PlanReason {
 
 export interface PlanTarget {
   readonly name: string
+  /** In a plan of bake files, its Dockerfile and its platforms. */
+  readonly file?: string
+  readonly platforms?: readonly string[]
   readonly stage: number
   /** All stages that it needs, itself last, in build order. */
   readonly stages: readonly number[]
@@ -105,6 +112,8 @@ export interface PlanRequest {
   readonly tagsOf: (target: RequestedTarget) => readonly string[]
   readonly pinOf: (image: string) => ImagePin
   readonly decisionOf: (target: RequestedTarget) => Pick<PlanTarget, 'status' | 'reasons' | 'image' | 'sizes' | 'since'>
+  /** Of a bake file's target. */
+  readonly placeOf?: (target: RequestedTarget) => Pick<PlanTarget, 'file' | 'platforms'>
   readonly prints: ReadonlyMap<string, TargetPrint>
 }
 
@@ -115,13 +124,15 @@ export function makePlan(request: PlanRequest): Plan {
   const targets = request.targets.map((target): PlanTarget => {
     const { image, sizes, since, ...decision } = request.decisionOf(target)
     return {
-      ...{ name: target.name, stage: target.stage, stages: stagesOf(graph, target.stage), ...decision },
+      ...{ name: target.name, ...request.placeOf?.(target), stage: target.stage },
+      ...{ stages: stagesOf(graph, target.stage), ...decision },
       ...{ tags: request.tagsOf(target), fingerprint: prints.get(target.name)?.fingerprint ?? null },
       ...(image === undefined ? {} : { image }),
       ...(sizes === undefined ? {} : { sizes }),
       ...(since === undefined ? {} : { since }),
     }
   })
+  const twins = twinsOf(graph, fingerprints)
   const changed = targets.filter(({ status }) => status === 'changed').map(({ stage }) => stage)
   return {
     version: 1,
@@ -129,10 +140,34 @@ export function makePlan(request: PlanRequest): Plan {
     file: request.file,
     platforms: request.platforms,
     ...(request.matrixBy === 'platform' ? { matrixBy: request.matrixBy } : {}),
-    stages: graph.stages.map((stage) => planStage(stage, request.pinOf, fingerprints.get(stage.index))),
+    stages: graph.stages.map((stage) => ({
+      ...planStage(stage, request.pinOf, fingerprints.get(stage.index)),
+      ...sameAs(twins.get(stage.index)),
+    })),
     targets,
-    shared: sharedStages(graph, changed),
+    shared: sharedStages(graph, changed, (stage) => twins.get(stage) ?? stage),
   }
+}
+
+function sameAs(twin: number | undefined): Pick<PlanStage, 'same'> {
+  return twin === undefined ? {} : { same: twin }
+}
+
+/** Stages of several Dockerfiles that are the same, by their fingerprints: for each but the first, the first. */
+function twinsOf(
+  { stages }: StageGraph,
+  fingerprints: ReadonlyMap<number, string | undefined>,
+): ReadonlyMap<number, number> {
+  const firsts = new Map<string, number>()
+  const twins = new Map<number, number>()
+  for (const { index, file } of stages) {
+    const fingerprint = fingerprints.get(index)
+    if (file === undefined || fingerprint === undefined) continue
+    const first = firsts.get(fingerprint)
+    if (first === undefined) firsts.set(fingerprint, index)
+    else if (stages[first]?.file !== file) twins.set(index, first)
+  }
+  return twins
 }
 
 /** By stage; over several platforms, one of all of them. */
@@ -170,6 +205,7 @@ function planStage(stage: Stage, pinOf: PlanRequest['pinOf'], fingerprint: strin
   return {
     index: stage.index,
     name: stage.name ?? null,
+    ...(stage.file === undefined ? {} : { file: stage.file }),
     line: stage.line,
     from,
     needs,

@@ -95,12 +95,13 @@ interface Ending {
 /** Prints the stages of one graph; a stage that several targets need is printed once. */
 export class StagePrinter {
   readonly #graph: StageGraph
-  readonly #inputs: PrintInputs
+  readonly #inputsOf: (stage: Stage) => PrintInputs
   readonly #endings = new Map<number, Ending>()
 
-  constructor(graph: StageGraph, inputs: PrintInputs) {
+  /** @param inputsOf those of the stage's Dockerfile */
+  constructor(graph: StageGraph, inputsOf: (stage: Stage) => PrintInputs) {
     this.#graph = graph
-    this.#inputs = inputs
+    this.#inputsOf = inputsOf
   }
 
   /** Of the stages that a target needs, in build order. */
@@ -108,7 +109,7 @@ export class StagePrinter {
     return stagesOf(this.#graph, target).flatMap((index) => {
       const stage = this.#graph.stages[index]
       if (stage === undefined) return []
-      const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputs)
+      const ending = this.#endings.get(index) ?? printStage(stage, this.#endings, this.#inputsOf(stage))
       this.#endings.set(index, ending)
       return [ending.print]
     })

@@ -16,6 +16,8 @@ export interface FlowchartInput {
   readonly failed?: readonly number[] | undefined
   /** Indexes of stages that two or more of them need. */
   readonly shared: readonly number[]
+  /** What stages are called that have other names than in their Dockerfile: those that are targets of bake files. */
+  readonly names?: ReadonlyMap<number, string> | undefined
   /** What stands after a stage's name: its size, say. */
   readonly captions?: ReadonlyMap<number, string> | undefined
   /** At most this many nodes; what is over is drawn as one. */
@@ -73,7 +75,7 @@ function nearestFirst(graph: StageGraph, requested: readonly number[]): readonly
 }
 
 function draw(input: FlowchartInput, needed: readonly number[]): { nodes: readonly Node[]; edges: readonly Edge[] } {
-  const { graph, requested, captions } = input
+  const { graph, requested, captions, names } = input
   const outside = new Map<string, Node>()
   const edges = new Map<string, Edge & { times: number }>()
   const sourceId = (source: StageSource): string | undefined => {
@@ -108,7 +110,7 @@ function draw(input: FlowchartInput, needed: readonly number[]): { nodes: readon
     if (stage === undefined) continue
     const caption = captions?.get(index)
     const label =
-      labelText(stageName(stage), MAX_LABEL) +
+      labelText(names?.get(index) ?? stageName(stage), MAX_LABEL) +
       (caption === undefined ? '' : `, ${labelText(caption, MAX_LABEL).replaceAll(' ', '\u00a0')}`)
     stages.push({ id: `s${index}`, kind: requested.includes(index) ? 'target' : 'stage', label })
     connect(stage.from, `s${index}`, 'from')

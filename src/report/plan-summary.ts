@@ -2,7 +2,7 @@
 import type { Plan, PlanStage, PlanTarget } from '../plan/plan.ts'
 import { code, table } from './markdown.ts'
 import { whyCell } from './reasons-section.ts'
-import type { SummaryData } from './summary-data.ts'
+import { stageName, type SummaryData } from './summary-data.ts'
 import { externalImages, notes, stageGraph } from './summary-sections.ts'
 import { count } from './words.ts'
 
@@ -40,5 +40,5 @@ function stageList(plan: Plan, target: PlanTarget): string {
 }
 
 function stageCode(stage: PlanStage | undefined, index: number): string {
-  return code(stage?.name ?? `stage ${index}`, 60)
+  return code(stageName(stage ?? { name: undefined, index }), 60)
 }

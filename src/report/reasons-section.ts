@@ -27,9 +27,8 @@ export function whyCell({ reasons, since }: Pick<TargetReport, 'reasons' | 'sinc
   return [...shown, ...(more === 0 ? [] : [`and ${count(more, 'more reason')}`])].join('<br>')
 }
 
-function reasonText({ text, stage, line }: ReasonReport): string {
-  const place = [stage === undefined ? '' : code(stage, 60), line === undefined ? '' : `line ${line}`].filter(
-    (part) => part !== '',
-  )
+function reasonText({ text, stage, file, line }: ReasonReport): string {
+  const where = line === undefined ? '' : file === undefined ? `line ${line}` : code(`${file}:${line}`, 120)
+  const place = [stage === undefined ? '' : code(stage, 60), where].filter((part) => part !== '')
   return `${prose(text, 400)}${place.length === 0 ? '' : ` <sub>${place.join(' ')}</sub>`}`
 }

@@ -77,6 +77,8 @@ export interface ReasonReport {
   readonly text: string
   /** The stage through which it came. */
   readonly stage: string | undefined
+  /** Its Dockerfile, where there are several. */
+  readonly file?: string
   readonly line: number | undefined
 }
 
@@ -138,7 +140,13 @@ export interface SummaryData {
   readonly failures: readonly Failure[]
 }
 
-/** What a stage is called in every report: its name, or `stage 3`. */
-export function stageName(stage: { readonly name: string | undefined; readonly index: number }): string {
-  return stage.name ?? `stage ${stage.index}`
+/** What a stage is called in every report: its name, or `stage 3`; where there are several files, `api.Dockerfile:7`. */
+export function stageName(stage: {
+  readonly name: string | null | undefined
+  readonly index: number
+  readonly file?: string
+  readonly line?: number
+}): string {
+  const { name, index, file, line } = stage
+  return name ?? (file === undefined ? `stage ${index}` : `${file.slice(file.lastIndexOf('/') + 1)}:${line ?? '?'}`)
 }

@@ -57,6 +57,7 @@ export function stageGraph(data: SummaryData): string | undefined {
     failed: failed.filter((stage) => stage !== undefined),
     shared: data.sharedStages,
     captions: captions(data),
+    names: targetNames(data),
   })
   const needed = data.graph.stages.length - chart.unneeded.length
   const legend = [
@@ -92,6 +93,15 @@ function captions(data: SummaryData): ReadonlyMap<number, string> {
         : [[target.stage, formatBytes(size)] as const]
     }),
   )
+}
+
+/** Of several Dockerfiles, stages of one name are many, and targets are told by their own. */
+function targetNames({ graph, targets }: SummaryData): ReadonlyMap<number, string> {
+  const named = targets.flatMap(({ name, stage }) =>
+    stage === undefined || graph?.stages[stage]?.file === undefined ? [] : [[stage, name] as const],
+  )
+  const byStage = Map.groupBy(named, ([stage]) => stage)
+  return new Map([...byStage].map(([stage, all]) => [stage, all.map(([, name]) => name).join(', ')]))
 }
 
 /** The build's steps over time. Undefined where nothing took time. */

@@ -1,0 +1,194 @@
+/** Several Dockerfiles in one step: the monorepo example as it is changed, and what bake files say that is wrong. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Plan } from '../../src/plan/plan.ts'
+import { REPOSITORY } from '../support/action.ts'
+import { digestInRegistry, runImage } from '../support/containers.ts'
+import { workspace, type Workspace } from '../support/engine.ts'
+import { startRegistry, type TestRegistry } from '../support/registry.ts'
+import { builds, forgetImages, fresh, step, type Step, type StepOptions } from '../support/step.ts'
+
+let registry: TestRegistry
+beforeAll(async () => {
+  registry = await startRegistry()
+})
+afterAll(async () => {
+  await forgetImages(registry.host)
+  await registry.stop()
+})
+
+const SERVICES = ['api', 'auth', 'billing']
+const WORKERS = ['mailer', 'reports', 'cleanup']
+const SITES = ['www', 'docs', 'admin']
+const TOOLS = ['backup', 'migrate', 'status']
+
+interface Monorepo extends Workspace {
+  /** Inputs and variables of a run, which share a cache. */
+  readonly options: (given?: StepOptions) => StepOptions
+  readonly run: (inputs?: Readonly<Record<string, string>>) => Promise<Step>
+}
+
+async function monorepo(): Promise<Monorepo> {
+  const space = await workspace()
+  await cp(join(REPOSITORY, 'examples/monorepo'), space.directory, { recursive: true })
+  // Nothing that an earlier test has built.
+  await space.write({
+    'lib/log.sh': `#!/bin/sh\n# ${fresh()}\nlog() {\n  echo "$*"\n}\n`,
+    'lib/page.html': `<!doctype html>\n<!-- ${fresh()} -->\n<title>TITLE</title>\n<main>TEXT</main>\n`,
+  })
+  const options = ({ inputs, env }: StepOptions = {}): StepOptions => ({
+    inputs: { 'bake-files': 'docker-bake.hcl', 'cache-dir': `${space.tempRoot}/cache`, ...inputs },
+    env: { ROOT: '.', REGISTRY: registry.host, GITHUB_SHA: 'c'.repeat(40), ...env },
+  })
+  return { ...space, options, run: async (inputs = {}) => await builds(space, options({ inputs })) }
+}
+
+/** By target: the reasons, as the log tells them; `unchanged`. */
+function told({ stdout }: Step): Readonly<Record<string, string>> {
+  const lines = [...stdout.matchAll(/^ {2}(\S+): (changed|unchanged)(?: \((.*)\))?; /gm)]
+  return Object.fromEntries(lines.map(([, name = '', status = '', reasons]) => [name, reasons ?? status]))
+}
+
+function changed(step: Step): readonly string[] {
+  return Object.entries(told(step)).flatMap(([name, why]) => (why === 'unchanged' ? [] : [name]))
+}
+
+/** Instructions that ran, as the log tells them. */
+function ran({ stdout }: Step): readonly string[] {
+  return [...stdout.matchAll(/^✓ \[[^\]]*\] ((?:RUN|COPY|WORKDIR) .*) [\d.]+s$/gm)].map(([, text = '']) => text)
+}
+
+describe('twelve services in four Dockerfiles', () => {
+  test('a change builds what it must and nothing else', async () => {
+    await using app = await monorepo()
+    const first = await app.run({ push: 'true' })
+    expect(Object.keys(first.images)).toEqual([...SERVICES, ...SITES, ...TOOLS, ...WORKERS].sort((a, b) => order(first, a) - order(first, b)))
+    expect(Object.keys(first.images)).toHaveLength(12)
+    // What several need is run once, also where several Dockerfiles say it.
+    expect(ran(first).filter((text) => text.includes('/usr/local/lib/log.sh && mkdir'))).toHaveLength(1)
+    expect(ran(first).filter((text) => text.includes('-n /render/render.sh'))).toHaveLength(1)
+    expect(ran(first).filter((text) => text.startsWith('COPY services/'))).toHaveLength(12)
+    const tag = `${registry.host}/monorepo/mailer:latest`
+    expect(await digestInRegistry(tag)).toBe(first.images['mailer']?.digest)
+    expect(await runImage(tag)).toContain('mailer is here')
+
+    const second = await app.run({ push: 'true' })
+    expect(new Set(Object.values(told(second)))).toEqual(new Set(['unchanged']))
+    expect(second.images).toEqual(first.images)
+    expect(second.stdout).not.toContain('✓')
+
+    await app.write({ 'services/mailer/run.sh': '#!/bin/sh\necho another\n' })
+    const mailer = await app.run({ push: 'true' })
+    expect(changed(mailer)).toEqual(['mailer'])
+    expect(told(mailer)['mailer']).toBe('services/mailer/run.sh changed')
+    expect(mailer.outputs['matrix']).toBe('{"include":[{"target":"mailer","platform":"linux/amd64"}]}')
+    expect(ran(mailer)).toEqual(['COPY services/mailer/ ./', 'RUN sh -n run.sh && chmod +x run.sh'])
+    expect(await runImage(tag)).toContain('another')
+    expect(mailer.images['api']).toEqual(first.images['api'])
+
+    await app.write({ 'lib/log.sh': '#!/bin/sh\nlog() {\n  echo "- $*"\n}\n' })
+    const base = await app.run({ push: 'true' })
+    expect(changed(base).toSorted()).toEqual([...SERVICES, ...WORKERS, ...SITES].toSorted())
+    expect(told(base)).toMatchObject({
+      ...{ api: 'lib/log.sh changed', mailer: 'lib/log.sh changed, through target runtime', backup: 'unchanged' },
+    })
+    expect(base.summary).toContain('lib/log.sh changed, through target runtime <sub>`runtime` `docker/service.Dockerfile:3`</sub>')
+    expect(base.images['runtime']).toBeUndefined()
+    expect(ran(base).some((text) => text.includes('/tool'))).toBe(false)
+  }, 240_000) // prettier-ignore
+
+  test('`mode: plan` tells the shared stages of all Dockerfiles, and a leg builds its own target', async () => {
+    await using app = await monorepo()
+    const { outputs } = await app.run({ mode: 'plan' })
+    const plan = JSON.parse(outputs['plan'] ?? '') as Plan
+    expect(plan).toMatchObject({ version: 1, id: 'docker-bake.hcl', file: 'docker-bake.hcl', platforms: ['linux/amd64'] })
+    const stages = plan.stages.filter(({ name }) => name === 'templates')
+    expect(stages.map(({ file }) => file)).toEqual(['docker/site.Dockerfile', 'docker/tool.Dockerfile'])
+    const [site, tool] = stages
+    expect([tool?.same, tool?.fingerprint]).toEqual([site?.index, site?.fingerprint])
+    const runtime = plan.stages.find(({ name }) => name === 'runtime')
+    expect(plan.shared).toEqual(expect.arrayContaining([site?.index, tool?.index, runtime?.index]))
+    const mailer = plan.targets.find(({ name }) => name === 'mailer')
+    expect(mailer).toMatchObject({ file: 'docker/worker.Dockerfile', platforms: ['linux/amd64'] })
+    expect(mailer?.stages).toEqual([runtime?.index, mailer?.stage])
+
+    const leg = await app.run({ targets: 'mailer' })
+    expect(Object.keys(leg.images)).toEqual(['mailer'])
+    expect(leg.stdout).toContain('docker-bake.hcl: 3 stages, 1 target')
+    const again = await app.run({ targets: 'mailer,backup' })
+    expect(told(again)).toEqual({ mailer: 'unchanged', backup: 'no record of an earlier build' })
+
+    const compose = await app.run({ 'bake-files': 'compose.yaml', targets: 'status' })
+    expect(Object.keys(compose.images)).toEqual(['status'])
+    expect(compose.images['status']?.tags).toEqual([`${registry.host}/monorepo/status:latest`])
+  }, 240_000) // prettier-ignore
+
+  test('a step that fails is told at its line of its own Dockerfile, for all targets that need it', async () => {
+    await using app = await monorepo()
+    const worker = 'FROM runtime\nARG SERVICE\n\nRUN echo ok\nRUN test "${SERVICE}" != mailer\n'
+    await app.write({ 'docker/worker.Dockerfile': worker })
+    const own = await step(app, app.options({ inputs: { targets: 'mailer,reports,backup' } }))
+    expect(own.errors).toEqual([
+      'docker/worker.Dockerfile:5: `RUN test "mailer" != mailer` failed with exit code 1. Needed by target `mailer`.',
+    ])
+    expect(JSON.parse(own.outputs['built'] ?? '')).toEqual(['reports', 'backup'].sort((a, b) => order(own, a) - order(own, b)))
+
+    await app.write({ 'lib/log.sh': '(' })
+    const shared = await step(app, app.options({ inputs: { targets: 'api,docs,backup' } }))
+    const [error] = shared.errors
+    expect(error).toMatch(/^docker\/service\.Dockerfile:4: `RUN sh -n .*` failed with exit code 2\. Needed by targets? /)
+    for (const name of ['api', 'docs']) expect(error).toContain(`\`${name}\``)
+    expect(shared.errors).toHaveLength(1)
+    expect(JSON.parse(shared.outputs['failed'] ?? '')).toEqual(['api', 'docs'])
+  }, 240_000) // prettier-ignore
+})
+
+/** The place of a target among those of the plan. */
+function order({ stdout }: Step, name: string): number {
+  return stdout.indexOf(`  ${name}: `)
+}
+
+describe('what bake files say that is wrong', () => {
+  const file = (...targets: readonly string[]): string => targets.map((text) => `target ${text}\n`).join('')
+
+  test('is told all at once, with file, target and mend', async () => {
+    await using space = await workspace({
+      'app/Dockerfile': 'FROM alpine:3.22 AS a\n',
+      'docker-bake.hcl': file(
+        '"inline" {\n  dockerfile-inline = "FROM scratch"\n}',
+        '"remote" {\n  context = "https://example.org/a.git"\n}',
+        '"nofile" {\n  context = "app"\n  dockerfile = "Dockerfil"\n}',
+        '"call" {\n  context = "app"\n  call = "check"\n}',
+        '"secret" {\n  context = "app"\n  secret = ["id=x,env=NOT_SET"]\n}',
+      ),
+    })
+    const { errors, code } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', targets: 'all' } })
+    expect(code).toBe(1)
+    expect(errors).toEqual([
+      'docker-bake.hcl:: The bake target `call` has `call = "check"`, and stage-build builds. Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
+      'docker-bake.hcl:: The bake target `inline` has its Dockerfile inline, where errors and sizes have no lines to point at. Write it into a file, and name that with `dockerfile`.',
+      'docker-bake.hcl:: The bake target `remote` has the context `https://example.org/a.git`, which is no directory. Add `actions/checkout` for it, and give its directory as `context`.',
+      'docker-bake.hcl:: The bake target `nofile`: there is no Dockerfile `app/Dockerfil`. Give `dockerfile` relative to `context`.',
+      'docker-bake.hcl:: The bake target `secret`: its secret `x` is the variable `NOT_SET`, which is not set. Set it in the step’s `env:`.',
+    ])
+  })
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['an unknown target', { targets: 'cop' }, /^docker-bake\.hcl:: `targets`: docker-bake\.hcl has no target or group `cop`\./],
+    ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
+    ['a stage that is not there', { targets: 'stage' }, /bake target `stage` is the stage `b`, and app\/Dockerfile has none of that name\. Did you mean `target = "a"`\?/],
+    ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
+    ['a file that is not there', { 'bake-files': 'bake.hcl' }, /`bake-files`: `bake\.hcl` is not there\./],
+    ['a mistake, at its line', { 'bake-files': 'bad.hcl' }, /^bad\.hcl:2: `bake-files`: Unknown variable; There is no variable named "FOO"/],
+    ['other inputs beside', { targets: 'stage', file: 'app/Dockerfile' }, /`file` \(`app\/Dockerfile`\) is given beside `bake-files`\. Remove it, and say `dockerfile` in the bake file/],
+  ])('%s', async (_name, inputs, message) => {
+    await using space = await workspace({
+      'app/Dockerfile': 'FROM alpine:3.22 AS a\n',
+      'docker-bake.hcl': file('"stage" {\n  context = "app"\n  target = "b"\n}'),
+      'bad.hcl': file('"a" {\n  context = FOO\n}'),
+    })
+    const { errors } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', ...inputs } })
+    expect(errors).toEqual([expect.stringMatching(message)])
+  }) // prettier-ignore
+})

@@ -1,0 +1,77 @@
+import { expect, test } from '@jest/globals'
+import { readBakeTargets } from '../../src/build/bake-targets.ts'
+
+const read = (definition: object, env: NodeJS.ProcessEnv = {}) =>
+  readBakeTargets(definition, { files: ['docker-bake.hcl'], env })
+
+test('every option, in the words of the inputs', () => {
+  const { targets, asked, refused } = read(
+    {
+      group: { default: { targets: ['a', 'g'] }, g: { targets: ['a', 'b'] } },
+      target: {
+        a: {
+          ...{ context: 'app', dockerfile: 'Dockerfile.x', target: 'prod', description: 'words' },
+          args: { A: '1', T: '$${HOME} %%{if}' },
+          contexts: { base: 'target:b' },
+          ...{ platforms: ['linux/amd64'], tags: ['r/a:1'], labels: { l: 'v' }, annotations: ['index:a=b'] },
+          secret: [{ id: 'x', env: 'TOKEN' }, { id: 'y', src: 'file' }, { id: 'SET' }, { id: 'bare' }],
+          ssh: [{ id: 'default' }, { id: 'k', paths: ['/a', '/b'] }],
+          output: [{ dest: 'a,b', type: 'local' }, { type: 'registry' }],
+          'cache-from': [{ scope: 's', type: 'gha' }],
+          'cache-to': [{ type: 'inline' }],
+          attest: [{ mode: 'max', type: 'provenance' }],
+          ...{ pull: true, 'no-cache': true, 'no-cache-filter': ['prod'], network: 'host', 'shm-size': '64m' },
+          ...{ 'extra-hosts': { h: '::1' }, ulimits: ['nofile=1:2'], entitlements: ['network.host'], call: 'build' },
+        },
+        b: { output: [{ type: 'cacheonly' }] },
+      },
+    },
+    { SET: '1' },
+  )
+  expect(refused.size).toBe(0)
+  expect(asked).toEqual(['a', 'b'])
+  expect(targets[0]).toEqual({
+    ...{ name: 'a', context: 'app', dockerfile: 'Dockerfile.x', stage: 'prod' },
+    args: { A: '1', T: '${HOME} %{if}' },
+    contexts: [{ key: 'base', value: 'target:b' }],
+    ...{ platforms: ['linux/amd64'], tags: ['r/a:1'], labels: [{ key: 'l', value: 'v' }], annotations: ['index:a=b'] },
+    secrets: [
+      { kind: 'env', id: 'x', env: 'TOKEN' },
+      { kind: 'file', id: 'y', path: 'file' },
+      { kind: 'env', id: 'SET', env: 'SET' },
+      { kind: 'file', id: 'bare', path: 'bare' },
+    ],
+    ssh: ['default', 'k=/a,/b'],
+    outputs: ['type=local,"dest=a,b"', 'type=registry'],
+    ...{ cacheFrom: ['type=gha,scope=s'], cacheTo: ['type=inline'], attests: ['type=provenance,mode=max'] },
+    ...{ pull: true, noCache: true, noCacheFilters: ['prod'], network: 'host', shmSize: '64m' },
+    ...{ addHosts: ['h=::1'], ulimits: ['nofile=1:2'], entitlements: ['network.host'] },
+  })
+  expect(targets[1]).toMatchObject({ context: '.', dockerfile: 'Dockerfile', stage: undefined, args: {}, pull: false })
+})
+
+test('a group and a target of one name; nothing; a circle of groups', () => {
+  const group = { default: { targets: ['a', 'h'] }, a: { targets: ['a', 'b'] }, h: { targets: ['a', 'h'] } }
+  expect(read({ group, target: { a: {}, b: {}, c: {} } }).asked).toEqual(['a', 'b'])
+  expect(read({ group: { default: { targets: ['default'] } }, target: { default: {} } }).asked).toEqual(['default'])
+  expect(read([]).asked).toEqual([])
+})
+
+test('what cannot be kept is told by target, with a mend', () => {
+  const { refused } = read({
+    target: {
+      fine: {},
+      inline: { 'dockerfile-inline': 'FROM scratch' },
+      remote: { context: 'git@example.org:a.git' },
+      linked: { context: 'target:fine' },
+      call: { call: 'outline' },
+      policy: { policy: [{ filename: 'x' }] },
+      new: { 'from-tomorrow': 1 },
+    },
+  })
+  expect([...refused.keys()]).toEqual(['inline', 'remote', 'linked', 'call', 'policy', 'new'])
+  for (const [name, [problem]] of refused) {
+    expect(problem?.message).toMatch(new RegExp(`^The bake target \`${name}\` has `))
+    expect(problem).toMatchObject({ input: 'bake-files', file: 'docker-bake.hcl', mend: expect.stringMatching(/\.$/) })
+  }
+})

@@ -1,0 +1,3 @@
+#!/bin/sh
+. /usr/local/lib/log.sh
+log "mailer is here"

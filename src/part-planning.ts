@@ -1,0 +1,202 @@
+/** One Dockerfile of a plan: parsed and resolved, its targets chosen, and all that is wrong with it. Asks nobody. */
+import { relative } from 'node:path'
+import { IgnoreMatcher } from './context/ignore-matcher.ts'
+import { ignoreFileFor } from './context/ignore-file.ts'
+import { missingSources } from './context/missing-sources.ts'
+import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
+import type { Dockerfile } from './dockerfile/instructions.ts'
+import { parseDockerfile } from './dockerfile/parse.ts'
+import { nearest, UserError, sentence, type Problem } from './errors.ts'
+import { mergeGraphs } from './graph/merge.ts'
+import { errorsFor, stagesOfAll } from './graph/reachability.ts'
+import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
+import type { StageGraph } from './graph/stage-graph.ts'
+import { findTarget } from './graph/targets.ts'
+import type { ImageCatalog } from './image-catalog.ts'
+import { nativeMachine } from './images/platform.ts'
+import type { Inputs } from './inputs.ts'
+import { chooseTargets, type ChosenTargets, type RequestedTarget } from './plan/targets.ts'
+import type { Part } from './project.ts'
+
+/** A Dockerfile as far as it can be known without asking registries. */
+export interface PartDraft {
+  readonly part: Part
+  readonly dockerfile: Dockerfile
+  readonly platforms: readonly string[]
+  /** Of each resolution, over and over, what it is for. */
+  readonly cells: readonly BuildCell[]
+  readonly resolve: Resolver
+  readonly resolutions: readonly Resolution[]
+  /** Of all platforms. */
+  readonly graph: StageGraph
+  /** Their stages by the places in this Dockerfile. */
+  readonly targets: readonly RequestedTarget[]
+  /** What is wrong with the names of targets. */
+  readonly problems: readonly Problem[]
+}
+
+export type Resolver = (options: {
+  readonly targets: readonly (string | undefined)[]
+  readonly triggersFor?: readonly string[]
+  readonly images: ImageCatalog | undefined
+  /** What a named context that is another target's image sets. */
+  readonly environmentOf?: (context: string, platform: string) => readonly string[] | undefined
+}) => readonly Resolution[]
+
+/** @throws UserError with all that stands against having a graph */
+export function draftPart(part: Part, hostPlatform: string): PartDraft {
+  const { inputs, dockerfileName: file } = part
+  const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform]
+  const dockerfile = parseDockerfile(part.dockerfileText)
+  const cells = cellsOf(inputs, platforms, hostPlatform)
+  const resolve = resolverOf(dockerfile, part, cells)
+  const resolutions = resolve({ targets: [undefined], images: undefined })
+  const graph = graphOrThrow(resolutions, file)
+  const chosen = part.wanted === undefined ? chooseTargets(graph, inputs.targets, file) : wantedTargets(part, graph)
+  return { part, dockerfile, platforms, cells, resolve, resolutions, graph, ...chosen }
+}
+
+/** The stages of bake's targets. */
+function wantedTargets({ wanted = [], dockerfileName }: Part, graph: StageGraph): ChosenTargets {
+  const targets: RequestedTarget[] = []
+  const problems: Problem[] = []
+  for (const { name, stage } of wanted) {
+    const found = findTarget(graph, stage ?? '')
+    if (found.kind === 'stage') {
+      targets.push({ name, stage: found.stage, stageName: graph.stages[found.stage]?.name })
+      continue
+    }
+    const names = graph.stages.flatMap((candidate) => candidate.name ?? [])
+    const near = found.didYouMean ?? nearest(stage ?? '', names)
+    problems.push({
+      input: 'bake-files',
+      message: `The bake target \`${name}\` is the stage \`${stage ?? ''}\`, and ${dockerfileName} has none of that name.`,
+      mend: near === undefined ? 'Name one of its stages with `target`.' : `Did you mean \`target = "${near}"\`?`,
+    })
+  }
+  return { targets, problems }
+}
+
+/** The same Dockerfile with what images and other targets are found to be. @throws UserError as `draftPart` */
+export function resolvePart(
+  draft: PartDraft,
+  found: Pick<Parameters<Resolver>[0], 'images' | 'environmentOf'>,
+): Omit<PartDraft, 'problems'> & { readonly dependsOnTarget: boolean } {
+  // Triggers in base images may add edges, and a FROM may depend on the target: now both are known.
+  const names = draft.targets.map((target) => target.stageName)
+  const dependsOnTarget = draft.resolutions.some((resolution) => resolution.dependsOnTarget)
+  const resolutions = draft.resolve({
+    targets: dependsOnTarget ? names : [undefined],
+    triggersFor: names.map((name) => name ?? ''),
+    ...found,
+  })
+  return { ...draft, resolutions, graph: graphOrThrow(resolutions, draft.part.dockerfileName), dependsOnTarget }
+}
+
+/** What is wrong in the Dockerfile for these targets, and what they copy that is not there. */
+export async function partProblems(
+  { part, resolutions, graph, targets }: Pick<PartDraft, 'part' | 'resolutions' | 'graph' | 'targets'>,
+  workspace: string,
+): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
+  const stages = targets.map(({ stage }) => stage)
+  const file = part.dockerfileName
+  const missing = await missingFiles(part, { graph, stages, workspace })
+  const errors = resolutions.flatMap(({ errors: all }) => errorsFor(all, graph, stages))
+  return {
+    errors: distinct([...errors.map((error) => problemOf(error, file)), ...missing.errors]),
+    warnings: distinct([
+      ...resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))),
+      ...missing.warnings,
+    ]),
+  }
+}
+
+/** What is built, and what it is built on. */
+export interface BuildCell {
+  readonly platform: string
+  readonly machine: string
+}
+
+/** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
+function cellsOf({ mode, matrixBy }: Inputs, platforms: readonly string[], host: string): readonly BuildCell[] {
+  const isSplit = mode === 'plan' && matrixBy === 'platform'
+  const machinesOf = (platform: string): readonly string[] =>
+    isSplit ? [...new Set([nativeMachine(platform), host])] : [host]
+  return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({ platform, machine })))
+}
+
+/** Resolves the same file once per platform, machine and target. */
+function resolverOf(dockerfile: Dockerfile, { inputs }: Part, cells: readonly BuildCell[]): Resolver {
+  const contexts = inputs.buildContexts.map((context) => context.key)
+  return ({ targets, triggersFor, images, environmentOf }) =>
+    targets.flatMap((target) =>
+      cells.map(({ platform, machine }) =>
+        resolveStageGraph(dockerfile, {
+          buildArgs: inputs.buildArgs,
+          target,
+          platform,
+          buildPlatform: machine,
+          contexts,
+          onBuildOf: (image, platform) => images?.triggersOf(image, platform),
+          configOf: (image, platform) => images?.baseOf(image, platform)?.config,
+          environmentOf: (context) => environmentOf?.(context, platform),
+          triggersFor,
+        }),
+      ),
+    )
+}
+
+/** The one graph of all variants, or all that stands against having one. */
+function graphOrThrow(resolutions: readonly Resolution[], file: string): StageGraph {
+  const graphs = resolutions.flatMap(({ graph }) => graph ?? [])
+  const [first, ...others] = graphs
+  if (first === undefined || graphs.length < resolutions.length) {
+    throw new UserError(distinct(resolutions.flatMap(({ errors }) => errors.map((error) => problemOf(error, file)))))
+  }
+  const fatal = resolutions.flatMap(({ errors }) => errors.filter((error) => error.scope !== 'reachable-only'))
+  if (fatal.length > 0) throw new UserError(distinct(fatal.map((error) => problemOf(error, file))))
+  return mergeGraphs([first, ...others])
+}
+
+function problemOf(error: DockerfileError, file: string): Problem {
+  // The annotation tells the line; BuildKit's words tell it again.
+  const message = sentence(error.message.replace(/^dockerfile parse error on line \d+: /, ''))
+  return { message, mend: error.mend, file, line: error.line ?? 1, endLine: error.endLine }
+}
+
+function warningOf({ rule, message, line, endLine }: DockerfileWarning, file: string): Problem {
+  return { message: `${rule}: ${sentence(message)}`, file, line, endLine }
+}
+
+/** Each problem once. */
+export function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
+}
+
+/** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
+async function missingFiles(
+  part: Part,
+  {
+    graph,
+    stages,
+    workspace,
+  }: { readonly graph: StageGraph; readonly stages: readonly number[]; readonly workspace: string },
+): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
+  const ignore = await ignoreFileFor(part.dockerfilePath, part.contextDir)
+  const matcher = new IgnoreMatcher({ ...ignore, name: relative(workspace, ignore.name) })
+  const errors: Problem[] = []
+  const warnings: Problem[] = []
+  for (const index of stagesOfAll(graph, stages)) {
+    const stage = graph.stages[index]
+    // A variable from the base image's configuration may stand in a path: then nothing can be said beforehand.
+    if (stage === undefined || stage.replacedByContext !== undefined || stage.undefinedVariables.length > 0) continue
+    for (const read of stage.reads.filter((candidate) => !candidate.parents)) {
+      for (const missing of await missingSources(part.contextDir, matcher, read.paths)) {
+        const problem = { message: missing.message, mend: missing.mend, file: part.dockerfileName, line: read.line }
+        if (missing.kind === 'no-match') warnings.push(problem)
+        else errors.push(problem)
+      }
+    }
+  }
+  return { errors, warnings }
+}
