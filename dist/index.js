@@ -884,6 +884,7 @@ function decideBuilder(question) {
 		multiPlatform: true,
 		cacheExport: true,
 		ociOutput: true,
+		pushByDigest: true,
 		loopback: true
 	};
 	if (existing !== void 0) return useDecision(existing, all, question, []);
@@ -917,6 +918,7 @@ function abilities(builder, question) {
 			multiPlatform: store,
 			cacheExport: store,
 			ociOutput: store,
+			pushByDigest: false,
 			loopback: store && question.engineIsLocal
 		};
 	}
@@ -925,6 +927,7 @@ function abilities(builder, question) {
 		multiPlatform: true,
 		cacheExport: true,
 		ociOutput: true,
+		pushByDigest: true,
 		loopback: driver === "docker-container" && onHost && question.engineIsLocal
 	};
 }
@@ -932,6 +935,7 @@ const LACK = {
 	multiPlatform: "cannot build for several platforms",
 	cacheExport: "cannot export a cache",
 	ociOutput: "cannot write OCI archives",
+	pushByDigest: "cannot push by digest",
 	loopback: "cannot reach a registry on this machine"
 };
 function missing$4(needs, can) {
@@ -939,6 +943,7 @@ function missing$4(needs, can) {
 		"multiPlatform",
 		"cacheExport",
 		"ociOutput",
+		"pushByDigest",
 		"loopback"
 	].filter((need) => needs[need] && !can[need]);
 }
@@ -3132,9 +3137,9 @@ var ToolMissingError = class extends Error {
 async function findTools(env) {
 	const found = await Promise.all(PROGRAMS.map(async ({ name, is }) => {
 		const program = name === "sh" ? "/bin/sh" : await findProgram(name, env["PATH"] ?? "");
-		if (program === void 0) throw new ToolMissingError(nameOf$2(name));
+		if (program === void 0) throw new ToolMissingError(nameOf$3(name));
 		const [version, libraries] = await Promise.all([is === void 0 ? void 0 : run$1(program, ["--version"], env), run$1("ldd", [program], env)]);
-		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$2(name));
+		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$3(name));
 		return [[program, `/bin/${name}`], ...librariesIn(libraries).map((path) => [path, path])];
 	}));
 	return new Map(found.flat());
@@ -3160,7 +3165,7 @@ async function layOutRoot(folder, { files, scripts, archives }) {
 		await link$1(from, to).catch(() => copyFile$1(from, to, constants.COPYFILE_FICLONE));
 	}
 }
-function nameOf$2(name) {
+function nameOf$3(name) {
 	return name === "tar" || name === "find" ? `GNU ${name}` : name;
 }
 async function run$1(program, args, env) {
@@ -3345,27 +3350,37 @@ async function printBakeFiles(docker, question) {
 		"--progress",
 		"quiet"
 	];
-	const listed = await ask$1(docker, [
-		...base,
-		"--list",
-		"type=targets,format=json"
-	], question);
-	const names = Array.isArray(listed) ? listed.flatMap(targetName) : [];
-	const wanted = targets === "all" ? names : targets ?? [];
 	const without = forPlan ? [
 		"--set",
 		"*.ssh=",
 		"--set",
 		"*.secrets="
 	] : [];
-	return {
-		definition: await ask$1(docker, [
+	const print = async (wanted) => await ask$1(docker, [
+		...base,
+		"--print",
+		...without,
+		"--",
+		...wanted
+	], question);
+	const list = async () => {
+		const listed = await ask$1(docker, [
 			...base,
-			"--print",
-			...without,
-			"--",
-			...wanted
-		], question),
+			"--list",
+			"type=targets,format=json"
+		], question);
+		return Array.isArray(listed) ? listed.flatMap(targetName) : [];
+	};
+	if (targets === "all") {
+		const names = await list();
+		return {
+			names,
+			definition: await print(names)
+		};
+	}
+	const [definition, names] = await Promise.all([print(targets ?? []), list()]);
+	return {
+		definition,
 		names
 	};
 }
@@ -5019,6 +5034,609 @@ function annotationProblem(line) {
 	}];
 }
 
+// src/dockerfile/csv.ts
+/**
+* One CSV record, as `--mount` values are written. It does not know what the fields mean.
+* Source: https://github.com/tonistiigi/go-csvvalue (the rules and messages of Go's encoding/csv for one line)
+*/
+/** @throws SyntaxFault in Go's words, with the column of the fault */
+function csvFields(record) {
+	const line = record.replace(/\r?\n$/, "");
+	if (line === "") throw new SyntaxFault("EOF");
+	const fields = [];
+	let position = 0;
+	for (;;) {
+		if (line.charAt(position) === "\"") {
+			const { field, end } = quotedField(line, position);
+			fields.push(field);
+			if (end >= line.length) return fields;
+			position = end + 1;
+			continue;
+		}
+		const comma = line.indexOf(",", position);
+		const field = line.slice(position, comma === -1 ? void 0 : comma);
+		const quote = field.indexOf("\"");
+		if (quote !== -1) throw fault(line, position + quote, "bare \" in non-quoted-field");
+		fields.push(field);
+		if (comma === -1) return fields;
+		position = comma + 1;
+	}
+}
+/** Reads from an opening quote to behind the closing one; doubled quotes stand for one. */
+function quotedField(line, start) {
+	let field = "";
+	let position = start + 1;
+	for (;;) {
+		const quote = line.indexOf("\"", position);
+		if (quote === -1) throw fault(line, position, "extraneous or missing \" in quoted-field");
+		field += line.slice(position, quote);
+		position = quote + 1;
+		const next = line.charAt(position);
+		if (next === "," || next === "") return {
+			field,
+			end: position
+		};
+		if (next !== "\"") throw fault(line, quote, "extraneous or missing \" in quoted-field");
+		field += "\"";
+		position++;
+	}
+}
+function fault(line, index, what) {
+	const column = Buffer.byteLength(line.slice(0, index), "utf8") + 1;
+	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
+}
+
+// src/build/output-lines.ts
+/**
+* The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
+* Knows buildx's output syntax; writes nothing.
+*/
+const IMAGE_TYPES = /* @__PURE__ */ new Set([
+	"image",
+	"docker",
+	"oci"
+]);
+const COMPRESSION_KEYS = [
+	"compression",
+	"compression-level",
+	"force-compression"
+];
+/**
+* The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
+* of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
+*/
+function outputsOf$1(target, request) {
+	const asked = withTags$1(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags);
+	const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) => placed(output, request.workspace));
+	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
+	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
+		const value = compression.get(key);
+		return value === void 0 ? [] : [[key, value]];
+	});
+	const ordered = [
+		...request.measure === void 0 ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))],
+		...user.filter((output) => !pushes(output)),
+		...user.filter(pushes)
+	];
+	return {
+		lines: (ordered.length === 0 ? [{
+			type: "cacheonly",
+			attributes: /* @__PURE__ */ new Map()
+		}] : ordered).map((output) => formatOutput(compressed(output, chosen))),
+		directories: user.flatMap((output) => {
+			const dest = output.attributes.get("dest");
+			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
+		})
+	};
+}
+/**
+* The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
+* to by its digest alone.
+*/
+function namesPushed(line, push) {
+	const output = readOutput(line);
+	if (output.type !== "image" || !(push || pushes(output))) return [];
+	return (output.attributes.get("name") ?? "").split(",").filter((name) => name !== "");
+}
+/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
+function outputTypes(lines) {
+	return lines.map((line) => readOutput(line).type);
+}
+/**
+* Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
+* @throws UserError for a line that is none.
+*/
+function readOutput(line) {
+	const fields = fieldsOf(line);
+	const [only] = fields;
+	if (fields.length === 1 && only !== void 0 && !only.startsWith("type=")) {
+		if (only === "-") throw badOutput(line, "would write to this step’s log");
+		return {
+			type: "local",
+			attributes: /* @__PURE__ */ new Map([["dest", only]])
+		};
+	}
+	const attributes = /* @__PURE__ */ new Map();
+	for (const field of fields) {
+		const at = field.indexOf("=");
+		attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? "" : field.slice(at + 1));
+	}
+	const type = attributes.get("type") ?? "";
+	if (type === "") throw badOutput(line, "has no `type=…`");
+	attributes.delete("type");
+	if (type !== "registry") return {
+		type,
+		attributes
+	};
+	return {
+		type: "image",
+		attributes: attributes.set("push", attributes.get("push") ?? "true")
+	};
+}
+function fieldsOf(line) {
+	try {
+		return csvFields(line);
+	} catch (error) {
+		throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
+	}
+}
+function badOutput(line, what) {
+	return new UserError({
+		input: "outputs",
+		message: `\`outputs\`: \`${line}\` ${what}.`,
+		mend: "Write lines such as `type=local,dest=out`."
+	});
+}
+/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
+function withPush(outputs, push) {
+	if (push !== true) return outputs;
+	if (!outputs.some((output) => output.type === "image")) return [...outputs, {
+		type: "image",
+		attributes: /* @__PURE__ */ new Map([["push", "true"]])
+	}];
+	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
+}
+/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
+function byDigest(output) {
+	if (output.type !== "image" || !pushes(output)) return output;
+	return Object.entries({
+		"push-by-digest": "true",
+		"name-canonical": "true",
+		store: "false"
+	}).reduce((done, [key, value]) => changed(done, key, value), output);
+}
+function withLoad(outputs, load) {
+	if (load !== true) return outputs;
+	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
+		type: "docker",
+		attributes: /* @__PURE__ */ new Map()
+	}, ...outputs];
+}
+function withTags$1(outputs, tags) {
+	if (tags.length === 0) return outputs;
+	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
+}
+/**
+* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
+* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
+*/
+function storedOnce(outputs) {
+	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
+	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
+	return outputs.map((output) => {
+		if (output.type !== "image" || output.attributes.has("store")) return output;
+		const name = output.attributes.get("name");
+		if (stored.has(name)) return changed(output, "store", "false");
+		stored.add(name);
+		return output;
+	});
+}
+function placed(output, workspace) {
+	const dest = output.attributes.get("dest");
+	return dest === void 0 || dest === "-" ? output : changed(output, "dest", resolve$1(workspace, dest));
+}
+function compressed(output, compression) {
+	if (!IMAGE_TYPES.has(output.type)) return output;
+	return {
+		type: output.type,
+		attributes: new Map([...output.attributes, ...compression])
+	};
+}
+function measuredOutput(host, repository) {
+	return {
+		type: "image",
+		attributes: /* @__PURE__ */ new Map([
+			["push", "true"],
+			["store", "false"],
+			["name", `${host}/${repository}`]
+		])
+	};
+}
+function pushes(output) {
+	return output.attributes.get("push") === "true";
+}
+function changed(output, key, value) {
+	return {
+		type: output.type,
+		attributes: new Map([...output.attributes, [key, value]])
+	};
+}
+function formatOutput(output) {
+	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
+}
+
+// src/images/platform.ts
+/**
+* Reads `os/architecture[/variant]` and normalises it: `linux/aarch64` → arm64, `linux/arm` → arm v7.
+* @throws Error for anything that has not two or three parts of letters, digits, `_`, `.`, `-`.
+*/
+function parsePlatform(text) {
+	const match = /^([A-Za-z0-9_-]+)(?:\([^)/]*\))?\/([A-Za-z0-9_.-]+)(?:\/([A-Za-z0-9_.-]+))?$/.exec(text);
+	if (match === null) throw new Error(`${JSON.stringify(text)} is not a platform like linux/amd64`);
+	const [, os = "", architecture = "", variant] = match;
+	return normalizePlatform({
+		os,
+		architecture,
+		variant
+	});
+}
+/** `linux/arm/v7`; without the variant where there is none. */
+function formatPlatform({ os, architecture, variant }) {
+	return [
+		os,
+		architecture,
+		...variant === void 0 ? [] : [variant]
+	].join("/");
+}
+/** The one spelling of a platform; variants that say nothing (amd64 v1, arm64 v8) are dropped. */
+function normalizePlatform(platform) {
+	const os = platform.os.toLowerCase();
+	const variant = platform.variant?.toLowerCase() ?? "";
+	const architecture = platform.architecture.toLowerCase();
+	const done = (name, value) => ({
+		os: os === "macos" ? "darwin" : os,
+		architecture: name,
+		...value === "" ? {} : { variant: value }
+	});
+	switch (architecture) {
+		case "i386": return done("386", "");
+		case "x86_64":
+		case "x86-64":
+		case "amd64": return done("amd64", variant === "v1" ? "" : variant);
+		case "aarch64":
+		case "arm64": return done("arm64", variant === "8" || variant === "v8" ? "" : variant);
+		case "armhf": return done("arm", "v7");
+		case "armel": return done("arm", "v6");
+		case "arm": return done("arm", variant === "" ? "v7" : /^[5-8]$/.test(variant) ? `v${variant}` : variant);
+		default: return done(architecture, variant);
+	}
+}
+/** The platform of a machine that runs programs for this one without emulation, as hosted runners have it. */
+function nativeMachine(platform) {
+	const { os, architecture } = parsePlatform(platform);
+	return `${os}/${{
+		386: "amd64",
+		arm: "arm64"
+	}[architecture] ?? architecture}`;
+}
+/**
+* How well a platform serves a wanted one: 0 is exact, higher is worse, undefined does not serve at all.
+*/
+function platformRank(wanted, offered) {
+	const text = formatPlatform(normalizePlatform(offered));
+	const rank = platformVector(normalizePlatform(wanted)).findIndex((served) => formatPlatform(normalizePlatform(served)) === text);
+	return rank === -1 ? void 0 : rank;
+}
+/** Every platform that serves the wanted one, the best first. */
+function platformVector(wanted) {
+	const { os, architecture, variant = "" } = wanted;
+	const version = Number.parseInt(variant.replace(/^v/, ""), 10);
+	switch (architecture) {
+		case "amd64": return [
+			wanted,
+			...older({
+				os,
+				architecture
+			}, {
+				from: version,
+				to: 1
+			}),
+			{
+				os,
+				architecture: "386"
+			}
+		];
+		case "arm": return [wanted, ...older({
+			os,
+			architecture
+		}, {
+			from: version,
+			to: 5
+		})];
+		case "arm64": return [
+			wanted,
+			...arm64Variants(wanted),
+			...platformVector({
+				os,
+				architecture: "arm",
+				variant: "v8"
+			})
+		];
+		default: return [wanted];
+	}
+}
+function older(platform, { from, to }) {
+	const versions = [];
+	for (let version = from - 1; version >= to; version--) versions.push({
+		...platform,
+		variant: `v${version}`
+	});
+	return versions;
+}
+/** arm64 v9.x also runs v9.0 … v9.x-1 and v8.0 … v8.x+5; v8.x runs the v8 before it. */
+function arm64Variants(wanted) {
+	const match = /^v([89])(?:\.([0-9]))?$/.exec(wanted.variant ?? "v8");
+	if (match === null) return [];
+	const minor = Number(match[2] ?? 0);
+	const named = (major, below) => Array.from({ length: below }, (_, index) => {
+		const at = below - 1 - index;
+		return {
+			...wanted,
+			variant: at === 0 ? `v${major}` : `v${major}.${at}`
+		};
+	});
+	return match[1] === "9" ? [...named(9, minor), ...named(8, minor + 6)] : named(8, minor);
+}
+
+// src/images/reference.ts
+/** A text that is no image name; the message is the one docker prints for it. */
+var InvalidReferenceError = class extends Error {
+	text;
+	constructor(text, message) {
+		super(message);
+		this.name = "InvalidReferenceError";
+		this.text = text;
+	}
+};
+const DEFAULT_DOMAIN = "docker.io";
+const LEGACY_DOMAIN = "index.docker.io";
+const OFFICIAL_PREFIX = "library/";
+const DEFAULT_TAG = "latest";
+const MAX_PATH_LENGTH = 255;
+const PATH_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*";
+const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
+const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
+const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
+const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
+const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
+const REFERENCE$1 = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
+const ANCHORED_TAG = new RegExp(`^${TAG}$`);
+const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
+const IDENTIFIER = /^[a-f0-9]{64}$/;
+/** Hex digits of each algorithm that go-digest registers (sha256, sha384, sha512). */
+const DIGEST_HEX_LENGTH = /* @__PURE__ */ new Map([
+	["sha256", 64],
+	["sha384", 96],
+	["sha512", 128]
+]);
+/**
+* Parses a name as `docker build` does (ParseNormalizedNamed): completes domain and `library/`, adds no tag.
+* @throws InvalidReferenceError with distribution's message.
+*/
+function parseReference(text) {
+	if (IDENTIFIER.test(text)) throw new InvalidReferenceError(text, `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
+	const { domain, remainder } = splitDomain(text);
+	const colon = remainder.indexOf(":");
+	const remote = colon === -1 ? remainder : remainder.slice(0, colon);
+	if (remote.toLowerCase() !== remote) throw new InvalidReferenceError(text, `invalid reference format: repository name (${remote}) must be lowercase`);
+	return parseCanonical(text, `${domain}/${remainder}`);
+}
+/** A full name as text: `domain/path[:tag][@digest]`. */
+function formatReference(reference) {
+	return `${repositoryName$2(reference)}${suffix(reference)}`;
+}
+/** The full name without tag and digest: `docker.io/library/alpine`. */
+function repositoryName$2(reference) {
+	return `${reference.domain}/${reference.path}`;
+}
+/**
+* The full name as text, with `:latest` when there is neither tag nor digest; a name with both keeps both.
+* @throws InvalidReferenceError
+*/
+function normalizeReference(text) {
+	return formatReference(tagNameOnly(parseReference(text)));
+}
+/** Adds `latest` to a name that has neither tag nor digest. */
+function tagNameOnly(reference) {
+	return reference.tag === void 0 && reference.digest === void 0 ? {
+		...reference,
+		tag: DEFAULT_TAG
+	} : reference;
+}
+/**
+* The short name people write: Docker Hub's domain and `library/` are dropped, tag and digest kept as given.
+* @throws InvalidReferenceError
+*/
+function familiarName$1(text) {
+	return formatFamiliar(parseReference(text));
+}
+/** `familiarName` of a parsed reference. */
+function formatFamiliar(reference) {
+	if (reference.domain !== DEFAULT_DOMAIN) return formatReference(reference);
+	const official = reference.path.startsWith(OFFICIAL_PREFIX) ? reference.path.slice(8) : void 0;
+	return `${official === void 0 || official.includes("/") ? reference.path : official}${suffix(reference)}`;
+}
+/**
+* The same name with that digest; a tag stays.
+* @throws InvalidReferenceError `invalid digest format`, or go-digest's message for a wrong length or algorithm.
+*/
+function withDigest(reference, digest) {
+	if (!ANCHORED_DIGEST.test(digest)) throw new InvalidReferenceError(digest, "invalid digest format");
+	const fault = digestFault(digest);
+	if (fault !== void 0) throw new InvalidReferenceError(digest, fault);
+	return {
+		...reference,
+		digest
+	};
+}
+/**
+* Why a text is not a valid digest, in go-digest's words, or undefined when it is.
+* https://github.com/opencontainers/go-digest/blob/v1.0.0/digest.go#L120
+*/
+function digestFault(digest) {
+	const colon = digest.indexOf(":");
+	if (colon <= 0 || colon + 1 === digest.length) return "invalid checksum digest format";
+	const length = DIGEST_HEX_LENGTH.get(digest.slice(0, colon));
+	if (length === void 0) return /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/.test(digest) ? "unsupported digest algorithm" : "invalid checksum digest format";
+	const encoded = digest.slice(colon + 1);
+	if (encoded.length !== length) return "invalid checksum digest length";
+	return /^[a-f0-9]*$/.test(encoded) ? void 0 : "invalid checksum digest format";
+}
+function suffix({ tag, digest }) {
+	return `${tag === void 0 ? "" : `:${tag}`}${digest === void 0 ? "" : `@${digest}`}`;
+}
+function parseCanonical(text, full) {
+	const match = REFERENCE$1.exec(full);
+	if (match === null) {
+		const lowered = full.toLowerCase();
+		const uppercase = lowered !== full && REFERENCE$1.test(lowered);
+		throw new InvalidReferenceError(text, uppercase ? "repository name must be lowercase" : "invalid reference format");
+	}
+	const [, domain = "", path = "", tag, digest] = match;
+	if (path.length > MAX_PATH_LENGTH) throw new InvalidReferenceError(text, `repository name must not be more than ${MAX_PATH_LENGTH} characters`);
+	const fault = digest === void 0 ? void 0 : digestFault(digest);
+	if (fault !== void 0) throw new InvalidReferenceError(text, fault);
+	return {
+		domain,
+		path,
+		...tag === void 0 ? {} : { tag },
+		...digest === void 0 ? {} : { digest }
+	};
+}
+/** What stands before the first slash is a host only when it cannot be a Docker Hub namespace. */
+function splitDomain(name) {
+	const slash = name.indexOf("/");
+	if (slash === -1) return {
+		domain: DEFAULT_DOMAIN,
+		remainder: OFFICIAL_PREFIX + name
+	};
+	const first = name.slice(0, slash);
+	const isHost = first === "localhost" || /[.:]/.test(first) || first.toLowerCase() !== first;
+	const domain = !isHost || first === LEGACY_DOMAIN ? DEFAULT_DOMAIN : first;
+	const remainder = isHost ? name.slice(slash + 1) : name;
+	return {
+		domain,
+		remainder: domain === DEFAULT_DOMAIN && !remainder.includes("/") ? OFFICIAL_PREFIX + remainder : remainder
+	};
+}
+/**
+* The repository that a name is in, in full: `docker.io/library/alpine`.
+* @throws InvalidReferenceError
+*/
+function repositoryOf(text) {
+	const { domain, path } = parseReference(text);
+	return `${domain}/${path}`;
+}
+
+// src/split-rules.ts
+/** Rules for platforms that are built by a leg each (`matrix-by: platform`), and for the job that puts them together. */
+/** What stands against the inputs. */
+function splitProblems(inputs, eventName) {
+	if (inputs.mode === "merge") return mergeProblems(inputs, eventName);
+	if (inputs.matrixBy !== "platform" || inputs.mode !== "plan" && inputs.mode !== "build") return [];
+	return [...inputs.mode === "plan" ? planProblems(inputs) : legProblems(inputs), ...inputs.platforms.filter((platform) => !FULL.test(platform)).map(unfinished)];
+}
+/** Records of legs tell platforms in full. */
+const FULL = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
+function unfinished(platform) {
+	return {
+		input: "platforms",
+		message: `\`platforms\`: \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
+		mend: "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`."
+	};
+}
+function planProblems({ platforms }) {
+	if (platforms.length === 0) return [NO_PLATFORMS];
+	const full = platforms.filter((platform) => FULL.test(platform));
+	const names = full.map((platform) => formatPlatform(parsePlatform(platform)));
+	return full.flatMap((platform, at) => {
+		const first = full[names.indexOf(names[at] ?? "")] ?? platform;
+		if (names.indexOf(names[at] ?? "") === at) return [];
+		return [{
+			input: "platforms",
+			message: `\`platforms\`: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`,
+			mend: "Keep one of them."
+		}];
+	});
+}
+const NO_PLATFORMS = {
+	input: "platforms",
+	message: "`matrix-by: platform` makes a leg for each of `platforms`, and it is empty.",
+	mend: "Name them, such as `linux/amd64, linux/arm64`."
+};
+function mergeProblems({ plan }, eventName) {
+	const problems = [];
+	if (eventName === "workflow_run") problems.push({
+		input: "mode",
+		message: "`mode: merge` makes images of what legs of the same run pushed, and this run is about another one.",
+		mend: "Put it into the workflow that builds; `mode: report` reports on another run."
+	});
+	else if (plan === void 0) problems.push({
+		input: "plan",
+		message: "`mode: merge` needs `plan`, and it is empty.",
+		mend: "Give the `plan` output of the job that planned, through that job’s `outputs`; GitHub drops an output that holds a masked value, such as a secret in a tag."
+	});
+	return problems;
+}
+function legProblems({ platforms, push, tags, outputs }) {
+	const problems = [];
+	if (platforms.length !== 1) {
+		const given = platforms.length === 0 ? "is empty" : `names ${platforms.length}: \`${shown$1(platforms.join(", "))}\``;
+		problems.push({
+			input: "platforms",
+			message: `\`platforms\`: a leg of \`matrix-by: platform\` builds one platform, and this ${given}.`,
+			mend: "Write `${{ matrix.platform }}`; to build all platforms in one job, leave `matrix-by` out."
+		});
+	}
+	const named = push ? tags.map(({ ref }) => ({
+		input: "tags",
+		ref
+	})) : [];
+	const written = outputs.flatMap((line) => namesIn(line, push).map((ref) => ({
+		input: "outputs",
+		ref
+	})));
+	for (const { input, ref } of [...named, ...written]) {
+		const repository = withoutTag(ref);
+		if (repository === void 0) continue;
+		problems.push({
+			input,
+			message: `\`${input}\`: \`${shown$1(ref)}\` would be pushed with a tag, but a leg of \`matrix-by: platform\` has one platform of the image only, and legs would overwrite each other.`,
+			mend: `Write \`${shown$1(repository)}\` here, and give the tags to the job with \`mode: merge\`.`
+		});
+	}
+	return problems;
+}
+/** What cannot be read is told elsewhere. */
+function namesIn(line, push) {
+	try {
+		return namesPushed(line, push);
+	} catch (error) {
+		if (error instanceof UserError) return [];
+		throw error;
+	}
+}
+/** The name without its tag or digest; undefined where it has none, or is no reference, which is told elsewhere. */
+function withoutTag(ref) {
+	try {
+		const { tag, digest } = parseReference(ref.replaceAll("{target}", "x"));
+		if (tag === void 0 && digest === void 0) return void 0;
+		return ref.replace(/@.*$/, "").replace(/:[^/]*$/, "");
+	} catch {
+		return;
+	}
+}
+
 // src/input-rules.ts
 /** What only a build uses; with `mode: plan` these do nothing. */
 const BUILD_ONLY = [
@@ -5047,7 +5665,7 @@ const OF_TARGETS = [
 ];
 /** Adds the problems between inputs to `problems`; returns the warnings. */
 function checkCombinations(inputs, raw, { problems, eventName }) {
-	problems.push(...malformed$1(inputs));
+	problems.push(...malformed$1(inputs), ...splitProblems(inputs, eventName));
 	if (inputs.mode === "report" && inputs.plan === void 0 && eventName !== "workflow_run") problems.push({
 		input: "plan",
 		message: "`mode: report` needs `plan`, and it is empty.",
@@ -5084,6 +5702,11 @@ function sharedOutputs({ outputs }, several) {
 		mend: "Put `{target}` into its `dest` or `name`."
 	}));
 }
+const SPLIT_BAKE = {
+	input: "matrix-by",
+	message: "`matrix-by: platform` does not go together with `bake-files` yet.",
+	mend: "Leave it out: each target is then built for its platforms in one leg; or plan the targets of one Dockerfile with `file`."
+};
 /** What bake files say of each target stands beside them in no input. */
 function besideBakeFiles(inputs, raw) {
 	if (inputs.bakeFiles.length === 0) return [];
@@ -5092,16 +5715,17 @@ function besideBakeFiles(inputs, raw) {
 		"file",
 		"build-contexts"
 	].filter((name) => raw(name) !== "" && raw(name) !== ".");
+	const split = inputs.matrixBy === "platform" ? [SPLIT_BAKE] : [];
 	const mends = {
 		context: "context",
 		file: "dockerfile",
 		"build-contexts": "contexts"
 	};
-	return given.map((name) => ({
+	return [...given.map((name) => ({
 		input: name,
 		message: `\`${name}\` (\`${shown$1(raw(name))}\`) is given beside \`bake-files\`.`,
 		mend: `Remove it, and say \`${mends[name]}\` in the bake file, of the target that it is for.`
-	}));
+	})), ...split];
 }
 /** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */
 function writesSomewhere(output) {
@@ -5291,13 +5915,13 @@ async function refusedHead(contextDir, env) {
 	if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") return void 0;
 	const head = await readHead(contextDir);
 	const { headSha: pullHead } = await readEvent(env);
-	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf(head, pullHead)) return void 0;
+	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf$1(head, pullHead)) return void 0;
 	return {
 		message: "This job runs on `pull_request_target` and has a pull request’s head checked out: building it would run foreign code beside this repository’s secrets.",
 		mend: "Build on `pull_request` instead; where a fork’s run needs a comment, let a `workflow_run` workflow write it."
 	};
 }
-function isOf(head, pullHead) {
+function isOf$1(head, pullHead) {
 	return head.commit === pullHead || head.parents.includes(pullHead);
 }
 async function names$1(directory) {
@@ -5539,7 +6163,7 @@ function laidOver(inputs, target, file) {
 		annotations: [...target.annotations, ...inputs.annotations],
 		secrets: [...target.secrets.filter(({ id }) => !ids.has(id)), ...inputs.secrets],
 		ssh: [.../* @__PURE__ */ new Set([...target.ssh, ...inputs.ssh])],
-		outputs: own(inputs.outputs, outputsOf$1(target, inputs)),
+		outputs: own(inputs.outputs, outputsOf(target, inputs)),
 		cacheFrom: own(inputs.cacheFrom, target.cacheFrom),
 		cacheTo: own(inputs.cacheTo, target.cacheTo),
 		attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
@@ -5555,7 +6179,7 @@ function typeOf(attest) {
 	return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? "";
 }
 /** Without those that say only what `push` and `load` say, too: they would keep an unchanged target from being skipped. */
-function outputsOf$1({ outputs }, { push, load }) {
+function outputsOf({ outputs }, { push, load }) {
 	const isTold = (line) => line === "type=cacheonly" || push && /^type=(?:registry|image)(?:,push=true)?$/.test(line) || load && line === "type=docker";
 	return outputs.filter((line) => !isTold(line));
 }
@@ -5667,7 +6291,7 @@ function readingOf(named) {
 * Finds the indexes that this run can read: its own branch's, the base branch's, the default branch's, side by side.
 * An index that is unreadable, hostile or of a later version is as good as none, and the reason is told.
 */
-function recordsIn$1({ found }) {
+function recordsIn({ found }) {
 	return found.map(({ source, ref, isExact, index: { records } }) => ({
 		source,
 		ref,
@@ -6367,218 +6991,6 @@ function deniedProblem(what, error) {
 	};
 }
 
-// src/dockerfile/csv.ts
-/**
-* One CSV record, as `--mount` values are written. It does not know what the fields mean.
-* Source: https://github.com/tonistiigi/go-csvvalue (the rules and messages of Go's encoding/csv for one line)
-*/
-/** @throws SyntaxFault in Go's words, with the column of the fault */
-function csvFields(record) {
-	const line = record.replace(/\r?\n$/, "");
-	if (line === "") throw new SyntaxFault("EOF");
-	const fields = [];
-	let position = 0;
-	for (;;) {
-		if (line.charAt(position) === "\"") {
-			const { field, end } = quotedField(line, position);
-			fields.push(field);
-			if (end >= line.length) return fields;
-			position = end + 1;
-			continue;
-		}
-		const comma = line.indexOf(",", position);
-		const field = line.slice(position, comma === -1 ? void 0 : comma);
-		const quote = field.indexOf("\"");
-		if (quote !== -1) throw fault(line, position + quote, "bare \" in non-quoted-field");
-		fields.push(field);
-		if (comma === -1) return fields;
-		position = comma + 1;
-	}
-}
-/** Reads from an opening quote to behind the closing one; doubled quotes stand for one. */
-function quotedField(line, start) {
-	let field = "";
-	let position = start + 1;
-	for (;;) {
-		const quote = line.indexOf("\"", position);
-		if (quote === -1) throw fault(line, position, "extraneous or missing \" in quoted-field");
-		field += line.slice(position, quote);
-		position = quote + 1;
-		const next = line.charAt(position);
-		if (next === "," || next === "") return {
-			field,
-			end: position
-		};
-		if (next !== "\"") throw fault(line, quote, "extraneous or missing \" in quoted-field");
-		field += "\"";
-		position++;
-	}
-}
-function fault(line, index, what) {
-	const column = Buffer.byteLength(line.slice(0, index), "utf8") + 1;
-	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
-}
-
-// src/build/output-lines.ts
-/**
-* The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
-* Knows buildx's output syntax; writes nothing.
-*/
-const IMAGE_TYPES = /* @__PURE__ */ new Set([
-	"image",
-	"docker",
-	"oci"
-]);
-const COMPRESSION_KEYS = [
-	"compression",
-	"compression-level",
-	"force-compression"
-];
-/**
-* The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
-* of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
-*/
-function outputsOf(target, request) {
-	const user = storedOnce(withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags)).map((output) => placed(output, request.workspace));
-	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
-	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
-		const value = compression.get(key);
-		return value === void 0 ? [] : [[key, value]];
-	});
-	const ordered = [
-		...request.measure === void 0 ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))],
-		...user.filter((output) => !pushes(output)),
-		...user.filter(pushes)
-	];
-	return {
-		lines: (ordered.length === 0 ? [{
-			type: "cacheonly",
-			attributes: /* @__PURE__ */ new Map()
-		}] : ordered).map((output) => formatOutput(compressed(output, chosen))),
-		directories: user.flatMap((output) => {
-			const dest = output.attributes.get("dest");
-			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
-		})
-	};
-}
-/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
-function outputTypes(lines) {
-	return lines.map((line) => readOutput(line).type);
-}
-/**
-* Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
-* @throws UserError for a line that is none.
-*/
-function readOutput(line) {
-	const fields = fieldsOf(line);
-	const [only] = fields;
-	if (fields.length === 1 && only !== void 0 && !only.startsWith("type=")) {
-		if (only === "-") throw badOutput(line, "would write to this step’s log");
-		return {
-			type: "local",
-			attributes: /* @__PURE__ */ new Map([["dest", only]])
-		};
-	}
-	const attributes = /* @__PURE__ */ new Map();
-	for (const field of fields) {
-		const at = field.indexOf("=");
-		attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? "" : field.slice(at + 1));
-	}
-	const type = attributes.get("type") ?? "";
-	if (type === "") throw badOutput(line, "has no `type=…`");
-	attributes.delete("type");
-	if (type !== "registry") return {
-		type,
-		attributes
-	};
-	return {
-		type: "image",
-		attributes: attributes.set("push", attributes.get("push") ?? "true")
-	};
-}
-function fieldsOf(line) {
-	try {
-		return csvFields(line);
-	} catch (error) {
-		throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
-	}
-}
-function badOutput(line, what) {
-	return new UserError({
-		input: "outputs",
-		message: `\`outputs\`: \`${line}\` ${what}.`,
-		mend: "Write lines such as `type=local,dest=out`."
-	});
-}
-/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
-function withPush(outputs, push) {
-	if (push !== true) return outputs;
-	if (!outputs.some((output) => output.type === "image")) return [...outputs, {
-		type: "image",
-		attributes: /* @__PURE__ */ new Map([["push", "true"]])
-	}];
-	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
-}
-function withLoad(outputs, load) {
-	if (load !== true) return outputs;
-	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
-		type: "docker",
-		attributes: /* @__PURE__ */ new Map()
-	}, ...outputs];
-}
-function withTags(outputs, tags) {
-	if (tags.length === 0) return outputs;
-	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
-}
-/**
-* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
-* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
-*/
-function storedOnce(outputs) {
-	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
-	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
-	return outputs.map((output) => {
-		if (output.type !== "image" || output.attributes.has("store")) return output;
-		const name = output.attributes.get("name");
-		if (stored.has(name)) return changed(output, "store", "false");
-		stored.add(name);
-		return output;
-	});
-}
-function placed(output, workspace) {
-	const dest = output.attributes.get("dest");
-	return dest === void 0 || dest === "-" ? output : changed(output, "dest", resolve$1(workspace, dest));
-}
-function compressed(output, compression) {
-	if (!IMAGE_TYPES.has(output.type)) return output;
-	return {
-		type: output.type,
-		attributes: new Map([...output.attributes, ...compression])
-	};
-}
-function measuredOutput(host, repository) {
-	return {
-		type: "image",
-		attributes: /* @__PURE__ */ new Map([
-			["push", "true"],
-			["store", "false"],
-			["name", `${host}/${repository}`]
-		])
-	};
-}
-function pushes(output) {
-	return output.attributes.get("push") === "true";
-}
-function changed(output, key, value) {
-	return {
-		type: output.type,
-		attributes: new Map([...output.attributes, [key, value]])
-	};
-}
-function formatOutput(output) {
-	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
-}
-
 // src/build/secret-lines.ts
 /** Secrets as bake is told of them: values go through the environment or a file of the run's own, never through arguments. */
 /** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
@@ -6641,7 +7053,7 @@ function planBake(request, privateDir) {
 		...target.own
 	});
 	const secrets = new SecretPlans(request.workspace, privateDir);
-	const outputs = asked.map((target) => outputsOf(target, optionsOf(target)));
+	const outputs = asked.map((target) => outputsOf$1(target, optionsOf(target)));
 	const entries = everything.map((target, index) => {
 		const options = optionsOf(target);
 		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
@@ -8512,271 +8924,6 @@ function seconds(ms) {
 	return `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, "0")}s`;
 }
 
-// src/images/reference.ts
-/** A text that is no image name; the message is the one docker prints for it. */
-var InvalidReferenceError = class extends Error {
-	text;
-	constructor(text, message) {
-		super(message);
-		this.name = "InvalidReferenceError";
-		this.text = text;
-	}
-};
-const DEFAULT_DOMAIN = "docker.io";
-const LEGACY_DOMAIN = "index.docker.io";
-const OFFICIAL_PREFIX = "library/";
-const DEFAULT_TAG = "latest";
-const MAX_PATH_LENGTH = 255;
-const PATH_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*";
-const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
-const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
-const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
-const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
-const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
-const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
-const ANCHORED_TAG = new RegExp(`^${TAG}$`);
-const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
-const IDENTIFIER = /^[a-f0-9]{64}$/;
-/** Hex digits of each algorithm that go-digest registers (sha256, sha384, sha512). */
-const DIGEST_HEX_LENGTH = /* @__PURE__ */ new Map([
-	["sha256", 64],
-	["sha384", 96],
-	["sha512", 128]
-]);
-/**
-* Parses a name as `docker build` does (ParseNormalizedNamed): completes domain and `library/`, adds no tag.
-* @throws InvalidReferenceError with distribution's message.
-*/
-function parseReference(text) {
-	if (IDENTIFIER.test(text)) throw new InvalidReferenceError(text, `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
-	const { domain, remainder } = splitDomain(text);
-	const colon = remainder.indexOf(":");
-	const remote = colon === -1 ? remainder : remainder.slice(0, colon);
-	if (remote.toLowerCase() !== remote) throw new InvalidReferenceError(text, `invalid reference format: repository name (${remote}) must be lowercase`);
-	return parseCanonical(text, `${domain}/${remainder}`);
-}
-/** A full name as text: `domain/path[:tag][@digest]`. */
-function formatReference(reference) {
-	return `${repositoryName$2(reference)}${suffix(reference)}`;
-}
-/** The full name without tag and digest: `docker.io/library/alpine`. */
-function repositoryName$2(reference) {
-	return `${reference.domain}/${reference.path}`;
-}
-/**
-* The full name as text, with `:latest` when there is neither tag nor digest; a name with both keeps both.
-* @throws InvalidReferenceError
-*/
-function normalizeReference(text) {
-	return formatReference(tagNameOnly(parseReference(text)));
-}
-/** Adds `latest` to a name that has neither tag nor digest. */
-function tagNameOnly(reference) {
-	return reference.tag === void 0 && reference.digest === void 0 ? {
-		...reference,
-		tag: DEFAULT_TAG
-	} : reference;
-}
-/**
-* The short name people write: Docker Hub's domain and `library/` are dropped, tag and digest kept as given.
-* @throws InvalidReferenceError
-*/
-function familiarName$1(text) {
-	return formatFamiliar(parseReference(text));
-}
-/** `familiarName` of a parsed reference. */
-function formatFamiliar(reference) {
-	if (reference.domain !== DEFAULT_DOMAIN) return formatReference(reference);
-	const official = reference.path.startsWith(OFFICIAL_PREFIX) ? reference.path.slice(8) : void 0;
-	return `${official === void 0 || official.includes("/") ? reference.path : official}${suffix(reference)}`;
-}
-/**
-* The same name with that digest; a tag stays.
-* @throws InvalidReferenceError `invalid digest format`, or go-digest's message for a wrong length or algorithm.
-*/
-function withDigest(reference, digest) {
-	if (!ANCHORED_DIGEST.test(digest)) throw new InvalidReferenceError(digest, "invalid digest format");
-	const fault = digestFault(digest);
-	if (fault !== void 0) throw new InvalidReferenceError(digest, fault);
-	return {
-		...reference,
-		digest
-	};
-}
-/**
-* Why a text is not a valid digest, in go-digest's words, or undefined when it is.
-* https://github.com/opencontainers/go-digest/blob/v1.0.0/digest.go#L120
-*/
-function digestFault(digest) {
-	const colon = digest.indexOf(":");
-	if (colon <= 0 || colon + 1 === digest.length) return "invalid checksum digest format";
-	const length = DIGEST_HEX_LENGTH.get(digest.slice(0, colon));
-	if (length === void 0) return /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/.test(digest) ? "unsupported digest algorithm" : "invalid checksum digest format";
-	const encoded = digest.slice(colon + 1);
-	if (encoded.length !== length) return "invalid checksum digest length";
-	return /^[a-f0-9]*$/.test(encoded) ? void 0 : "invalid checksum digest format";
-}
-function suffix({ tag, digest }) {
-	return `${tag === void 0 ? "" : `:${tag}`}${digest === void 0 ? "" : `@${digest}`}`;
-}
-function parseCanonical(text, full) {
-	const match = REFERENCE.exec(full);
-	if (match === null) {
-		const lowered = full.toLowerCase();
-		const uppercase = lowered !== full && REFERENCE.test(lowered);
-		throw new InvalidReferenceError(text, uppercase ? "repository name must be lowercase" : "invalid reference format");
-	}
-	const [, domain = "", path = "", tag, digest] = match;
-	if (path.length > MAX_PATH_LENGTH) throw new InvalidReferenceError(text, `repository name must not be more than ${MAX_PATH_LENGTH} characters`);
-	const fault = digest === void 0 ? void 0 : digestFault(digest);
-	if (fault !== void 0) throw new InvalidReferenceError(text, fault);
-	return {
-		domain,
-		path,
-		...tag === void 0 ? {} : { tag },
-		...digest === void 0 ? {} : { digest }
-	};
-}
-/** What stands before the first slash is a host only when it cannot be a Docker Hub namespace. */
-function splitDomain(name) {
-	const slash = name.indexOf("/");
-	if (slash === -1) return {
-		domain: DEFAULT_DOMAIN,
-		remainder: OFFICIAL_PREFIX + name
-	};
-	const first = name.slice(0, slash);
-	const isHost = first === "localhost" || /[.:]/.test(first) || first.toLowerCase() !== first;
-	const domain = !isHost || first === LEGACY_DOMAIN ? DEFAULT_DOMAIN : first;
-	const remainder = isHost ? name.slice(slash + 1) : name;
-	return {
-		domain,
-		remainder: domain === DEFAULT_DOMAIN && !remainder.includes("/") ? OFFICIAL_PREFIX + remainder : remainder
-	};
-}
-/**
-* The repository that a name is in, in full: `docker.io/library/alpine`.
-* @throws InvalidReferenceError
-*/
-function repositoryOf(text) {
-	const { domain, path } = parseReference(text);
-	return `${domain}/${path}`;
-}
-
-// src/images/platform.ts
-/**
-* Reads `os/architecture[/variant]` and normalises it: `linux/aarch64` → arm64, `linux/arm` → arm v7.
-* @throws Error for anything that has not two or three parts of letters, digits, `_`, `.`, `-`.
-*/
-function parsePlatform(text) {
-	const match = /^([A-Za-z0-9_-]+)(?:\([^)/]*\))?\/([A-Za-z0-9_.-]+)(?:\/([A-Za-z0-9_.-]+))?$/.exec(text);
-	if (match === null) throw new Error(`${JSON.stringify(text)} is not a platform like linux/amd64`);
-	const [, os = "", architecture = "", variant] = match;
-	return normalizePlatform({
-		os,
-		architecture,
-		variant
-	});
-}
-/** `linux/arm/v7`; without the variant where there is none. */
-function formatPlatform({ os, architecture, variant }) {
-	return [
-		os,
-		architecture,
-		...variant === void 0 ? [] : [variant]
-	].join("/");
-}
-/** The one spelling of a platform; variants that say nothing (amd64 v1, arm64 v8) are dropped. */
-function normalizePlatform(platform) {
-	const os = platform.os.toLowerCase();
-	const variant = platform.variant?.toLowerCase() ?? "";
-	const architecture = platform.architecture.toLowerCase();
-	const done = (name, value) => ({
-		os: os === "macos" ? "darwin" : os,
-		architecture: name,
-		...value === "" ? {} : { variant: value }
-	});
-	switch (architecture) {
-		case "i386": return done("386", "");
-		case "x86_64":
-		case "x86-64":
-		case "amd64": return done("amd64", variant === "v1" ? "" : variant);
-		case "aarch64":
-		case "arm64": return done("arm64", variant === "8" || variant === "v8" ? "" : variant);
-		case "armhf": return done("arm", "v7");
-		case "armel": return done("arm", "v6");
-		case "arm": return done("arm", variant === "" ? "v7" : /^[5-8]$/.test(variant) ? `v${variant}` : variant);
-		default: return done(architecture, variant);
-	}
-}
-/**
-* How well a platform serves a wanted one: 0 is exact, higher is worse, undefined does not serve at all.
-*/
-function platformRank(wanted, offered) {
-	const text = formatPlatform(normalizePlatform(offered));
-	const rank = platformVector(normalizePlatform(wanted)).findIndex((served) => formatPlatform(normalizePlatform(served)) === text);
-	return rank === -1 ? void 0 : rank;
-}
-/** Every platform that serves the wanted one, the best first. */
-function platformVector(wanted) {
-	const { os, architecture, variant = "" } = wanted;
-	const version = Number.parseInt(variant.replace(/^v/, ""), 10);
-	switch (architecture) {
-		case "amd64": return [
-			wanted,
-			...older({
-				os,
-				architecture
-			}, {
-				from: version,
-				to: 1
-			}),
-			{
-				os,
-				architecture: "386"
-			}
-		];
-		case "arm": return [wanted, ...older({
-			os,
-			architecture
-		}, {
-			from: version,
-			to: 5
-		})];
-		case "arm64": return [
-			wanted,
-			...arm64Variants(wanted),
-			...platformVector({
-				os,
-				architecture: "arm",
-				variant: "v8"
-			})
-		];
-		default: return [wanted];
-	}
-}
-function older(platform, { from, to }) {
-	const versions = [];
-	for (let version = from - 1; version >= to; version--) versions.push({
-		...platform,
-		variant: `v${version}`
-	});
-	return versions;
-}
-/** arm64 v9.x also runs v9.0 … v9.x-1 and v8.0 … v8.x+5; v8.x runs the v8 before it. */
-function arm64Variants(wanted) {
-	const match = /^v([89])(?:\.([0-9]))?$/.exec(wanted.variant ?? "v8");
-	if (match === null) return [];
-	const minor = Number(match[2] ?? 0);
-	const named = (major, below) => Array.from({ length: below }, (_, index) => {
-		const at = below - 1 - index;
-		return {
-			...wanted,
-			variant: at === 0 ? `v${major}` : `v${major}.${at}`
-		};
-	});
-	return match[1] === "9" ? [...named(9, minor), ...named(8, minor + 6)] : named(8, minor);
-}
-
 // src/images/manifest.ts
 /**
 * Manifests and image configs as registries and OCI layouts keep them: media types, and the fields that are relied on,
@@ -9406,6 +9553,7 @@ function buildRequest(options) {
 		platforms: isHere ? planned.platforms : inputs.platforms,
 		buildContexts: inputs.buildContexts.map((context) => pinned(context, planned.parts[0]?.contexts)),
 		push: inputs.push,
+		byDigest: inputs.matrixBy === "platform",
 		load: inputs.load,
 		cgroupParent: inputs.cgroupParent,
 		compression: inputs.compression,
@@ -9564,7 +9712,7 @@ function isHttpSource(source) {
 function unknownSources(line, sources) {
 	return sources.filter(({ kind, digest }) => digest === void 0 && kind !== "stage").map((source) => ({
 		line,
-		text: unknownText(source)
+		text: unknownText$1(source)
 	}));
 }
 /** What an ADD fetches that may change unnoticed. */
@@ -9579,7 +9727,7 @@ function isPinned(source, checksum) {
 	if (checksum !== void 0) return true;
 	return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source);
 }
-function unknownText({ kind, name }) {
+function unknownText$1({ kind, name }) {
 	if (kind === "image") return `the digest of ${name} is not known`;
 	return name === "" ? "the files of the build context could not be read" : `the content of the build context ${name} is not known beforehand`;
 }
@@ -10345,6 +10493,7 @@ async function readyBuilder(options, tempRoot) {
 			multiPlatform: platforms.length > 1,
 			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
 			ociOutput: outputTypes(inputs.outputs).includes("oci"),
+			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
 			loopback: true
 		},
 		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
@@ -12505,7 +12654,7 @@ function publishedImage(reference, digest, { client, signal }) {
 }
 
 // src/measure/base-layers.ts
-const CONCURRENCY$5 = 2;
+const CONCURRENCY$6 = 2;
 /** Of the indexes of all base layers of a run. */
 const LIMITS$1 = {
 	entries: 5e5,
@@ -12561,7 +12710,7 @@ var BaseLayers = class {
 		}
 	}
 	async #turn() {
-		while (this.#running >= CONCURRENCY$5) await new Promise((resolve) => {
+		while (this.#running >= CONCURRENCY$6) await new Promise((resolve) => {
 			this.#waiting.push(resolve);
 		});
 		this.#running++;
@@ -14209,9 +14358,9 @@ function latest(all) {
 	return kept;
 }
 function readNotes(records) {
-	const unpacked = entriesOf$1(records, "unpacked").flatMap(([digest, bytes]) => isDigest$2(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
-	const layers = entriesOf$1(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$2(digest)) ? [[target, digests]] : []);
-	const files = entriesOf$1(records, "files").flatMap(([digest, text]) => isDigest$2(digest) && typeof text === "string" ? [[digest, text]] : []);
+	const unpacked = entriesOf$2(records, "unpacked").flatMap(([digest, bytes]) => isDigest$2(digest) && typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? [[digest, bytes]] : []);
+	const layers = entriesOf$2(records, "layers").flatMap(([target, digests]) => Array.isArray(digests) && digests.every((digest) => typeof digest === "string" && isDigest$2(digest)) ? [[target, digests]] : []);
+	const files = entriesOf$2(records, "files").flatMap(([digest, text]) => isDigest$2(digest) && typeof text === "string" ? [[digest, text]] : []);
 	return {
 		unpacked: new Map(unpacked),
 		layers: new Map(layers),
@@ -14226,7 +14375,7 @@ function writeNotes({ unpacked, layers, files }) {
 		files: Object.fromEntries(files)
 	};
 }
-function entriesOf$1(records, key) {
+function entriesOf$2(records, key) {
 	if (typeof records !== "object" || records === null) return [];
 	const value = records[key];
 	return typeof value === "object" && value !== null ? Object.entries(value).slice(0, MAX_LAYERS) : [];
@@ -14681,12 +14830,12 @@ var LayerCache = class {
 	}
 	/** What earlier runs' indexes remember besides, own branch first. */
 	async records() {
-		return recordsIn$1(await this.#indexes());
+		return recordsIn(await this.#indexes());
 	}
 	/** What the indexes in other places remember: those of the legs of a matrix. Never rejects. */
 	async recordsAt(places) {
 		const { backend, root, now } = this.#options;
-		return recordsIn$1(await loadIndexes(places, {
+		return recordsIn(await loadIndexes(places, {
 			backend,
 			root,
 			now: now()
@@ -15045,6 +15194,48 @@ function shortOf(digest) {
 	return digest.slice(7, 31);
 }
 
+// src/record-parts.ts
+/** Records of targets whose platforms are built apart, each by a leg of its own: what they tell of the whole. Pure. */
+/** Whether a record is of one of these platforms, and of no other. */
+function isPart({ print }, platforms) {
+	return print.platforms.length === 1 && platforms.some((platform) => isOf({ print }, platform));
+}
+/** Whether a record is of this platform alone. */
+function isOf({ print }, platform) {
+	const [only, ...others] = print.platforms;
+	return others.length === 0 && only?.platform === platform;
+}
+/**
+* Records of one target on several platforms as one, without a digest, since what was pushed of each is not the whole. Of a
+* platform the first counts; when, by what commit and by which run is told of the latest.
+*/
+function joinRecords(records) {
+	const latest = records.toSorted((a, b) => a.createdAt < b.createdAt ? 1 : -1)[0];
+	if (latest === void 0) throw new Error("there is no record to join");
+	const prints = firstOfEach(records.flatMap(({ print }) => print.platforms));
+	const sizes = records.map(({ image }) => parseTargetSizes(image.sizes)?.platforms);
+	const known = sizes.every((platforms) => platforms !== void 0);
+	const platforms = firstOfEach(sizes.flatMap((all) => all ?? []));
+	return {
+		...latest,
+		fingerprint: void 0,
+		print: {
+			platforms: prints,
+			fields: latest.print.fields
+		},
+		files: new Map(records.flatMap(({ files }) => [...files])),
+		image: {
+			digest: void 0,
+			imageId: void 0,
+			repositories: [...new Set(records.flatMap(({ image }) => image.repositories))],
+			sizes: known ? { platforms: platforms.map(platformToJson) } : void 0
+		}
+	};
+}
+function firstOfEach(all) {
+	return [...new Map(all.toReversed().map((one) => [one.platform, one])).values()].reverse();
+}
+
 // src/known-records.ts
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
 /** Under what the records stand in an index. */
@@ -15054,17 +15245,20 @@ var KnownRecords = class {
 	/** All that was found, also what may not vouch for an image: enough to compare sizes with. */
 	#found = /* @__PURE__ */ new Map();
 	#own;
+	#question;
 	/** @param found own branch first */
-	constructor(found, { isPullRequest }) {
+	constructor(found, question) {
+		this.#question = question;
 		const own = found.find(({ source }) => source === "own");
-		this.#own = own === void 0 ? /* @__PURE__ */ new Map() : recordsIn(own);
-		this.add(found, { isPullRequest });
+		this.#own = own === void 0 ? /* @__PURE__ */ new Map() : this.#recordsIn(own);
+		this.add(found);
 	}
 	/** Adds what further indexes say. */
-	add(found, { isPullRequest }) {
+	add(found) {
+		const { isPullRequest } = this.#question;
 		for (const place of found) {
 			const { source, ref } = place;
-			for (const [name, record] of recordsIn(place)) {
+			for (const [name, record] of this.#recordsIn(place)) {
 				const candidate = {
 					source,
 					ref,
@@ -15078,7 +15272,8 @@ var KnownRecords = class {
 	/** Whose sizes may be known of a target; of several of a branch the latest first. */
 	measured(target, source) {
 		const later = (a, b) => a.record.createdAt < b.record.createdAt ? 1 : -1;
-		return (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later);
+		const found = (this.#found.get(target) ?? []).filter((candidate) => candidate.source === source).sort(later);
+		return (this.#question.parts ?? []).length > 1 ? wholeOf$1(found) : found;
 	}
 	/** What was measured of a target, by whomever. */
 	sizesOf(target) {
@@ -15102,6 +15297,12 @@ var KnownRecords = class {
 		const later = (a, b) => a.record.createdAt < b.record.createdAt ? 1 : -1;
 		return [...this.#candidates.get(target) ?? []].sort((a, b) => rank(a) - rank(b) || later(a, b));
 	}
+	#recordsIn({ records }) {
+		const all = typeof records === "object" && records !== null && KEY in records ? readRecords$1(records[KEY]) : /* @__PURE__ */ new Map();
+		const { parts } = this.#question;
+		if (parts === void 0) return all;
+		return new Map([...all].filter(([, record]) => isPart(record, parts)));
+	}
 	/** The branch's own records with new ones in their places, as JSON for its index; whether it says so already. */
 	withNew(records) {
 		const fresh = [...records].map(([name, record]) => [name, pushedBefore(this.#own.get(name), record)]);
@@ -15113,14 +15314,26 @@ var KnownRecords = class {
 	}
 };
 /**
+* What legs measured of a platform each, as one for every commit; of a platform that its run left as it was, what the one before
+* measured.
+* @param found the latest first
+*/
+function wholeOf$1(found) {
+	const commits = found.map(({ record }) => record.commit);
+	return found.flatMap((candidate, at) => {
+		if (commits.indexOf(candidate.record.commit) < at) return [];
+		return [{
+			...candidate,
+			record: joinRecords(found.slice(at).map(({ record }) => record))
+		}];
+	});
+}
+/**
 * Of a pull request's run, records of the branch that it is to be merged into and its own count; of a branch's, its own
 * and the default branch's: what others can write is no reason to skip anything.
 */
 function mayVouch(source, isPullRequest) {
 	return source !== "default" || !isPullRequest;
-}
-function recordsIn({ records }) {
-	return typeof records === "object" && records !== null && KEY in records ? readRecords$1(records[KEY]) : /* @__PURE__ */ new Map();
 }
 /** A run that pushed nothing does not forget where an equal image was pushed to. */
 function pushedBefore(known, record) {
@@ -15192,23 +15405,30 @@ var LayerCaching = class {
 	}
 	/** What earlier builds of these targets left, as far as this run may believe it. */
 	async records(names) {
-		const { isPullRequest, legPlaces } = this.#options;
+		const { isPullRequest, legPlaces, parts = [] } = this.#options;
 		const found = await this.#cache.records();
-		const known = new KnownRecords(found, { isPullRequest });
-		const sources = found.filter(({ isExact }) => !isExact).map(({ source }) => source);
-		if (sources.length === 0 || names.length === 1) return known;
-		const legs = names.flatMap(legPlaces).filter(({ source }) => sources.includes(source));
-		known.add(await this.#cache.recordsAt(legs), { isPullRequest });
+		const known = new KnownRecords(found, {
+			isPullRequest,
+			parts: this.#options.parts
+		});
+		const isSplit = parts.length > 1;
+		const sources = found.filter(({ isExact }) => isSplit || !isExact).map(({ source }) => source);
+		if (sources.length === 0 || names.length === 1 && !isSplit) return known;
+		const legs = legPlaces(names).filter(({ source }) => sources.includes(source));
+		known.add(await this.#cache.recordsAt(legs));
 		return known;
 	}
 	/** What builds of these commits left, of the branches that this run may read. Never rejects. */
 	async recordsOf(commits) {
-		const { isPullRequest, places } = this.#options;
+		const { isPullRequest, places, parts } = this.#options;
 		const found = await this.#cache.recordsAt(places.map((place) => ({
 			...place,
 			commits
 		})));
-		return new KnownRecords(found, { isPullRequest });
+		return new KnownRecords(found, {
+			isPullRequest,
+			parts
+		});
 	}
 	/**
 	* The request, with what BuildKit imports and exports through the layer registry.
@@ -15418,7 +15638,7 @@ function openLayerCaching(question, { runner, now, signal }) {
 		id: project.id,
 		scope: inputs.cacheScope
 	};
-	const placesOf = (names) => scopes.map(({ source, ref }) => ({
+	const placesOf = (names, of = platforms) => scopes.map(({ source, ref }) => ({
 		source,
 		ref,
 		commits: source === "own" || baseCommit === void 0 ? [] : [baseCommit],
@@ -15426,9 +15646,10 @@ function openLayerCaching(question, { runner, now, signal }) {
 			...identity,
 			ref,
 			targets: names,
-			platforms
+			platforms: of
 		})
 	}));
+	const isSplit = inputs.matrixBy === "platform";
 	const caching = new LayerCaching({
 		choice: choiceOf(kind, {
 			inputs,
@@ -15443,7 +15664,13 @@ function openLayerCaching(question, { runner, now, signal }) {
 		env,
 		isPullRequest: env["GITHUB_BASE_REF"] !== void 0 && env["GITHUB_BASE_REF"] !== "",
 		keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
-		legPlaces: (target) => placesOf([target]),
+		legPlaces: (names) => {
+			const sets = names.map((name) => [name]);
+			if (!isSplit) return sets.flatMap((set) => placesOf(set));
+			const all = names.length > 1 ? [...sets, names] : sets;
+			return platforms.flatMap((platform) => all.flatMap((set) => placesOf(set, [platform])));
+		},
+		parts: isSplit ? platforms : void 0,
 		packPrefix: packPrefix(identity),
 		commit: env["GITHUB_SHA"],
 		maxBytes: inputs.cacheMaxSize,
@@ -15527,13 +15754,13 @@ function planRescue(facts) {
 	const isSound = (target) => !blamed.has(target.name) && !stagesOf(graph, target.stage).some((stage) => failedStages.has(stage));
 	const siblings = failed.length === 0 || facts.noCache ? [] : targets.filter(isSound);
 	const rest = targets.filter((target) => !siblings.includes(target));
-	const parts = [...new Set(rest.flatMap((target) => stagesOf(graph, target.stage)))].flatMap((stage) => partOf(stage, facts) ?? []);
+	const parts = [...new Set(rest.flatMap((target) => stagesOf(graph, target.stage)))].flatMap((stage) => partOf$1(stage, facts) ?? []);
 	return {
 		siblings,
 		parts: parts.filter((part) => !parts.some((other) => covers(other, part, graph)))
 	};
 }
-function partOf(index, { graph, layouts, steps }) {
+function partOf$1(index, { graph, layouts, steps }) {
 	const stage = graph.stages[index];
 	const layout = layouts[index];
 	if (stage === void 0 || layout === void 0 || stage.replacedByContext !== void 0) return void 0;
@@ -17404,9 +17631,11 @@ function readInputs(read, env) {
 			"build",
 			"plan",
 			"report",
+			"merge",
 			"cleanup"
 		]),
 		plan: text("plan"),
+		matrixBy: oneOf("matrix-by", ["target", "platform"]),
 		dryRun: bool("dry-run"),
 		context: text("context") ?? ".",
 		file: text("file"),
@@ -17541,6 +17770,7 @@ function makePlan(request) {
 		id: request.id,
 		file: request.file,
 		platforms: request.platforms,
+		...request.matrixBy === "platform" ? { matrixBy: request.matrixBy } : {},
 		stages: graph.stages.map((stage) => ({
 			...planStage(stage, request.pinOf, fingerprints.get(stage.index)),
 			...sameAs(twins.get(stage.index))
@@ -17722,124 +17952,6 @@ function sizesEntry(sizes, rowOf = () => void 0) {
 }
 function difference(now, before) {
 	return now === void 0 || before === void 0 ? null : now - before;
-}
-
-// src/images/retag.ts
-/**
-* The plan for one image. A registry's refusal is a plan of kind `unknown`, not an error. References in it are in their
-* full form (`docker.io/library/app:1`).
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function planRetag(options) {
-	const tags = byRepository(options.tags);
-	const looked = await settled([...tags].map(([repository, names]) => lookAt(repository, {
-		...options,
-		tags: names
-	})), options.signal);
-	if (looked.problems.length > 0) return {
-		kind: "unknown",
-		problems: looked.problems
-	};
-	const wanted = looked.values;
-	const missing = wanted.filter(({ has }) => !has);
-	const holders = wanted.filter(({ has }) => has).map(({ repository }) => repository);
-	if (missing.length > 0) {
-		const asked = [...new Set(options.repositories.map(repositoryOf))].filter((name) => !tags.has(name)).filter((name) => holders.length === 0 || missing.some(({ repository }) => sameRegistry(repository, name) && !nearby(holders, repository)));
-		const answers = await settled(asked.map(async (name) => await holds(name, options) ? [name] : []), options.signal);
-		holders.push(...answers.values.flat());
-		if (holders.length === 0) {
-			if (answers.problems.length > 0) return {
-				kind: "unknown",
-				problems: answers.problems
-			};
-			return {
-				kind: "gone",
-				missing: [...tags.keys(), ...asked]
-			};
-		}
-	}
-	return {
-		kind: "possible",
-		actions: wanted.flatMap(({ repository, has, absent }) => {
-			const source = has ? repository : nearby(holders, repository) ?? holders[0];
-			return absent.length === 0 || source === void 0 ? [] : [{
-				source: `${source}@${options.digest}`,
-				tags: absent
-			}];
-		}),
-		present: wanted.flatMap(({ present }) => present)
-	};
-}
-async function lookAt(repository, options) {
-	const { client, tags, digest } = options;
-	const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })));
-	const right = tags.filter((_, index) => found[index] === digest);
-	const has = await holds(repository, {
-		...options,
-		proven: right.length > 0
-	});
-	return has ? {
-		repository,
-		has,
-		present: right,
-		absent: tags.filter((tag) => !right.includes(tag))
-	} : {
-		repository,
-		has,
-		present: [],
-		absent: tags
-	};
-}
-async function holds(repository, { client, digest, manifests = [], signal, proven = false }) {
-	const answers = [.../* @__PURE__ */ new Set([...proven ? [] : [digest], ...manifests])].map((part) => client.hasManifest(repository, part, { signal }));
-	return (await Promise.all(answers)).every((there) => there);
-}
-/** What the registries answered, and in what words those refused that did not. */
-async function settled(promises, signal) {
-	const values = [];
-	const problems = /* @__PURE__ */ new Map();
-	for (const result of await Promise.allSettled(promises)) {
-		if (result.status === "fulfilled") {
-			values.push(result.value);
-			continue;
-		}
-		const reason = result.reason;
-		signal?.throwIfAborted();
-		if (!(reason instanceof RegistryError)) throw reason;
-		problems.set(reason.message, {
-			message: reason.message,
-			mend: reason.mend
-		});
-	}
-	return {
-		values,
-		problems: [...problems.values()]
-	};
-}
-/** Full names of tags, each once, by the full name of their repository. */
-function byRepository(tags) {
-	const groups = /* @__PURE__ */ new Map();
-	for (const text of new Set(tags.map((tag) => formatReference(withoutDigest(tagNameOnly(parseReference(tag))))))) {
-		const repository = repositoryOf(text);
-		const group = groups.get(repository);
-		if (group === void 0) groups.set(repository, [text]);
-		else group.push(text);
-	}
-	return groups;
-}
-function withoutDigest({ domain, path, tag }) {
-	return {
-		domain,
-		path,
-		tag
-	};
-}
-function sameRegistry(one, other) {
-	return parseReference(one).domain === parseReference(other).domain;
-}
-/** A holder in the same registry: from there a copy moves no bytes. */
-function nearby(holders, repository) {
-	return holders.find((holder) => sameRegistry(holder, repository));
 }
 
 // src/plan/file-lists.ts
@@ -18136,59 +18248,8 @@ function distinct$1(reasons) {
 	return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
 }
 
-// src/deciding.ts
-/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
-const CONCURRENCY$4 = 16;
-/** By target, in their order. */
-async function decide(options) {
-	const decided = await sideBySide$1(options.targets, CONCURRENCY$4, async (target) => [target.name, await decideOne(target, options)]);
-	return new Map(decided);
-}
-async function decideOne(target, options) {
-	const { fingerprints, records } = options;
-	const inputs = options.inputsOf(target.name);
-	const print = fingerprints.prints.get(target.name);
-	const candidates = records?.of(target.name) ?? [];
-	const changed = (...reasons) => ({
-		status: "changed",
-		reasons
-	});
-	const requested = requestedText(inputs, options.env);
-	if (requested !== void 0) return changed({
-		kind: "requested",
-		stage: target.stage,
-		text: requested
-	});
-	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
-	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
-	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
-	if (match === void 0) return changed(...why$1({
-		target,
-		print,
-		candidates,
-		fingerprints,
-		hasRecords: records !== void 0
-	}));
-	if (!inputs.push || isBuiltAnyway(inputs)) return {
-		status: "unchanged",
-		record: match.record,
-		ref: match.ref,
-		retag: void 0
-	};
-	return await pushedAgain(target, match, options);
-}
-/** Outputs of an unchanged target are made all the same, from the cache. */
-function isBuiltAnyway({ load, outputs }) {
-	return load || outputs.length > 0;
-}
-/** Something that was asked for keeps every target from being skipped. */
-function requestedText(inputs, env) {
-	if (inputs.noCache) return "`no-cache` is set";
-	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
-	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
-	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
-	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
-}
+// src/decision.ts
+/** Inputs that cannot be known beforehand. */
 function unknownInputs({ stage }, print) {
 	const found = (print?.platforms ?? []).flatMap(({ stages }) => stages.flatMap(({ index, unknown }) => unknown.map(({ line, text }) => ({
 		kind: "unknown-input",
@@ -18203,6 +18264,7 @@ function unknownInputs({ stage }, print) {
 		text: "its `# syntax=` frontend is not known, and may read anything"
 	}];
 }
+/** What differs from the latest record. */
 function why$1(options) {
 	const { target, print, candidates, fingerprints, hasRecords } = options;
 	const [last] = candidates;
@@ -18226,8 +18288,496 @@ function why$1(options) {
 		text: "the record of its last build cannot be compared"
 	}];
 }
+
+// src/images/retag.ts
+/**
+* The plan for one image. A registry's refusal is a plan of kind `unknown`, not an error. References in it are in their
+* full form (`docker.io/library/app:1`).
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function planRetag(options) {
+	const tags = byRepository(options.tags);
+	const looked = await settled([...tags].map(([repository, names]) => lookAt(repository, {
+		...options,
+		tags: names
+	})), options.signal);
+	if (looked.problems.length > 0) return {
+		kind: "unknown",
+		problems: looked.problems
+	};
+	const wanted = looked.values;
+	const missing = wanted.filter(({ has }) => !has);
+	const holders = wanted.filter(({ has }) => has).map(({ repository }) => repository);
+	if (missing.length > 0) {
+		const asked = [...new Set(options.repositories.map(repositoryOf))].filter((name) => !tags.has(name)).filter((name) => holders.length === 0 || missing.some(({ repository }) => sameRegistry(repository, name) && !nearby(holders, repository)));
+		const answers = await settled(asked.map(async (name) => await holds(name, options) ? [name] : []), options.signal);
+		holders.push(...answers.values.flat());
+		if (holders.length === 0) {
+			if (answers.problems.length > 0) return {
+				kind: "unknown",
+				problems: answers.problems
+			};
+			return {
+				kind: "gone",
+				missing: [...tags.keys(), ...asked]
+			};
+		}
+	}
+	return {
+		kind: "possible",
+		actions: wanted.flatMap(({ repository, has, absent }) => {
+			const source = has ? repository : nearby(holders, repository) ?? holders[0];
+			return absent.length === 0 || source === void 0 ? [] : [{
+				source: `${source}@${options.digest}`,
+				tags: absent
+			}];
+		}),
+		present: wanted.flatMap(({ present }) => present)
+	};
+}
+/**
+* Whether every repository holds an image that gets no tags. Never written to: one that lacks it makes it `gone`.
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function planHeld(options) {
+	const answers = await settled([...new Set(options.repositories.map(repositoryOf))].map(async (name) => await holds(name, {
+		...options,
+		tags: []
+	}) ? [] : [name]), options.signal);
+	if (answers.problems.length > 0) return {
+		kind: "unknown",
+		problems: answers.problems
+	};
+	const missing = answers.values.flat();
+	return missing.length > 0 ? {
+		kind: "gone",
+		missing
+	} : {
+		kind: "possible",
+		actions: [],
+		present: []
+	};
+}
+async function lookAt(repository, options) {
+	const { client, tags, digest } = options;
+	const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })));
+	const right = tags.filter((_, index) => found[index] === digest);
+	const has = await holds(repository, {
+		...options,
+		proven: right.length > 0
+	});
+	return has ? {
+		repository,
+		has,
+		present: right,
+		absent: tags.filter((tag) => !right.includes(tag))
+	} : {
+		repository,
+		has,
+		present: [],
+		absent: tags
+	};
+}
+async function holds(repository, { client, digest, manifests = [], signal, proven = false }) {
+	const answers = [.../* @__PURE__ */ new Set([...proven ? [] : [digest], ...manifests])].map((part) => client.hasManifest(repository, part, { signal }));
+	return (await Promise.all(answers)).every((there) => there);
+}
+/** What the registries answered, and in what words those refused that did not. */
+async function settled(promises, signal) {
+	const values = [];
+	const problems = /* @__PURE__ */ new Map();
+	for (const result of await Promise.allSettled(promises)) {
+		if (result.status === "fulfilled") {
+			values.push(result.value);
+			continue;
+		}
+		const reason = result.reason;
+		signal?.throwIfAborted();
+		if (!(reason instanceof RegistryError)) throw reason;
+		problems.set(reason.message, {
+			message: reason.message,
+			mend: reason.mend
+		});
+	}
+	return {
+		values,
+		problems: [...problems.values()]
+	};
+}
+/** Full names of tags, each once, by the full name of their repository. */
+function byRepository(tags) {
+	const groups = /* @__PURE__ */ new Map();
+	for (const text of new Set(tags.map((tag) => formatReference(withoutDigest(tagNameOnly(parseReference(tag))))))) {
+		const repository = repositoryOf(text);
+		const group = groups.get(repository);
+		if (group === void 0) groups.set(repository, [text]);
+		else group.push(text);
+	}
+	return groups;
+}
+function withoutDigest({ domain, path, tag }) {
+	return {
+		domain,
+		path,
+		tag
+	};
+}
+function sameRegistry(one, other) {
+	return parseReference(one).domain === parseReference(other).domain;
+}
+/** A holder in the same registry: from there a copy moves no bytes. */
+function nearby(holders, repository) {
+	return holders.find((holder) => sameRegistry(holder, repository));
+}
+
+// src/images/merged-index.ts
+/**
+* The index of an image whose platforms were built apart: the images of all parts, then what attests to them, as BuildKit
+* writes it for a build of all platforms. Made of nothing but the parts, in their order, so equal parts make equal bytes.
+* Pure. https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
+*/
+/** https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/attestation-storage.md */
+const REFERENCE = "vnd.docker.reference.digest";
+/** Makes the index. */
+function mergeParts(parts) {
+	const images = [];
+	const attestations = [];
+	for (const part of parts) {
+		const found = entriesOf$1(part);
+		if (found === void 0) return {
+			kind: "mismatch",
+			platform: part.platform,
+			found: platformsOf$1(part)
+		};
+		images.push(found.image);
+		attestations.push(...found.attestations);
+	}
+	const annotations = Object.assign({}, ...parts.toReversed().map(annotationsOf));
+	const isDocker = parts.every(({ root }) => DOCKER.includes(root.manifest.mediaType));
+	const mediaType = isDocker ? MEDIA_TYPES.dockerList : MEDIA_TYPES.ociIndex;
+	const json = {
+		schemaVersion: 2,
+		mediaType,
+		manifests: [...images, ...attestations],
+		...isDocker || Object.keys(annotations).length === 0 ? {} : { annotations }
+	};
+	const bytes = Buffer.from(JSON.stringify(json, void 0, 2));
+	const manifest = parseManifest(bytes, mediaType);
+	return {
+		kind: "merged",
+		index: {
+			digest: digestOf$2(bytes),
+			bytes,
+			manifest
+		},
+		manifests: manifest.kind === "index" ? manifest.manifests.map(({ digest }) => digest) : []
+	};
+}
+const DOCKER = [MEDIA_TYPES.dockerList, MEDIA_TYPES.dockerManifest];
+/** Descriptors as they stand in the part; undefined where it has no image of its platform. */
+function entriesOf$1({ platform, root, configPlatform }) {
+	const { manifest, bytes, digest } = root;
+	const wanted = parsePlatform(platform);
+	if (manifest.kind === "image") {
+		if (configPlatform === void 0 || formatPlatform(configPlatform) !== formatPlatform(wanted)) return void 0;
+		const { os, architecture, variant } = configPlatform;
+		const described = {
+			architecture,
+			os,
+			...variant === void 0 ? {} : { variant }
+		};
+		return {
+			image: {
+				mediaType: manifest.mediaType,
+				digest,
+				size: bytes.length,
+				platform: described
+			},
+			attestations: []
+		};
+	}
+	const chosen = selectEntry(manifest.manifests, wanted);
+	if (chosen?.platform === void 0 || formatPlatform(chosen.platform) !== formatPlatform(wanted)) return void 0;
+	const raw = rawEntries(bytes);
+	const pick = (isWanted) => raw.filter((_, at) => manifest.manifests.slice(at, at + 1).some(isWanted));
+	const [image] = pick((entry) => entry === chosen);
+	if (image === void 0) return void 0;
+	return {
+		image,
+		attestations: pick(({ annotations }) => annotations[REFERENCE] === chosen.digest)
+	};
+}
+function platformsOf$1({ root, configPlatform }) {
+	if (root.manifest.kind === "index") return indexPlatforms(root.manifest.manifests);
+	return configPlatform === void 0 ? [] : [formatPlatform(configPlatform)];
+}
+/** As they are written: what is not read here is not lost. The bytes have been read once. */
+function rawEntries(bytes) {
+	const { manifests } = JSON.parse(bytes.toString("utf8"));
+	return manifests;
+}
+/** Of the index itself; an image's own annotations stay with it. */
+function annotationsOf({ root }) {
+	if (root.manifest.kind !== "index") return {};
+	const { annotations } = JSON.parse(root.bytes.toString("utf8"));
+	if (typeof annotations !== "object" || annotations === null) return {};
+	const texts = Object.entries(annotations).filter((pair) => typeof pair[1] === "string");
+	return Object.fromEntries(texts);
+}
+
+// src/pushed-parts.ts
+/**
+* The index of all parts, which nothing has been written of yet.
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function mergePushed(parts, options) {
+	const read = await Promise.all(parts.map((part) => readPart(part, options)));
+	const failed = read.find((part) => "kind" in part);
+	if (failed !== void 0) return failed;
+	return mergeParts(read.flatMap((part) => "kind" in part ? [] : [part]));
+}
+/** From the first of its repositories that has it. */
+async function readPart({ platform, digest, repositories }, options) {
+	const { client, signal } = options;
+	const names = [...new Set(repositories.map(repositoryOf))];
+	let refusal;
+	for (const name of names) try {
+		const root = await client.fetchManifest(`${name}@${digest}`, { signal });
+		const { manifest } = root;
+		if (manifest.kind === "index") return {
+			platform,
+			root
+		};
+		return {
+			platform,
+			root,
+			configPlatform: (await client.fetchConfig(name, manifest.config.digest, { signal })).platform
+		};
+	} catch (error) {
+		signal.throwIfAborted();
+		if (!(error instanceof RegistryError)) throw error;
+		if (error.kind !== "not-found") refusal ??= error;
+	}
+	if (refusal === void 0) return {
+		kind: "gone",
+		platform,
+		missing: names
+	};
+	return {
+		kind: "unknown",
+		platform,
+		problem: {
+			message: refusal.message,
+			mend: refusal.mend
+		}
+	};
+}
+
+// src/deciding-parts.ts
+/** @param isPushed whether registries must have the image, too */
+async function decideByParts(target, { isPushed, ...options }) {
+	const { fingerprints, records } = options;
+	const candidates = records?.of(target.name) ?? [];
+	const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
+		const own = candidates.filter(({ record }) => isOf(record, platform));
+		const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []));
+		const parts = own.filter(({ record: { fingerprint } }) => fingerprint !== void 0 && known.has(fingerprint)).map((match) => ({
+			...match,
+			platform
+		}));
+		const whyOf = (print) => print.fingerprint === void 0 ? unknownInputs(target, print) : why$1({
+			target,
+			print,
+			candidates: own,
+			fingerprints,
+			hasRecords: records !== void 0
+		});
+		const [reasons = []] = prints.map(whyOf).sort((a, b) => a.length - b.length);
+		return {
+			platform,
+			parts,
+			reasons: parts.length > 0 ? [] : reasons
+		};
+	});
+	const changed = found.filter(({ reasons }) => reasons.length > 0);
+	if (changed.length > 0) return {
+		status: "changed",
+		reasons: toldOnce(changed, found.length)
+	};
+	const choices = choicesOf(found.map(({ parts }) => parts));
+	if (isPushed) return await pushedAgain$1(target, choices, options);
+	const [choice] = choices;
+	return choice === void 0 ? notPushed(target) : unchanged(choice, {
+		digest: void 0,
+		retag: void 0
+	});
+}
+/** A reason that is not of all platforms names its own. */
+function toldOnce(changed, platforms) {
+	return [...Map.groupBy(changed.flatMap(({ platform, reasons }) => reasons.map((reason) => ({
+		platform,
+		reason
+	}))), ({ reason }) => JSON.stringify(reason)).values()].flatMap((same) => {
+		const [first] = same;
+		if (first === void 0) return [];
+		const of = [...new Set(same.map(({ platform }) => platform))];
+		const { reason } = first;
+		return [of.length === platforms ? reason : {
+			...reason,
+			text: `${reason.text} (${of.join(", ")})`
+		}];
+	});
+}
+/**
+* Several branches may know equal parts, each pushed by a build of its own: those of one branch first, since what was merged
+* was of one run, and then the first of each platform.
+*/
+function choicesOf(parts) {
+	const best = (all) => all.find(({ record }) => record.image.digest !== void 0) ?? all[0];
+	const choices = [...[...new Set(parts.flat().map(({ ref }) => ref))].map((ref) => parts.map((all) => best(all.filter((part) => part.ref === ref)))), parts.map(best)].flatMap((choice) => {
+		const whole = choice.filter((part) => part !== void 0);
+		return whole.length === parts.length && whole.length > 0 ? [whole] : [];
+	});
+	return [...new Map(choices.map((choice) => [JSON.stringify(choice.map(nameOf$2)), choice])).values()];
+}
+function nameOf$2({ platform, ref, record }) {
+	return [platform, record.image.digest ?? ref];
+}
+async function pushedAgain$1(target, choices, options) {
+	let failed;
+	for (const choice of choices) {
+		const pushed = choice.flatMap(({ platform, record }) => {
+			const { digest, repositories } = record.image;
+			return digest === void 0 ? [] : [{
+				platform,
+				digest,
+				repositories
+			}];
+		});
+		if (pushed.length < choice.length) continue;
+		const merged = await mergePushed(pushed, options);
+		if (merged.kind !== "merged") {
+			failed ??= whyNotMerged(merged);
+			continue;
+		}
+		const { digest } = merged.index;
+		const repositories = pushed.flatMap((part) => part.repositories);
+		const tags = options.tagsOf.get(target.name) ?? [];
+		const plan = await planRetag({
+			...options,
+			digest,
+			manifests: merged.manifests,
+			tags,
+			repositories
+		});
+		if (plan.kind === "possible") return unchanged(choice, {
+			digest,
+			retag: plan
+		});
+		failed ??= plan.kind === "gone" ? `the index of its platforms is not in ${plan.missing.join(", ")}` : unknownText(plan.problems[0]?.message);
+	}
+	return notPushed(target, failed);
+}
+function notPushed({ stage }, text = "its image has not been pushed yet") {
+	return {
+		status: "changed",
+		reasons: [{
+			kind: "image-gone",
+			stage,
+			text
+		}]
+	};
+}
+function whyNotMerged(merged) {
+	switch (merged.kind) {
+		case "gone": return `its image for ${merged.platform} is no longer in ${merged.missing.join(", ")}`;
+		case "mismatch": return `what was pushed for ${merged.platform} is of ${merged.found.join(", ") || "no platform"}`;
+		case "unknown": return unknownText(merged.problem.message);
+	}
+}
+function unknownText(message = "no reason given") {
+	return `whether its image is still there is not known: ${message.replace(/\.$/, "")}`;
+}
+function unchanged(choice, { digest, retag }) {
+	const joined = joinRecords(choice.map(({ record }) => record));
+	return {
+		status: "unchanged",
+		record: {
+			...joined,
+			image: {
+				...joined.image,
+				digest
+			}
+		},
+		ref: (choice.find(({ source }) => source === "own") ?? choice[0])?.ref ?? "",
+		retag
+	};
+}
+
+// src/deciding.ts
+/**
+* Decides for every target whether it is built, and says why. Equal fingerprints mean equal images; with `push` the
+* registries must still have the image, too. Asks registries, changes nothing.
+*/
+/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
+const CONCURRENCY$5 = 16;
+/** By target, in their order. */
+async function decide(options) {
+	const decided = await sideBySide$1(options.targets, CONCURRENCY$5, async (target) => [target.name, await decideOne(target, options)]);
+	return new Map(decided);
+}
+async function decideOne(target, options) {
+	const { fingerprints, records } = options;
+	const inputs = options.inputsOf(target.name);
+	const print = fingerprints.prints.get(target.name);
+	const candidates = records?.of(target.name) ?? [];
+	const changed = (...reasons) => ({
+		status: "changed",
+		reasons
+	});
+	const requested = requestedText(inputs, options.env);
+	if (requested !== void 0) return changed({
+		kind: "requested",
+		stage: target.stage,
+		text: requested
+	});
+	const isPushed = inputs.push && !isBuiltAnyway(inputs);
+	if (inputs.mode === "plan" && inputs.matrixBy === "platform") return await decideByParts(target, {
+		...options,
+		isPushed
+	});
+	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
+	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
+	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
+	if (match === void 0) return changed(...why$1({
+		target,
+		print,
+		candidates,
+		fingerprints,
+		hasRecords: records !== void 0
+	}));
+	if (!isPushed) return {
+		status: "unchanged",
+		record: match.record,
+		ref: match.ref,
+		retag: void 0
+	};
+	return await pushedAgain(target, match, options);
+}
+/** Outputs of an unchanged target are made all the same, from the cache. */
+function isBuiltAnyway({ load, outputs }) {
+	return load || outputs.length > 0;
+}
+/** Something that was asked for keeps every target from being skipped. */
+function requestedText(inputs, env) {
+	if (inputs.noCache) return "`no-cache` is set";
+	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
+	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
+	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
+	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
+}
 async function pushedAgain(target, match, options) {
-	const { client, signal, tagsOf } = options;
+	const { inputs, client, signal, tagsOf } = options;
 	const { record, ref } = match;
 	const { digest, repositories } = record.image;
 	const gone = (text) => ({
@@ -18241,14 +18791,20 @@ async function pushedAgain(target, match, options) {
 	if (digest === void 0) return gone("its image has not been pushed yet");
 	const manifests = parseTargetSizes(record.image.sizes)?.platforms.map((platform) => platform.digest);
 	const tags = tagsOf.get(target.name) ?? [];
-	const plan = await planRetag({
+	const image = {
 		client,
 		digest,
 		manifests,
-		tags,
-		repositories,
 		signal
-	});
+	};
+	const plan = await (inputs.matrixBy === "platform" ? planHeld({
+		...image,
+		repositories: tags
+	}) : planRetag({
+		...image,
+		tags,
+		repositories
+	}));
 	switch (plan.kind) {
 		case "possible": return {
 			status: "unchanged",
@@ -27252,28 +27808,43 @@ async function fingerprintTargets(options) {
 	const prints = targets.map(({ name, stage }) => {
 		const { part, platforms: wanted } = at(parts, options.partOf(name));
 		const own = printers.filter(({ target, platform }) => (target === void 0 || target === name) && wanted.includes(platform));
-		const platforms = own.map(({ platform, printer }) => ({
+		const all = own.map(({ platform, printer }) => ({
 			platform,
 			stages: printer.print(stage)
 		}));
+		const ofEach = Map.groupBy(all, ({ platform }) => platform);
+		const platforms = [...ofEach.values()].flatMap(([first]) => first ?? []);
 		const reached = new Set(own.flatMap(({ graph }) => stagesOf(graph, stage).map((index) => partAt.get(index) ?? 0)));
 		const linked = [...reached].map((index) => at(parts, index)).filter((other) => other.part !== part);
-		const print = printTarget(platforms, {
-			...part.inputs,
-			labels: [...linked.flatMap((other) => other.part.inputs.labels), ...part.inputs.labels],
-			dockerfileText: [part, ...linked.map((other) => other.part)].map((one) => one.dockerfileText).join("\n"),
-			ignorePatterns: at(looked, options.partOf(name)).contexts.ignorePatterns,
-			defaultAttestations: !/^(?:1|t|true)$/i.test(env["BUILDX_NO_DEFAULT_ATTESTATIONS"] ?? "")
-		});
-		return [name, [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend) ? {
-			...print,
-			fingerprint: void 0
-		} : print];
+		const isUnknown = [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend);
+		const printOf = (some) => {
+			const print = printTarget(some, {
+				...part.inputs,
+				labels: [...linked.flatMap((other) => other.part.inputs.labels), ...part.inputs.labels],
+				dockerfileText: [part, ...linked.map((other) => other.part)].map((one) => one.dockerfileText).join("\n"),
+				ignorePatterns: at(looked, options.partOf(name)).contexts.ignorePatterns,
+				defaultAttestations: !/^(?:1|t|true)$/i.test(env["BUILDX_NO_DEFAULT_ATTESTATIONS"] ?? "")
+			});
+			return isUnknown ? {
+				...print,
+				fingerprint: void 0
+			} : print;
+		};
+		const split = [...ofEach].map(([platform, some]) => ({
+			platform,
+			prints: some.map((one) => printOf([one]))
+		}));
+		return {
+			name,
+			print: printOf(platforms),
+			parts: part.inputs.matrixBy === "platform" ? split : []
+		};
 	});
 	let files;
 	const reads = looked.flatMap((one) => [...one.reads.values()]);
 	return {
-		prints: new Map(prints),
+		prints: new Map(prints.map(({ name, print }) => [name, print])),
+		parts: new Map(prints.map(({ name, parts: split }) => [name, split])),
 		contexts: looked.map(({ contexts }) => contexts.digests),
 		files: () => files ??= new Map(reads.map(({ digest, entries }) => [digest, listOf(entries)]))
 	};
@@ -27460,12 +28031,13 @@ function variantsOf(parts, targets) {
 	const [first, ...others] = parts;
 	if (first === void 0) return [];
 	if (others.length === 0 && first.part.wanted === void 0) {
-		const { platforms, resolutions } = first;
-		const dependsOnTarget = resolutions.length > platforms.length;
+		const { cells, resolutions, dependsOnTarget } = first;
 		return resolutions.flatMap(({ graph }, index) => {
-			const target = dependsOnTarget ? targets[Math.floor(index / platforms.length)]?.name : void 0;
+			const { platform = "", machine } = cells[index % cells.length] ?? {};
+			const target = dependsOnTarget === true ? targets[Math.floor(index / cells.length)]?.name : void 0;
 			return graph === void 0 ? [] : [{
-				platform: platforms[index % platforms.length] ?? "",
+				platform,
+				machine,
 				target,
 				graph
 			}];
@@ -31470,10 +32042,8 @@ function draftPart(part, hostPlatform) {
 	const { inputs, dockerfileName: file } = part;
 	const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform];
 	const dockerfile = parseDockerfile(part.dockerfileText);
-	const resolve = resolverOf(dockerfile, part, {
-		platforms,
-		hostPlatform
-	});
+	const cells = cellsOf$2(inputs, platforms, hostPlatform);
+	const resolve = resolverOf(dockerfile, part, cells);
 	const resolutions = resolve({
 		targets: [void 0],
 		images: void 0
@@ -31483,6 +32053,7 @@ function draftPart(part, hostPlatform) {
 		part,
 		dockerfile,
 		platforms,
+		cells,
 		resolve,
 		resolutions,
 		graph,
@@ -31546,14 +32117,23 @@ async function partProblems({ part, resolutions, graph, targets }, workspace) {
 		warnings: distinct([...resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))), ...missing.warnings])
 	};
 }
-/** Resolves the same file once per platform and target. */
-function resolverOf(dockerfile, { inputs }, { platforms, hostPlatform }) {
+/** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
+function cellsOf$2({ mode, matrixBy }, platforms, host) {
+	const isSplit = mode === "plan" && matrixBy === "platform";
+	const machinesOf = (platform) => isSplit ? [.../* @__PURE__ */ new Set([nativeMachine(platform), host])] : [host];
+	return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({
+		platform,
+		machine
+	})));
+}
+/** Resolves the same file once per platform, machine and target. */
+function resolverOf(dockerfile, { inputs }, cells) {
 	const contexts = inputs.buildContexts.map((context) => context.key);
-	return ({ targets, triggersFor, images, environmentOf }) => targets.flatMap((target) => platforms.map((platform) => resolveStageGraph(dockerfile, {
+	return ({ targets, triggersFor, images, environmentOf }) => targets.flatMap((target) => cells.map(({ platform, machine }) => resolveStageGraph(dockerfile, {
 		buildArgs: inputs.buildArgs,
 		target,
 		platform,
-		buildPlatform: hostPlatform,
+		buildPlatform: machine,
 		contexts,
 		onBuildOf: (image, platform) => images?.triggersOf(image, platform),
 		configOf: (image, platform) => images?.baseOf(image, platform)?.config,
@@ -31621,12 +32201,19 @@ async function missingFiles(part, { graph, stages, workspace }) {
 }
 
 // src/plan/matrix.ts
-/** The `matrix` output: one leg for each changed target, ready for `strategy.matrix`. */
+/** The `matrix` output: one leg for each changed target, or for each of its platforms, ready for `strategy.matrix`. */
 /** GitHub's own limit of jobs per matrix and workflow run. */
 const MAX_LEGS = 256;
 /** Whether GitHub takes the plan as a matrix. A step that builds by itself need not care. */
 function fitsMatrix(plan) {
-	return plan.targets.filter((target) => target.status === "changed").length <= MAX_LEGS;
+	return legsOf(plan).length <= MAX_LEGS;
+}
+function legsOf({ targets, platforms, matrixBy }) {
+	const legs = (of) => matrixBy === "platform" ? of : [of.join(",")];
+	return targets.flatMap(({ name, status, platforms: own = platforms }) => status === "changed" ? legs(own).map((platform) => ({
+		target: name,
+		platform
+	})) : []);
 }
 /**
 * The changed targets as a matrix; empty `include` when none changed. No tags in it: the runner drops an output that
@@ -31634,16 +32221,17 @@ function fitsMatrix(plan) {
 * @throws UserError over 256 legs.
 */
 function matrixOf(plan) {
-	const changed = plan.targets.filter((target) => target.status === "changed");
-	if (!fitsMatrix(plan)) throw new UserError({
-		input: "targets",
-		message: `${changed.length} changed targets make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
-		mend: "Split `targets` over several plan steps, or build them in one step without a matrix."
-	});
-	return { include: changed.map(({ name, platforms = plan.platforms }) => ({
-		target: name,
-		platform: platforms.join(",")
-	})) };
+	const include = legsOf(plan);
+	if (include.length > MAX_LEGS) {
+		const changed = plan.targets.filter((target) => target.status === "changed").length;
+		const platforms = plan.matrixBy === "platform" ? ` on ${plan.platforms.length} platforms` : "";
+		throw new UserError({
+			input: "targets",
+			message: `${changed} changed targets${platforms} make more than the ${MAX_LEGS} legs that GitHub allows in a matrix.`,
+			mend: "Split `targets` over several plan steps, or build them in one step without a matrix."
+		});
+	}
+	return { include };
 }
 
 // src/plan/target-tags.ts
@@ -31845,7 +32433,7 @@ async function planBuild(inputs, project, options) {
 		...tags.problems,
 		...homeless(drafts, tags, inputs),
 		...inputs.mode === "build" ? sharedCaches(inputs, draft.targets) : [],
-		...budgetProblems(inputs.sizeBudgets, draft.graph, draft.targets)
+		...budgetProblems(inputs.sizeBudgets, draft, project.names ?? [])
 	]);
 	options.onSound?.(draft.targets, platforms);
 	const records = options.records(draft.targets);
@@ -31893,6 +32481,7 @@ async function planBuild(inputs, project, options) {
 	};
 	const fingerprints = {
 		prints,
+		parts: printed.parts,
 		files: printed.files
 	};
 	const decided = await decide({
@@ -31914,6 +32503,7 @@ async function planBuild(inputs, project, options) {
 		id: project.id,
 		file: project.dockerfileName,
 		platforms,
+		matrixBy: inputs.matrixBy,
 		graph,
 		targets,
 		tagsOf: (target) => tags.tagsOf.get(target.name) ?? [],
@@ -32006,8 +32596,12 @@ function throwIfAny(problems) {
 	if (problems.length > 0) throw new UserError(problems);
 }
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
-function budgetProblems(lines, { stages }, targets) {
-	const names = [...stages.map(({ name }) => name), ...targets.map(({ name }) => name)];
+function budgetProblems(lines, { graph, targets }, others) {
+	const names = [
+		...others,
+		...graph.stages.map(({ name }) => name),
+		...targets.map(({ name }) => name)
+	];
 	return parseSizeBudgets(lines, [...new Set(names.filter((name) => name !== void 0))]).problems;
 }
 /** What the latest records say of external images. */
@@ -34118,7 +34712,7 @@ var Writer = class {
 	async write() {
 		for (let round = 1;; round++) {
 			const outcome = await this.#round();
-			if (!(!outcome.ok && outcome.error === AGAIN)) return outcome;
+			if (!(!outcome.ok && outcome.error === AGAIN$1)) return outcome;
 			if (round === ROUNDS) return failure$1({
 				kind: "unavailable",
 				status: void 0,
@@ -34150,11 +34744,11 @@ var Writer = class {
 			this.#self = sent.value.author;
 			this.#writes++;
 		} else {
-			if (sent.error.kind !== "unavailable" || sent.error === AGAIN) return sent;
+			if (sent.error.kind !== "unavailable" || sent.error === AGAIN$1) return sent;
 			if (this.#writes++ >= 2) return sent;
 		}
 		await this.#client.pause(this.#settleMs);
-		return failure$1(AGAIN);
+		return failure$1(AGAIN$1);
 	}
 	/** Puts the section into a comment until it stays there; the value is the comment as last read. */
 	async #update(listed) {
@@ -34183,19 +34777,19 @@ var Writer = class {
 					...comment,
 					body: merged.body
 				});
-				return read.error.kind === "not-found" ? failure$1(AGAIN) : read;
+				return read.error.kind === "not-found" ? failure$1(AGAIN$1) : read;
 			}
 			comment = read.value;
 			isFresh = true;
 		}
 	}
 	async #updateFailed(sent, comment) {
-		if (sent.error.kind === "not-found") return failure$1(AGAIN);
+		if (sent.error.kind === "not-found") return failure$1(AGAIN$1);
 		if (sent.error.kind !== "forbidden" || this.#self !== void 0) return sent;
 		const self = await this.#viewer();
 		if (self === void 0 || self === comment.author) return sent;
 		this.#self = self;
-		return failure$1(AGAIN);
+		return failure$1(AGAIN$1);
 	}
 	/** Creates or edits a comment; one that is too long is sent once more, compact. */
 	async #send(route, at, body) {
@@ -34210,7 +34804,7 @@ var Writer = class {
 		}
 		if (answer.error.status !== 422 || this.#longest === "compact") return answer;
 		this.#longest = "compact";
-		return failure$1(AGAIN);
+		return failure$1(AGAIN$1);
 	}
 	async #read(id) {
 		const answer = await this.#client.request(`GET ${COMMENT}`, {
@@ -34281,7 +34875,7 @@ var Writer = class {
 	}
 };
 /** The comment is to be looked up again. */
-const AGAIN = {
+const AGAIN$1 = {
 	kind: "unavailable",
 	status: void 0,
 	message: "the comment has changed"
@@ -36646,10 +37240,12 @@ function readPlanInput(text) {
 	].map((key) => field$1(json, key));
 	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
 	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
+	const isSplit = field$1(json, "matrixBy") === "platform";
 	return {
 		id: id ?? file,
 		file,
 		platforms,
+		isSplit,
 		targets: targets.map(targetOf)
 	};
 }
@@ -36819,7 +37415,7 @@ function words(error) {
 * Hub) and 0.2–0.3 s of a processor: ten targets took 1.3–1.8 s that way, and take 0.1 s this way (2 cores, registry beside).
 */
 /** Tags of one image at a time. */
-const CONCURRENCY$3 = 4;
+const CONCURRENCY$4 = 4;
 /** Before a tag that does not stand for the image yet is asked for again, ms: registries in several places may be late. */
 const WAITS = [500, 2e3];
 /**
@@ -36836,7 +37432,7 @@ async function retagInPlace({ source, tags }, options) {
 		const failure = registryError(error, signal);
 		return new Map(tags.map((tag) => [tag, writeFailure(tag, failure)]));
 	}
-	const problems = await sideBySide$1(tags, CONCURRENCY$3, async (tag) => {
+	const problems = await sideBySide$1(tags, CONCURRENCY$4, async (tag) => {
 		const problem = await writeOne(tag, manifest, options);
 		return problem === void 0 ? [] : [[tag, problem]];
 	});
@@ -36888,7 +37484,7 @@ function registryError(error, signal) {
 * logins, and copies or mounts what is missing there.
 */
 /** Actions at a time: of copies, and where nothing is copied. */
-const CONCURRENCY$2 = {
+const CONCURRENCY$3 = {
 	copying: 8,
 	inPlace: 16
 };
@@ -36915,7 +37511,7 @@ function createImageArgs({ source, tags }, builder) {
 * @throws UserError when there is no docker program; the signal's reason when it is aborted
 */
 async function carryOut(docker, actions, options) {
-	const limit = CONCURRENCY$2[actions.every(isInPlace) ? "inPlace" : "copying"];
+	const limit = CONCURRENCY$3[actions.every(isInPlace) ? "inPlace" : "copying"];
 	return await sideBySide$1(actions, options.concurrency ?? limit, async (action) => {
 		const failures = await writeAction(docker, action, options);
 		return action.tags.map((tag) => failures.get(tag)).find((problem) => problem !== void 0);
@@ -37031,21 +37627,177 @@ function digestOf(source) {
 	return source.slice(source.indexOf("@") + 1);
 }
 
+// src/merging.ts
+/**
+* `mode: merge`: the images that legs pushed of a platform each become one, which gets the tags of its target. What a leg
+* pushed is told by the record that it handed over. A target that lacks a platform gets no tags, and keeps no other from
+* getting its own.
+*/
+/** Targets at a time. */
+const CONCURRENCY$2 = 8;
+/** Merges every changed target; by target. */
+async function mergeTargets(options) {
+	const changed = options.plan.targets.filter(({ status }) => status === "changed");
+	const merged = await sideBySide$1(changed, CONCURRENCY$2, async (target) => [target.name, await mergeTarget(target, options)]);
+	return new Map(merged);
+}
+async function mergeTarget(target, options) {
+	const parts = options.plan.platforms.map((platform) => partOf(target.name, platform, options));
+	const problems = parts.flatMap((part) => "message" in part ? [part] : []);
+	if (problems.length > 0) return {
+		written: false,
+		problems
+	};
+	if (!options.push) return {
+		written: false,
+		problems: []
+	};
+	const pushed = parts.flatMap((part) => "message" in part ? [] : [part]);
+	try {
+		return await pushMerged(target, pushed, options);
+	} catch (error) {
+		options.signal.throwIfAborted();
+		if (error instanceof RegistryError || error instanceof InvalidReferenceError) return failed(target.name, {
+			message: error.message,
+			mend: "mend" in error ? error.mend : void 0
+		});
+		throw error;
+	}
+}
+/** What the leg of a platform pushed, or why nothing is known of it. */
+function partOf(name, platform, { plan, records, push }) {
+	const verdict = push ? "gets no tags" : "is not whole";
+	const record = records.find(({ id, target, platforms, wantedPlatforms = [] }) => id === plan.id && target === name && [...wantedPlatforms, ...platforms.map((sizes) => sizes.platform)].includes(platform));
+	if (record === void 0) return {
+		message: `\`${name}\` ${verdict}: nothing came of its leg for \`${platform}\`.`,
+		mend: `See what became of the job with target \`${name}\` and platform \`${platform}\`, and run the failed jobs again, then this one.`
+	};
+	if (record.status === "failed") return {
+		message: `\`${name}\` ${verdict}: its leg for \`${platform}\` failed${record.failure === void 0 ? "." : `: ${sentence$1(record.failure)}`}`,
+		mend: "Run the failed jobs again, and this one after them."
+	};
+	if (!push) return {
+		platform,
+		digest: "",
+		repositories: []
+	};
+	if (record.digest === void 0 || record.tags.length === 0) return {
+		message: `\`${name}\` ${verdict}: its leg for \`${platform}\` pushed nothing.`,
+		mend: "Give the legs `push: true` and `tags` that name repositories, as this job has `push`."
+	};
+	return {
+		platform,
+		digest: record.digest,
+		repositories: record.tags
+	};
+}
+async function pushMerged({ name, tags }, parts, options) {
+	const { client, docker, signal } = options;
+	const merged = await mergePushed(parts, options);
+	if (merged.kind !== "merged") return failed(name, notMerged(merged));
+	const { index, manifests } = merged;
+	const places = placesFor(tags, parts);
+	if (places.length === 0) return failed(name, APART);
+	const refused = (await sideBySide$1(places, CONCURRENCY$2, async (place) => await put(place, index, options))).find((problem) => typeof problem === "object");
+	if (refused !== void 0) return failed(name, refused);
+	const plan = await planRetag({
+		client,
+		digest: index.digest,
+		manifests,
+		tags,
+		repositories: places,
+		signal
+	});
+	if (plan.kind === "unknown") return failed(name, plan.problems[0] ?? { message: "a registry did not answer." });
+	if (plan.kind === "gone") return failed(name, {
+		message: `a part of it is no longer in ${plan.missing.join(", ")}.`,
+		mend: AGAIN
+	});
+	const [problem] = (await carryOut(docker, plan.actions, {
+		client,
+		signal
+	})).filter((result) => result !== void 0);
+	if (problem !== void 0) return failed(name, problem);
+	return {
+		digest: index.digest,
+		written: plan.actions.length > 0,
+		problems: []
+	};
+}
+const AGAIN = "Run all jobs again, so that its legs push anew.";
+const APART = {
+	message: "its legs pushed to different repositories.",
+	mend: "Give all legs of a target the same `tags`."
+};
+/**
+* Where the index is put: repositories that every leg pushed to, so that all its parts are there; of those the ones that
+* get tags, and one in any case, from which the others are copied.
+*/
+function placesFor(tags, parts) {
+	const [first = /* @__PURE__ */ new Set(), ...others] = parts.map(({ repositories }) => new Set(repositories.map(repositoryOf)));
+	const common = [...first].filter((place) => others.every((other) => other.has(place)));
+	const tagged = new Set(tags.map(repositoryOf));
+	const chosen = common.filter((place) => tagged.has(place));
+	return chosen.length > 0 ? chosen : common.slice(0, 1);
+}
+/** Puts the index under its digest, unless it is there. What is wrong, if anything is. */
+async function put(place, index, { client, signal }) {
+	const name = `${place}@${index.digest}`;
+	try {
+		if (!await client.hasManifest(place, index.digest, { signal })) await client.writeTag(name, index, { signal });
+		return;
+	} catch (error) {
+		signal.throwIfAborted();
+		if (!(error instanceof RegistryError)) throw error;
+		return writeFailure(name, error);
+	}
+}
+function notMerged(merged) {
+	switch (merged.kind) {
+		case "gone": return {
+			message: `its image for ${merged.platform} is no longer in ${merged.missing.join(", ")}.`,
+			mend: AGAIN
+		};
+		case "mismatch": {
+			const found = merged.found.join(", ") || "no platform";
+			return {
+				message: `what its leg for ${merged.platform} pushed is an image for ${found}.`,
+				mend: "Give the leg `platforms: ${{ matrix.platform }}`."
+			};
+		}
+		case "unknown": return merged.problem;
+	}
+}
+function failed(name, problem) {
+	const message = `\`${name}\` gets no tags: ${sentence$1(problem.message)}`;
+	return {
+		written: false,
+		problems: [{
+			...problem,
+			message
+		}]
+	};
+}
+
 // src/report/matrix-summary.ts
 const MAX_ROWS = 300;
 function renderMatrixSummary(rows, { pushes }) {
 	const changed = rows.filter(({ status }) => status === "changed").length;
-	const failed = rows.filter(({ problem }) => problem !== void 0).length;
-	const tagged = rows.filter(({ written }) => written).length;
+	const split = rows.filter(({ isMerged }) => isMerged === true);
+	const merged = split.filter(({ problem }) => problem === void 0).length;
+	const failed = rows.filter((row) => row.isMerged !== true && row.problem !== void 0).length;
+	const tagged = rows.filter((row) => row.isMerged !== true && row.written).length;
 	const verdict = [
 		`${changed} of ${count(rows.length, "target")} to build`,
+		...pushes && merged > 0 ? [`${merged} merged`] : [],
+		...split.length > merged ? [`${split.length - merged} not whole`] : [],
 		...rows.length > changed ? [`${rows.length - changed} unchanged`] : [],
 		...pushes && tagged > 0 ? [`${tagged} re-tagged`] : [],
 		...failed > 0 ? [`${failed} could not be re-tagged`] : []
 	].join(", ");
 	const cells = rows.slice(0, MAX_ROWS).map((row) => [
 		code(row.name, 60),
-		row.status === "changed" ? "changed: built by its own job" : outcome(row, pushes),
+		row.status === "unchanged" ? outcome(row, pushes) : row.isMerged === true ? mergedText(row, pushes) : BUILT,
 		row.tags.length === 0 ? "–" : code(row.tags[0] ?? "", 120) + (row.tags.length > 1 ? ` +${row.tags.length - 1}` : ""),
 		row.digest === void 0 ? "" : `\`${shortDigest(row.digest) ?? ""}\``
 	]);
@@ -37062,6 +37814,12 @@ function renderMatrixSummary(rows, { pushes }) {
 		""
 	].join("\n\n");
 }
+const BUILT = "changed: built by its own job";
+function mergedText({ problem, written }, pushes) {
+	if (problem !== void 0) return `❌ ${prose(problem.message, 400)}`;
+	if (!pushes) return "changed: built by a job for each platform";
+	return written ? "changed: its platforms are merged and tagged" : "changed: merged, its tags are there already";
+}
 function outcome({ problem, written, tags }, pushes) {
 	if (problem !== void 0) return `❌ ${prose(problem.message, 400)}`;
 	if (!pushes || tags.length === 0) return "unchanged";
@@ -37069,12 +37827,12 @@ function outcome({ problem, written, tags }, pushes) {
 }
 
 // src/reporting.ts
-/** `mode: report`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
+/** `mode: report` and `mode: merge`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
 /** Targets at a time, of which registries are asked. */
 const CONCURRENCY$1 = 16;
 /** Re-tags where `push` is set. */
 async function reportMatrix(options) {
-	const { inputs, plan: given, client, docker, signal } = options;
+	const { inputs, plan: given, client, docker, signal, merged } = options;
 	const { targets } = given;
 	const unchanged = targets.filter(({ status, tags }) => inputs.push && status === "unchanged" && tags.length > 0);
 	const plans = await sideBySide$1(unchanged, CONCURRENCY$1, async (target) => ({
@@ -37093,6 +37851,14 @@ async function reportMatrix(options) {
 	const problemOf = ({ target, plan }) => plan.kind === "possible" ? plan.actions.map((action) => failed.get(action)).find((problem) => problem !== void 0) : notRetagged(target, plan);
 	const problems = new Map(plans.flatMap((entry) => withProblem(entry.target.name, problemOf(entry))));
 	const rows = targets.map((target) => {
+		const part = merged?.get(target.name);
+		if (part !== void 0) return {
+			...target,
+			digest: part.digest,
+			problem: part.problems[0],
+			written: part.written,
+			isMerged: true
+		};
 		const plan = plans.find((entry) => entry.target === target)?.plan;
 		const problem = problems.get(target.name);
 		const written = plan?.kind === "possible" && plan.actions.length > 0;
@@ -37104,15 +37870,19 @@ async function reportMatrix(options) {
 		};
 	});
 	return {
-		images: unchanged.filter(({ name }) => !problems.has(name)).map(({ name, tags, image }) => ({
-			target: name,
-			tags,
-			digest: image?.digest,
-			imageId: void 0,
-			sizes: void 0
-		})),
+		images: targets.flatMap(({ name, tags, image }) => {
+			const isTagged = unchanged.some((target) => target.name === name) && !problems.has(name);
+			const digest = isTagged ? image?.digest : merged?.get(name)?.digest;
+			return isTagged || digest !== void 0 ? [{
+				target: name,
+				tags,
+				digest,
+				imageId: void 0,
+				sizes: void 0
+			}] : [];
+		}),
 		summary: renderMatrixSummary(rows, { pushes: inputs.push }),
-		problems: [...problems.values()]
+		problems: [...problems.values(), ...[...merged?.values() ?? []].flatMap((part) => part.problems)]
 	};
 }
 function withProblem(name, problem) {
@@ -37143,12 +37913,77 @@ function notRetagged({ name }, plan) {
 		mend: "Run the workflow again: the plan will see that it is gone, and build it. Give the plan job `push` and `tags`, too."
 	};
 }
-/** Without a plan there is nothing to set. */
-const NOTHING_TAGGED = {
-	images: [],
-	summary: "",
-	problems: []
+/**
+* Merges where this job is there for it, and sets tags. Nothing without a plan.
+* @param options.records what legs handed over
+*/
+async function finishMatrix(options) {
+	const { plan, inputs } = options;
+	if (plan === void 0) return {
+		images: [],
+		summary: "",
+		problems: []
+	};
+	if (inputs.mode !== "merge") return await reportMatrix({
+		...options,
+		plan
+	});
+	return await reportMatrix({
+		...options,
+		plan,
+		merged: await mergeTargets({
+			...options,
+			plan,
+			push: inputs.push
+		})
+	});
+}
+/**
+* The plan that another job was made for, if this mode is for it.
+* @throws UserError also for tags of `mode: merge`
+*/
+function planFor(inputs, plan) {
+	if (inputs.mode === "merge") {
+		if (!plan.isSplit) throw new UserError(NOT_SPLIT);
+		return withTags(plan, inputs);
+	}
+	if (plan.isSplit && inputs.push) throw new UserError(TO_BE_MERGED);
+	return plan;
+}
+const NOT_SPLIT = {
+	input: "plan",
+	message: "`mode: merge` puts platforms together that were built apart, and `plan` builds all platforms of a target together.",
+	mend: "Give the job that plans, and those that build, `matrix-by: platform`; or use `mode: report` here."
 };
+const TO_BE_MERGED = {
+	input: "mode",
+	message: "`plan` was made with `matrix-by: platform`: its jobs push each platform without tags, and `mode: report` sets none.",
+	mend: "Use `mode: merge`, which does all that `mode: report` does."
+};
+/**
+* The plan of a job with tags of its own: `tags` wins over those that the plan was given.
+* @throws UserError with every tag that is for no target of the plan, and, with `push`, every target without any
+*/
+function withTags(plan, { tags, push }) {
+	if (tags.length === 0 && !push) return plan;
+	const given = assignTags(plan.targets, tags);
+	const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf;
+	throwProblems([...given.problems, ...push ? untagged(tagsOf) : []]);
+	return {
+		...plan,
+		targets: plan.targets.map((one) => ({
+			...one,
+			tags: tagsOf.get(one.name) ?? []
+		}))
+	};
+}
+/** Buildx's word for an image, for the output `metadata`. */
+function metadataOf$1(images) {
+	return Object.fromEntries(images.map(({ target, tags, digest }) => [target, { ...digest === void 0 ? {} : {
+		"containerimage.digest": digest,
+		"image.name": tags.join(",")
+	} }]));
+}
 /** The images of the whole matrix, in the order of the plan: those that were re-tagged, and what its jobs measured. */
 function withSizes(images, { report, records }, plan) {
 	const tagged = new Map(images.map((image) => [image.target, image]));
@@ -37159,7 +37994,8 @@ function withSizes(images, { report, records }, plan) {
 		...report.rows.map(({ target }) => target)
 	])].flatMap((target) => {
 		const found = records.filter((record) => record.target === target && record.status !== "failed");
-		const platforms = found.flatMap((record) => record.platforms);
+		const rank = ({ platform }) => plan?.platforms.indexOf(platform) ?? 0;
+		const platforms = found.flatMap((record) => record.platforms).toSorted((a, b) => rank(a) - rank(b));
 		const sizes = platforms.length === 0 ? void 0 : { platforms };
 		const known = tagged.get(target);
 		if (known !== void 0) return [{
@@ -37168,6 +38004,13 @@ function withSizes(images, { report, records }, plan) {
 		}];
 		const [record] = found;
 		if (record === void 0) return [];
+		if (plan?.isSplit === true) return [{
+			target,
+			tags: [],
+			digest: void 0,
+			imageId: void 0,
+			sizes
+		}];
 		return [{
 			target,
 			tags: record.tags,
@@ -37648,8 +38491,8 @@ function none(question, warnings = []) {
 // src/graph-change.ts
 /** Undefined where nothing changed, or where a target has nothing to compare with. */
 function graphChange(planned, baseline, records) {
-	const now = [];
-	const before = [];
+	const [now, before] = [new Outline(), new Outline()];
+	const isOne = planned.graph.stages.every(({ file }) => file === void 0);
 	for (const { name } of planned.targets) {
 		const commit = baseline.find(({ target }) => target === name)?.commit;
 		const known = [
@@ -37659,12 +38502,12 @@ function graphChange(planned, baseline, records) {
 		].flatMap((source) => records?.measured(name, source) ?? []).find(({ record }) => record.commit !== void 0 && record.commit === commit);
 		const print = planned.fingerprints.prints.get(name);
 		if (known === void 0 || print === void 0) continue;
-		now.push(...print.platforms[0]?.stages ?? []);
-		before.push(...known.record.print.platforms[0]?.stages ?? []);
+		const of = isOne ? void 0 : name;
+		now.add(print.platforms[0]?.stages ?? [], of);
+		before.add(known.record.print.platforms[0]?.stages ?? [], of);
 	}
-	const [is, was] = [outline(now), outline(before)];
-	const isSame = missing(is.edges, was.edges).length === 0 && missing(was.edges, is.edges).length === 0;
-	if (was.edges.size === 0 || isSame) return void 0;
+	const isSame = missing(now.edges, before.edges).length === 0 && missing(before.edges, now.edges).length === 0;
+	if (before.edges.size === 0 || isSame) return void 0;
 	const { graph, targets, plan } = planned;
 	return {
 		graph,
@@ -37673,8 +38516,8 @@ function graphChange(planned, baseline, records) {
 			stage
 		})),
 		shared: plan.shared,
-		added: missing(is.names, was.names),
-		removed: missing(was.names, is.names)
+		added: missing(now.names, before.names),
+		removed: missing(before.names, now.names)
 	};
 }
 /** What is in one set and not in another. */
@@ -37682,19 +38525,23 @@ function missing(these, others) {
 	return [...these].filter((one) => !others.has(one));
 }
 /** Stages by name, and what each is made from; numbers change with every stage that is put before. */
-function outline(stages) {
-	const nameOf = ({ name, index }) => name ?? `stage ${index}`;
-	const names = new Map(stages.map((stage) => [String(stage.index), nameOf(stage)]));
-	const edges = stages.flatMap((stage) => [stage.base, ...stage.steps.flatMap(({ sources }) => sources)].map(({ kind, name }) => JSON.stringify([
-		nameOf(stage),
-		kind,
-		kind === "stage" ? names.get(name) ?? name : name
-	])));
-	return {
-		names: new Set(names.values()),
-		edges: new Set(edges)
-	};
-}
+var Outline = class {
+	names = /* @__PURE__ */ new Set();
+	edges = /* @__PURE__ */ new Set();
+	/** @param target whose stages they are, where those without a name are to be called after it */
+	add(stages, target) {
+		const names = new Map(stages.map(({ name, index }, place) => [String(index), name ?? (target === void 0 ? `stage ${index}` : `${target}, stage ${place}`)]));
+		for (const name of names.values()) this.names.add(name);
+		for (const stage of stages) {
+			const own = names.get(String(stage.index));
+			for (const { kind, name } of [stage.base, ...stage.steps.flatMap(({ sources }) => sources)]) this.edges.add(JSON.stringify([
+				own,
+				kind,
+				kind === "stage" ? names.get(name) ?? name : name
+			]));
+		}
+	}
+};
 
 // src/sizing.ts
 /**
@@ -37777,7 +38624,8 @@ var Sizing = class {
 			now: now()
 		});
 		const baseline = await this.#baseline ?? NO_BASELINE;
-		const isLeg = inputs.jobTotal > 0 && artifactsAreHere(env);
+		const isPart = inputs.matrixBy === "platform";
+		const isLeg = (inputs.jobTotal > 0 || isPart) && artifactsAreHere(env);
 		const warning = isLeg ? await this.#handOver(records, baseline) : void 0;
 		const known = new Set(project.names ?? planned.graph.stages.map(({ name }) => name));
 		const reported = await reportSizes({
@@ -37790,16 +38638,18 @@ var Sizing = class {
 			isStillThere: (id, target) => id === project.id && known.has(target),
 			graphChanged: graphChange(planned, baseline.records, this.#records)
 		}, this.#place);
-		if (isLeg && warning === void 0) runner.notice(legNotice(inputs.jobTotal));
+		if (isLeg && warning === void 0) runner.notice(isPart ? PART_NOTICE : legNotice(inputs.jobTotal));
 		const told = warning === void 0 ? [] : [{ message: warning }];
 		if (reported.lacksRights && !isLeg) await this.#leaveForAnother(records, baseline);
+		const warnings = [...baseline.warnings, ...reported.warnings];
+		if (isPart && inputs.push) return {
+			...reported,
+			warnings,
+			problems: [...reported.problems, ...told]
+		};
 		return {
 			...reported,
-			warnings: [
-				...baseline.warnings,
-				...reported.warnings,
-				...told
-			]
+			warnings: [...warnings, ...told]
 		};
 	}
 	/** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */
@@ -37908,6 +38758,7 @@ const NO_BASELINE = {
 	records: [],
 	warnings: []
 };
+const PART_NOTICE = "One platform of several: its digest and sizes are handed over. A job after the matrix with `mode: merge` makes one image of all platforms, and one comment (README, “Platforms on runners of their own”).";
 function legNotice(jobs) {
 	return `${jobs === 1 ? "The only job" : `One of ${jobs} jobs`} of a matrix: its sizes are handed over. For one comment on all of them, add a job after the matrix with \`mode: report\` (README, “A matrix of what changed”).`;
 }
@@ -37919,7 +38770,7 @@ async function skipUnchanged(options) {
 	const unchanged = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" && !isBuiltAnyway(planned.partOf(name).part.inputs) ? [[name, decision]] : []);
 	const failures = await retag(unchanged, options);
 	const skipped = unchanged.filter(([name]) => !failures.has(name));
-	for (const [name, decision] of skipped) log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [])}`);
+	for (const [name, decision] of skipped) log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], planned.partOf(name).part.inputs)}`);
 	const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, parseTargetSizes(record.image.sizes))));
 	return {
 		sizes,
@@ -37956,8 +38807,9 @@ function sinceText({ record, ref }) {
 	return `nothing changed since the build of ${ref.replace(/^refs\/heads\//, "")}${commit}`;
 }
 /** What was done instead of building. */
-function insteadText({ record, retag: plan }, tags) {
+function insteadText({ record, retag: plan }, tags, { matrixBy }) {
 	if (plan === void 0) return "";
+	if (matrixBy === "platform") return `; ${record.image.digest?.slice(0, 19) ?? ""} is there still`;
 	if (plan.actions.length === 0) return `; ${tags.length === 1 ? "its tag is" : "its tags are"} there already`;
 	return `; re-tagged ${record.image.digest?.slice(0, 19) ?? ""}`;
 }
@@ -38152,7 +39004,7 @@ async function run(surroundings) {
 	const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env);
 	const warnings = [...inputWarnings];
 	if (inputs.mode === "build") refuseOtherPlatforms(surroundings.platform);
-	if (inputs.mode === "report") {
+	if (inputs.mode === "report" || inputs.mode === "merge") {
 		await runReport(inputs, surroundings, warnings);
 		return;
 	}
@@ -38298,18 +39150,11 @@ async function runReport(inputs, surroundings, warnings) {
 		});
 	};
 	warn(warnings);
-	const plan = inputs.plan === void 0 ? void 0 : readPlanInput(inputs.plan);
+	const plan = inputs.plan === void 0 ? void 0 : planFor(inputs, readPlanInput(inputs.plan));
 	const event = await readEvent(env);
 	const client = registryClient(inputs, surroundings, warn);
 	try {
 		const docker = dockerOf({ workspace }, env);
-		const done = plan === void 0 ? NOTHING_TAGGED : await reportMatrix({
-			inputs,
-			plan,
-			client,
-			signal,
-			docker
-		});
 		const place = reportPlace({
 			token: inputs.githubToken,
 			event,
@@ -38325,8 +39170,19 @@ async function runReport(inputs, surroundings, warnings) {
 			now: now()
 		});
 		warn(sizes.warnings);
-		writeBuildOutputs(runner, withSizes(done.images, sizes, plan), {
-			metadata: {},
+		const asked = {
+			inputs,
+			plan,
+			client,
+			signal,
+			docker,
+			records: sizes.records
+		};
+		const done = await finishMatrix(asked);
+		const images = withSizes(done.images, sizes, plan);
+		const metadata = inputs.mode === "merge" ? metadataOf$1(done.images) : {};
+		writeBuildOutputs(runner, images, {
+			metadata,
 			report: reportOutputs(sizes)
 		});
 		tell(runner, sizes);
