@@ -55,7 +55,8 @@ async function merge(
   records: readonly SizeRecord[],
   { push = true, ...target }: Partial<PlannedTarget> & { readonly push?: boolean } = {},
 ): Promise<MergedTarget> {
-  const planned = { name: 'app', status: 'changed' as const, tags: [`${name}:v1`], sizes: undefined, since: undefined }
+  const known = { sizes: undefined, since: undefined, file: undefined, platforms: undefined }
+  const planned = { ...known, name: 'app', status: 'changed' as const, tags: [`${name}:v1`] }
   const plan = { id: 'Dockerfile', file: 'Dockerfile', platforms: PLATFORMS, isSplit: true }
   const options = { records, push, client, signal, docker: { env: process.env, cwd: process.cwd() } }
   const merged = await mergeTargets({ ...options, plan: { ...plan, targets: [{ ...planned, ...target }] } })
@@ -178,11 +179,11 @@ describe('a later plan', () => {
     const target = { name: 'app', stage: 0, stageName: 'app' }
     return await decideByParts(target, {
       ...{ inputs: readInputs(() => '', {}).inputs, env: {}, targets: [target], client, signal, isPushed },
+      inputsOf: () => readInputs(() => '', {}).inputs,
       tagsOf: new Map([['app', [`${name}:v2`]]]),
       fingerprints: {
         prints: new Map(),
         parts: new Map([['app', prints]]),
-        contexts: new Map(),
         files: () => new Map(),
       },
       records: new KnownRecords(places, { isPullRequest, parts: PLATFORMS }),
