@@ -6673,6 +6673,24 @@ const REFUSED = {
 	}
 };
 
+// src/github/pages.ts
+const PER_PAGE = 100;
+/**
+* The pages of a list, asked for one after the other: up to the last, to `most`, or to one that cannot be had, which is
+* given, too. Of what was cut short the last page says that it has a next one.
+*/
+async function* pagesOf(client, route, { most, ...parameters }) {
+	for (let page = 1; page <= most; page++) {
+		const answer = await client.request(route, {
+			...parameters,
+			per_page: PER_PAGE,
+			page
+		});
+		yield answer;
+		if (!answer.ok || !answer.value.hasNext) return;
+	}
+}
+
 // src/github/cache-entries.ts
 /**
 * The entries of a repository's cache for Actions, as GitHub's API lists and deletes them.
@@ -6681,7 +6699,6 @@ const REFUSED = {
 const ENTRIES = "GET /repos/{owner}/{repo}/actions/caches";
 const ENTRY = "DELETE /repos/{owner}/{repo}/actions/caches/{cache_id}";
 const PULLS$1 = "GET /repos/{owner}/{repo}/pulls";
-const PER_PAGE = 100;
 const MOST_PAGES = 100;
 /** All entries whose keys begin so, the oldest first, so that what is added meanwhile is only missed. Never rejects. */
 async function listEntries(client, repository, prefix) {
@@ -6729,22 +6746,18 @@ async function deleteEntry(client, repository, id) {
 }
 async function allPages(client, route, parameters) {
 	const pages = [];
-	for (let page = 1; page <= MOST_PAGES; page++) {
-		const answer = await client.request(route, {
-			...parameters,
-			per_page: PER_PAGE,
-			page
-		});
-		if (!answer.ok) return answer;
-		pages.push(answer.value.data);
-		if (!answer.value.hasNext) return success({
-			pages,
-			isCut: false
-		});
+	let isCut = false;
+	for await (const page of pagesOf(client, route, {
+		...parameters,
+		most: MOST_PAGES
+	})) {
+		if (!page.ok) return page;
+		pages.push(page.value.data);
+		isCut = page.value.hasNext;
 	}
 	return success({
 		pages,
-		isCut: true
+		isCut
 	});
 }
 function parametersOf(repository) {
@@ -7976,7 +7989,6 @@ function problemsOf(failures) {
 }
 /** What failed in a build that did not succeed; never empty. */
 function buildFailures(facts) {
-	if (facts.cancelled) return [ofAll(CANCELLED)];
 	const excerpt = readExcerpt(facts.text);
 	const failed = facts.steps.filter((step) => step.status === "failed");
 	const { measureHost: host } = facts;
@@ -8777,7 +8789,6 @@ async function runOnce(docker, request, options) {
 			steps,
 			text,
 			file: options.file,
-			cancelled: false,
 			mask: options.mask,
 			targets: plan.targets,
 			several: options.several,
@@ -10854,11 +10865,11 @@ function readRange(header, size) {
 }
 
 // src/cache/registry-answer.ts
-const VERSION$6 = { "docker-distribution-api-version": "registry/2.0" };
+const VERSION$7 = { "docker-distribution-api-version": "registry/2.0" };
 function answer$1(response, status, headers = {}, body) {
 	const length = status === 204 ? {} : { "content-length": body?.length ?? 0 };
 	response.writeHead(status, {
-		...VERSION$6,
+		...VERSION$7,
 		...length,
 		...headers
 	});
@@ -10892,7 +10903,7 @@ async function sendBlob(blob, request, response) {
 	const range = asked.kind === "part" ? asked.range : void 0;
 	const body = size === 0 ? void 0 : await blob.open(range);
 	response.writeHead(range === void 0 ? 200 : 206, {
-		...VERSION$6,
+		...VERSION$7,
 		...blobHeaders(digest),
 		...range === void 0 ? {} : { "content-range": `bytes ${range.start}-${range.end}/${size}` },
 		"content-length": range === void 0 ? size : range.end - range.start + 1
@@ -12576,19 +12587,19 @@ var Loopback = class Loopback {
 * later run that does not read the layer can still tell what of it others overwrite.
 */
 /** Raised when the packed form changes. */
-const VERSION$5 = "1:";
+const VERSION$6 = "1:";
 const MOST_PACKED_BYTES = 4 << 20;
 /** Characters of a layer; larger ones are not remembered, and what is wasted of them is not known. */
 const MOST_CHARACTERS = 2e5;
 /** Empty where the layer has no index, or one that is too large. */
 function storeFiles({ files }) {
 	if (files === void 0 || files.entries.length > MOST_PACKED_BYTES) return "";
-	const text = VERSION$5 + zstdCompressSync(files.entries).toString("base64");
+	const text = VERSION$6 + zstdCompressSync(files.entries).toString("base64");
 	return text.length > MOST_CHARACTERS ? "" : text;
 }
 /** Undefined for what was not stored by this version; others may have written it. */
 function storedFiles(text) {
-	if (text?.startsWith(VERSION$5) !== true || text.length > MOST_CHARACTERS) return void 0;
+	if (text?.startsWith(VERSION$6) !== true || text.length > MOST_CHARACTERS) return void 0;
 	try {
 		const bytes = Buffer.from(text.slice(2), "base64");
 		return { files: {
@@ -12723,7 +12734,7 @@ var BaseLayers = class {
 * once holds for ever. A JSON file; garbage in it, or another version, is no memory and no error.
 */
 /** 1: digest → file bytes in the tar. */
-const VERSION$4 = 1;
+const VERSION$5 = 1;
 const MAX_FILE_BYTES = 4 << 20;
 var LayerMemory = class LayerMemory {
 	#path;
@@ -12752,7 +12763,7 @@ var LayerMemory = class LayerMemory {
 		try {
 			await mkdir$1(dirname(this.#path), { recursive: true });
 			await writeFile$1(temporary, JSON.stringify({
-				version: VERSION$4,
+				version: VERSION$5,
 				sizes: Object.fromEntries(merged)
 			}));
 			await rename$1(temporary, this.#path);
@@ -12765,7 +12776,7 @@ async function readSizes(path) {
 	try {
 		const text = await readFile(path, "utf8");
 		const file = text.length > MAX_FILE_BYTES ? void 0 : JSON.parse(text);
-		if (typeof file !== "object" || file === null || !("version" in file) || file.version !== VERSION$4) return /* @__PURE__ */ new Map();
+		if (typeof file !== "object" || file === null || !("version" in file) || file.version !== VERSION$5) return /* @__PURE__ */ new Map();
 		const sizes = "sizes" in file ? file.sizes : void 0;
 		if (typeof sizes !== "object" || sizes === null) return /* @__PURE__ */ new Map();
 		return new Map(Object.entries(sizes).filter((entry) => /^sha256:[0-9a-f]{64}$/.test(entry[0]) && typeof entry[1] === "number" && Number.isSafeInteger(entry[1]) && entry[1] >= 0));
@@ -15015,13 +15026,13 @@ function writeRecords(records) {
 		}];
 	});
 	return {
-		version: VERSION$3,
+		version: VERSION$4,
 		stages,
 		files,
 		targets: Object.fromEntries(targets)
 	};
 }
-const VERSION$3 = 1;
+const VERSION$4 = 1;
 const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
@@ -15030,7 +15041,7 @@ const LONGEST$2 = 2e4;
 /** Every target's record that can be read. */
 function readRecords$1(json) {
 	const records = /* @__PURE__ */ new Map();
-	if (field$1(json, "version") !== VERSION$3) return records;
+	if (field$1(json, "version") !== VERSION$4) return records;
 	const stages = new Map(entries(field$1(json, "stages"), MOST_STAGES).map(([key, value]) => [key, stageOf(value)]));
 	const lists = new Map(entries(field$1(json, "files"), MOST_STAGES).map(([key, value]) => [key, listOf$2(value)]));
 	for (const [name, value] of entries(field$1(json, "targets"), MOST_TARGETS$3)) {
@@ -15240,6 +15251,10 @@ function firstOfEach(all) {
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
 /** Under what the records stand in an index. */
 const KEY = "built";
+/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
+function recordedSizes({ image }) {
+	return parseTargetSizes(image.sizes);
+}
 var KnownRecords = class {
 	#candidates = /* @__PURE__ */ new Map();
 	/** All that was found, also what may not vouch for an image: enough to compare sizes with. */
@@ -15277,11 +15292,11 @@ var KnownRecords = class {
 	}
 	/** What was measured of a target, by whomever. */
 	sizesOf(target) {
-		return (this.#found.get(target) ?? []).flatMap(({ record }) => parseTargetSizes(record.image.sizes)?.platforms ?? []);
+		return (this.#found.get(target) ?? []).flatMap(({ record }) => recordedSizes(record)?.platforms ?? []);
 	}
 	/** What was measured of the images that the branch's own records tell of. */
 	ownSizes() {
-		return [...this.#own.values()].flatMap(({ image }) => parseTargetSizes(image.sizes)?.platforms ?? []);
+		return [...this.#own.values()].flatMap((record) => recordedSizes(record)?.platforms ?? []);
 	}
 	/** All targets that something is known of. */
 	names(source) {
@@ -18789,7 +18804,7 @@ async function pushedAgain(target, match, options) {
 		}]
 	});
 	if (digest === void 0) return gone("its image has not been pushed yet");
-	const manifests = parseTargetSizes(record.image.sizes)?.platforms.map((platform) => platform.digest);
+	const manifests = recordedSizes(record)?.platforms.map((platform) => platform.digest);
 	const tags = tagsOf.get(target.name) ?? [];
 	const image = {
 		client,
@@ -18835,14 +18850,14 @@ function printTarget(platforms, options) {
 		platforms,
 		fields,
 		fingerprint: stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== void 0) ? digestOf$1([
-			VERSION$2,
+			VERSION$3,
 			stages,
 			fields
 		]) : void 0
 	};
 }
 /** Raised when what is printed changes, so that no record of before is taken for an equal one. */
-const VERSION$2 = 1;
+const VERSION$3 = 1;
 function imageFields(options) {
 	const volatile = new Set(options.volatileLabels);
 	const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value]);
@@ -32616,7 +32631,7 @@ function planDecision(decision) {
 		reasons: decision?.reasons ?? []
 	};
 	const { image, commit } = decision.record;
-	const sizes = parseTargetSizes(image.sizes)?.platforms.map(({ platform, digest, configDigest, transfer, unpacked }) => ({
+	const sizes = recordedSizes(decision.record)?.platforms.map(({ platform, digest, configDigest, transfer, unpacked }) => ({
 		platform,
 		digest,
 		configDigest,
@@ -33718,252 +33733,6 @@ function runAttempt(env) {
 	return positive(Number(env["GITHUB_RUN_ATTEMPT"])) ?? 1;
 }
 
-// src/measure/size-record.ts
-/** Bytes of a file of records. */
-const MOST_RECORD_BYTES = 1e6;
-const VERSION$1 = 1;
-const MOST_RECORDS = 500;
-const MOST_TAGS = 200;
-const MOST_PLATFORMS$1 = 64;
-const LONGEST_NAME = 500;
-const LONGEST_FAILURE = 2e3;
-const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const PLATFORM = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
-/**
-* A file of records. What explains sizes is left out where the file would be larger than `mostBytes`: packages first, then
-* files, then instructions and layers.
-*/
-function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
-	let text = "";
-	for (const reduce of REDUCTIONS) {
-		const reduced = (record) => ({
-			...record,
-			platforms: record.platforms.map(reduce)
-		});
-		const all = records.map((record) => {
-			const { baseline } = record;
-			const before = baseline?.record === void 0 ? baseline : {
-				...baseline,
-				record: reduced(baseline.record)
-			};
-			return sizeRecordToJson({
-				...reduced(record),
-				baseline: before
-			});
-		});
-		text = JSON.stringify({
-			version: VERSION$1,
-			records: all
-		});
-		if (Buffer.byteLength(text) <= mostBytes) break;
-	}
-	return text;
-}
-/** What `writeSizeRecords` wrote, and nothing else. */
-function readSizeRecords(text) {
-	if (Buffer.byteLength(text) > 1e6) return refused$1(`it is larger than ${MOST_RECORD_BYTES} bytes`);
-	const json = parseJson(text);
-	if (json === void 0) return refused$1("it is no JSON");
-	if (field$1(json, "version") !== VERSION$1) return refused$1("it is of a version that is not known");
-	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
-	return records === void 0 || records.length === 0 ? refused$1("it holds no size records") : {
-		kind: "records",
-		records
-	};
-}
-/** A record as data that `JSON.stringify` writes and `parseSizeRecord` reads. */
-function sizeRecordToJson(record) {
-	const { baseline, ...rest } = record;
-	const before = baseline?.record === void 0 ? void 0 : sizeRecordToJson({
-		...baseline.record,
-		baseline: void 0
-	});
-	return {
-		...rest,
-		platforms: record.platforms.map(platformToJson),
-		...baseline === void 0 ? {} : { baseline: {
-			facts: baseline.facts,
-			record: before
-		} }
-	};
-}
-/** Undefined where it is no record, or of a version that is not known. */
-function parseSizeRecord(value) {
-	const [id, target, file, createdAt] = [
-		"id",
-		"target",
-		"file",
-		"createdAt"
-	].map((key) => field$1(value, key));
-	const status = STATUSES$1.find((known) => known === field$1(value, "status"));
-	const platforms = parsePlatforms(field$1(value, "platforms"));
-	const tags = all(field$1(value, "tags"), nameOf, MOST_TAGS);
-	if (field$1(value, "version") !== VERSION$1 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
-	if (!isTime(createdAt) || status === void 0 || platforms === void 0 || tags === void 0) return void 0;
-	if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return void 0;
-	const baseline = baselineOf(field$1(value, "baseline"));
-	return {
-		version: VERSION$1,
-		id,
-		target,
-		file,
-		createdAt,
-		status,
-		tags,
-		platforms,
-		...optionalOf(value),
-		...baseline === void 0 ? {} : { baseline }
-	};
-}
-const SOURCES = [
-	"input",
-	"exact",
-	"ancestor",
-	"registry",
-	"none"
-];
-/** Of a baseline's own baseline nothing is read. */
-function baselineOf(value) {
-	const facts = field$1(value, "facts");
-	const source = SOURCES.find((known) => known === field$1(facts, "source"));
-	if (source === void 0) return void 0;
-	const [distance, branch, url] = [
-		"distance",
-		"branch",
-		"url"
-	].map((key) => field$1(facts, key));
-	const record = field$1(value, "record");
-	const before = typeof record === "object" && record !== null ? {
-		...record,
-		baseline: void 0
-	} : void 0;
-	return {
-		facts: {
-			source,
-			branch: nameOf(branch),
-			url: isAddress(url) ? url : void 0,
-			wanted: commitOf(field$1(facts, "wanted")),
-			commit: commitOf(field$1(facts, "commit")),
-			distance: isCount(distance) ? distance : void 0
-		},
-		record: parseSizeRecord(before)
-	};
-}
-function commitOf(value) {
-	return typeof value === "string" && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(value) ? value : void 0;
-}
-/** The name of a target, or what could be one. */
-function isTarget(value) {
-	return typeof value === "string" && TARGET.test(value);
-}
-function isPlatform(value) {
-	return typeof value === "string" && PLATFORM.test(value);
-}
-const STATUSES$1 = [
-	"built",
-	"unchanged",
-	"failed"
-];
-function optionalOf(value) {
-	const [failure, digest, fingerprint] = [
-		"failure",
-		"digest",
-		"fingerprint"
-	].map((key) => field$1(value, key));
-	const line = field$1(value, "line");
-	const wanted = all(field$1(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
-	return {
-		commit: commitOf(field$1(value, "commit")),
-		ref: nameOf(field$1(value, "ref")),
-		run: runOf$1(field$1(value, "run")),
-		line: isCount(line) && line > 0 ? line : void 0,
-		...isText$2(failure, LONGEST_FAILURE) ? { failure } : {},
-		...isDigest(digest) ? { digest } : {},
-		...wanted === void 0 ? {} : { wantedPlatforms: wanted },
-		...isDigest(fingerprint) ? { fingerprint } : {}
-	};
-}
-function runOf$1(value) {
-	const [id, attempt, url] = [
-		field$1(value, "id"),
-		field$1(value, "attempt"),
-		field$1(value, "url")
-	];
-	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount(attempt) || attempt === 0) return void 0;
-	return {
-		id,
-		attempt,
-		url: isAddress(url) ? url : void 0
-	};
-}
-function isAddress(value) {
-	return isName(value) && /^https?:\/\/[\w.:/?&=%#~-]+$/.test(value);
-}
-function isTime(value) {
-	return typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value));
-}
-function isDigest(value) {
-	return typeof value === "string" && DIGEST.test(value);
-}
-/** On one line. */
-function isName(value) {
-	return isText$2(value, LONGEST_NAME) && !/[\p{Cc}\u2028\u2029]/u.test(value);
-}
-function nameOf(value) {
-	return isName(value) ? value : void 0;
-}
-function refused$1(reason) {
-	return {
-		kind: "refused",
-		reason
-	};
-}
-/** Each leaves out more than the one before. Texts may be whole scripts; their beginnings tell layers apart. */
-const REDUCTIONS = [
-	(sizes) => withShortTexts(sizes, 2e3),
-	(sizes) => withShortTexts(without(sizes, { packages: void 0 }), 1e3),
-	(sizes) => withShortTexts(without(sizes, NO_FILES), 300),
-	(sizes) => withShortTexts(without(sizes, NO_FILES), 60),
-	(sizes) => ({
-		...sizes,
-		...NO_FILES,
-		layers: []
-	})
-];
-const NO_FILES = {
-	packages: void 0,
-	files: void 0
-};
-function without(sizes, parts) {
-	return {
-		...sizes,
-		...parts,
-		layers: sizes.layers.map((layer) => ({
-			...layer,
-			...parts
-		}))
-	};
-}
-function withShortTexts(sizes, longest) {
-	const layers = sizes.layers.map((layer) => ({
-		...layer,
-		createdBy: cut(layer.createdBy, longest),
-		...layer.source === void 0 ? {} : { source: {
-			...layer.source,
-			text: cut(layer.source.text, longest)
-		} }
-	}));
-	return {
-		...sizes,
-		layers
-	};
-}
-function cut(text, longest) {
-	return text.length <= longest ? text : text.slice(0, longest).toWellFormed();
-}
-
 // src/handover/artifact-name.ts
 /**
 * Names of the artifacts by which legs of a matrix hand over size records:
@@ -33974,6 +33743,7 @@ function cut(text, longest) {
 /** The file in an artifact. */
 const ENTRY_NAME = "size-record.json";
 const MAX_WORD = 40;
+const PLAN = "plan.plan";
 const FORM = /^(stage-build\.[0-9a-f]{16}\.[A-Za-z0-9_-]{1,40}\.[A-Za-z0-9_-]{1,40})\.attempt-([1-9]\d{0,5})(?:-again)?$/;
 /** The artifact's name, at most 124 ASCII characters; `attempt` is the run's, from 1. */
 function artifactName(leg, attempt) {
@@ -33983,6 +33753,14 @@ function artifactName(leg, attempt) {
 function legName({ id, cells }) {
 	const pairs = cells.map(({ target, platform }) => JSON.stringify([target, platform])).sort();
 	return `stage-build.${createHash("sha256").update(JSON.stringify([id, pairs])).digest("hex").slice(0, 16)}.${slug(cells.map((cell) => cell.target))}.${slug(cells.map((cell) => cell.platform))}`;
+}
+/** The part of the name that all attempts to hand over the plan of a project have; no leg has it. */
+function planName(id) {
+	return `stage-build.${createHash("sha256").update(JSON.stringify(["plan", id])).digest("hex").slice(0, 16)}.${PLAN}`;
+}
+/** Whether an artifact holds a plan: platforms have other words. */
+function isPlanName(name) {
+	return parseArtifactName(name)?.leg.endsWith(`.${PLAN}`) === true;
 }
 /** What a name says; undefined for artifacts that are not ours. */
 function parseArtifactName(name) {
@@ -34341,6 +34119,252 @@ async function ask(request, { env, clientPath, folder, debug = () => void 0, tim
 	return answers;
 }
 
+// src/measure/size-record.ts
+/** Bytes of a file of records. */
+const MOST_RECORD_BYTES = 1e6;
+const VERSION$2 = 1;
+const MOST_RECORDS = 500;
+const MOST_TAGS$1 = 200;
+const MOST_PLATFORMS$1 = 64;
+const LONGEST_NAME = 500;
+const LONGEST_FAILURE = 2e3;
+const TARGET = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const PLATFORM = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+/**
+* A file of records. What explains sizes is left out where the file would be larger than `mostBytes`: packages first, then
+* files, then instructions and layers.
+*/
+function writeSizeRecords(records, mostBytes = MOST_RECORD_BYTES) {
+	let text = "";
+	for (const reduce of REDUCTIONS) {
+		const reduced = (record) => ({
+			...record,
+			platforms: record.platforms.map(reduce)
+		});
+		const all = records.map((record) => {
+			const { baseline } = record;
+			const before = baseline?.record === void 0 ? baseline : {
+				...baseline,
+				record: reduced(baseline.record)
+			};
+			return sizeRecordToJson({
+				...reduced(record),
+				baseline: before
+			});
+		});
+		text = JSON.stringify({
+			version: VERSION$2,
+			records: all
+		});
+		if (Buffer.byteLength(text) <= mostBytes) break;
+	}
+	return text;
+}
+/** What `writeSizeRecords` wrote, and nothing else. */
+function readSizeRecords(text) {
+	if (Buffer.byteLength(text) > 1e6) return refused$1(`it is larger than ${MOST_RECORD_BYTES} bytes`);
+	const json = parseJson(text);
+	if (json === void 0) return refused$1("it is no JSON");
+	if (field$1(json, "version") !== VERSION$2) return refused$1("it is of a version that is not known");
+	const records = all(field$1(json, "records"), parseSizeRecord, MOST_RECORDS);
+	return records === void 0 || records.length === 0 ? refused$1("it holds no size records") : {
+		kind: "records",
+		records
+	};
+}
+/** A record as data that `JSON.stringify` writes and `parseSizeRecord` reads. */
+function sizeRecordToJson(record) {
+	const { baseline, ...rest } = record;
+	const before = baseline?.record === void 0 ? void 0 : sizeRecordToJson({
+		...baseline.record,
+		baseline: void 0
+	});
+	return {
+		...rest,
+		platforms: record.platforms.map(platformToJson),
+		...baseline === void 0 ? {} : { baseline: {
+			facts: baseline.facts,
+			record: before
+		} }
+	};
+}
+/** Undefined where it is no record, or of a version that is not known. */
+function parseSizeRecord(value) {
+	const [id, target, file, createdAt] = [
+		"id",
+		"target",
+		"file",
+		"createdAt"
+	].map((key) => field$1(value, key));
+	const status = STATUSES$1.find((known) => known === field$1(value, "status"));
+	const platforms = parsePlatforms(field$1(value, "platforms"));
+	const tags = all(field$1(value, "tags"), nameOf, MOST_TAGS$1);
+	if (field$1(value, "version") !== VERSION$2 || !isName(id) || !isName(file) || !isTarget(target)) return void 0;
+	if (!isTime(createdAt) || status === void 0 || platforms === void 0 || tags === void 0) return void 0;
+	if (!platforms.every(({ platform }) => PLATFORM.test(platform))) return void 0;
+	const baseline = baselineOf(field$1(value, "baseline"));
+	return {
+		version: VERSION$2,
+		id,
+		target,
+		file,
+		createdAt,
+		status,
+		tags,
+		platforms,
+		...optionalOf(value),
+		...baseline === void 0 ? {} : { baseline }
+	};
+}
+const SOURCES = [
+	"input",
+	"exact",
+	"ancestor",
+	"registry",
+	"none"
+];
+/** Of a baseline's own baseline nothing is read. */
+function baselineOf(value) {
+	const facts = field$1(value, "facts");
+	const source = SOURCES.find((known) => known === field$1(facts, "source"));
+	if (source === void 0) return void 0;
+	const [distance, branch, url] = [
+		"distance",
+		"branch",
+		"url"
+	].map((key) => field$1(facts, key));
+	const record = field$1(value, "record");
+	const before = typeof record === "object" && record !== null ? {
+		...record,
+		baseline: void 0
+	} : void 0;
+	return {
+		facts: {
+			source,
+			branch: nameOf(branch),
+			url: isAddress(url) ? url : void 0,
+			wanted: commitOf(field$1(facts, "wanted")),
+			commit: commitOf(field$1(facts, "commit")),
+			distance: isCount(distance) ? distance : void 0
+		},
+		record: parseSizeRecord(before)
+	};
+}
+function commitOf(value) {
+	return typeof value === "string" && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(value) ? value : void 0;
+}
+/** The name of a target, or what could be one. */
+function isTarget(value) {
+	return typeof value === "string" && TARGET.test(value);
+}
+function isPlatform(value) {
+	return typeof value === "string" && PLATFORM.test(value);
+}
+const STATUSES$1 = [
+	"built",
+	"unchanged",
+	"failed"
+];
+function optionalOf(value) {
+	const [failure, digest, fingerprint] = [
+		"failure",
+		"digest",
+		"fingerprint"
+	].map((key) => field$1(value, key));
+	const line = field$1(value, "line");
+	const wanted = all(field$1(value, "wantedPlatforms"), (item) => isPlatform(item) ? item : void 0, MOST_PLATFORMS$1);
+	return {
+		commit: commitOf(field$1(value, "commit")),
+		ref: nameOf(field$1(value, "ref")),
+		run: runOf$1(field$1(value, "run")),
+		line: isCount(line) && line > 0 ? line : void 0,
+		...isText$2(failure, LONGEST_FAILURE) ? { failure } : {},
+		...isDigest(digest) ? { digest } : {},
+		...wanted === void 0 ? {} : { wantedPlatforms: wanted },
+		...isDigest(fingerprint) ? { fingerprint } : {}
+	};
+}
+function runOf$1(value) {
+	const [id, attempt, url] = [
+		field$1(value, "id"),
+		field$1(value, "attempt"),
+		field$1(value, "url")
+	];
+	if (typeof id !== "string" || !/^\d{1,20}$/.test(id) || !isCount(attempt) || attempt === 0) return void 0;
+	return {
+		id,
+		attempt,
+		url: isAddress(url) ? url : void 0
+	};
+}
+function isAddress(value) {
+	return isName(value) && /^https?:\/\/[\w.:/?&=%#~-]+$/.test(value);
+}
+function isTime(value) {
+	return typeof value === "string" && TIME.test(value) && !Number.isNaN(Date.parse(value));
+}
+function isDigest(value) {
+	return typeof value === "string" && DIGEST.test(value);
+}
+/** On one line. */
+function isName(value) {
+	return isText$2(value, LONGEST_NAME) && !/[\p{Cc}\u2028\u2029]/u.test(value);
+}
+function nameOf(value) {
+	return isName(value) ? value : void 0;
+}
+function refused$1(reason) {
+	return {
+		kind: "refused",
+		reason
+	};
+}
+/** Each leaves out more than the one before. Texts may be whole scripts; their beginnings tell layers apart. */
+const REDUCTIONS = [
+	(sizes) => withShortTexts(sizes, 2e3),
+	(sizes) => withShortTexts(without(sizes, { packages: void 0 }), 1e3),
+	(sizes) => withShortTexts(without(sizes, NO_FILES), 300),
+	(sizes) => withShortTexts(without(sizes, NO_FILES), 60),
+	(sizes) => ({
+		...sizes,
+		...NO_FILES,
+		layers: []
+	})
+];
+const NO_FILES = {
+	packages: void 0,
+	files: void 0
+};
+function without(sizes, parts) {
+	return {
+		...sizes,
+		...parts,
+		layers: sizes.layers.map((layer) => ({
+			...layer,
+			...parts
+		}))
+	};
+}
+function withShortTexts(sizes, longest) {
+	const layers = sizes.layers.map((layer) => ({
+		...layer,
+		createdBy: cut(layer.createdBy, longest),
+		...layer.source === void 0 ? {} : { source: {
+			...layer.source,
+			text: cut(layer.source.text, longest)
+		} }
+	}));
+	return {
+		...sizes,
+		layers
+	};
+}
+function cut(text, longest) {
+	return text.length <= longest ? text : text.slice(0, longest).toWellFormed();
+}
+
 // src/handover/gather.ts
 /**
 * The report job's view of what legs handed over: which records count, which are left out, and which were to come and
@@ -34381,7 +34405,7 @@ function gatherRecords(texts, { expected, commit } = {}) {
 			record: onPlatforms(one.record, (platform) => counts(one, platform))
 		})),
 		left,
-		missing: expected === void 0 ? [] : missingOf(expected, read)
+		missing: expected === void 0 ? [] : missingOf(expected, read.map(({ record }) => record))
 	};
 }
 /** One sentence for those that were left out; undefined where none was. Names are untrusted: to be escaped. */
@@ -34433,8 +34457,9 @@ function newestOf(read) {
 	}
 	return newest;
 }
-function missingOf({ id, cells }, read) {
-	const handed = read.filter(({ record }) => record.id === id).flatMap(({ record }) => cellsOf$1(record));
+/** What was to come and is not among the records. */
+function missingOf({ id, cells }, records) {
+	const handed = records.filter((record) => record.id === id).flatMap(cellsOf$1);
 	return cells.flatMap(({ target, platform }) => platform.split(",").map((one) => ({
 		target,
 		platform: one.trim()
@@ -34468,13 +34493,19 @@ async function handOverSizes(records, attempt, options) {
 	return await uploadText({
 		name,
 		text,
-		retentionDays: RETENTION_DAYS
+		retentionDays: 30
 	}, options);
 }
 /** Gets and sorts out the records of all legs. Never throws. */
 async function gatherSizes(places, gathering, options) {
 	const fetched = await fetchTexts(places, options);
-	const gathered = gatherRecords(fetched.kind === "fetched" ? fetched.texts : [], gathering);
+	const texts = fetched.kind === "fetched" ? fetched.texts : [];
+	const plans = texts.filter(({ name }) => isPlanName(name));
+	const records = texts.filter(({ name }) => !isPlanName(name));
+	const gathered = {
+		...gatherRecords(records, gathering),
+		plans
+	};
 	if (fetched.kind !== "fetched") return {
 		...gathered,
 		kind: fetched.kind,
@@ -34493,11 +34524,172 @@ async function gatherSizes(places, gathering, options) {
 		warnings: warnings.filter((warning) => warning !== void 0)
 	};
 }
+/** One sentence; undefined where nothing is missing. */
 function missingWarning(missing) {
 	if (missing.length === 0) return void 0;
 	const names = missing.slice(0, 10).map(({ target, platform }) => platform === "" ? target : `${target} on ${platform}`);
 	const others = missing.length > names.length ? ` and ${missing.length - names.length} more` : "";
 	return `No sizes were handed over for ${names.join(", ")}${others}.`;
+}
+
+// src/plan/plan-input.ts
+/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
+const MOST_TARGETS$2 = 1e3;
+const LONGEST = 500;
+/**
+* A plan, as far as a report needs it.
+* @throws UserError where the text is no plan of this version
+*/
+function readPlanInput(text) {
+	const json = parsed(text);
+	const version = field$1(json, "version");
+	if (version !== 1) {
+		const newer = typeof version === "number" && version > 1;
+		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
+	}
+	const targets = field$1(json, "targets");
+	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$2) throw broken("its targets cannot be read");
+	const [id, file, platforms] = [
+		"id",
+		"file",
+		"platforms"
+	].map((key) => field$1(json, key));
+	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
+	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
+	const isSplit = field$1(json, "matrixBy") === "platform";
+	return {
+		id: id ?? file,
+		file,
+		platforms,
+		isSplit,
+		targets: targets.map(targetOf)
+	};
+}
+function isText(value) {
+	return typeof value === "string" && value.length <= LONGEST;
+}
+function targetOf(value) {
+	const [name, status, tags, image] = [
+		"name",
+		"status",
+		"tags",
+		"image"
+	].map((key) => field$1(value, key));
+	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
+	const [sizes, since, file, platforms] = [
+		"sizes",
+		"since",
+		"file",
+		"platforms"
+	].map((key) => field$1(value, key));
+	const areTexts = Array.isArray(platforms) && platforms.every(isText);
+	if (file !== void 0 && !isText(file) || platforms !== void 0 && !areTexts) throw broken("the place of a target cannot be read");
+	return {
+		name,
+		status,
+		tags: references(tags),
+		sizes,
+		file,
+		platforms: areTexts ? platforms : void 0,
+		since: typeof since === "string" && /^[0-9a-f]{40,64}$/.test(since) ? since : void 0,
+		...image === void 0 ? {} : { image: imageOf(image) }
+	};
+}
+function imageOf(value) {
+	const digest = field$1(value, "digest");
+	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
+	return {
+		digest,
+		repositories: references(field$1(value, "repositories"))
+	};
+}
+function references(value) {
+	if (!Array.isArray(value)) throw broken("the tags of a target cannot be read");
+	return value.map((item) => {
+		if (typeof item !== "string") throw broken("a tag is no text");
+		try {
+			parseReference(item);
+			return item;
+		} catch (error) {
+			if (error instanceof InvalidReferenceError) throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`);
+			throw error;
+		}
+	});
+}
+function parsed(text) {
+	try {
+		return JSON.parse(text);
+	} catch {
+		throw broken("it is no JSON");
+	}
+}
+function broken(what, isNewer = false) {
+	return new UserError({
+		input: "plan",
+		message: `\`plan\` cannot be used: ${what}.`,
+		mend: isNewer ? "Use the same version of stage-build in every job of the workflow." : "Give the `plan` output of a stage-build step with `mode: plan`, as it is."
+	});
+}
+
+// src/handed-plan.ts
+/**
+* The plan on its way to a report on this run by another one (`workflow_run`), whose job cannot have this one's outputs. What is
+* read may come from a fork: it counts as far as it has the form and the bounds of a plan, and is about the commit.
+*/
+const VERSION$1 = 1;
+const MOST_TAGS = 200;
+/** Hands over what a report needs of a plan. Never throws. */
+async function handOverPlan({ id, file, platforms, targets }, { commit, attempt }, options) {
+	const told = targets.map(({ name, status, tags, sizes, since }) => ({
+		name,
+		status,
+		tags,
+		sizes,
+		since
+	}));
+	const text = JSON.stringify({
+		version: VERSION$1,
+		commit,
+		plan: {
+			version: 1,
+			id,
+			file,
+			platforms,
+			targets: told
+		}
+	});
+	return await uploadText({
+		name: `${planName(id)}.attempt-${attempt}`,
+		text,
+		retentionDays: 30
+	}, options);
+}
+/** The plans that were handed over, and why some of them are left out. */
+function readHandedPlans(texts, commit) {
+	const read = texts.map(({ name, text }) => ({
+		name,
+		...readHandedPlan(text, name, commit)
+	}));
+	return {
+		plans: read.flatMap((one) => "plan" in one ? [one.plan] : []),
+		left: read.flatMap((one) => "reason" in one ? [{
+			name: one.name,
+			reason: one.reason
+		}] : [])
+	};
+}
+function readHandedPlan(text, name, commit) {
+	const json = parseJson(text);
+	if (field$1(json, "version") !== VERSION$1) return { reason: "it is of a version that is not known" };
+	if (commit !== void 0 && field$1(json, "commit") !== commit) return { reason: "it is about another commit" };
+	try {
+		const plan = readPlanInput(JSON.stringify(field$1(json, "plan") ?? {}));
+		if (!(plan.platforms.every(isPlatform) && plan.targets.every(({ name: target, tags }) => isTarget(target) && tags.length <= MOST_TAGS))) return { reason: "it names what cannot be a target or a platform" };
+		return name.startsWith(`${planName(plan.id)}.`) ? { plan } : { reason: "it is about another project than its name says" };
+	} catch (error) {
+		if (error instanceof UserError) return { reason: "it is no plan" };
+		throw error;
+	}
 }
 
 // src/github/answers.ts
@@ -34834,26 +35026,23 @@ var Writer = class {
 	/** The comments with our marker that are by the token's user, the lowest id first. */
 	async #ownComments() {
 		const marked = this.#made === void 0 ? [] : [this.#made];
-		for (let page = 1;; page++) {
-			const parameters = {
-				...this.#repository,
-				issue_number: this.#options.number,
-				per_page: 100,
-				page
-			};
-			const answer = await this.#client.request(`GET ${COMMENTS}`, parameters);
-			if (!answer.ok) return answer;
-			if (!Array.isArray(answer.value.data)) return undocumented("list of comments");
-			for (const comment of list$3(answer.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
-			if (!answer.value.hasNext) break;
-			if (page < PAGES$1) continue;
-			if (marked.length > 0) break;
-			return failure$1({
-				kind: "invalid",
-				status: void 0,
-				message: `it has more than 2000 comments`
-			});
+		const parameters = {
+			...this.#repository,
+			issue_number: this.#options.number,
+			most: PAGES$1
+		};
+		let isCut = false;
+		for await (const page of pagesOf(this.#client, `GET ${COMMENTS}`, parameters)) {
+			if (!page.ok) return page;
+			if (!Array.isArray(page.value.data)) return undocumented("list of comments");
+			for (const comment of list$3(page.value.data).map(readComment)) if (comment?.body.trimStart().startsWith("<!-- stage-build:report -->") === true) marked.push(comment);
+			isCut = page.value.hasNext;
 		}
+		if (isCut && marked.length === 0) return failure$1({
+			kind: "invalid",
+			status: void 0,
+			message: `it has more than 2000 comments`
+		});
 		const byId = [...new Map(marked.map((comment) => [comment.id, comment])).values()].sort((a, b) => a.id - b.id);
 		if (byId.every(({ author }) => author === (this.#self ?? ACTIONS))) return success(byId);
 		this.#self ??= await this.#viewer() ?? ACTIONS;
@@ -35810,14 +35999,14 @@ function attemptOf({ run }) {
 // src/measure/renames.ts
 /** Targets that are called otherwise than before and are the same in all else. Pure. */
 /** The most comparisons: with more targets at once that came and went, nobody thinks of a rename. */
-const MOST_TARGETS$2 = 200;
+const MOST_TARGETS$1 = 200;
 /**
 * From the key (`targetKey`) of a target that is new to the name of the one of its `id` that is gone, where the two have one
 * fingerprint, one image, or most of their own layers in common. Each has one name at most, the likest.
 */
 function findRenames(gone, added) {
 	const [olds, news] = [targetsOf(gone), targetsOf(added)];
-	if (olds.length > MOST_TARGETS$2 || news.length > MOST_TARGETS$2) return /* @__PURE__ */ new Map();
+	if (olds.length > MOST_TARGETS$1 || news.length > MOST_TARGETS$1) return /* @__PURE__ */ new Map();
 	const likely = news.flatMap((now) => olds.filter(({ id }) => id === now.id).map((old) => ({
 		now,
 		old,
@@ -36930,7 +37119,7 @@ function failureOf$1(name, { failed, problems }) {
 }
 /** What the cache remembers of an earlier build, as a size record; undefined where it was not measured. */
 function sizeRecordOf(name, { record, ref }, { project, planned, env }) {
-	const sizes = parseTargetSizes(record.image.sizes);
+	const sizes = recordedSizes(record);
 	if (sizes === void 0) return void 0;
 	const stage = planned.targets.find((target) => target.name === name)?.stage;
 	const file = stage === void 0 ? project.dockerfileName : planned.partOf(name).part.dockerfileName;
@@ -37118,36 +37307,44 @@ function contextOf(sizes, event, { env }) {
 async function reportGathered(options) {
 	const { inputs, plan, place, handover, now } = options;
 	const run = measuredRun(place.payload);
-	const cells = (plan?.targets.filter(({ status }) => status === "changed") ?? []).map(({ name, platforms = plan?.platforms ?? [] }) => ({
-		target: name,
-		platform: platforms.join(",")
-	}));
 	const gathered = await gatherSizes(recordPlaces(run, place.env, inputs.githubToken), {
 		commit: run?.headSha,
-		...plan === void 0 ? {} : { expected: {
-			id: plan.id,
-			cells
-		} }
+		...plan === void 0 ? {} : { expected: expectedOf(plan) }
 	}, handover);
+	const given = plan === void 0 ? readHandedPlans(gathered.plans, run?.headSha) : {
+		plans: [plan],
+		left: []
+	};
 	const handed = gathered.records.map(({ record }) => record).filter(({ id }) => plan === void 0 || id === plan.id);
-	const records = [...handed, ...plan === void 0 ? [] : unchangedRecords(plan, handed, now)];
+	const records = [...handed, ...given.plans.flatMap((one) => unchangedRecords(one, handed, now))];
+	const expected = given.plans.map(expectedOf);
 	const reported = await reportSizes({
 		records,
 		comment: inputs.comment,
 		isLeg: false,
-		id: plan?.id ?? records[0]?.id ?? "",
+		id: plan?.id ?? records[0]?.id ?? given.plans[0]?.id ?? "",
 		baseline: {
 			facts: factsOf$1(records),
 			records: records.flatMap(({ baseline }) => baseline?.record ?? [])
 		},
 		budgets: parseSizeBudgets(inputs.sizeBudgets, void 0).budgets,
-		planned: plan === void 0 ? [] : cells.map((cell) => ({
-			id: plan.id,
+		planned: expected.flatMap(({ id, cells }) => cells.map((cell) => ({
+			id,
 			...cell
-		})),
+		}))),
 		isStillThere: () => true
 	}, place);
-	const warnings = gathered.warnings.map((message) => ({ message }));
+	const { event, env } = place;
+	if (plan !== void 0 && reported.lacksRights && !(event.kind === "pull_request" && event.isFork)) await handOverPlan(plan, {
+		commit: headCommit(event, env),
+		attempt: runAttempt(env)
+	}, handover);
+	const notHanded = plan === void 0 ? expected.flatMap((one) => missingOf(one, handed)) : [];
+	const warnings = [
+		...gathered.warnings,
+		leftOutWarning(given.left),
+		missingWarning(notHanded)
+	].flatMap((message) => message === void 0 ? [] : [{ message }]);
 	return {
 		...reported,
 		warnings: [
@@ -37155,6 +37352,16 @@ async function reportGathered(options) {
 			...warnings,
 			...reported.warnings
 		]
+	};
+}
+/** What a plan has jobs for. */
+function expectedOf({ id, platforms, targets }) {
+	return {
+		id,
+		cells: targets.filter(({ status }) => status === "changed").map(({ name, platforms: own = platforms }) => ({
+			target: name,
+			platform: own.join(",")
+		}))
 	};
 }
 function noRecords(kind, records) {
@@ -37214,105 +37421,6 @@ function factsOf$1(records) {
 	};
 	const rank = ({ source, distance }) => source === "registry" ? 1e400 : distance ?? Number.MAX_SAFE_INTEGER;
 	return others.reduce((worst, facts) => rank(facts) > rank(worst) ? facts : worst, first);
-}
-
-// src/plan/plan-input.ts
-/** The `plan` output of another job, read strictly: what `mode: report` needs of it. Pure. */
-const MOST_TARGETS$1 = 1e3;
-const LONGEST = 500;
-/**
-* A plan, as far as a report needs it.
-* @throws UserError where the text is no plan of this version
-*/
-function readPlanInput(text) {
-	const json = parsed(text);
-	const version = field$1(json, "version");
-	if (version !== 1) {
-		const newer = typeof version === "number" && version > 1;
-		throw broken(newer ? `it is of version ${version}, and this is version 1` : "it is no plan", newer);
-	}
-	const targets = field$1(json, "targets");
-	if (!Array.isArray(targets) || targets.length > MOST_TARGETS$1) throw broken("its targets cannot be read");
-	const [id, file, platforms] = [
-		"id",
-		"file",
-		"platforms"
-	].map((key) => field$1(json, key));
-	if (!isText(file) || id !== void 0 && !isText(id)) throw broken("its Dockerfile cannot be read");
-	if (!Array.isArray(platforms) || !platforms.every(isText)) throw broken("its platforms cannot be read");
-	const isSplit = field$1(json, "matrixBy") === "platform";
-	return {
-		id: id ?? file,
-		file,
-		platforms,
-		isSplit,
-		targets: targets.map(targetOf)
-	};
-}
-function isText(value) {
-	return typeof value === "string" && value.length <= LONGEST;
-}
-function targetOf(value) {
-	const [name, status, tags, image] = [
-		"name",
-		"status",
-		"tags",
-		"image"
-	].map((key) => field$1(value, key));
-	if (typeof name !== "string" || status !== "changed" && status !== "unchanged") throw broken("a target cannot be read");
-	const [sizes, since, file, platforms] = [
-		"sizes",
-		"since",
-		"file",
-		"platforms"
-	].map((key) => field$1(value, key));
-	const areTexts = Array.isArray(platforms) && platforms.every(isText);
-	if (file !== void 0 && !isText(file) || platforms !== void 0 && !areTexts) throw broken("the place of a target cannot be read");
-	return {
-		name,
-		status,
-		tags: references(tags),
-		sizes,
-		file,
-		platforms: areTexts ? platforms : void 0,
-		since: typeof since === "string" && /^[0-9a-f]{40,64}$/.test(since) ? since : void 0,
-		...image === void 0 ? {} : { image: imageOf(image) }
-	};
-}
-function imageOf(value) {
-	const digest = field$1(value, "digest");
-	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw broken("the digest of an image cannot be read");
-	return {
-		digest,
-		repositories: references(field$1(value, "repositories"))
-	};
-}
-function references(value) {
-	if (!Array.isArray(value)) throw broken("the tags of a target cannot be read");
-	return value.map((item) => {
-		if (typeof item !== "string") throw broken("a tag is no text");
-		try {
-			parseReference(item);
-			return item;
-		} catch (error) {
-			if (error instanceof InvalidReferenceError) throw broken(`${JSON.stringify(item.slice(0, 100))} is no image reference`);
-			throw error;
-		}
-	});
-}
-function parsed(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		throw broken("it is no JSON");
-	}
-}
-function broken(what, isNewer = false) {
-	return new UserError({
-		input: "plan",
-		message: `\`plan\` cannot be used: ${what}.`,
-		mend: isNewer ? "Use the same version of stage-build in every job of the workflow." : "Give the `plan` output of a stage-build step with `mode: plan`, as it is."
-	});
 }
 
 // src/build/retag-failure.ts
@@ -38111,23 +38219,21 @@ const PAGES = 3;
 async function listFirstParents(client, repository, commit, limit) {
 	const [owner, repo] = repository.split("/");
 	const firstParents = /* @__PURE__ */ new Map();
-	for (let page = 1; page <= PAGES; page++) {
-		const parameters = {
-			owner,
-			repo,
-			sha: commit,
-			per_page: 100,
-			page
-		};
-		const answer = await client.request("GET /repos/{owner}/{repo}/commits", parameters);
-		if (!answer.ok) return page === 1 ? answer : success(follow(firstParents, commit, limit));
-		if (!Array.isArray(answer.value.data)) return undocumented("list of commits");
-		for (const entry of list$3(answer.value.data)) {
+	const parameters = {
+		owner,
+		repo,
+		sha: commit,
+		most: PAGES
+	};
+	for await (const page of pagesOf(client, "GET /repos/{owner}/{repo}/commits", parameters)) {
+		if (!page.ok) return firstParents.size === 0 ? page : success(follow(firstParents, commit, limit));
+		if (!Array.isArray(page.value.data)) return undocumented("list of commits");
+		for (const entry of list$3(page.value.data)) {
 			const sha = commitName(field$1(entry, "sha"));
 			const [first] = list$3(field$1(entry, "parents"));
 			if (sha !== void 0) firstParents.set(sha, commitName(field$1(first, "sha")));
 		}
-		if (!answer.value.hasNext || follow(firstParents, commit, limit).length >= limit) break;
+		if (follow(firstParents, commit, limit).length >= limit) break;
 	}
 	return success(follow(firstParents, commit, limit));
 }
@@ -38589,9 +38695,11 @@ var Sizing = class {
 		const { env } = this.#options;
 		const { planned } = found;
 		const isPull = (env["GITHUB_BASE_REF"] ?? "") !== "";
+		const { event } = this.#place;
+		if (event.kind === "pull_request" && event.isFork) await this.#leavePlan(planned);
 		const own = [...planned.decisions].flatMap(([name, decision]) => decision.status === "unchanged" && decision.ref === env["GITHUB_REF"] ? [[name, decision]] : []);
 		if (!isPull || own.length === 0 || !artifactsAreHere(env)) return [];
-		const commit = headCommit(this.#place.event, env);
+		const commit = headCommit(event, env);
 		const records = own.flatMap(([name, { record, ref }]) => {
 			const known = sizeRecordOf(name, {
 				source: "own",
@@ -38651,6 +38759,16 @@ var Sizing = class {
 			...reported,
 			warnings: [...warnings, ...told]
 		};
+	}
+	/** A fork's run may not comment; the one that may cannot have the plan from outputs of this one. */
+	async #leavePlan({ plan }) {
+		const { env, runner } = this.#options;
+		const facts = {
+			commit: headCommit(this.#place.event, env),
+			attempt: runAttempt(env)
+		};
+		const outcome = await handOverPlan(plan, facts, handoverOptions(env, runner));
+		if (outcome.kind === "failed") runner.log(outcome.warning);
 	}
 	/** A run for `workflow_run` may write what this one may not. Whether there is one is not known, so nothing is announced. */
 	async #leaveForAnother(records, baseline) {
@@ -38771,7 +38889,7 @@ async function skipUnchanged(options) {
 	const failures = await retag(unchanged, options);
 	const skipped = unchanged.filter(([name]) => !failures.has(name));
 	for (const [name, decision] of skipped) log(`  ${name} is not built: ${sinceText(decision)}${insteadText(decision, planned.tagsOf.get(name) ?? [], planned.partOf(name).part.inputs)}`);
-	const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, parseTargetSizes(record.image.sizes))));
+	const sizes = new Map(skipped.flatMap(([name, { record }]) => withKey(name, recordedSizes(record))));
 	return {
 		sizes,
 		images: new Map(skipped.map(([name, { record, retag: plan }]) => [name, {
