@@ -58,7 +58,11 @@ export class Upstream implements BlobSource {
       if (this.#foreseen.has(digest)) continue
       const url = this.#blobs.get(digest)?.image.publicUrl?.(digest)
       // Who asks for the layer asks again then.
-      if (url !== undefined) this.#foreseen.set(digest, url.catch(() => undefined))
+      if (url !== undefined)
+        this.#foreseen.set(
+          digest,
+          url.catch(() => undefined),
+        )
     }
   }
 
