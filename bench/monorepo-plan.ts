@@ -95,7 +95,7 @@ export async function writeMonorepoPlan(figures: MonorepoPlan, machine: Machine)
       'step, medians, `git status` in the same rounds; the two calls of `docker buildx bake` that read the file are in them.',
       `${main.toFixed(0)} MB were resident at most, ${together.toFixed(0)} MB with all that the action starts.`,
     ].join('\n'),
-    `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · buildx ${machine.buildx} · Node.js ${machine.node}`,
+    `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · buildx ${machine.buildx} · Node.js ${machine.node}${machine.note === undefined ? '' : ` · ${machine.note}`}`,
     ['|  | Measured | Bar |  |', '| --- | --- | --- | --- |', ...lines].join('\n'),
   ]
   await writeSection('monorepo-plan', text.join('\n\n'))
