@@ -58,7 +58,7 @@ describe('inputs', () => {
     expect(errors.at(-1)).toMatch(/^\+(\d+) more: \1 more errors are in the step's log\.$/)
     const all = stdout.replaceAll('%0A', '\n')
     for (const text of [
-      '`mode`: `bild` is not one of `build`, `plan`, `report`, `cleanup`. Did you mean `build`?',
+      '`mode`: `bild` is not one of `build`, `plan`, `report`, `merge`, `cleanup`. Did you mean `build`?',
       '`push`: `yes` is neither `true` nor `false`. Write `true` or `false`.',
       '`targets`: `all` stands beside other targets.',
       '`tags`: `Foo:Bar` is not an image reference. Write `registry/name:tag`, in lower case.',
