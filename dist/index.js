@@ -7420,6 +7420,13 @@ const KINDS$2 = [
 		})
 	},
 	{
+		pattern: /failed to mount .*snapshots\/.*: no such file or directory/s,
+		explain: () => ({
+			message: "A layer of the builder’s own cache is gone from its disk.",
+			mend: "Run this step once with `no-cache: true`, or `docker buildx prune --all --force` on the machine that builds."
+		})
+	},
+	{
 		pattern: /no space left on device/i,
 		explain: () => ({
 			message: "The disk is full (no space left on device).",

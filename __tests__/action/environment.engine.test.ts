@@ -1,5 +1,6 @@
 /** What a user reads when the machine is at fault: docker, its plugin, its socket, its disk. */
 import { describe, expect, test } from '@jest/globals'
+import { randomUUID } from 'node:crypto'
 import { chmod, copyFile, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -77,7 +78,8 @@ describe('docker', () => {
 })
 
 describe('a full disk', () => {
-  const Dockerfile = 'FROM alpine:3.22\nRUN head -c 8000000 /dev/urandom > /big\n'
+  // What another run of the test left in the engine is of no use to this one.
+  const Dockerfile = `FROM alpine:3.22\nRUN : ${randomUUID()} && head -c 8000000 /dev/urandom > /big\n`
 
   asRoot.each([
     ['type=tar,dest=out.tar', /The disk is full \(no space left on device\)\. Free space before this step/],

@@ -79,6 +79,12 @@ describe('problems of a failed build', () => {
 describe('what errors mean', () => {
   test.each([
     ['write /x: no space left on device', /disk is full/, /system prune/],
+    // Seen on the test engine (containerd 2.1.9).
+    [
+      'failed to mount /data/tmp/buildkit-mount88: [{Type:overlay Source:overlay Target: Options:[lowerdir=/data/snapshots/2548/fs:/data/snapshots/4/fs]}]: mount source: "overlay", target: "/data/tmp/buildkit-mount88", fstype: overlay, flags: 0, data: "lowerdir=/data/snapshots/2548/fs", err: no such file or directory',
+      /gone from its disk/,
+      /no-cache: true.*buildx prune/,
+    ],
     [
       'docker.io/library/x:1: failed to do request: Head "https://registry-1.docker.io/v2/x": 429 Too Many Requests - toomanyrequests: You have reached your unauthenticated pull rate limit',
       /`registry-1\.docker\.io` refused.*rate limit/,

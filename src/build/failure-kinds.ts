@@ -49,6 +49,14 @@ const KINDS: readonly Kind[] = [
     }),
   },
   {
+    // A layer that the builder believes to have is gone from its disk: containerd's clean-up beside builds may do that.
+    pattern: /failed to mount .*snapshots\/.*: no such file or directory/s,
+    explain: () => ({
+      message: 'A layer of the builder’s own cache is gone from its disk.',
+      mend: 'Run this step once with `no-cache: true`, or `docker buildx prune --all --force` on the machine that builds.',
+    }),
+  },
+  {
     pattern: /no space left on device/i,
     explain: () => ({
       message: 'The disk is full (no space left on device).',
