@@ -8,7 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runStep } from '../__tests__/support/action.ts'
-import { runProcess } from '../src/process.ts'
+import { bareBake } from './bare-bake.ts'
 import type { Row } from './layer-cache-table.ts'
 import { median } from './median.ts'
 
@@ -71,24 +71,14 @@ function dockerfile(alpine: string): string {
   return [...base, ...targets, 'FROM base AS broken', 'RUN sleep 1 && false', ''].join('\n')
 }
 
+async function bare(context: string, repository: string): Promise<void> {
+  await bareBake(context, repository, GOOD)
+}
+
 async function action(context: string, repository: string): Promise<void> {
   const inputs = { targets: [...GOOD, 'broken'].join(','), tags: `${repository}:{target}`, push: 'true', cache: 'off' }
   const { main } = await runStep({ inputs, workspace: context })
   const { built, failed } = main.outputs
   const isRight = main.code === 1 && failed === '["broken"]' && built === JSON.stringify(GOOD)
   if (!isRight) throw new Error(`not as expected:\n${main.stdout}${main.stderr}`)
-}
-
-async function bare(context: string, repository: string): Promise<void> {
-  const target = (name: string): object => ({
-    context,
-    target: name,
-    output: [`type=image,push=true,"name=${repository}:${name}"`],
-  })
-  const definition = join(context, '.bake.json')
-  await writeFile(definition, JSON.stringify({ target: Object.fromEntries(GOOD.map((name) => [name, target(name)])) }))
-  const args = ['buildx', 'bake', '--file', definition, '--progress', 'rawjson', '--allow', `fs.read=${context}`]
-  const { code, stderr } = await runProcess('docker', [...args, ...GOOD])
-  await rm(definition)
-  if (code !== 0) throw new Error(`bake failed:\n${stderr}`)
 }

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runStep } from '../__tests__/support/action.ts'
-import { runProcess } from '../src/process.ts'
+import { bareBake } from './bare-bake.ts'
 import { median } from './median.ts'
 
 export interface Overhead {
@@ -51,7 +51,7 @@ export async function measureOverhead(rounds: number): Promise<Overhead> {
     }
     const name = `${registry}/bench/overhead`
     await touch()
-    await bare(context, name)
+    await bareBake(context, name, ['prod', 'debug'])
     const results: { action: number; bare: number }[] = []
     for (let round = 0; round < rounds; round++) {
       await touch()
@@ -60,7 +60,7 @@ export async function measureOverhead(rounds: number): Promise<Overhead> {
       })
       await touch()
       const second = await timed(async () => {
-        await bare(context, name)
+        await bareBake(context, name, ['prod', 'debug'])
       })
       results.push({ action: first, bare: second })
     }
@@ -75,20 +75,6 @@ async function action(context: string, name: string): Promise<void> {
   const inputs = { targets: 'prod,debug', tags: `${name}:{target}`, push: 'true' }
   const { main } = await runStep({ inputs, workspace: context })
   if (main.code !== 0) throw new Error(`the action failed:\n${main.stdout}${main.stderr}`)
-}
-
-async function bare(context: string, name: string): Promise<void> {
-  const target = (stage: string): object => ({
-    context,
-    target: stage,
-    output: [`type=image,push=true,"name=${name}:${stage}"`],
-  })
-  const definition = join(context, '.bake.json')
-  await writeFile(definition, JSON.stringify({ target: { prod: target('prod'), debug: target('debug') } }))
-  const args = ['buildx', 'bake', '--file', definition, '--progress', 'rawjson', '--allow', `fs.read=${context}`]
-  const { code, stderr } = await runProcess('docker', [...args, 'prod', 'debug'])
-  await rm(definition)
-  if (code !== 0) throw new Error(`bake failed:\n${stderr}`)
 }
 
 async function timed(run: () => Promise<void>): Promise<number> {

@@ -198,6 +198,10 @@ var UserError = class extends Error {
 		this.problems = list;
 	}
 };
+/** @throws UserError with all problems, if there are any */
+function throwIfAny(problems) {
+	if (problems.length > 0) throw new UserError(problems);
+}
 /** A problem as one line of text: place, message, mend. */
 function formatProblem(problem) {
 	return `${problem.file === void 0 ? "" : `${problem.file}${problem.line === void 0 ? "" : `:${problem.line}`}: `}${problem.message}${problem.mend === void 0 ? "" : ` ${problem.mend}`}`;
@@ -382,6 +386,10 @@ function parseJson(text) {
 	} catch {
 		return;
 	}
+}
+/** Each item once: the same JSON is the same. */
+function distinct(items) {
+	return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 /** An own property, or one of one of one; undefined for what is no object. */
 function field$1(value, ...path) {
@@ -3620,6 +3628,457 @@ var SyntaxFault = class extends Error {
 	}
 };
 
+// src/dockerfile/csv.ts
+/**
+* One CSV record, as `--mount` values are written. It does not know what the fields mean.
+* Source: https://github.com/tonistiigi/go-csvvalue (the rules and messages of Go's encoding/csv for one line)
+*/
+/** @throws SyntaxFault in Go's words, with the column of the fault */
+function csvFields(record) {
+	const line = record.replace(/\r?\n$/, "");
+	if (line === "") throw new SyntaxFault("EOF");
+	const fields = [];
+	let position = 0;
+	for (;;) {
+		if (line.charAt(position) === "\"") {
+			const { field, end } = quotedField(line, position);
+			fields.push(field);
+			if (end >= line.length) return fields;
+			position = end + 1;
+			continue;
+		}
+		const comma = line.indexOf(",", position);
+		const field = line.slice(position, comma === -1 ? void 0 : comma);
+		const quote = field.indexOf("\"");
+		if (quote !== -1) throw fault(line, position + quote, "bare \" in non-quoted-field");
+		fields.push(field);
+		if (comma === -1) return fields;
+		position = comma + 1;
+	}
+}
+/** Reads from an opening quote to behind the closing one; doubled quotes stand for one. */
+function quotedField(line, start) {
+	let field = "";
+	let position = start + 1;
+	for (;;) {
+		const quote = line.indexOf("\"", position);
+		if (quote === -1) throw fault(line, position, "extraneous or missing \" in quoted-field");
+		field += line.slice(position, quote);
+		position = quote + 1;
+		const next = line.charAt(position);
+		if (next === "," || next === "") return {
+			field,
+			end: position
+		};
+		if (next !== "\"") throw fault(line, quote, "extraneous or missing \" in quoted-field");
+		field += "\"";
+		position++;
+	}
+}
+function fault(line, index, what) {
+	const column = Buffer.byteLength(line.slice(0, index), "utf8") + 1;
+	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
+}
+
+// src/build/output-lines.ts
+/**
+* The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
+* Knows buildx's output syntax; writes nothing.
+*/
+const IMAGE_TYPES = /* @__PURE__ */ new Set([
+	"image",
+	"docker",
+	"oci"
+]);
+const COMPRESSION_KEYS = [
+	"compression",
+	"compression-level",
+	"force-compression"
+];
+/**
+* The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
+* of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
+*/
+function outputsOf$1(target, request) {
+	const asked = withTags$1(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags);
+	const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) => placed(output, request.workspace));
+	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
+	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
+		const value = compression.get(key);
+		return value === void 0 ? [] : [[key, value]];
+	});
+	const ordered = [
+		...request.measure === void 0 ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))],
+		...user.filter((output) => !pushes(output)),
+		...user.filter(pushes)
+	];
+	return {
+		lines: (ordered.length === 0 ? [{
+			type: "cacheonly",
+			attributes: /* @__PURE__ */ new Map()
+		}] : ordered).map((output) => formatOutput(compressed(output, chosen))),
+		directories: user.flatMap((output) => {
+			const dest = output.attributes.get("dest");
+			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
+		})
+	};
+}
+/**
+* The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
+* to by its digest alone.
+*/
+function namesPushed(line, push) {
+	const output = readOutput(line);
+	if (output.type !== "image" || !(push || pushes(output))) return [];
+	return (output.attributes.get("name") ?? "").split(",").filter((name) => name !== "");
+}
+/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
+function outputTypes(lines) {
+	return lines.map((line) => readOutput(line).type);
+}
+/**
+* Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
+* @throws UserError for a line that is none.
+*/
+function readOutput(line) {
+	const fields = fieldsOf(line);
+	const [only] = fields;
+	if (fields.length === 1 && only !== void 0 && !only.startsWith("type=")) {
+		if (only === "-") throw badOutput(line, "would write to this step’s log");
+		return {
+			type: "local",
+			attributes: /* @__PURE__ */ new Map([["dest", only]])
+		};
+	}
+	const attributes = /* @__PURE__ */ new Map();
+	for (const field of fields) {
+		const at = field.indexOf("=");
+		attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? "" : field.slice(at + 1));
+	}
+	const type = attributes.get("type") ?? "";
+	if (type === "") throw badOutput(line, "has no `type=…`");
+	attributes.delete("type");
+	if (type !== "registry") return {
+		type,
+		attributes
+	};
+	return {
+		type: "image",
+		attributes: attributes.set("push", attributes.get("push") ?? "true")
+	};
+}
+function fieldsOf(line) {
+	try {
+		return csvFields(line);
+	} catch (error) {
+		throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
+	}
+}
+function badOutput(line, what) {
+	return new UserError({
+		input: "outputs",
+		message: `\`outputs\`: \`${line}\` ${what}.`,
+		mend: "Write lines such as `type=local,dest=out`."
+	});
+}
+/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
+function withPush(outputs, push) {
+	if (push !== true) return outputs;
+	if (!outputs.some((output) => output.type === "image")) return [...outputs, {
+		type: "image",
+		attributes: /* @__PURE__ */ new Map([["push", "true"]])
+	}];
+	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
+}
+/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
+function byDigest(output) {
+	if (output.type !== "image" || !pushes(output)) return output;
+	return Object.entries({
+		"push-by-digest": "true",
+		"name-canonical": "true",
+		store: "false"
+	}).reduce((done, [key, value]) => changed(done, key, value), output);
+}
+function withLoad(outputs, load) {
+	if (load !== true) return outputs;
+	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
+		type: "docker",
+		attributes: /* @__PURE__ */ new Map()
+	}, ...outputs];
+}
+function withTags$1(outputs, tags) {
+	if (tags.length === 0) return outputs;
+	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
+}
+/**
+* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
+* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
+*/
+function storedOnce(outputs) {
+	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
+	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
+	return outputs.map((output) => {
+		if (output.type !== "image" || output.attributes.has("store")) return output;
+		const name = output.attributes.get("name");
+		if (stored.has(name)) return changed(output, "store", "false");
+		stored.add(name);
+		return output;
+	});
+}
+function placed(output, workspace) {
+	const dest = output.attributes.get("dest");
+	return dest === void 0 || dest === "-" ? output : changed(output, "dest", resolve$1(workspace, dest));
+}
+function compressed(output, compression) {
+	if (!IMAGE_TYPES.has(output.type)) return output;
+	return {
+		type: output.type,
+		attributes: new Map([...output.attributes, ...compression])
+	};
+}
+function measuredOutput(host, repository) {
+	return {
+		type: "image",
+		attributes: /* @__PURE__ */ new Map([
+			["push", "true"],
+			["store", "false"],
+			["name", `${host}/${repository}`]
+		])
+	};
+}
+function pushes(output) {
+	return output.attributes.get("push") === "true";
+}
+function changed(output, key, value) {
+	return {
+		type: output.type,
+		attributes: new Map([...output.attributes, [key, value]])
+	};
+}
+function formatOutput(output) {
+	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
+}
+
+// src/build/secret-lines.ts
+/** Secrets as bake is told of them: values go through the environment or a file of the run's own, never through arguments. */
+/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
+const LONGEST_VARIABLE = 122880;
+/** The secrets of one run; each list of them once, however many targets have it. */
+var SecretPlans = class {
+	/** Values, for the child's environment only. */
+	env = {};
+	/** Values too long for an environment variable; paths are relative to the private directory. */
+	files = [];
+	#workspace;
+	#privateDir;
+	#known = /* @__PURE__ */ new Map();
+	#count = 0;
+	/** @param privateDir a directory that only this user can read */
+	constructor(workspace, privateDir) {
+		this.#workspace = workspace;
+		this.#privateDir = privateDir;
+	}
+	/** Lines for bake. */
+	of(secrets) {
+		const lines = this.#known.get(secrets) ?? secrets.map((secret) => this.#line(secret));
+		this.#known.set(secrets, lines);
+		return lines;
+	}
+	#line(secret) {
+		const index = this.#count++;
+		const id = csvField(`id=${secret.id}`);
+		if (secret.kind === "env") return `type=env,${id},${csvField(`env=${secret.env}`)}`;
+		if (secret.kind === "file") return `type=file,${id},${csvField(`src=${resolve$1(this.#workspace, secret.path)}`)}`;
+		if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes("\0")) {
+			const path = `secret-${index}`;
+			this.files.push({
+				path,
+				content: secret.value
+			});
+			return `type=file,${id},${csvField(`src=${join(this.#privateDir, path)}`)}`;
+		}
+		const name = `STAGE_BUILD_SECRET_${index}`;
+		this.env[name] = secret.value;
+		return `type=env,${id},env=${name}`;
+	}
+};
+
+// src/build/definition.ts
+/**
+* The generated bake definition: one request → one definition in which every requested target is an entry, so that
+* one `docker buildx bake` builds them all and shared stages run once. Pure: what must be written, set or created
+* beside the definition is told in the plan. No secret is in the definition or on a command line.
+*/
+/** @param privateDir a directory that only this user can read, made before the run and removed after it. */
+function planBake(request, privateDir) {
+	const asked = request.targets;
+	const linked = linkedTargets(request);
+	const everything = [...asked, ...linked];
+	const ids = bakeIds(everything.map((target) => target.name));
+	const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]));
+	const optionsOf = (target) => ({
+		...request,
+		...target.own
+	});
+	const secrets = new SecretPlans(request.workspace, privateDir);
+	const outputs = asked.map((target) => outputsOf$1(target, optionsOf(target)));
+	const entries = everything.map((target, index) => {
+		const options = optionsOf(target);
+		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
+		const cacheFrom = [...(options.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
+		const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
+		const entry = {
+			...commonPart(options, {
+				secrets: secrets.of(options.secrets ?? []),
+				links: linksOf(target, idOf)
+			}),
+			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
+			...target.stage === void 0 ? {} : { target: target.stage },
+			output: outputs[index]?.lines ?? ["type=cacheonly"],
+			...list$2("cache-from", cacheFrom),
+			...list$2("cache-to", index < asked.length ? cacheTo : [])
+		};
+		return [ids[index] ?? target.name, entry];
+	});
+	const named = everything.map(({ name }, index) => ({
+		id: ids[index] ?? name,
+		name
+	}));
+	return {
+		definition: escapeTemplates({ target: Object.fromEntries(entries) }),
+		targets: named.slice(0, asked.length),
+		linked: named.slice(asked.length),
+		allow: [...new Set(everything.flatMap((target) => allowances(optionsOf(target))))],
+		env: secrets.env,
+		files: secrets.files,
+		directories: [...new Set(outputs.flatMap((output) => output.directories))],
+		warnings: request.cgroupParent === void 0 ? [] : [CGROUP_PARENT]
+	};
+}
+/** The targets that those of this run are built from and that it does not build for themselves, with their cached layers. */
+function linkedTargets({ targets, linked = [] }) {
+	const asked = new Set(targets.map(({ name }) => name));
+	const found = /* @__PURE__ */ new Map();
+	const follow = ({ links }, cacheFrom) => {
+		for (const name of links?.values() ?? []) {
+			const known = found.get(name) ?? /* @__PURE__ */ new Set();
+			found.set(name, known);
+			for (const line of cacheFrom) known.add(line);
+			const next = linked.find((target) => target.name === name);
+			if (next !== void 0) follow(next, cacheFrom);
+		}
+	};
+	for (const target of targets) follow(target, target.cacheFrom ?? []);
+	return linked.flatMap((target) => {
+		const cacheFrom = found.get(target.name);
+		return cacheFrom === void 0 || asked.has(target.name) ? [] : [{
+			...target,
+			cacheFrom: [...cacheFrom]
+		}];
+	});
+}
+/** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
+function linksOf({ links }, idOf) {
+	return new Map([...links ?? []].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]));
+}
+/** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
+function bakeIds(names) {
+	const taken = /* @__PURE__ */ new Set();
+	return names.map((name) => {
+		const base = name.replaceAll(/[^a-zA-Z0-9_-]/g, "_") || "target";
+		let id = base;
+		for (let n = 2; taken.has(id); n++) id = `${base}_${n}`;
+		taken.add(id);
+		return id;
+	});
+}
+const CGROUP_PARENT = {
+	input: "cgroup-parent",
+	message: "`cgroup-parent` has no effect: bake cannot set it.",
+	mend: "Give it to the builder instead (docker/setup-buildx-action with `driver-opts: cgroup-parent=…`)."
+};
+function commonPart(request, { secrets, links }) {
+	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), links.get(key) ?? contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
+	const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2));
+	const args = request.buildArgs ?? {};
+	const attests = [
+		...canonicalAttest("provenance", request.provenance),
+		...canonicalAttest("sbom", request.sbom),
+		...request.attests ?? []
+	];
+	const granted = (request.allow ?? []).filter((entitlement) => !/^(?:fs|image|ssh)\b/.test(entitlement));
+	return {
+		context: request.contextDir,
+		dockerfile: request.dockerfile,
+		...Object.keys(args).length === 0 ? {} : { args },
+		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
+		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
+		...list$2("annotations", request.annotations),
+		...list$2("platforms", request.platforms),
+		...list$2("secret", secrets),
+		...list$2("ssh", request.ssh),
+		...list$2("attest", attests),
+		...request.pull === true ? { pull: true } : {},
+		...request.noCache === true ? { "no-cache": true } : {},
+		...list$2("no-cache-filter", request.noCacheFilters),
+		...request.network === void 0 ? {} : { network: request.network },
+		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
+		...list$2("entitlements", granted),
+		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
+		...list$2("ulimits", request.ulimit)
+	};
+}
+/**
+* Bake asks before it reads or writes outside the working directory, opens sockets or grants entitlements. The
+* definition says nothing but what the workflow's author wrote, so all that it names is allowed.
+*/
+function allowances(request) {
+	const host = request.network === "host" ? ["network.host"] : [];
+	const ssh = (request.ssh ?? []).length > 0 ? ["ssh"] : [];
+	return [.../* @__PURE__ */ new Set([
+		"fs=*",
+		...ssh,
+		...host,
+		...request.allow ?? []
+	])];
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/attests.go (CanonicalizeAttest) */
+function canonicalAttest(type, value) {
+	if (value === void 0 || value === "") return [];
+	if (/^(?:1|t|true)$/i.test(value)) return [`type=${type},disabled=false`];
+	if (/^(?:0|f|false)$/i.test(value)) return [`type=${type},disabled=true`];
+	return [`type=${type},${value}`];
+}
+/** A named context is found by its short name. https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/namedcontext.go */
+function contextName(key) {
+	return key.replace(/^docker\.io\/(?:library\/)?/, "").replace(/:latest$/, "");
+}
+/** Whether a context is somewhere else than in a directory of this machine. */
+function isAddress$2(context) {
+	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(context);
+}
+function contextSource(value, workspace) {
+	return isAddress$2(value) ? value : resolve$1(workspace, value);
+}
+function pairs(list) {
+	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
+}
+/** The entry, or nothing where the list is empty. */
+function list$2(key, values) {
+	return values === void 0 || values.length === 0 ? {} : { [key]: values };
+}
+/** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
+function escapeTemplates(value) {
+	const text = (plain) => plain.replaceAll(/[$%](?=\{)/g, (sign) => sign + sign);
+	const walk = (node) => {
+		if (typeof node === "string") return text(node);
+		if (Array.isArray(node)) return node.map(walk);
+		if (typeof node !== "object" || node === null) return node;
+		return Object.fromEntries(Object.entries(node).map(([key, child]) => [text(key), walk(child)]));
+	};
+	return walk(value);
+}
+
 // src/dockerfile/go-text.ts
 /**
 * The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
@@ -5034,237 +5493,6 @@ function annotationProblem(line) {
 	}];
 }
 
-// src/dockerfile/csv.ts
-/**
-* One CSV record, as `--mount` values are written. It does not know what the fields mean.
-* Source: https://github.com/tonistiigi/go-csvvalue (the rules and messages of Go's encoding/csv for one line)
-*/
-/** @throws SyntaxFault in Go's words, with the column of the fault */
-function csvFields(record) {
-	const line = record.replace(/\r?\n$/, "");
-	if (line === "") throw new SyntaxFault("EOF");
-	const fields = [];
-	let position = 0;
-	for (;;) {
-		if (line.charAt(position) === "\"") {
-			const { field, end } = quotedField(line, position);
-			fields.push(field);
-			if (end >= line.length) return fields;
-			position = end + 1;
-			continue;
-		}
-		const comma = line.indexOf(",", position);
-		const field = line.slice(position, comma === -1 ? void 0 : comma);
-		const quote = field.indexOf("\"");
-		if (quote !== -1) throw fault(line, position + quote, "bare \" in non-quoted-field");
-		fields.push(field);
-		if (comma === -1) return fields;
-		position = comma + 1;
-	}
-}
-/** Reads from an opening quote to behind the closing one; doubled quotes stand for one. */
-function quotedField(line, start) {
-	let field = "";
-	let position = start + 1;
-	for (;;) {
-		const quote = line.indexOf("\"", position);
-		if (quote === -1) throw fault(line, position, "extraneous or missing \" in quoted-field");
-		field += line.slice(position, quote);
-		position = quote + 1;
-		const next = line.charAt(position);
-		if (next === "," || next === "") return {
-			field,
-			end: position
-		};
-		if (next !== "\"") throw fault(line, quote, "extraneous or missing \" in quoted-field");
-		field += "\"";
-		position++;
-	}
-}
-function fault(line, index, what) {
-	const column = Buffer.byteLength(line.slice(0, index), "utf8") + 1;
-	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
-}
-
-// src/build/output-lines.ts
-/**
-* The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
-* Knows buildx's output syntax; writes nothing.
-*/
-const IMAGE_TYPES = /* @__PURE__ */ new Set([
-	"image",
-	"docker",
-	"oci"
-]);
-const COMPRESSION_KEYS = [
-	"compression",
-	"compression-level",
-	"force-compression"
-];
-/**
-* The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
-* of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
-*/
-function outputsOf$1(target, request) {
-	const asked = withTags$1(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags);
-	const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) => placed(output, request.workspace));
-	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
-	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
-		const value = compression.get(key);
-		return value === void 0 ? [] : [[key, value]];
-	});
-	const ordered = [
-		...request.measure === void 0 ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))],
-		...user.filter((output) => !pushes(output)),
-		...user.filter(pushes)
-	];
-	return {
-		lines: (ordered.length === 0 ? [{
-			type: "cacheonly",
-			attributes: /* @__PURE__ */ new Map()
-		}] : ordered).map((output) => formatOutput(compressed(output, chosen))),
-		directories: user.flatMap((output) => {
-			const dest = output.attributes.get("dest");
-			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
-		})
-	};
-}
-/**
-* The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
-* to by its digest alone.
-*/
-function namesPushed(line, push) {
-	const output = readOutput(line);
-	if (output.type !== "image" || !(push || pushes(output))) return [];
-	return (output.attributes.get("name") ?? "").split(",").filter((name) => name !== "");
-}
-/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
-function outputTypes(lines) {
-	return lines.map((line) => readOutput(line).type);
-}
-/**
-* Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
-* @throws UserError for a line that is none.
-*/
-function readOutput(line) {
-	const fields = fieldsOf(line);
-	const [only] = fields;
-	if (fields.length === 1 && only !== void 0 && !only.startsWith("type=")) {
-		if (only === "-") throw badOutput(line, "would write to this step’s log");
-		return {
-			type: "local",
-			attributes: /* @__PURE__ */ new Map([["dest", only]])
-		};
-	}
-	const attributes = /* @__PURE__ */ new Map();
-	for (const field of fields) {
-		const at = field.indexOf("=");
-		attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? "" : field.slice(at + 1));
-	}
-	const type = attributes.get("type") ?? "";
-	if (type === "") throw badOutput(line, "has no `type=…`");
-	attributes.delete("type");
-	if (type !== "registry") return {
-		type,
-		attributes
-	};
-	return {
-		type: "image",
-		attributes: attributes.set("push", attributes.get("push") ?? "true")
-	};
-}
-function fieldsOf(line) {
-	try {
-		return csvFields(line);
-	} catch (error) {
-		throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
-	}
-}
-function badOutput(line, what) {
-	return new UserError({
-		input: "outputs",
-		message: `\`outputs\`: \`${line}\` ${what}.`,
-		mend: "Write lines such as `type=local,dest=out`."
-	});
-}
-/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
-function withPush(outputs, push) {
-	if (push !== true) return outputs;
-	if (!outputs.some((output) => output.type === "image")) return [...outputs, {
-		type: "image",
-		attributes: /* @__PURE__ */ new Map([["push", "true"]])
-	}];
-	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
-}
-/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
-function byDigest(output) {
-	if (output.type !== "image" || !pushes(output)) return output;
-	return Object.entries({
-		"push-by-digest": "true",
-		"name-canonical": "true",
-		store: "false"
-	}).reduce((done, [key, value]) => changed(done, key, value), output);
-}
-function withLoad(outputs, load) {
-	if (load !== true) return outputs;
-	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
-		type: "docker",
-		attributes: /* @__PURE__ */ new Map()
-	}, ...outputs];
-}
-function withTags$1(outputs, tags) {
-	if (tags.length === 0) return outputs;
-	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
-}
-/**
-* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
-* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
-*/
-function storedOnce(outputs) {
-	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
-	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
-	return outputs.map((output) => {
-		if (output.type !== "image" || output.attributes.has("store")) return output;
-		const name = output.attributes.get("name");
-		if (stored.has(name)) return changed(output, "store", "false");
-		stored.add(name);
-		return output;
-	});
-}
-function placed(output, workspace) {
-	const dest = output.attributes.get("dest");
-	return dest === void 0 || dest === "-" ? output : changed(output, "dest", resolve$1(workspace, dest));
-}
-function compressed(output, compression) {
-	if (!IMAGE_TYPES.has(output.type)) return output;
-	return {
-		type: output.type,
-		attributes: new Map([...output.attributes, ...compression])
-	};
-}
-function measuredOutput(host, repository) {
-	return {
-		type: "image",
-		attributes: /* @__PURE__ */ new Map([
-			["push", "true"],
-			["store", "false"],
-			["name", `${host}/${repository}`]
-		])
-	};
-}
-function pushes(output) {
-	return output.attributes.get("push") === "true";
-}
-function changed(output, key, value) {
-	return {
-		type: output.type,
-		attributes: new Map([...output.attributes, [key, value]])
-	};
-}
-function formatOutput(output) {
-	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
-}
-
 // src/images/platform.ts
 /**
 * Reads `os/architecture[/variant]` and normalises it: `linux/aarch64` → arm64, `linux/arm` → arm v7.
@@ -5741,7 +5969,7 @@ async function missingPaths(inputs, workspace) {
 }
 async function secretFileProblem(path, workspace) {
 	const full = resolve$1(workspace, path);
-	const why = await isDirectory$2(full) ? "it is a directory" : await unreadable(full);
+	const why = await isDirectory$1(full) ? "it is a directory" : await unreadable(full);
 	if (why === void 0) return void 0;
 	return {
 		input: "secret-files",
@@ -5750,7 +5978,7 @@ async function secretFileProblem(path, workspace) {
 	};
 }
 async function contextProblem(name, source, workspace) {
-	if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || await isDirectory$2(resolve$1(workspace, source))) return void 0;
+	if (isAddress$2(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
 	return {
 		input: "build-contexts",
 		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
@@ -5766,7 +5994,8 @@ async function unreadable(path) {
 		return code === "ENOENT" || code === "ENOTDIR" ? "there is no such file" : code === "EACCES" ? "this job’s user has no permission" : code ?? "unknown error";
 	}
 }
-async function isDirectory$2(path) {
+/** Whether there is a directory. Never rejects. */
+async function isDirectory$1(path) {
 	try {
 		return (await stat$1(path)).isDirectory();
 	} catch {
@@ -5857,7 +6086,7 @@ async function openProject(inputs, env) {
 	if (inputs.mode === "build" && checkedOut) problems.push(...await missingPaths(inputs, workspace));
 	const refused = await refusedHead(contextDir, env);
 	if (refused !== void 0) problems.push(refused);
-	if (problems.length > 0) throw new UserError(problems);
+	throwIfAny(problems);
 	const context = relative(workspace, contextDir);
 	const beside = context === "" || context === dirname(dockerfileName);
 	return {
@@ -5931,13 +6160,6 @@ async function names$1(directory) {
 		return [];
 	}
 }
-async function isDirectory$1(path) {
-	try {
-		return (await stat$1(path)).isDirectory();
-	} catch {
-		return false;
-	}
-}
 
 // src/bake-project.ts
 /**
@@ -5953,7 +6175,7 @@ async function openBakeProject(inputs, env, docker) {
 	const { bakeFiles: files } = inputs;
 	const missing = await missingFiles$1(files, workspace);
 	const refused = await refusedHead(workspace, env);
-	throwIfAny$1([...missing, ...refused === void 0 ? [] : [refused]]);
+	throwIfAny(distinct([...missing, ...refused === void 0 ? [] : [refused]]));
 	const question = {
 		files,
 		targets: inputs.targets,
@@ -5978,11 +6200,11 @@ async function openBakeProject(inputs, env, docker) {
 		asked
 	})));
 	const [first, ...others] = parts.flatMap(({ part }) => part ?? []);
-	throwIfAny$1([
+	throwIfAny(distinct([
 		...[...unkept.values()].flat(),
 		...parts.flatMap((part) => part.problems),
 		...sharedOutputs(inputs, asked.length > 1)
-	]);
+	]));
 	if (first === void 0) throw new UserError(nothingToBuild(files));
 	const name = files.join(" + ");
 	return {
@@ -6022,10 +6244,6 @@ function ownCaches(inputs, targets, files) {
 	}];
 }
 const NAMES$1 = 8;
-function throwIfAny$1(problems) {
-	const each = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
-	if (each.size > 0) throw new UserError([...each.values()]);
-}
 async function missingFiles$1(files, workspace) {
 	const found = await Promise.all(files.map(async (file) => await kindOf$3(resolve$1(workspace, file))));
 	return files.flatMap((file, index) => {
@@ -6090,10 +6308,9 @@ async function openPart(members, { inputs, workspace, files, env, text, asked })
 		message: `The bake target \`${target.name}\`: ${problem.message}`
 	});
 	const laid = laidOver(inputs, target, relative(workspace, path));
-	const context = await kindOf$3(contextDir);
-	const isRemote = /^[a-z][a-z0-9+.-]*:|^git@/.test(target.context) && !target.context.startsWith("cwd://");
+	const isRemote = isAddress$2(target.context) && !target.context.startsWith("cwd://");
 	const problems = [];
-	if (context !== "directory" && !isRemote) problems.push({
+	if (!isRemote && !await isDirectory$1(contextDir)) problems.push({
 		message: `the context \`${shown$1(target.context)}\` is no directory of the checkout.`,
 		mend: "Give `context` from the root of the checkout, where bake is run."
 	});
@@ -6831,7 +7048,7 @@ function count(n, singular, plural = `${singular}s`) {
 	return `${n} ${n === 1 ? singular : plural}`;
 }
 /** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$2(words, max = words.length) {
+function list$1(words, max = words.length) {
 	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
 	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
 }
@@ -7002,222 +7219,6 @@ function deniedProblem(what, error) {
 		message: `\`mode: cleanup\`: the cache’s entries could not be ${what}: ${describeError(error)}.`,
 		mend: error.kind === "forbidden" ? "Give the job `permissions: actions: write`." : "Run the job again later."
 	};
-}
-
-// src/build/secret-lines.ts
-/** Secrets as bake is told of them: values go through the environment or a file of the run's own, never through arguments. */
-/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
-const LONGEST_VARIABLE = 122880;
-/** The secrets of one run; each list of them once, however many targets have it. */
-var SecretPlans = class {
-	/** Values, for the child's environment only. */
-	env = {};
-	/** Values too long for an environment variable; paths are relative to the private directory. */
-	files = [];
-	#workspace;
-	#privateDir;
-	#known = /* @__PURE__ */ new Map();
-	#count = 0;
-	/** @param privateDir a directory that only this user can read */
-	constructor(workspace, privateDir) {
-		this.#workspace = workspace;
-		this.#privateDir = privateDir;
-	}
-	/** Lines for bake. */
-	of(secrets) {
-		const lines = this.#known.get(secrets) ?? secrets.map((secret) => this.#line(secret));
-		this.#known.set(secrets, lines);
-		return lines;
-	}
-	#line(secret) {
-		const index = this.#count++;
-		const id = csvField(`id=${secret.id}`);
-		if (secret.kind === "env") return `type=env,${id},${csvField(`env=${secret.env}`)}`;
-		if (secret.kind === "file") return `type=file,${id},${csvField(`src=${resolve$1(this.#workspace, secret.path)}`)}`;
-		if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes("\0")) {
-			const path = `secret-${index}`;
-			this.files.push({
-				path,
-				content: secret.value
-			});
-			return `type=file,${id},${csvField(`src=${join(this.#privateDir, path)}`)}`;
-		}
-		const name = `STAGE_BUILD_SECRET_${index}`;
-		this.env[name] = secret.value;
-		return `type=env,${id},env=${name}`;
-	}
-};
-
-// src/build/definition.ts
-/**
-* The generated bake definition: one request → one definition in which every requested target is an entry, so that
-* one `docker buildx bake` builds them all and shared stages run once. Pure: what must be written, set or created
-* beside the definition is told in the plan. No secret is in the definition or on a command line.
-*/
-/** @param privateDir a directory that only this user can read, made before the run and removed after it. */
-function planBake(request, privateDir) {
-	const asked = request.targets;
-	const linked = linkedTargets(request);
-	const everything = [...asked, ...linked];
-	const ids = bakeIds(everything.map((target) => target.name));
-	const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]));
-	const optionsOf = (target) => ({
-		...request,
-		...target.own
-	});
-	const secrets = new SecretPlans(request.workspace, privateDir);
-	const outputs = asked.map((target) => outputsOf$1(target, optionsOf(target)));
-	const entries = everything.map((target, index) => {
-		const options = optionsOf(target);
-		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
-		const cacheFrom = [...(options.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
-		const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
-		const entry = {
-			...commonPart(options, {
-				secrets: secrets.of(options.secrets ?? []),
-				links: linksOf(target, idOf)
-			}),
-			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
-			...target.stage === void 0 ? {} : { target: target.stage },
-			output: outputs[index]?.lines ?? ["type=cacheonly"],
-			...list$1("cache-from", cacheFrom),
-			...list$1("cache-to", index < asked.length ? cacheTo : [])
-		};
-		return [ids[index] ?? target.name, entry];
-	});
-	const named = everything.map(({ name }, index) => ({
-		id: ids[index] ?? name,
-		name
-	}));
-	return {
-		definition: escapeTemplates({ target: Object.fromEntries(entries) }),
-		targets: named.slice(0, asked.length),
-		linked: named.slice(asked.length),
-		allow: [...new Set(everything.flatMap((target) => allowances(optionsOf(target))))],
-		env: secrets.env,
-		files: secrets.files,
-		directories: [...new Set(outputs.flatMap((output) => output.directories))],
-		warnings: request.cgroupParent === void 0 ? [] : [CGROUP_PARENT]
-	};
-}
-/** The targets that those of this run are built from and that it does not build for themselves, with their cached layers. */
-function linkedTargets({ targets, linked = [] }) {
-	const asked = new Set(targets.map(({ name }) => name));
-	const found = /* @__PURE__ */ new Map();
-	const follow = ({ links }, cacheFrom) => {
-		for (const name of links?.values() ?? []) {
-			const known = found.get(name) ?? /* @__PURE__ */ new Set();
-			found.set(name, known);
-			for (const line of cacheFrom) known.add(line);
-			const next = linked.find((target) => target.name === name);
-			if (next !== void 0) follow(next, cacheFrom);
-		}
-	};
-	for (const target of targets) follow(target, target.cacheFrom ?? []);
-	return linked.flatMap((target) => {
-		const cacheFrom = found.get(target.name);
-		return cacheFrom === void 0 || asked.has(target.name) ? [] : [{
-			...target,
-			cacheFrom: [...cacheFrom]
-		}];
-	});
-}
-/** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
-function linksOf({ links }, idOf) {
-	return new Map([...links ?? []].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]));
-}
-/** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
-function bakeIds(names) {
-	const taken = /* @__PURE__ */ new Set();
-	return names.map((name) => {
-		const base = name.replaceAll(/[^a-zA-Z0-9_-]/g, "_") || "target";
-		let id = base;
-		for (let n = 2; taken.has(id); n++) id = `${base}_${n}`;
-		taken.add(id);
-		return id;
-	});
-}
-const CGROUP_PARENT = {
-	input: "cgroup-parent",
-	message: "`cgroup-parent` has no effect: bake cannot set it.",
-	mend: "Give it to the builder instead (docker/setup-buildx-action with `driver-opts: cgroup-parent=…`)."
-};
-function commonPart(request, { secrets, links }) {
-	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), links.get(key) ?? contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
-	const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2));
-	const args = request.buildArgs ?? {};
-	const attests = [
-		...canonicalAttest("provenance", request.provenance),
-		...canonicalAttest("sbom", request.sbom),
-		...request.attests ?? []
-	];
-	const granted = (request.allow ?? []).filter((entitlement) => !/^(?:fs|image|ssh)\b/.test(entitlement));
-	return {
-		context: request.contextDir,
-		dockerfile: request.dockerfile,
-		...Object.keys(args).length === 0 ? {} : { args },
-		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
-		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
-		...list$1("annotations", request.annotations),
-		...list$1("platforms", request.platforms),
-		...list$1("secret", secrets),
-		...list$1("ssh", request.ssh),
-		...list$1("attest", attests),
-		...request.pull === true ? { pull: true } : {},
-		...request.noCache === true ? { "no-cache": true } : {},
-		...list$1("no-cache-filter", request.noCacheFilters),
-		...request.network === void 0 ? {} : { network: request.network },
-		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
-		...list$1("entitlements", granted),
-		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
-		...list$1("ulimits", request.ulimit)
-	};
-}
-/**
-* Bake asks before it reads or writes outside the working directory, opens sockets or grants entitlements. The
-* definition says nothing but what the workflow's author wrote, so all that it names is allowed.
-*/
-function allowances(request) {
-	const host = request.network === "host" ? ["network.host"] : [];
-	const ssh = (request.ssh ?? []).length > 0 ? ["ssh"] : [];
-	return [.../* @__PURE__ */ new Set([
-		"fs=*",
-		...ssh,
-		...host,
-		...request.allow ?? []
-	])];
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/attests.go (CanonicalizeAttest) */
-function canonicalAttest(type, value) {
-	if (value === void 0 || value === "") return [];
-	if (/^(?:1|t|true)$/i.test(value)) return [`type=${type},disabled=false`];
-	if (/^(?:0|f|false)$/i.test(value)) return [`type=${type},disabled=true`];
-	return [`type=${type},${value}`];
-}
-/** A named context is found by its short name. https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/namedcontext.go */
-function contextName(key) {
-	return key.replace(/^docker\.io\/(?:library\/)?/, "").replace(/:latest$/, "");
-}
-function contextSource(value, workspace) {
-	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value) ? value : resolve$1(workspace, value);
-}
-function pairs(list) {
-	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
-}
-/** The entry, or nothing where the list is empty. */
-function list$1(key, values) {
-	return values === void 0 || values.length === 0 ? {} : { [key]: values };
-}
-/** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
-function escapeTemplates(value) {
-	const text = (plain) => plain.replaceAll(/[$%](?=\{)/g, (sign) => sign + sign);
-	const walk = (node) => {
-		if (typeof node === "string") return text(node);
-		if (Array.isArray(node)) return node.map(walk);
-		if (typeof node !== "object" || node === null) return node;
-		return Object.fromEntries(Object.entries(node).map(([key, child]) => [text(key), walk(child)]));
-	};
-	return walk(value);
 }
 
 // src/build/rawjson.ts
@@ -9707,6 +9708,410 @@ function onlyConfig(sizes) {
 	return others.length === 0 ? only?.configDigest : void 0;
 }
 
+// src/mounts/mount-list.ts
+/** What the helper says of a mount's content: one pass over the list that it wrote beside the archive, held nowhere whole. */
+const MODULUS = 1n << 256n;
+/**
+* Reads a list of entries (`LIST_FORMAT`).
+* @throws Error when it cannot be read
+*/
+async function readMountList(path) {
+	let [files, bytes, sum, rest] = [
+		0,
+		0,
+		0n,
+		""
+	];
+	for await (const chunk of createReadStream(path, "latin1")) {
+		const entries = `${rest}${String(chunk)}`.split("\0");
+		rest = entries.pop() ?? "";
+		for (const entry of entries) {
+			const [type = "", size = ""] = entry.split(" ", 2);
+			if (type === "d") continue;
+			files++;
+			if (type === "f") bytes += Number(size);
+			sum = (sum + BigInt(`0x${createHash("sha256").update(entry, "latin1").digest("hex")}`)) % MODULUS;
+		}
+	}
+	return {
+		files,
+		bytes,
+		digest: `sha256:${sum.toString(16).padStart(64, "0")}`
+	};
+}
+
+// src/mounts/mount-uses.ts
+/**
+* Which cache mounts a build uses, and which steps use each. Two mounts of one identity are one on the engine, in
+* whatever stage, for whatever platform. Pure.
+*/
+/** More than anybody uses; each is a line of the helper's Dockerfile, and a file. */
+const MOST_MOUNTS = 64;
+/** Ids that mean the same in every Dockerfile: nothing to be expanded, quoted or split. */
+const PLAIN$1 = /^[\w@%+=:./~-]{1,400}$/;
+/**
+* The cache mounts of these targets.
+* @param namespace the build argument `BUILDKIT_CACHE_MOUNT_NS`; empty where it is not given
+*/
+function mountUses(graph, targets, namespace) {
+	const kept = /* @__PURE__ */ new Map();
+	const left = /* @__PURE__ */ new Map();
+	for (const index of stagesOfAll(graph, targets)) for (const { line, caches } of graph.stages[index]?.steps ?? []) for (const mount of caches) {
+		const why = whyLeft(mount);
+		const key = mountKey(mount, namespace);
+		if (why !== void 0) left.set(mount.id, {
+			id: mount.id,
+			line,
+			why
+		});
+		else kept.set(key, withStep(kept.get(key), {
+			key,
+			mount,
+			place: {
+				stage: index,
+				line
+			}
+		}));
+	}
+	return {
+		kept: [...kept.values()].slice(0, MOST_MOUNTS),
+		left: [...left.values()]
+	};
+}
+/** Keys of all cache mounts that the Dockerfile names, whatever is built of it. */
+function namedMounts(graph, namespace) {
+	const mounts = graph.stages.flatMap(({ steps }) => steps.flatMap(({ caches }) => caches));
+	return new Set(mounts.map((mount) => mountKey(mount, namespace)));
+}
+function mountKey({ id, permissions }, namespace) {
+	const owner = permissions === void 0 ? [] : [
+		permissions.uid,
+		permissions.gid,
+		permissions.mode
+	];
+	return createHash("sha256").update(JSON.stringify([
+		namespace,
+		id,
+		owner
+	])).digest("hex").slice(0, 32);
+}
+function whyLeft({ id, hasContent }) {
+	if (hasContent) return "content";
+	return PLAIN$1.test(id) ? void 0 : "name";
+}
+function withStep(known, { key, mount, place }) {
+	const { id, permissions, readOnly } = mount;
+	const { steps, isWritten } = known ?? {
+		steps: [],
+		isWritten: false
+	};
+	return {
+		key,
+		id,
+		permissions,
+		steps: [...steps, place],
+		isWritten: isWritten || !readOnly
+	};
+}
+
+// src/cache-mounting.ts
+/**
+* Cache mounts kept between runs: their archives are put in before the build where a step is expected to run, and taken out
+* after it where one really ran. Whatever goes wrong is told once, and fails nothing.
+*/
+const DAY_MS = 864e5;
+/** A file of a mount that was not used for so long is left out of its archive. */
+const UNUSED_MS = 7 * DAY_MS;
+var CacheMounting = class CacheMounting {
+	#options;
+	#uses;
+	#helper;
+	#isExpected;
+	#fetches = /* @__PURE__ */ new Map();
+	#facts = /* @__PURE__ */ new Map();
+	/** When a mount was put in, in milliseconds since the epoch. */
+	#putIn = /* @__PURE__ */ new Map();
+	#trouble;
+	constructor(options, namespace) {
+		const { planned } = options;
+		this.#options = options;
+		this.#helper = new MountHelper({
+			...options,
+			namespace
+		});
+		this.#uses = mountUses(planned.graph, targetStages(planned), namespace);
+		this.#isExpected = options.isExpected;
+	}
+	/** Undefined where cache mounts are not kept, or there are none. */
+	static open(options) {
+		const { inputs, planned, caching } = options;
+		if (caching === void 0 || inputs.cacheMounts === "off") return void 0;
+		const [namespace = "", ...others] = new Set(planned.parts.map(({ part }) => part.inputs.buildArgs["BUILDKIT_CACHE_MOUNT_NS"] ?? ""));
+		if (others.length > 0) {
+			options.debug("cache mounts are not kept: targets have them in several namespaces");
+			return;
+		}
+		caching.nameMounts(namedMounts(planned.graph, namespace));
+		const mounting = new CacheMounting({
+			...options,
+			caching
+		}, namespace);
+		return mounting.#begin() ? mounting : void 0;
+	}
+	#begin() {
+		const { kept, left } = this.#uses;
+		for (const { id, line, why } of left) {
+			const reason = why === "content" ? "it begins with the content of `from`" : "its id is not plain text";
+			this.#options.debug(`the cache mount ${JSON.stringify(id)} (line ${line}) is not kept: ${reason}`);
+		}
+		if (kept.length === 0) return false;
+		this.#helper.begin();
+		for (const mount of kept.filter(({ steps }) => steps.some(this.#isExpected))) this.#fetch(mount);
+		return true;
+	}
+	/** Puts archives into the mounts of steps that are expected to run. Never rejects. */
+	async putIn() {
+		const { planned, caching } = this.#options;
+		const uncached = planned.targets.filter(({ name }) => !caching.hasImports(name)).map(({ stage }) => stage);
+		const rebuilt = new Set(uncached.flatMap((stage) => stagesOf(planned.graph, stage)));
+		const wanted = this.#uses.kept.filter(({ steps }) => steps.some((place) => rebuilt.has(place.stage) || this.#isExpected(place)));
+		try {
+			const found = await Promise.all(wanted.map(async (mount, index) => ({
+				mount,
+				name: String(index),
+				archive: await this.#fetch(mount)
+			})));
+			for (const mount of this.#uses.kept) this.#note(mount, wanted.includes(mount) ? "none" : "cached");
+			const archives = found.flatMap(({ archive, ...rest }) => archive === void 0 ? [] : [{
+				...archive,
+				...rest
+			}]);
+			if (archives.length === 0) return;
+			const started = performance.now();
+			await this.#helper.putIn(archives);
+			for (const { mount, bytes, savedAt, ref } of archives) {
+				this.#putIn.set(mount, this.#options.now());
+				this.#note(mount, {
+					bytes,
+					ref,
+					savedAt: Date.parse(savedAt)
+				});
+			}
+			this.#told("put in", archives, started);
+		} catch (error) {
+			this.#fail("filled", error);
+		}
+	}
+	/** Takes out of the mounts what the steps that ran left there, to be saved with the layers. Never rejects. */
+	async takeOut(outcome) {
+		const { caching, inputs, now } = this.#options;
+		const ran = new Set(outcome.steps.filter((step) => isInstruction(step) && step.status === "done").map(({ stage, source }) => `${stage ?? ""}:${source?.line ?? ""}`));
+		const used = this.#uses.kept.filter(({ steps }) => steps.some(({ stage, line }) => ran.has(`${stage}:${line}`)));
+		for (const mount of this.#uses.kept) this.#left(mount, used.includes(mount) ? "not-written" : "not-run");
+		const written = used.filter(({ isWritten }) => isWritten);
+		if (!caching.writes || outcome.kind === "cancelled" || written.length === 0) return;
+		const folder = join(caching.root, "mounts");
+		try {
+			const started = performance.now();
+			const usedSince = (now() - UNUSED_MS) / 1e3;
+			const mounts = written.map((mount, index) => ({
+				mount,
+				name: String(index),
+				usedSince,
+				madeSince: Math.max(usedSince, (this.#putIn.get(mount) ?? 0) / 1e3)
+			}));
+			const out = await this.#helper.takeOut(mounts, {
+				maxBytes: inputs.cacheMountsMaxSize,
+				folder
+			});
+			const taken = [];
+			for (const { mount, name } of mounts) taken.push(...await this.#keep(mount, join(out, name)));
+			if (taken.length > 0) this.#told("took out", taken, started);
+		} catch (error) {
+			this.#fail("read", error);
+		} finally {
+			await rm$1(folder, {
+				recursive: true,
+				force: true
+			}).catch(() => void 0);
+		}
+	}
+	/** What the summary tells. */
+	facts() {
+		return [...this.#facts.values()];
+	}
+	get warnings() {
+		return this.#trouble === void 0 ? [] : [this.#trouble];
+	}
+	/** @param path of what the helper made of it, without the ending */
+	async #keep(mount, path) {
+		const { caching, inputs, now, notice } = this.#options;
+		const content = await readMountList(`${path}.list`);
+		const size = await stat$1(`${path}.tar`).then((found) => found.size, () => void 0);
+		if (content.files === 0) {
+			this.#left(mount, "empty");
+			return [];
+		}
+		if (size === void 0) {
+			this.#left(mount, { tooLarge: content.bytes });
+			notice(`The cache mount ${mount.id} holds ${formatBytes(content.bytes)} and was not saved: \`cache-mounts-max-size\` is ${formatBytes(inputs.cacheMountsMaxSize)}.`);
+			return [];
+		}
+		const [known] = await caching.cache.mountArchives(mount.key);
+		const isOld = known?.isOwn === true && now() - Date.parse(known.savedAt) > DAY_MS;
+		if (known?.content === content.digest && !isOld) {
+			this.#left(mount, "unchanged");
+			return [];
+		}
+		const hash = createHash("sha256");
+		await pipeline(createReadStream(`${path}.tar`), hash);
+		const saved = {
+			digest: `sha256:${hash.digest("hex")}`,
+			bytes: size,
+			content: content.digest,
+			savedAt: new Date(now()).toISOString()
+		};
+		await caching.cache.takeMount(mount.key, saved, `${path}.tar`);
+		this.#left(mount, { bytes: size });
+		return [saved];
+	}
+	#fetch(mount) {
+		let fetched = this.#fetches.get(mount);
+		if (fetched === void 0) {
+			fetched = this.#fetchArchive(mount);
+			fetched.catch(() => void 0);
+			this.#fetches.set(mount, fetched);
+		}
+		return fetched;
+	}
+	/** The first that can be had. */
+	async #fetchArchive({ key }) {
+		const { cache } = this.#options.caching;
+		for (const found of await cache.mountArchives(key)) {
+			const path = await cache.fileOf(found.digest);
+			if (path !== void 0) return {
+				...found,
+				path
+			};
+		}
+	}
+	#note(mount, putIn) {
+		this.#facts.set(mount, {
+			id: mount.id,
+			putIn,
+			takenOut: this.#facts.get(mount)?.takenOut ?? "not-run"
+		});
+	}
+	#left(mount, takenOut) {
+		this.#facts.set(mount, {
+			id: mount.id,
+			putIn: this.#facts.get(mount)?.putIn ?? "none",
+			takenOut
+		});
+	}
+	#told(what, mounts, started) {
+		const bytes = mounts.reduce((sum, mount) => sum + mount.bytes, 0);
+		const seconds = ((performance.now() - started) / 1e3).toFixed(1);
+		this.#options.log(`Cache mounts: ${what} ${formatBytes(bytes)} of ${count(mounts.length, "mount")} in ${seconds} s.`);
+	}
+	#fail(what, error) {
+		if (this.#options.signal.aborted) return;
+		const reason = brief(error instanceof Error ? error.message : String(error));
+		const mend = error instanceof ToolMissingError ? "Install GNU tar and GNU findutils on the runner, or set `cache-mounts: off`." : "Set `cache-mounts: off` to build without.";
+		this.#trouble ??= {
+			input: "cache-mounts",
+			message: `Cache mounts could not be ${what} (${reason}). The build does not depend on it.`,
+			mend
+		};
+	}
+};
+function targetStages({ targets }) {
+	return targets.map(({ stage }) => stage);
+}
+
+// src/engine.ts
+/** Docker on this machine, and the builder that a run builds with. */
+/**
+* Asks docker what there is.
+* @param named the input `builder`
+* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
+*/
+async function openEngine(project, env, named) {
+	const docker = dockerOf(project, env);
+	const listing = listBuilders(docker);
+	const needsEngine = listing.then((builders) => {
+		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
+		return builder === void 0 || !isElsewhere(builder.driver);
+	});
+	needsEngine.catch(() => void 0);
+	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
+	return {
+		docker,
+		facts,
+		builders
+	};
+}
+/** How docker is run: with the environment, but for the action's own inputs and state. */
+function dockerOf({ workspace }, env) {
+	return {
+		env: childEnvironment(env),
+		cwd: workspace
+	};
+}
+/**
+* Chooses the builder and makes it ready.
+* @throws UserError where it cannot do what is needed.
+*/
+async function readyBuilder(options, tempRoot) {
+	const { engine, inputs, platforms, surroundings } = options;
+	const { runner, env, signal } = surroundings;
+	const { docker, facts, builders } = engine;
+	const builder = await chooseBuilder(docker, {
+		facts,
+		builders,
+		named: inputs.builder,
+		needs: {
+			multiPlatform: platforms.length > 1,
+			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
+			ociOutput: outputTypes(inputs.outputs).includes("oci"),
+			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
+			loopback: true
+		},
+		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
+		job: [
+			"GITHUB_RUN_ID",
+			"GITHUB_RUN_ATTEMPT",
+			"GITHUB_JOB",
+			"RUNNER_NAME"
+		].map((name) => env[name] ?? "").join(" "),
+		onCreate: (name) => {
+			runner.saveState(STATE.builder, name);
+		},
+		tempRoot,
+		signal
+	});
+	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
+	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
+	return {
+		...builder,
+		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
+	};
+}
+/** The plan is for this machine's platform where `platforms` names none. */
+function otherPlatform({ loopback, platform }, inputs, platforms) {
+	const [planned] = platforms;
+	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
+	return [{
+		input: "platforms",
+		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
+		mend: `Set \`platforms: ${platform}\`.`
+	}];
+}
+/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
+function childEnvironment(env) {
+	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
+}
+
 // src/graph/git-source.ts
 /**
 * Which sources of COPY and ADD are no paths: URLs and Git references.
@@ -10039,7 +10444,83 @@ function pastOf({ base, platform, options, steps, files }) {
 	return past;
 }
 
+// src/graph/join.ts
+/** The number that each part's first stage has in the joined graph. */
+function offsetsOf(graphs) {
+	let next = 0;
+	return graphs.map(({ stages }) => {
+		const offset = next;
+		next += stages.length;
+		return offset;
+	});
+}
+/** The graph of all parts, in their order; what is built by default and for which platform is the first part's. */
+function joinGraphs(parts) {
+	const [first] = parts;
+	const offsets = offsetsOf(parts.map(({ graph }) => graph));
+	const stages = parts.flatMap(({ graph, file, links }, index) => {
+		const offset = offsets[index] ?? 0;
+		const place = (source) => {
+			if (source.kind === "stage") return {
+				kind: "stage",
+				stage: offset + source.stage
+			};
+			const link = source.kind === "context" ? links.get(source.context) : void 0;
+			return link === void 0 ? source : {
+				kind: "stage",
+				stage: (offsets[link.part] ?? 0) + link.stage
+			};
+		};
+		return graph.stages.map((stage) => ({
+			...mapSources(stage, place),
+			index: offset + stage.index,
+			file,
+			...stage.replacedByContext !== void 0 && links.has(stage.replacedByContext) ? { replacedByContext: void 0 } : {}
+		}));
+	});
+	return {
+		...first.graph,
+		stages
+	};
+}
+/** A stage whose base, needs and instructions take from elsewhere. */
+function mapSources(stage, change) {
+	return {
+		...stage,
+		from: change(stage.from),
+		needs: stage.needs.map((need) => ({
+			...need,
+			source: change(need.source)
+		})),
+		steps: stage.steps.map((step) => ({
+			...step,
+			sources: step.sources.map((source) => ({
+				...source,
+				source: change(source.source)
+			}))
+		}))
+	};
+}
+/** What a stage and those that it is based on set by ENV, the lowest first, as `NAME=value`. */
+function environmentOf(graph, stage) {
+	return baseChain$1(graph, stage).flatMap(({ steps }) => steps.filter(({ keyword }) => keyword === "ENV").flatMap(({ settings }) => settings.map(([name, value]) => `${name}=${value ?? ""}`)));
+}
+/** The first line of an ONBUILD that a stage or one that it is based on has. */
+function triggerLine(graph, stage) {
+	return baseChain$1(graph, stage).flatMap(({ steps }) => steps).find(({ keyword }) => keyword === "ONBUILD");
+}
+/** A stage and the stages that it is based on, the lowest first. */
+function baseChain$1(graph, stage) {
+	const chain = [];
+	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current);) {
+		chain.unshift(current);
+		current = current.from.kind === "stage" ? graph.stages[current.from.stage] : void 0;
+	}
+	return chain;
+}
+
 // src/stage-chain.ts
+/** The stages that a target is based on, one on the other: what is beneath them, and which instruction made which layer. Pure. */
 /**
 * The instructions that make layers, from the base image up: those of the stages that the target is based on, then its
 * own. Each RUN, COPY, ADD and WORKDIR makes one, also where it changes nothing.
@@ -10047,18 +10528,13 @@ function pastOf({ base, platform, options, steps, files }) {
 * @returns undefined where a named context stands in the chain: its layers are not of this file
 */
 function layerSteps(graph, target) {
-	const chain = [];
-	for (let stage = graph.stages[target]; stage !== void 0;) {
-		if (stage.replacedByContext !== void 0 || stage.from.kind === "context") return void 0;
-		const { index } = stage;
-		chain.unshift(stage.steps.filter(({ effect }) => effect === "files" || effect === "run").map(({ line, text }) => ({
-			stage: index,
-			line,
-			text
-		})));
-		stage = stage.from.kind === "stage" ? graph.stages[stage.from.stage] : void 0;
-	}
-	return chain.flat();
+	const chain = baseChain$1(graph, target);
+	if (chain.some(({ replacedByContext, from }) => replacedByContext !== void 0 || from.kind === "context")) return void 0;
+	return chain.flatMap(({ index, steps }) => steps.filter(({ effect }) => effect === "files" || effect === "run").map(({ line, text }) => ({
+		stage: index,
+		line,
+		text
+	})));
 }
 /**
 * The same as what layers are said to come from.
@@ -10073,14 +10549,13 @@ function layerSources(graph, target, file) {
 }
 /** What a stage is based on in the end: an image, a named context, or nothing. */
 function baseOfStage(graph, stage) {
-	let current = graph.stages[stage];
-	while (current?.from.kind === "stage" && current.replacedByContext === void 0) current = graph.stages[current.from.stage];
-	if (current === void 0 || current.replacedByContext !== void 0) return { kind: "context" };
-	if (current.from.kind === "image") return {
+	const chain = baseChain$1(graph, stage);
+	const from = chain.some(({ replacedByContext }) => replacedByContext !== void 0) ? void 0 : chain[0]?.from;
+	if (from?.kind === "image") return {
 		kind: "image",
-		image: current.from.image
+		image: from.image
 	};
-	return { kind: current.from.kind === "scratch" ? "scratch" : "context" };
+	return { kind: from?.kind === "scratch" ? "scratch" : "context" };
 }
 
 // src/fetching-ahead.ts
@@ -10088,17 +10563,21 @@ function baseOfStage(graph, stage) {
 * Fetches from the layer cache what a build will surely need, while the build begins: BuildKit asks for a layer only when
 * a step that runs mounts it. To expect too little or too much costs seconds and nothing else.
 */
-/** Whether a step of this run is expected to run, by the records of earlier builds. */
+/** Whether a step of this run is expected to run, by the records of earlier builds; worked out when it is first asked. */
 function expectationOf({ inputs, planned, records }) {
-	return expectedToRun({
-		prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
-		recorded: planned.targets.flatMap(({ name }) => (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print))),
-		noCache: inputs.noCache ? "all" : new Set(inputs.noCacheFilters)
-	});
+	let isExpected;
+	return (place) => {
+		isExpected ??= expectedToRun({
+			prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
+			recorded: planned.targets.flatMap(({ name }) => (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print))),
+			noCache: inputs.noCache ? "all" : new Set(inputs.noCacheFilters)
+		});
+		return isExpected(place);
+	};
 }
 /** Begins to fetch; what cannot be had is missed when it is needed. */
 function fetchAhead(options) {
-	const { inputs, cache, upstream, notes } = options;
+	const { inputs, isExpected, cache, upstream, notes } = options;
 	if (fetchesImages(inputs)) cache.prefetch([...notes.layers.values()].flat());
 	else {
 		const { graph, targets, platforms, images } = options.planned;
@@ -10108,7 +10587,7 @@ function fetchAhead(options) {
 			targets,
 			platforms,
 			layersOf,
-			isExpected: expectationOf(options)
+			isExpected
 		});
 		cache.prefetchBeneath(places);
 		upstream?.foresee(places.flatMap(({ base }) => base));
@@ -10143,410 +10622,6 @@ function firstSteps({ graph, targets, platforms, layersOf, isExpected }) {
 }
 function stagesIn(print) {
 	return (print?.platforms ?? []).flatMap(({ stages }) => stages);
-}
-
-// src/mounts/mount-list.ts
-/** What the helper says of a mount's content: one pass over the list that it wrote beside the archive, held nowhere whole. */
-const MODULUS = 1n << 256n;
-/**
-* Reads a list of entries (`LIST_FORMAT`).
-* @throws Error when it cannot be read
-*/
-async function readMountList(path) {
-	let [files, bytes, sum, rest] = [
-		0,
-		0,
-		0n,
-		""
-	];
-	for await (const chunk of createReadStream(path, "latin1")) {
-		const entries = `${rest}${String(chunk)}`.split("\0");
-		rest = entries.pop() ?? "";
-		for (const entry of entries) {
-			const [type = "", size = ""] = entry.split(" ", 2);
-			if (type === "d") continue;
-			files++;
-			if (type === "f") bytes += Number(size);
-			sum = (sum + BigInt(`0x${createHash("sha256").update(entry, "latin1").digest("hex")}`)) % MODULUS;
-		}
-	}
-	return {
-		files,
-		bytes,
-		digest: `sha256:${sum.toString(16).padStart(64, "0")}`
-	};
-}
-
-// src/mounts/mount-uses.ts
-/**
-* Which cache mounts a build uses, and which steps use each. Two mounts of one identity are one on the engine, in
-* whatever stage, for whatever platform. Pure.
-*/
-/** More than anybody uses; each is a line of the helper's Dockerfile, and a file. */
-const MOST_MOUNTS = 64;
-/** Ids that mean the same in every Dockerfile: nothing to be expanded, quoted or split. */
-const PLAIN$1 = /^[\w@%+=:./~-]{1,400}$/;
-/**
-* The cache mounts of these targets.
-* @param namespace the build argument `BUILDKIT_CACHE_MOUNT_NS`; empty where it is not given
-*/
-function mountUses(graph, targets, namespace) {
-	const kept = /* @__PURE__ */ new Map();
-	const left = /* @__PURE__ */ new Map();
-	for (const index of stagesOfAll(graph, targets)) for (const { line, caches } of graph.stages[index]?.steps ?? []) for (const mount of caches) {
-		const why = whyLeft(mount);
-		const key = mountKey(mount, namespace);
-		if (why !== void 0) left.set(mount.id, {
-			id: mount.id,
-			line,
-			why
-		});
-		else kept.set(key, withStep(kept.get(key), {
-			key,
-			mount,
-			place: {
-				stage: index,
-				line
-			}
-		}));
-	}
-	return {
-		kept: [...kept.values()].slice(0, MOST_MOUNTS),
-		left: [...left.values()]
-	};
-}
-/** Keys of all cache mounts that the Dockerfile names, whatever is built of it. */
-function namedMounts(graph, namespace) {
-	const mounts = graph.stages.flatMap(({ steps }) => steps.flatMap(({ caches }) => caches));
-	return new Set(mounts.map((mount) => mountKey(mount, namespace)));
-}
-function mountKey({ id, permissions }, namespace) {
-	const owner = permissions === void 0 ? [] : [
-		permissions.uid,
-		permissions.gid,
-		permissions.mode
-	];
-	return createHash("sha256").update(JSON.stringify([
-		namespace,
-		id,
-		owner
-	])).digest("hex").slice(0, 32);
-}
-function whyLeft({ id, hasContent }) {
-	if (hasContent) return "content";
-	return PLAIN$1.test(id) ? void 0 : "name";
-}
-function withStep(known, { key, mount, place }) {
-	const { id, permissions, readOnly } = mount;
-	const { steps, isWritten } = known ?? {
-		steps: [],
-		isWritten: false
-	};
-	return {
-		key,
-		id,
-		permissions,
-		steps: [...steps, place],
-		isWritten: isWritten || !readOnly
-	};
-}
-
-// src/cache-mounting.ts
-/**
-* Cache mounts kept between runs: their archives are put in before the build where a step is expected to run, and taken out
-* after it where one really ran. Whatever goes wrong is told once, and fails nothing.
-*/
-const DAY_MS = 864e5;
-/** A file of a mount that was not used for so long is left out of its archive. */
-const UNUSED_MS = 7 * DAY_MS;
-var CacheMounting = class CacheMounting {
-	#options;
-	#uses;
-	#helper;
-	#isExpected;
-	#fetches = /* @__PURE__ */ new Map();
-	#facts = /* @__PURE__ */ new Map();
-	/** When a mount was put in, in milliseconds since the epoch. */
-	#putIn = /* @__PURE__ */ new Map();
-	#trouble;
-	constructor(options, namespace) {
-		const { planned } = options;
-		this.#options = options;
-		this.#helper = new MountHelper({
-			...options,
-			namespace
-		});
-		this.#uses = mountUses(planned.graph, targetStages(planned), namespace);
-		this.#isExpected = expectationOf(options);
-	}
-	/** Undefined where cache mounts are not kept, or there are none. */
-	static open(options) {
-		const { inputs, planned, caching } = options;
-		if (caching === void 0 || inputs.cacheMounts === "off") return void 0;
-		const [namespace = "", ...others] = new Set(planned.parts.map(({ part }) => part.inputs.buildArgs["BUILDKIT_CACHE_MOUNT_NS"] ?? ""));
-		if (others.length > 0) {
-			options.debug("cache mounts are not kept: targets have them in several namespaces");
-			return;
-		}
-		caching.nameMounts(namedMounts(planned.graph, namespace));
-		const mounting = new CacheMounting({
-			...options,
-			caching
-		}, namespace);
-		return mounting.#begin() ? mounting : void 0;
-	}
-	#begin() {
-		const { kept, left } = this.#uses;
-		for (const { id, line, why } of left) {
-			const reason = why === "content" ? "it begins with the content of `from`" : "its id is not plain text";
-			this.#options.debug(`the cache mount ${JSON.stringify(id)} (line ${line}) is not kept: ${reason}`);
-		}
-		if (kept.length === 0) return false;
-		this.#helper.begin();
-		for (const mount of kept.filter(({ steps }) => steps.some(this.#isExpected))) this.#fetch(mount);
-		return true;
-	}
-	/** Puts archives into the mounts of steps that are expected to run. Never rejects. */
-	async putIn() {
-		const { planned, caching } = this.#options;
-		const uncached = planned.targets.filter(({ name }) => !caching.hasImports(name)).map(({ stage }) => stage);
-		const rebuilt = new Set(uncached.flatMap((stage) => stagesOf(planned.graph, stage)));
-		const wanted = this.#uses.kept.filter(({ steps }) => steps.some((place) => rebuilt.has(place.stage) || this.#isExpected(place)));
-		try {
-			const found = await Promise.all(wanted.map(async (mount, index) => ({
-				mount,
-				name: String(index),
-				archive: await this.#fetch(mount)
-			})));
-			for (const mount of this.#uses.kept) this.#note(mount, wanted.includes(mount) ? "none" : "cached");
-			const archives = found.flatMap(({ archive, ...rest }) => archive === void 0 ? [] : [{
-				...archive,
-				...rest
-			}]);
-			if (archives.length === 0) return;
-			const started = performance.now();
-			await this.#helper.putIn(archives);
-			for (const { mount, bytes, savedAt, ref } of archives) {
-				this.#putIn.set(mount, this.#options.now());
-				this.#note(mount, {
-					bytes,
-					ref,
-					savedAt: Date.parse(savedAt)
-				});
-			}
-			this.#told("put in", archives, started);
-		} catch (error) {
-			this.#fail("filled", error);
-		}
-	}
-	/** Takes out of the mounts what the steps that ran left there, to be saved with the layers. Never rejects. */
-	async takeOut(outcome) {
-		const { caching, inputs, now } = this.#options;
-		const ran = new Set(outcome.steps.filter((step) => isInstruction(step) && step.status === "done").map(({ stage, source }) => `${stage ?? ""}:${source?.line ?? ""}`));
-		const used = this.#uses.kept.filter(({ steps }) => steps.some(({ stage, line }) => ran.has(`${stage}:${line}`)));
-		for (const mount of this.#uses.kept) this.#left(mount, used.includes(mount) ? "not-written" : "not-run");
-		const written = used.filter(({ isWritten }) => isWritten);
-		if (!caching.writes || outcome.kind === "cancelled" || written.length === 0) return;
-		const folder = join(caching.root, "mounts");
-		try {
-			const started = performance.now();
-			const usedSince = (now() - UNUSED_MS) / 1e3;
-			const mounts = written.map((mount, index) => ({
-				mount,
-				name: String(index),
-				usedSince,
-				madeSince: Math.max(usedSince, (this.#putIn.get(mount) ?? 0) / 1e3)
-			}));
-			const out = await this.#helper.takeOut(mounts, {
-				maxBytes: inputs.cacheMountsMaxSize,
-				folder
-			});
-			const taken = [];
-			for (const { mount, name } of mounts) taken.push(...await this.#keep(mount, join(out, name)));
-			if (taken.length > 0) this.#told("took out", taken, started);
-		} catch (error) {
-			this.#fail("read", error);
-		} finally {
-			await rm$1(folder, {
-				recursive: true,
-				force: true
-			}).catch(() => void 0);
-		}
-	}
-	/** What the summary tells. */
-	facts() {
-		return [...this.#facts.values()];
-	}
-	get warnings() {
-		return this.#trouble === void 0 ? [] : [this.#trouble];
-	}
-	/** @param path of what the helper made of it, without the ending */
-	async #keep(mount, path) {
-		const { caching, inputs, now, notice } = this.#options;
-		const content = await readMountList(`${path}.list`);
-		const size = await stat$1(`${path}.tar`).then((found) => found.size, () => void 0);
-		if (content.files === 0) {
-			this.#left(mount, "empty");
-			return [];
-		}
-		if (size === void 0) {
-			this.#left(mount, { tooLarge: content.bytes });
-			notice(`The cache mount ${mount.id} holds ${formatBytes(content.bytes)} and was not saved: \`cache-mounts-max-size\` is ${formatBytes(inputs.cacheMountsMaxSize)}.`);
-			return [];
-		}
-		const [known] = await caching.cache.mountArchives(mount.key);
-		const isOld = known?.isOwn === true && now() - Date.parse(known.savedAt) > DAY_MS;
-		if (known?.content === content.digest && !isOld) {
-			this.#left(mount, "unchanged");
-			return [];
-		}
-		const hash = createHash("sha256");
-		await pipeline(createReadStream(`${path}.tar`), hash);
-		const saved = {
-			digest: `sha256:${hash.digest("hex")}`,
-			bytes: size,
-			content: content.digest,
-			savedAt: new Date(now()).toISOString()
-		};
-		await caching.cache.takeMount(mount.key, saved, `${path}.tar`);
-		this.#left(mount, { bytes: size });
-		return [saved];
-	}
-	#fetch(mount) {
-		let fetched = this.#fetches.get(mount);
-		if (fetched === void 0) {
-			fetched = this.#fetchArchive(mount);
-			fetched.catch(() => void 0);
-			this.#fetches.set(mount, fetched);
-		}
-		return fetched;
-	}
-	/** The first that can be had. */
-	async #fetchArchive({ key }) {
-		const { cache } = this.#options.caching;
-		for (const found of await cache.mountArchives(key)) {
-			const path = await cache.fileOf(found.digest);
-			if (path !== void 0) return {
-				...found,
-				path
-			};
-		}
-	}
-	#note(mount, putIn) {
-		this.#facts.set(mount, {
-			id: mount.id,
-			putIn,
-			takenOut: this.#facts.get(mount)?.takenOut ?? "not-run"
-		});
-	}
-	#left(mount, takenOut) {
-		this.#facts.set(mount, {
-			id: mount.id,
-			putIn: this.#facts.get(mount)?.putIn ?? "none",
-			takenOut
-		});
-	}
-	#told(what, mounts, started) {
-		const bytes = mounts.reduce((sum, mount) => sum + mount.bytes, 0);
-		const seconds = ((performance.now() - started) / 1e3).toFixed(1);
-		this.#options.log(`Cache mounts: ${what} ${formatBytes(bytes)} of ${count(mounts.length, "mount")} in ${seconds} s.`);
-	}
-	#fail(what, error) {
-		if (this.#options.signal.aborted) return;
-		const reason = brief(error instanceof Error ? error.message : String(error));
-		const mend = error instanceof ToolMissingError ? "Install GNU tar and GNU findutils on the runner, or set `cache-mounts: off`." : "Set `cache-mounts: off` to build without.";
-		this.#trouble ??= {
-			input: "cache-mounts",
-			message: `Cache mounts could not be ${what} (${reason}). The build does not depend on it.`,
-			mend
-		};
-	}
-};
-function targetStages({ targets }) {
-	return targets.map(({ stage }) => stage);
-}
-
-// src/engine.ts
-/** Docker on this machine, and the builder that a run builds with. */
-/**
-* Asks docker what there is.
-* @param named the input `builder`
-* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
-*/
-async function openEngine(project, env, named) {
-	const docker = dockerOf(project, env);
-	const listing = listBuilders(docker);
-	const needsEngine = listing.then((builders) => {
-		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
-		return builder === void 0 || !isElsewhere(builder.driver);
-	});
-	needsEngine.catch(() => void 0);
-	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
-	return {
-		docker,
-		facts,
-		builders
-	};
-}
-/** How docker is run: with the environment, but for the action's own inputs and state. */
-function dockerOf({ workspace }, env) {
-	return {
-		env: childEnvironment(env),
-		cwd: workspace
-	};
-}
-/**
-* Chooses the builder and makes it ready.
-* @throws UserError where it cannot do what is needed.
-*/
-async function readyBuilder(options, tempRoot) {
-	const { engine, inputs, platforms, surroundings } = options;
-	const { runner, env, signal } = surroundings;
-	const { docker, facts, builders } = engine;
-	const builder = await chooseBuilder(docker, {
-		facts,
-		builders,
-		named: inputs.builder,
-		needs: {
-			multiPlatform: platforms.length > 1,
-			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
-			ociOutput: outputTypes(inputs.outputs).includes("oci"),
-			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
-			loopback: true
-		},
-		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
-		job: [
-			"GITHUB_RUN_ID",
-			"GITHUB_RUN_ATTEMPT",
-			"GITHUB_JOB",
-			"RUNNER_NAME"
-		].map((name) => env[name] ?? "").join(" "),
-		onCreate: (name) => {
-			runner.saveState(STATE.builder, name);
-		},
-		tempRoot,
-		signal
-	});
-	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
-	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
-	return {
-		...builder,
-		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
-	};
-}
-/** The plan is for this machine's platform where `platforms` names none. */
-function otherPlatform({ loopback, platform }, inputs, platforms) {
-	const [planned] = platforms;
-	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
-	return [{
-		input: "platforms",
-		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
-		mend: `Set \`platforms: ${platform}\`.`
-	}];
-}
-/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
-function childEnvironment(env) {
-	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
 }
 
 // src/left-behind.ts
@@ -10609,13 +10684,13 @@ var DiskUsage = class {
 * and not named again.
 */
 function stagesBehind(graph, target) {
-	const kept = new Set(baseChain$1(graph, target));
+	const kept = new Set(baseChain(graph, target));
 	const left = stagesOf(graph, target).filter((stage) => !kept.has(stage));
-	const beneath = new Set(left.flatMap((stage) => baseChain$1(graph, stage).slice(1)));
+	const beneath = new Set(left.flatMap((stage) => baseChain(graph, stage).slice(1)));
 	return left.filter((stage) => !beneath.has(stage));
 }
 /** A stage and the stages it is based on, the uppermost first. */
-function baseChain$1(graph, stage) {
+function baseChain(graph, stage) {
 	const chain = [];
 	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current.index);) {
 		chain.push(current.index);
@@ -10627,7 +10702,7 @@ function report$1(index, options) {
 	const { graph } = options.planned;
 	const stage = graph.stages[index];
 	if (stage === void 0) return void 0;
-	const chain = [...baseChain$1(graph, index)].reverse();
+	const chain = [...baseChain(graph, index)].reverse();
 	const made = chain.flatMap((member) => stepsOf(options.steps, member));
 	const lowest = graph.stages[chain[0] ?? index];
 	const onDisk = bytesOnDisk(options.records, made);
@@ -13840,7 +13915,7 @@ function cacheRows({ inputs, builder }) {
 	const refs = registryRefs([...inputs.cacheTo, ...inputs.cacheFrom]);
 	if (refs.length > 0) return [{
 		what: "Age and bytes of the cache that was used and saved",
-		why: `BuildKit itself keeps the cache in ${list$2(refs.map((ref) => `\`${ref}\``), NAMES)}`,
+		why: `BuildKit itself keeps the cache in ${list$1(refs.map((ref) => `\`${ref}\``), NAMES)}`,
 		need: void 0
 	}];
 	if (inputs.cache === "off" || inputs.cacheTo.length + inputs.cacheFrom.length > 0) return [];
@@ -13853,7 +13928,7 @@ function cacheRows({ inputs, builder }) {
 function sizeRows$1({ unmeasured, isPushed, unread }) {
 	const rows = [];
 	if (unmeasured.length > 0) {
-		const names = list$2(unmeasured.map((name) => `\`${name}\``), NAMES);
+		const names = list$1(unmeasured.map((name) => `\`${name}\``), NAMES);
 		rows.push(isPushed ? {
 			what: `Sizes of ${names}`,
 			why: "what was pushed could not be read from the registry",
@@ -15213,7 +15288,11 @@ function shortOf(digest) {
 }
 
 // src/record-parts.ts
-/** Records of targets whose platforms are built apart, each by a leg of its own: what they tell of the whole. Pure. */
+/** What records tell of sizes; those of targets whose platforms are built apart, each by a leg of its own, of the whole. Pure. */
+/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
+function recordedSizes({ image }) {
+	return parseTargetSizes(image.sizes);
+}
 /** Whether a record is of one of these platforms, and of no other. */
 function isPart({ print }, platforms) {
 	return print.platforms.length === 1 && platforms.some((platform) => isOf({ print }, platform));
@@ -15231,7 +15310,7 @@ function joinRecords(records) {
 	const latest = records.toSorted((a, b) => a.createdAt < b.createdAt ? 1 : -1)[0];
 	if (latest === void 0) throw new Error("there is no record to join");
 	const prints = firstOfEach(records.flatMap(({ print }) => print.platforms));
-	const sizes = records.map(({ image }) => parseTargetSizes(image.sizes)?.platforms);
+	const sizes = records.map((record) => recordedSizes(record)?.platforms);
 	const known = sizes.every((platforms) => platforms !== void 0);
 	const platforms = firstOfEach(sizes.flatMap((all) => all ?? []));
 	return {
@@ -15258,10 +15337,6 @@ function firstOfEach(all) {
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
 /** Under what the records stand in an index. */
 const KEY = "built";
-/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
-function recordedSizes({ image }) {
-	return parseTargetSizes(image.sizes);
-}
 var KnownRecords = class {
 	#candidates = /* @__PURE__ */ new Map();
 	/** All that was found, also what may not vouch for an image: enough to compare sizes with. */
@@ -16024,9 +16099,11 @@ async function buildTargets(options) {
 		signal
 	}) : void 0;
 	const { now } = surroundings;
+	const isExpected = expectationOf(options);
 	const mountOptions = {
 		inputs,
 		planned,
+		isExpected,
 		caching,
 		docker,
 		tempRoot,
@@ -16036,7 +16113,6 @@ async function buildTargets(options) {
 	};
 	const mounts = CacheMounting.open({
 		...mountOptions,
-		records: options.records,
 		builder: builder.name,
 		log: (line) => {
 			runner.log(line);
@@ -16074,7 +16150,9 @@ async function buildTargets(options) {
 	}), options, measuring);
 	const request = caching === void 0 || loopback === void 0 ? plain : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name));
 	if (caching !== void 0 && notes !== void 0) fetchAhead({
-		...options,
+		inputs,
+		planned,
+		isExpected,
 		cache: caching.cache,
 		upstream: loopback?.upstream,
 		notes
@@ -17754,7 +17832,7 @@ function readInputs(read, env) {
 		problems,
 		eventName: env["GITHUB_EVENT_NAME"]
 	});
-	if (problems.length > 0) throw new UserError(problems);
+	throwIfAny(problems);
 	return {
 		inputs,
 		warnings
@@ -18074,7 +18152,7 @@ function reasonsOf(before, now) {
 	const isBeside = (field) => field.startsWith("provenance (");
 	reasons.push(...fields.filter((field) => !isBeside(field)).map(optionReason));
 	if (reasons.length === 0) reasons.push(...fields.map(optionReason));
-	return distinct$1(reasons);
+	return distinct(reasons);
 }
 function optionReason(name) {
 	return {
@@ -18266,9 +18344,6 @@ function instructionText(step) {
 function shortDigest$1(digest) {
 	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
 }
-function distinct$1(reasons) {
-	return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
-}
 
 // src/decision.ts
 /** Inputs that cannot be known beforehand. */
@@ -18279,7 +18354,7 @@ function unknownInputs({ stage }, print) {
 		line,
 		text
 	}))));
-	const reasons = [...new Map(found.map((reason) => [JSON.stringify(reason), reason])).values()];
+	const reasons = distinct(found);
 	return reasons.length > 0 ? reasons : [{
 		kind: "unknown-input",
 		stage,
@@ -26158,7 +26233,7 @@ function parseRules(file) {
 			reason
 		}));
 	}
-	if (problems.length > 0) throw new UserError(problems);
+	throwIfAny(problems);
 	return rules;
 }
 /** Upstream's check: whatever filepath.Match says when it is asked to match `.`. */
@@ -27802,10 +27877,6 @@ var Contexts = class {
 		return /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(value) ? digestOf$1(value) : void 0;
 	}
 };
-/** As in build/definition.ts. */
-function isAddress$2(value) {
-	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value);
-}
 
 // src/fingerprinting.ts
 /** Makes the prints. Whatever cannot be known leaves a target without a fingerprint; it is no error. */
@@ -27944,81 +28015,6 @@ function listOf(entries) {
 	return listFiles(files(), (digests) => digestOf$1(digests).slice(7, 19));
 }
 
-// src/graph/join.ts
-/** The number that each part's first stage has in the joined graph. */
-function offsetsOf(graphs) {
-	let next = 0;
-	return graphs.map(({ stages }) => {
-		const offset = next;
-		next += stages.length;
-		return offset;
-	});
-}
-/** The graph of all parts, in their order; what is built by default and for which platform is the first part's. */
-function joinGraphs(parts) {
-	const [first] = parts;
-	const offsets = offsetsOf(parts.map(({ graph }) => graph));
-	const stages = parts.flatMap(({ graph, file, links }, index) => {
-		const offset = offsets[index] ?? 0;
-		const place = (source) => {
-			if (source.kind === "stage") return {
-				kind: "stage",
-				stage: offset + source.stage
-			};
-			const link = source.kind === "context" ? links.get(source.context) : void 0;
-			return link === void 0 ? source : {
-				kind: "stage",
-				stage: (offsets[link.part] ?? 0) + link.stage
-			};
-		};
-		return graph.stages.map((stage) => ({
-			...mapSources(stage, place),
-			index: offset + stage.index,
-			file,
-			...stage.replacedByContext !== void 0 && links.has(stage.replacedByContext) ? { replacedByContext: void 0 } : {}
-		}));
-	});
-	return {
-		...first.graph,
-		stages
-	};
-}
-/** A stage whose base, needs and instructions take from elsewhere. */
-function mapSources(stage, change) {
-	return {
-		...stage,
-		from: change(stage.from),
-		needs: stage.needs.map((need) => ({
-			...need,
-			source: change(need.source)
-		})),
-		steps: stage.steps.map((step) => ({
-			...step,
-			sources: step.sources.map((source) => ({
-				...source,
-				source: change(source.source)
-			}))
-		}))
-	};
-}
-/** What a stage and those that it is based on set by ENV, the lowest first, as `NAME=value`. */
-function environmentOf(graph, stage) {
-	return baseChain(graph, stage).flatMap(({ steps }) => steps.filter(({ keyword }) => keyword === "ENV").flatMap(({ settings }) => settings.map(([name, value]) => `${name}=${value ?? ""}`)));
-}
-/** The first line of an ONBUILD that a stage or one that it is based on has. */
-function triggerLine(graph, stage) {
-	return baseChain(graph, stage).flatMap(({ steps }) => steps).find(({ keyword }) => keyword === "ONBUILD");
-}
-/** A stage and the stages that it is based on, the lowest first. */
-function baseChain(graph, stage) {
-	const chain = [];
-	for (let current = graph.stages[stage]; current !== void 0 && !chain.includes(current);) {
-		chain.unshift(current);
-		current = current.from.kind === "stage" ? graph.stages[current.from.stage] : void 0;
-	}
-	return chain;
-}
-
 // src/joining.ts
 /** Where bake's targets are: part and stage, by name. */
 function placesOf(parts) {
@@ -28131,7 +28127,7 @@ function linkEnvironment(drafts, resolved, images) {
 		const part = place === void 0 ? void 0 : resolved.get(place.part);
 		const graph = part === void 0 ? void 0 : graphFor(part, platform);
 		if (place === void 0 || graph === void 0) return void 0;
-		const lowest = baseChain(graph, place.stage)[0];
+		const lowest = baseChain$1(graph, place.stage)[0];
 		const below = lowest?.from.kind === "image" ? images.baseOf(lowest.from.image, lowest.platform)?.config.env : lowest?.from.kind === "context" ? environment(place.part, lowest.from.context, platform) : [];
 		return below === void 0 ? void 0 : [...below, ...environmentOf(graph, place.stage)];
 	};
@@ -32134,8 +32130,9 @@ async function partProblems({ part, resolutions, graph, targets }, workspace) {
 		stages,
 		workspace
 	});
+	const errors = resolutions.flatMap(({ errors: all }) => errorsFor(all, graph, stages));
 	return {
-		errors: distinct([...resolutions.flatMap(({ errors: all }) => errorsFor(all, graph, stages)).map((error) => problemOf(error, file)), ...missing.errors]),
+		errors: distinct([...errors.map((error) => problemOf(error, file)), ...missing.errors]),
 		warnings: distinct([...resolutions.flatMap(({ warnings }) => warnings.map((warning) => warningOf(warning, file))), ...missing.warnings])
 	};
 }
@@ -32188,10 +32185,6 @@ function warningOf({ rule, message, line, endLine }, file) {
 		line,
 		endLine
 	};
-}
-/** Each problem once. */
-function distinct(problems) {
-	return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 /** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
 async function missingFiles(part, { graph, stages, workspace }) {
@@ -32449,8 +32442,9 @@ async function planBuild(inputs, project, options) {
 	const draft = joinParts(drafts);
 	const platforms = [...new Set(drafts.flatMap((part) => part.platforms))];
 	const tags = tagsOf(draft.targets, inputs, project.parts);
+	const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, workspace)));
 	throwIfAny([
-		...(await Promise.all(drafts.map(async (part) => await partProblems(part, workspace)))).flatMap(({ errors }) => errors),
+		...firstLook.flatMap(({ errors }) => errors),
 		...drafts.flatMap(({ problems }) => problems),
 		...tags.problems,
 		...homeless(drafts, tags, inputs),
@@ -32613,9 +32607,6 @@ function homeless(parts, { tagsOf: all }, inputs) {
 	const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)));
 	const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)));
 	return untagged(new Map([...all].filter(([name]) => !sent.has(name))));
-}
-function throwIfAny(problems) {
-	if (problems.length > 0) throw new UserError(problems);
 }
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
 function budgetProblems(lines, { graph, targets }, others) {
@@ -33059,7 +33050,7 @@ function stageGraph(data) {
 		index
 	}), 60));
 	const sentences = [
-		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$2(unneeded, 20)}.`],
+		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$1(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
 		...chart.edgesLeftOut === 0 ? [] : [`${count(chart.edgesLeftOut, "edge")} left out.`]
 	];
@@ -33304,7 +33295,7 @@ function used$1(imports, cache) {
 		const key = `${found.ref} ${found.createdAt}`;
 		if ((distinct.get(key)?.layers ?? 0) < found.layers) distinct.set(key, found);
 	}
-	return list$2([...distinct.values()].map(({ ref, createdAt, layers }) => {
+	return list$1([...distinct.values()].map(({ ref, createdAt, layers }) => {
 		const age = formatDuration(Math.max(0, cache.now - createdAt));
 		return `${code(shortRef(ref), 80)}, ${age} old, ${count(layers, "layer")}`;
 	}), 3);
@@ -33342,6 +33333,7 @@ function place$1(cache) {
 }
 
 // src/report/missing.ts
+/** The summary's section about what a builder keeps from being told or done. */
 /** Undefined where nothing is missing. */
 function missing$2(data) {
 	if (data.missing === void 0 || data.missing.length === 0) return void 0;
@@ -33377,7 +33369,7 @@ function verdict$2(data) {
 			...of("unchanged") > 0 ? [`${of("unchanged")} unchanged`] : [],
 			...of("skipped") > 0 ? [`${of("skipped")} not built`] : []
 		];
-		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list$2(names, 5)}${others.length === 0 ? "" : `; ${list$2(others)}`}`;
+		return `**${targets.length === 1 ? "The target failed" : `${of("failed")} of ${targets.length} targets failed`}${time("after")}** — ${list$1(names, 5)}${others.length === 0 ? "" : `; ${list$1(others)}`}`;
 	}
 	if (of("unchanged") === targets.length) return `**Nothing to build: ${targets.length === 1 ? "the target is" : `all ${targets.length} targets are`} unchanged**${sizesPhrase(targets)}`;
 	const others = [...of("unchanged") > 0 ? [`, ${of("unchanged")} unchanged`] : [], ...of("skipped") > 0 ? [`, ${of("skipped")} not built`] : []].join("");
@@ -33674,7 +33666,7 @@ function assemble$1(sections, dropped) {
 	return `${[...sections.map((section) => section.markdown).filter((markdown) => markdown !== void 0), ...dropped.length === 0 ? [] : [leftOut$1(dropped)]].join("\n\n")}\n`;
 }
 function leftOut$1(names) {
-	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list$2(names)}.</sub>`;
+	return `<sub>Left out, since GitHub takes 1 MiB of summary per step: ${list$1(names)}.</sub>`;
 }
 function identity(data) {
 	return `${data.title === "" || data.title === data.file ? "" : `${code(data.title, 80)} · `}file ${code(data.file, 200)} · context ${code(data.context, 200)}`;
@@ -36483,7 +36475,7 @@ function sentence({ row, budget }, report, context) {
 function unchecked(items) {
 	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is nothing to compare with")].map(([reason, group]) => {
 		const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))];
-		return `Budgets not checked, since ${reason}: ${list$2(names, 10)}.`;
+		return `Budgets not checked, since ${reason}: ${list$1(names, 10)}.`;
 	});
 }
 
@@ -36543,7 +36535,7 @@ function graphBlock(report, change) {
 	return details(`The stage graph changed (${[count(change.graph.stages.length, "stage"), ...words].join(", ")})`, `${mermaidBlock(chart.source)}\n\n<sub>${sentences}</sub>`);
 }
 function named(names) {
-	return list$2(names.map((name) => code(name, 60)), 20);
+	return list$1(names.map((name) => code(name, 60)), 20);
 }
 /** Where a target has one platform: its size and what it gained. */
 function captions(report, { targets }) {
@@ -36586,7 +36578,7 @@ function box(kind, sentences, maxLines) {
 }
 function missing$1({ missing: names }) {
 	if (names.length === 0) return [];
-	const who = list$2(names.map((name) => code(name, 60)), 10);
+	const who = list$1(names.map((name) => code(name, 60)), 10);
 	return [names.length === 1 ? `No sizes were handed over for ${who}. Its job has not ended yet, failed early or was cancelled.` : `No sizes were handed over for ${who}. Their jobs have not ended yet, failed early or were cancelled.`];
 }
 function failures(report, context) {
@@ -36607,7 +36599,7 @@ function unknownSizes$1(report) {
 	return [...Map.groupBy(report.rows.filter((row) => row.current?.unknownReason !== void 0), (row) => row.current?.unknownReason ?? "")].map(([reason, rows]) => `${names(rows, report)}: ${prose(reason, 300)}`);
 }
 function names(rows, report) {
-	return list$2(rows.map((row) => rowName(row, report)), 5);
+	return list$1(rows.map((row) => rowName(row, report)), 5);
 }
 function baselineNotes(baseline, context) {
 	const wanted = commitLink(context, baseline.wanted);
@@ -36632,7 +36624,7 @@ function footnote(report, context) {
 		...comparedWith(baseline, context),
 		...head === void 0 ? [] : [baseline.source === "none" ? `Measured at ${head}` : `head ${head}`],
 		...platform === void 0 ? [] : [code(platform, 32)],
-		...compressions.length === 0 ? [] : [list$2(compressions)],
+		...compressions.length === 0 ? [] : [list$1(compressions)],
 		...baseline.source === "none" ? [] : [NOISE]
 	];
 	return `<sub>${parts.join(" · ")}${parts.length === 0 ? "" : "<br>"}Transfer: the layers as a registry keeps them. Unpacked: the files in them.</sub>`;
@@ -37087,7 +37079,7 @@ function told(report, context, drops) {
 }
 function leftOut(names, context) {
 	const where = pageLink(context, "the run's summary", context.runUrl);
-	return `<sub>Left out for want of room: ${list$2(names)}. The whole report is in ${where}.</sub>`;
+	return `<sub>Left out for want of room: ${list$1(names)}. The whole report is in ${where}.</sub>`;
 }
 
 // src/size-records.ts
@@ -38083,7 +38075,7 @@ function withTags(plan, { tags, push }) {
 	if (tags.length === 0 && !push) return plan;
 	const given = assignTags(plan.targets, tags);
 	const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf;
-	throwProblems([...given.problems, ...push ? untagged(tagsOf) : []]);
+	throwIfAny([...given.problems, ...push ? untagged(tagsOf) : []]);
 	return {
 		...plan,
 		targets: plan.targets.map((one) => ({
@@ -38134,10 +38126,6 @@ function withSizes(images, { report, records }, plan) {
 			sizes
 		}];
 	});
-}
-/** @throws UserError with all problems, if there are any */
-function throwProblems(problems) {
-	if (problems.length > 0) throw new UserError(problems);
 }
 
 // src/github/base-commits.ts
@@ -39312,7 +39300,7 @@ async function runReport(inputs, surroundings, warnings) {
 		});
 		tell(runner, sizes);
 		await appendSummary(runner, `${done.summary}\n${sizes.section}`, warn);
-		throwProblems([...done.problems, ...sizes.problems]);
+		throwIfAny([...done.problems, ...sizes.problems]);
 	} finally {
 		client.close();
 	}
@@ -39365,7 +39353,7 @@ async function report(options) {
 	tell(runner, sizes);
 	await appendSummary(runner, renderSummary(data), warn);
 	const problems = [...built.problems, ...sizes.problems];
-	if (problems.length > 0) throw new UserError(problems);
+	throwIfAny(problems);
 }
 function tell(runner, { verdict, notice, commentUrl }) {
 	for (const line of [
@@ -39391,7 +39379,7 @@ async function appendSummary(runner, markdown, warn) {
 }
 function refuseOtherPlatforms(platform) {
 	const problems = checkPlatform(platform);
-	if (problems.length > 0) throw new UserError(problems);
+	throwIfAny(problems);
 }
 function registryClient({ retries }, { env, runner }, warn) {
 	const credentials = new DockerCredentials({

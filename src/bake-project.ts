@@ -7,12 +7,14 @@ import { isAbsolute, relative, resolve } from 'node:path'
 import { nothingToBuild, printBakeFiles } from './build/bake-print.ts'
 import { readBakeTargets, type BakeFileTarget } from './build/bake-targets.ts'
 import type { Docker } from './build/buildx.ts'
-import { UserError, type Problem } from './errors.ts'
+import { isAddress } from './build/definition.ts'
+import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
 import { sharedOutputs } from './input-rules.ts'
 import type { Inputs } from './inputs.ts'
-import { missingPaths } from './local-paths.ts'
+import { distinct } from './json-fields.ts'
+import { isDirectory, missingPaths } from './local-paths.ts'
 import { refusedHead, type Part, type Project } from './project.ts'
 
 /**
@@ -25,7 +27,7 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, do
   const missing = await missingFiles(files, workspace)
   // The files are a pull request's, too: nothing of it is read where it must not be built.
   const refused = await refusedHead(workspace, env)
-  throwIfAny([...missing, ...(refused === undefined ? [] : [refused])])
+  throwIfAny(distinct([...missing, ...(refused === undefined ? [] : [refused])]))
   const question = { files, targets: inputs.targets, forPlan: inputs.mode === 'plan' }
   const { definition, names } = await printBakeFiles(docker, question)
   const { targets, asked, refused: unkept } = readBakeTargets(definition, { files, env })
@@ -38,11 +40,13 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, do
     ),
   )
   const [first, ...others] = parts.flatMap(({ part }) => part ?? [])
-  throwIfAny([
-    ...[...unkept.values()].flat(),
-    ...parts.flatMap((part) => part.problems),
-    ...sharedOutputs(inputs, asked.length > 1),
-  ])
+  throwIfAny(
+    distinct([
+      ...[...unkept.values()].flat(),
+      ...parts.flatMap((part) => part.problems),
+      ...sharedOutputs(inputs, asked.length > 1),
+    ]),
+  )
   if (first === undefined) throw new UserError(nothingToBuild(files))
   const name = files.join(' + ')
   return {
@@ -85,11 +89,6 @@ function ownCaches(inputs: Inputs, targets: readonly BakeFileTarget[], files: re
 }
 
 const NAMES = 8
-
-function throwIfAny(problems: readonly Problem[]): void {
-  const each = new Map(problems.map((problem) => [JSON.stringify(problem), problem]))
-  if (each.size > 0) throw new UserError([...each.values()])
-}
 
 async function missingFiles(files: readonly string[], workspace: string): Promise<readonly Problem[]> {
   const found = await Promise.all(files.map(async (file) => await kindOf(resolve(workspace, file))))
@@ -190,10 +189,9 @@ async function openPart(
     message: `The bake target \`${target.name}\`: ${problem.message}`,
   })
   const laid = laidOver(inputs, target, relative(workspace, path))
-  const context = await kindOf(contextDir)
-  const isRemote = /^[a-z][a-z0-9+.-]*:|^git@/.test(target.context) && !target.context.startsWith('cwd://')
+  const isRemote = isAddress(target.context) && !target.context.startsWith('cwd://')
   const problems: Problem[] = []
-  if (context !== 'directory' && !isRemote) {
+  if (!isRemote && !(await isDirectory(contextDir))) {
     problems.push({
       message: `the context \`${shown(target.context)}\` is no directory of the checkout.`,
       mend: 'Give `context` from the root of the checkout, where bake is run.',

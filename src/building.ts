@@ -16,7 +16,7 @@ import type { ImageNotes } from './cache/image-notes.ts'
 import type { NewRecords } from './cache/layer-cache.ts'
 import { readyBuilder, type Engine } from './engine.ts'
 import type { Problem } from './errors.ts'
-import { fetchAhead } from './fetching-ahead.ts'
+import { expectationOf, fetchAhead } from './fetching-ahead.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
@@ -77,9 +77,10 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
     ? await Loopback.start({ planned, client, cache: caching?.cache, debug, signal })
     : undefined
   const { now } = surroundings
-  const mountOptions = { inputs, planned, caching, docker, tempRoot, debug, now, signal }
+  const isExpected = expectationOf(options)
+  const mountOptions = { inputs, planned, isExpected, caching, docker, tempRoot, debug, now, signal }
   const mounts = CacheMounting.open({
-    ...{ ...mountOptions, records: options.records, builder: builder.name },
+    ...{ ...mountOptions, builder: builder.name },
     log: (line) => {
       runner.log(line)
     },
@@ -114,7 +115,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
       ? plain
       : await caching.withReferences(plain, loopback, (name) => isChanged(planned, name))
   if (caching !== undefined && notes !== undefined)
-    fetchAhead({ ...options, cache: caching.cache, upstream: loopback?.upstream, notes })
+    fetchAhead({ inputs, planned, isExpected, cache: caching.cache, upstream: loopback?.upstream, notes })
   const usage = new DiskUsage(docker, { builder: builder.name, planned })
   const log = progressLog({
     write: (line) => {

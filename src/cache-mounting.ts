@@ -14,9 +14,7 @@ import { brief } from './cache-handover.ts'
 import type { FoundMount, IndexedMount } from './cache/mount-archives.ts'
 import type { Problem } from './errors.ts'
 import { stagesOf } from './graph/reachability.ts'
-import { expectationOf } from './fetching-ahead.ts'
 import type { Inputs } from './inputs.ts'
-import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { formatBytes } from './measure/format.ts'
 import { MountHelper } from './mount-helper.ts'
@@ -31,7 +29,7 @@ export interface CacheMountingOptions {
   readonly inputs: Inputs
   readonly planned: Planned
   readonly caching: LayerCaching
-  readonly records: KnownRecords | undefined
+  readonly isExpected: (place: StepPlace) => boolean
   readonly docker: Docker
   readonly builder: string | undefined
   readonly tempRoot: string
@@ -68,7 +66,7 @@ export class CacheMounting {
     this.#options = options
     this.#helper = new MountHelper({ ...options, namespace })
     this.#uses = mountUses(planned.graph, targetStages(planned), namespace)
-    this.#isExpected = expectationOf(options)
+    this.#isExpected = options.isExpected
   }
 
   /** Undefined where cache mounts are not kept, or there are none. */

@@ -8,9 +8,10 @@ import type { Problem } from './errors.ts'
 import { planHeld, planRetag } from './images/retag.ts'
 import { sideBySide } from './images/side-by-side.ts'
 import type { Inputs } from './inputs.ts'
-import { recordedSizes, type Candidate } from './known-records.ts'
+import type { Candidate } from './known-records.ts'
 import type { PlanReason } from './plan/plan.ts'
 import type { RequestedTarget } from './plan/targets.ts'
+import { recordedSizes } from './record-parts.ts'
 
 /** Targets at a time: each asks registries for its tags and for all that its image consists of. */
 const CONCURRENCY = 16

@@ -3,6 +3,7 @@ import type { Fingerprints } from './fingerprinting.ts'
 import type { RetagPlan } from './images/retag.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
+import { distinct } from './json-fields.ts'
 import type { Candidate, KnownRecords } from './known-records.ts'
 import { reasonsOf } from './plan/compare.ts'
 import type { PlanReason } from './plan/plan.ts'
@@ -42,7 +43,7 @@ export function unknownInputs({ stage }: RequestedTarget, print: TargetPrint | u
       unknown.map(({ line, text }): PlanReason => ({ kind: 'unknown-input', stage: index, line, text })),
     ),
   )
-  const reasons = [...new Map(found.map((reason) => [JSON.stringify(reason), reason])).values()]
+  const reasons = distinct(found)
   return reasons.length > 0
     ? reasons
     : [{ kind: 'unknown-input', stage, text: 'its `# syntax=` frontend is not known, and may read anything' }]

@@ -31,6 +31,11 @@ export class UserError extends Error {
   }
 }
 
+/** @throws UserError with all problems, if there are any */
+export function throwIfAny(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw new UserError(problems)
+}
+
 /** A problem as one line of text: place, message, mend. */
 export function formatProblem(problem: Problem): string {
   const place =

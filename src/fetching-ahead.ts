@@ -23,33 +23,36 @@ export interface ExpectationOptions {
   readonly records: KnownRecords | undefined
 }
 
-/** Whether a step of this run is expected to run, by the records of earlier builds. */
+/** Whether a step of this run is expected to run, by the records of earlier builds; worked out when it is first asked. */
 export function expectationOf({ inputs, planned, records }: ExpectationOptions): (place: StepPlace) => boolean {
-  return expectedToRun({
-    prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
-    recorded: planned.targets.flatMap(({ name }) =>
-      (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print)),
-    ),
-    noCache: inputs.noCache ? 'all' : new Set(inputs.noCacheFilters),
-  })
+  let isExpected: ((place: StepPlace) => boolean) | undefined
+  return (place) => {
+    isExpected ??= expectedToRun({
+      prints: planned.targets.flatMap(({ name }) => stagesIn(planned.fingerprints.prints.get(name))),
+      recorded: planned.targets.flatMap(({ name }) =>
+        (records?.of(name) ?? []).flatMap(({ record }) => stagesIn(record.print)),
+      ),
+      noCache: inputs.noCache ? 'all' : new Set(inputs.noCacheFilters),
+    })
+    return isExpected(place)
+  }
 }
 
 /** Begins to fetch; what cannot be had is missed when it is needed. */
-export function fetchAhead(
-  options: Omit<ExpectationOptions, 'inputs'> & {
-    readonly inputs: Inputs
-    readonly cache: LayerCache
-    readonly upstream: Upstream | undefined
-    readonly notes: ImageNotes
-  },
-): void {
-  const { inputs, cache, upstream, notes } = options
+export function fetchAhead(options: {
+  readonly inputs: Inputs
+  readonly planned: Planned
+  readonly isExpected: (place: StepPlace) => boolean
+  readonly cache: LayerCache
+  readonly upstream: Upstream | undefined
+  readonly notes: ImageNotes
+}): void {
+  const { inputs, isExpected, cache, upstream, notes } = options
   if (fetchesImages(inputs)) void cache.prefetch([...notes.layers.values()].flat())
   else {
     const { graph, targets, platforms, images } = options.planned
     const layersOf: FirstStepsQuestion['layersOf'] = (image, platform) =>
       images.baseOf(image, platform)?.resolved.layers.map(({ digest }) => digest)
-    const isExpected = expectationOf(options)
     const places = firstSteps({ graph, targets, platforms, layersOf, isExpected })
     void cache.prefetchBeneath(places)
     upstream?.foresee(places.flatMap(({ base }) => base))

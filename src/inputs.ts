@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import type { Pair, SecretSource } from './build/build-request.ts'
-import { UserError, type Problem } from './errors.ts'
+import { throwIfAny, type Problem } from './errors.ts'
 import type { ImageSource } from './images/image-source.ts'
 import { readPairs, shown } from './input-lists.ts'
 import {
@@ -219,6 +219,6 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
     })
   }
   const warnings = checkCombinations(inputs, raw, { problems, eventName: env['GITHUB_EVENT_NAME'] })
-  if (problems.length > 0) throw new UserError(problems)
+  throwIfAny(problems)
   return { inputs, warnings }
 }

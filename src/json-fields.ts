@@ -9,6 +9,11 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Each item once: the same JSON is the same. */
+export function distinct<T>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
+}
+
 /** An own property, or one of one of one; undefined for what is no object. */
 export function field(value: unknown, ...path: readonly string[]): unknown {
   let at = value

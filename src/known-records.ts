@@ -1,11 +1,9 @@
 /** The records of earlier builds that this run may believe, and the ones that it leaves. */
 import { isDeepStrictEqual } from 'node:util'
-import type { FoundRecords } from './cache/index-loader.ts'
-import type { IndexSource } from './cache/index-loader.ts'
-import { parseTargetSizes } from './measure/sizes-json.ts'
-import type { PlatformSizes, TargetSizes } from './measure/sizes.ts'
+import type { FoundRecords, IndexSource } from './cache/index-loader.ts'
+import type { PlatformSizes } from './measure/sizes.ts'
 import { readRecords, writeRecords, type TargetRecord } from './plan/record.ts'
-import { isPart, joinRecords } from './record-parts.ts'
+import { isPart, joinRecords, recordedSizes } from './record-parts.ts'
 
 /** A record, and whose it is. */
 export interface Candidate {
@@ -22,11 +20,6 @@ export interface RecordsQuestion {
 
 /** Under what the records stand in an index. */
 const KEY = 'built'
-
-/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
-export function recordedSizes({ image }: TargetRecord): TargetSizes | undefined {
-  return parseTargetSizes(image.sizes)
-}
 
 export class KnownRecords {
   readonly #candidates = new Map<string, Candidate[]>()

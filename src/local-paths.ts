@@ -1,6 +1,7 @@
 /** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
 import { access, constants, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { isAddress } from './build/definition.ts'
 import { errorCode, type Problem } from './errors.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
@@ -29,7 +30,7 @@ async function secretFileProblem(path: string, workspace: string): Promise<Probl
 
 async function contextProblem(name: string, source: string, workspace: string): Promise<Problem | undefined> {
   // Addresses of images, repositories and layouts, as in build/definition.ts.
-  if (/^(?:[a-z][a-z0-9+.-]*:|git@)/.test(source) || (await isDirectory(resolve(workspace, source)))) return undefined
+  if (isAddress(source) || (await isDirectory(resolve(workspace, source)))) return undefined
   return {
     input: 'build-contexts',
     message: `\`build-contexts\`: \`${shown(`${name}=${source}`)}\`: there is no such directory.`,
@@ -51,7 +52,8 @@ async function unreadable(path: string): Promise<string | undefined> {
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+/** Whether there is a directory. Never rejects. */
+export async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch {

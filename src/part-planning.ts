@@ -15,6 +15,7 @@ import { findTarget } from './graph/targets.ts'
 import type { ImageCatalog } from './image-catalog.ts'
 import { nativeMachine } from './images/platform.ts'
 import type { Inputs } from './inputs.ts'
+import { distinct } from './json-fields.ts'
 import { chooseTargets, type ChosenTargets, type RequestedTarget } from './plan/targets.ts'
 import type { Part } from './project.ts'
 
@@ -166,11 +167,6 @@ function problemOf(error: DockerfileError, file: string): Problem {
 
 function warningOf({ rule, message, line, endLine }: DockerfileWarning, file: string): Problem {
   return { message: `${rule}: ${sentence(message)}`, file, line, endLine }
-}
-
-/** Each problem once. */
-export function distinct(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
 }
 
 /** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */

@@ -5,15 +5,16 @@
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { decide } from './deciding.ts'
 import type { Decision } from './decision.ts'
-import { UserError, type Problem } from './errors.ts'
+import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { fingerprintTargets, type Fingerprints } from './fingerprinting.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
 import { imageWants, joinParts, linkEnvironment, linkOrder, triggerProblems, variantsOf } from './joining.ts'
-import { recordedSizes, type KnownRecords } from './known-records.ts'
+import { distinct } from './json-fields.ts'
+import type { KnownRecords } from './known-records.ts'
 import { parseSizeBudgets } from './measure/size-budgets.ts'
-import { distinct, draftPart, partProblems, resolvePart, type PartDraft } from './part-planning.ts'
+import { draftPart, partProblems, resolvePart, type PartDraft } from './part-planning.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
 import { assignTags, untagged, type AssignedTags } from './plan/target-tags.ts'
@@ -22,6 +23,7 @@ import { unite } from './plan/unite.ts'
 import type { Part, Project } from './project.ts'
 import { sharedCaches } from './registry-cache.ts'
 import { withLinks } from './link-reasons.ts'
+import { recordedSizes } from './record-parts.ts'
 
 /** A Dockerfile of the plan. */
 export interface PlannedPart {
@@ -207,10 +209,6 @@ function homeless(parts: readonly PartDraft[], { tagsOf: all }: AssignedTags, in
   const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)))
   const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)))
   return untagged(new Map([...all].filter(([name]) => !sent.has(name))))
-}
-
-function throwIfAny(problems: readonly Problem[]): void {
-  if (problems.length > 0) throw new UserError(problems)
 }
 
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */

@@ -1,12 +1,12 @@
 /** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { UserError, errorCode, nearest, type Problem } from './errors.ts'
+import { errorCode, nearest, throwIfAny, type Problem } from './errors.ts'
 import { readHead } from './git.ts'
 import { readEvent } from './github-event.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
-import { missingPaths } from './local-paths.ts'
+import { missingPaths, isDirectory } from './local-paths.ts'
 
 export interface Project {
   readonly workspace: string
@@ -82,7 +82,7 @@ export async function openProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promi
   if (inputs.mode === 'build' && checkedOut) problems.push(...(await missingPaths(inputs, workspace)))
   const refused = await refusedHead(contextDir, env)
   if (refused !== undefined) problems.push(refused)
-  if (problems.length > 0) throw new UserError(problems)
+  throwIfAny(problems)
   const context = relative(workspace, contextDir)
   const beside = context === '' || context === dirname(dockerfileName)
   const part = {
@@ -179,13 +179,5 @@ async function names(directory: string): Promise<readonly string[]> {
     return (await readdir(directory)).sort()
   } catch {
     return []
-  }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch {
-    return false
   }
 }

@@ -3,6 +3,7 @@
  * git and registries.
  */
 import { relative, resolve } from 'node:path'
+import { isAddress } from './build/definition.ts'
 import { ignoreFileFor, ignoreFileOf, type IgnoreFile } from './context/ignore-file.ts'
 import { IgnoreMatcher } from './context/ignore-matcher.ts'
 import { snapshotContext, type ContextSnapshot, type ReadEntry } from './context/snapshot.ts'
@@ -122,9 +123,4 @@ export class Contexts {
     }
     return /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(value) ? digestOf(value) : undefined
   }
-}
-
-/** As in build/definition.ts. */
-function isAddress(value: string): boolean {
-  return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value)
 }

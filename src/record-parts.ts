@@ -1,6 +1,12 @@
-/** Records of targets whose platforms are built apart, each by a leg of its own: what they tell of the whole. Pure. */
+/** What records tell of sizes; those of targets whose platforms are built apart, each by a leg of its own, of the whole. Pure. */
 import { parseTargetSizes, platformToJson } from './measure/sizes-json.ts'
+import type { TargetSizes } from './measure/sizes.ts'
 import type { TargetRecord } from './plan/record.ts'
+
+/** What was measured of the image that a record tells of; undefined where it was not, or cannot be read. */
+export function recordedSizes({ image }: TargetRecord): TargetSizes | undefined {
+  return parseTargetSizes(image.sizes)
+}
 
 /** Whether a record is of one of these platforms, and of no other. */
 export function isPart({ print }: TargetRecord, platforms: readonly string[]): boolean {
@@ -21,7 +27,7 @@ export function joinRecords(records: readonly TargetRecord[]): TargetRecord {
   const latest = records.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1))[0]
   if (latest === undefined) throw new Error('there is no record to join')
   const prints = firstOfEach(records.flatMap(({ print }) => print.platforms))
-  const sizes = records.map(({ image }) => parseTargetSizes(image.sizes)?.platforms)
+  const sizes = records.map((record) => recordedSizes(record)?.platforms)
   const known = sizes.every((platforms) => platforms !== undefined)
   const platforms = firstOfEach(sizes.flatMap((all) => all ?? []))
   return {

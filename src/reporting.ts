@@ -1,7 +1,7 @@
 /** `mode: report` and `mode: merge`: the last job of a matrix. Sets the tags of what the plan left unchanged, and tells what came of each target. */
 import { carryOut } from './build/imagetools.ts'
 import type { Docker } from './build/buildx.ts'
-import { UserError, type Problem } from './errors.ts'
+import { throwIfAny, UserError, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { planRetag, type RetagPlan } from './images/retag.ts'
 import { sideBySide } from './images/side-by-side.ts'
@@ -150,7 +150,7 @@ function withTags(plan: GivenPlan, { tags, push }: Inputs): GivenPlan {
   if (tags.length === 0 && !push) return plan
   const given = assignTags(plan.targets, tags)
   const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf
-  throwProblems([...given.problems, ...(push ? untagged(tagsOf) : [])])
+  throwIfAny([...given.problems, ...(push ? untagged(tagsOf) : [])])
   return { ...plan, targets: plan.targets.map((one) => ({ ...one, tags: tagsOf.get(one.name) ?? [] })) }
 }
 
@@ -186,9 +186,4 @@ export function withSizes(
     if (plan?.isSplit === true) return [{ target, tags: [], digest: undefined, imageId: undefined, sizes }]
     return [{ target, tags: record.tags, digest: record.digest, imageId: undefined, sizes }]
   })
-}
-
-/** @throws UserError with all problems, if there are any */
-export function throwProblems(problems: readonly Problem[]): void {
-  if (problems.length > 0) throw new UserError(problems)
 }

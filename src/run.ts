@@ -11,7 +11,7 @@ import { buildTargets } from './building.ts'
 import type { Built } from './built.ts'
 import { checkPlatform } from './build/docker-facts.ts'
 import { dockerOf, openEngine, type Engine } from './engine.ts'
-import { UserError, type Problem } from './errors.ts'
+import { throwIfAny, type Problem } from './errors.ts'
 import { DockerCredentials } from './images/docker-credentials.ts'
 import { RegistryClient } from './images/registry-client.ts'
 import { readEvent, type GithubEvent } from './github-event.ts'
@@ -33,7 +33,7 @@ import { count } from './report/words.ts'
 import type { Runner } from './runner.ts'
 import { reportGathered } from './matrix-report.ts'
 import { readPlanInput } from './plan/plan-input.ts'
-import { finishMatrix, metadataOf, planFor, throwProblems, withSizes } from './reporting.ts'
+import { finishMatrix, metadataOf, planFor, withSizes } from './reporting.ts'
 import type { SizesReported } from './size-reporting.ts'
 import { handoverOptions, reportPlace, Sizing } from './sizing.ts'
 import { builtNothing, skipUnchanged, withSkipped } from './skipping.ts'
@@ -164,7 +164,7 @@ async function runReport(inputs: Inputs, surroundings: Surroundings, warnings: r
     writeBuildOutputs(runner, images, { metadata, report: reportOutputs(sizes) })
     tell(runner, sizes)
     await appendSummary(runner, `${done.summary}\n${sizes.section}`, warn)
-    throwProblems([...done.problems, ...sizes.problems])
+    throwIfAny([...done.problems, ...sizes.problems])
   } finally {
     client.close()
   }
@@ -219,7 +219,7 @@ async function report(options: {
   tell(runner, sizes)
   await appendSummary(runner, renderSummary(data), warn)
   const problems = [...built.problems, ...sizes.problems]
-  if (problems.length > 0) throw new UserError(problems)
+  throwIfAny(problems)
 }
 
 function tell(runner: Runner, { verdict, notice, commentUrl }: SizesReported): void {
@@ -246,7 +246,7 @@ async function appendSummary(
 
 function refuseOtherPlatforms(platform: NodeJS.Platform): void {
   const problems = checkPlatform(platform)
-  if (problems.length > 0) throw new UserError(problems)
+  throwIfAny(problems)
 }
 
 function registryClient(

@@ -1,10 +1,11 @@
 /** From what a step built, or found unchanged, to size records: what reports are made from, here or in a later job. Pure. */
 import type { Built } from './built.ts'
 import { runAttempt } from './handover/fork-run.ts'
-import { recordedSizes, type Candidate } from './known-records.ts'
+import type { Candidate } from './known-records.ts'
 import type { RecordedRun, SizeRecord } from './measure/size-record.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
+import { recordedSizes } from './record-parts.ts'
 
 interface Place {
   readonly planned: Pick<Planned, 'targets' | 'graph' | 'partOf' | 'tagsOf' | 'fingerprints'>

@@ -11,10 +11,10 @@ import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import type { LayerCaching } from './layer-caching.ts'
-import { recordedSizes } from './known-records.ts'
 import type { TargetSizes } from './measure/sizes.ts'
 import type { BuiltImage } from './outputs.ts'
 import type { Planned } from './planning.ts'
+import { recordedSizes } from './record-parts.ts'
 
 export interface Skipped {
   /** By target. */

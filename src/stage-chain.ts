@@ -1,4 +1,5 @@
 /** The stages that a target is based on, one on the other: what is beneath them, and which instruction made which layer. Pure. */
+import { baseChain } from './graph/join.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import type { LayerSource } from './measure/sizes.ts'
 
@@ -17,18 +18,16 @@ export interface LayerStep {
  * @returns undefined where a named context stands in the chain: its layers are not of this file
  */
 export function layerSteps(graph: StageGraph, target: number): readonly LayerStep[] | undefined {
-  const chain: LayerStep[][] = []
-  for (let stage = graph.stages[target]; stage !== undefined;) {
-    if (stage.replacedByContext !== undefined || stage.from.kind === 'context') return undefined
-    const { index } = stage
-    chain.unshift(
-      stage.steps
-        .filter(({ effect }) => effect === 'files' || effect === 'run')
-        .map(({ line, text }) => ({ stage: index, line, text })),
-    )
-    stage = stage.from.kind === 'stage' ? graph.stages[stage.from.stage] : undefined
-  }
-  return chain.flat()
+  const chain = baseChain(graph, target)
+  const isElsewhere = chain.some(
+    ({ replacedByContext, from }) => replacedByContext !== undefined || from.kind === 'context',
+  )
+  if (isElsewhere) return undefined
+  return chain.flatMap(({ index, steps }) =>
+    steps
+      .filter(({ effect }) => effect === 'files' || effect === 'run')
+      .map(({ line, text }) => ({ stage: index, line, text })),
+  )
 }
 
 /**
@@ -47,11 +46,8 @@ export type StageBase = { readonly kind: 'image'; readonly image: string } | { r
 
 /** What a stage is based on in the end: an image, a named context, or nothing. */
 export function baseOfStage(graph: StageGraph, stage: number): StageBase {
-  let current = graph.stages[stage]
-  while (current?.from.kind === 'stage' && current.replacedByContext === undefined) {
-    current = graph.stages[current.from.stage]
-  }
-  if (current === undefined || current.replacedByContext !== undefined) return { kind: 'context' }
-  if (current.from.kind === 'image') return { kind: 'image', image: current.from.image }
-  return { kind: current.from.kind === 'scratch' ? 'scratch' : 'context' }
+  const chain = baseChain(graph, stage)
+  const from = chain.some(({ replacedByContext }) => replacedByContext !== undefined) ? undefined : chain[0]?.from
+  if (from?.kind === 'image') return { kind: 'image', image: from.image }
+  return { kind: from?.kind === 'scratch' ? 'scratch' : 'context' }
 }

@@ -3,13 +3,12 @@
  * of the engine that it runs on. To buildx it is a container like any other; what is pushed by digest, which buildx
  * refuses the engine's own builder, goes through it.
  */
-import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runProcess } from '../../src/process.ts'
+import { buildkitOf, relay } from './buildkit-relay.ts'
 
 export interface ContainerBuilder extends AsyncDisposable {
   /** As buildx knows it. */
@@ -50,9 +49,11 @@ export async function startContainerBuilder(env: NodeJS.ProcessEnv, base: string
   stack.defer(async () => {
     await docker('image', 'rm', '--force', IMAGE)
   })
-  const port = stack.use(await relay((env['DOCKER_HOST'] ?? '').replace('unix://', '')))
+  const engine = env['DOCKER_HOST'] ?? ''
+  const { server } = stack.use(await relay({ port: 0, host: '127.0.0.1' }, async () => await buildkitOf(engine)))
+  const { port } = server.address() as AddressInfo
   const name = `container-${process.pid}-${Date.now().toString(36)}`
-  const options = [`image=${IMAGE}`, 'network=host', `env.BUILDKIT_PORT=${port.number}`]
+  const options = [`image=${IMAGE}`, 'network=host', `env.BUILDKIT_PORT=${port}`]
   await docker(
     ...['buildx', 'create', '--bootstrap', '--driver=docker-container', `--name=${name}`],
     ...options.map((option) => `--driver-opt=${option}`),
@@ -67,43 +68,4 @@ export async function startContainerBuilder(env: NodeJS.ProcessEnv, base: string
       await kept.disposeAsync()
     },
   }
-}
-
-/** A port of this machine's loopback that leads to the BuildKit in an engine. */
-async function relay(socketPath: string): Promise<AsyncDisposable & { readonly number: number }> {
-  const sockets = new Set<Socket>()
-  const server = createServer((near) => {
-    near.pause()
-    buildkitOf(socketPath).then(
-      (far) => {
-        for (const [from, to] of [[near, far], [far, near]] as const) {
-          sockets.add(from)
-          from.on('error', () => to.destroy()).on('close', () => to.destroy())
-          from.pipe(to)
-        }
-      },
-      () => near.destroy(),
-    )
-  }) // prettier-ignore
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    number: (server.address() as AddressInfo).port,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
-
-/** https://github.com/moby/moby/blob/v28.5.1/api/server/router/grpc/grpc_routes.go */
-async function buildkitOf(socketPath: string): Promise<Socket> {
-  const headers = { connection: 'Upgrade', upgrade: 'h2c' }
-  const asked = request({ socketPath, method: 'POST', path: '/grpc', headers })
-  asked.end()
-  const [, socket, head] = (await once(asked, 'upgrade')) as [unknown, Socket, Buffer]
-  // What the server said at once came with the answer.
-  if (head.length > 0) socket.unshift(head)
-  return socket
 }

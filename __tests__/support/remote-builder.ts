@@ -5,11 +5,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request } from 'node:http'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startApartEngine } from './apart-engine.ts'
+import { buildkitOf, relay } from './buildkit-relay.ts'
 import { docker } from './engine.ts'
 
 export interface RemoteBuilder extends AsyncDisposable {
@@ -32,11 +32,11 @@ export async function startRemoteBuilder(registries: readonly string[]): Promise
   for (const registry of registries) {
     const port = Number(registry.split(':')[1])
     const path = join(folder, String(port))
-    stack.use(await relay(path, () => Promise.resolve(connect(port, '127.0.0.1'))))
+    stack.use(await relay({ path }, () => Promise.resolve(connect(port, '127.0.0.1'))))
     stack.use(await relayThere(engine.pid, port, path))
   }
   const socket = join(folder, 'buildkit')
-  stack.use(await relay(socket, async () => await buildkitOf(engine.host.replace('unix://', ''))))
+  stack.use(await relay({ path: socket }, async () => await buildkitOf(engine.host)))
   const name = `remote-${process.pid}-${Date.now().toString(36)}`
   await docker('buildx', 'create', '--driver=remote', `--name=${name}`, `unix://${socket}`)
   stack.defer(async () => {
@@ -44,43 +44,6 @@ export async function startRemoteBuilder(registries: readonly string[]): Promise
   })
   const kept = stack.move()
   return { name, [Symbol.asyncDispose]: async () => { await kept.disposeAsync() } } // prettier-ignore
-}
-
-/** A connection to the BuildKit in a Docker Engine. https://github.com/moby/moby/blob/v28.5.1/api/server/router/grpc/grpc_routes.go */
-async function buildkitOf(socketPath: string): Promise<Socket> {
-  const asked = request({ socketPath, method: 'POST', path: '/grpc', headers: { connection: 'Upgrade', upgrade: 'h2c' } })
-  asked.end()
-  const [, socket, head] = (await once(asked, 'upgrade')) as [unknown, Socket, Buffer]
-  // What the server said at once came with the answer.
-  if (head.length > 0) socket.unshift(head)
-  return socket
-} // prettier-ignore
-
-/** Listens on a socket, and joins each that connects with what is opened for it. */
-async function relay(path: string, open: () => Promise<Socket>): Promise<AsyncDisposable> {
-  const sockets = new Set<Socket>()
-  const server: Server = createServer((near) => {
-    near.pause()
-    open().then(
-      (far) => {
-        for (const [from, to] of [[near, far], [far, near]] as const) {
-          sockets.add(from)
-          from.on('error', () => to.destroy()).on('close', () => to.destroy())
-          from.pipe(to)
-        }
-      },
-      () => near.destroy(),
-    )
-  }) // prettier-ignore
-  server.listen(path)
-  await once(server, 'listening')
-  return {
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-      await once(server, 'close')
-    },
-  }
 }
 
 /** Runs in the other network: a port of its loopback leads to a socket that both share. */

@@ -207,8 +207,13 @@ export function contextName(key: string): string {
   return short.replace(/:latest$/, '')
 }
 
+/** Whether a context is somewhere else than in a directory of this machine. */
+export function isAddress(context: string): boolean {
+  return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(context)
+}
+
 function contextSource(value: string, workspace: string): string {
-  return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(value) ? value : resolve(workspace, value)
+  return isAddress(value) ? value : resolve(workspace, value)
 }
 
 function pairs(list: readonly Pair[]): Record<string, string> {

@@ -6,7 +6,7 @@
  * https://github.com/moby/patternmatcher/blob/v0.6.0/patternmatcher.go#L222 (MatchesUsingParentResults)
  * https://github.com/tonistiigi/fsutil/blob/91a3fc46842c58b62dd4630b688662842364da49/filter.go#L155 (the walk)
  */
-import { type Problem, UserError } from '../errors.ts'
+import { throwIfAny, UserError, type Problem } from '../errors.ts'
 import { trimSpace } from '../dockerfile/go-text.ts'
 import { BadPatternError, goMatch } from './go-match.ts'
 import { cleanPath } from '../dockerfile/go-path.ts'
@@ -128,7 +128,7 @@ function parseRules(file: IgnoreFile): readonly Rule[] {
     if (reason === undefined) rules.push({ origin, pattern, exception, test: undefined })
     else problems.push(patternProblem(origin, { file: file.name, reason }))
   }
-  if (problems.length > 0) throw new UserError(problems)
+  throwIfAny(problems)
   return rules
 }
 

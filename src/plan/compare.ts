@@ -2,6 +2,7 @@
  * Why a target is built: two prints walked side by side from the target's stage down, to the inputs that differ. A stage
  * that differs only by what it takes from another one is passed through. Pure.
  */
+import { distinct } from '../json-fields.ts'
 import { compareLists, tellChanges, type FileList } from './file-lists.ts'
 import type { PlanReason } from './plan.ts'
 import type { PrintedSource, StagePrint, StepPrint } from './stage-print.ts'
@@ -240,8 +241,4 @@ function instructionText(step: StepPrint | undefined): string {
 
 function shortDigest(digest: string | undefined): string {
   return digest === undefined ? 'unknown' : digest.slice(0, digest.indexOf(':') + 13)
-}
-
-function distinct(reasons: readonly PlanReason[]): readonly PlanReason[] {
-  return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()]
 }

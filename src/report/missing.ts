@@ -1,7 +1,6 @@
+/** The summary's section about what a builder keeps from being told or done. */
 import { prose, table } from './markdown.ts'
 import type { SummaryData } from './summary-data.ts'
-
-/** The summary's section about what a builder keeps from being told or done. */
 
 /** One thing. Plain words without a full stop; names in them stand between backticks. */
 export interface Missing {
