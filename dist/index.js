@@ -2768,12 +2768,31 @@ const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
 function savingTimeout(bytes) {
 	return PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
 }
-async function executeSave(plan, { backend, root }) {
+/** The plan, without the packs whose saves were begun before it was made and failed since then. */
+function withoutFailed(plan, results) {
+	const packs = Object.entries(plan.document.packs).filter(([key]) => results.get(key)?.kind !== "failed");
+	const failures = Object.keys(plan.document.packs).flatMap((key) => {
+		const result = results.get(key);
+		return result?.kind === "failed" ? [result] : [];
+	});
+	return {
+		plan: {
+			...plan,
+			document: {
+				...plan.document,
+				packs: Object.fromEntries(packs)
+			}
+		},
+		failures
+	};
+}
+/** @param begun the saves of packs that the plan counts as saved; they go on beside its own */
+async function executeSave(planned, { backend, root, begun }) {
 	const failures = [];
 	const packs = {};
 	let bytes = 0;
-	const small = plan.packs.find(({ key }) => key === plan.index.key);
-	await Promise.all(plan.packs.map(async (job) => {
+	const small = planned.packs.find(({ key }) => key === planned.index.key);
+	await Promise.all(planned.packs.map(async (job) => {
 		if (job === small) return;
 		const blobs = await gather(job, {
 			backend,
@@ -2797,12 +2816,17 @@ async function executeSave(plan, { backend, root }) {
 		}
 	}));
 	const saved = Object.keys(packs).length;
+	const results = await begun ?? /* @__PURE__ */ new Map();
+	const { plan, failures: lost } = withoutFailed(planned, results);
+	failures.push(...lost);
 	const withIndex = small === void 0 ? {} : await gather(small, {
 		backend,
 		root
 	});
 	const files = Object.keys(withIndex).map(blobFile);
-	if (plan.packs.length > 0 && saved + files.length === 0) return {
+	const tried = plan.packs.length + lost.length;
+	const isAnySaved = saved + files.length > 0 || [...results.values()].some(({ kind }) => kind === "saved");
+	if (tried > 0 && !isAnySaved) return {
 		entries: 0,
 		bytes,
 		indexSaved: false,
@@ -14375,6 +14399,7 @@ const MOST = 2;
 var EarlySaves = class {
 	#options;
 	#waiting = /* @__PURE__ */ new Map();
+	#begun = /* @__PURE__ */ new Map();
 	#saves = [];
 	#bytes = 0;
 	/** One after another: each is sent in many parts at once already, which take their memory. */
@@ -14396,33 +14421,46 @@ var EarlySaves = class {
 		this.#waiting.clear();
 		this.#bytes = 0;
 	}
-	/** The packs that were saved, when all that were begun are through. Never rejects. */
-	async done() {
-		return (await Promise.all(this.#saves)).filter((pack) => pack !== void 0);
+	/** The packs whose saves were begun and have not failed so far. */
+	get packs() {
+		return [...this.#begun.values()];
+	}
+	/** Settles when all that were begun are through. Never rejects. */
+	async results() {
+		return new Map(await Promise.all(this.#saves));
 	}
 	async #save(blobs) {
-		const { backend, root, fileOf, now } = this.#options;
-		const { key, path } = this.#options.newPack();
+		const { now, newPack } = this.#options;
+		const pack = {
+			...newPack(),
+			blobs,
+			createdAt: new Date(now()).toISOString()
+		};
+		this.#begun.set(pack.key, pack);
+		const result = await this.#send(pack).catch(failed$1);
+		if (result.kind === "failed") this.#begun.delete(pack.key);
+		return [pack.key, result];
+	}
+	async #send({ key, path, blobs }) {
+		const { backend, root, fileOf } = this.#options;
 		const bytes = Object.values(blobs).reduce((sum, size) => sum + size, 0);
-		try {
-			await fillPack(root, path, new Map(Object.keys(blobs).map((digest) => [digest, fileOf(digest)])));
-		} catch {
-			return;
-		}
+		await fillPack(root, path, new Map(Object.keys(blobs).map((digest) => [digest, fileOf(digest)])));
 		const saved = this.#last.then(() => backend.save({
 			key,
 			path,
 			timeoutMs: savingTimeout(bytes)
 		}));
 		this.#last = saved.catch(() => void 0);
-		return (await saved).kind === "saved" ? {
-			key,
-			path,
-			blobs,
-			createdAt: new Date(now()).toISOString()
-		} : void 0;
+		return await saved;
 	}
 };
+function failed$1(error) {
+	return {
+		kind: "failed",
+		why: "limited",
+		reason: error instanceof Error ? error.message : String(error)
+	};
+}
 
 // src/cache/image-notes.ts
 /**
@@ -14985,7 +15023,6 @@ var LayerCache = class {
 		const { found, searches } = await this.#indexes();
 		if (searches.some(({ source, outcome }) => source === "own" && outcome === "failed")) return { kind: "unchanged" };
 		const own = found.find(({ source }) => source === "own")?.index;
-		const early = await this.#early.done();
 		const view = await this.#merged();
 		const isHad = (digest) => options.isBase(digest) || this.#packs.has(digest);
 		if (view.says(caches) && allBlobs(caches).every(isHad) && !this.#hasLostPacks(own) && !isNews) return { kind: "unchanged" };
@@ -14997,7 +15034,7 @@ var LayerCache = class {
 		const decision = planSave({
 			caches,
 			own,
-			early,
+			early: this.#early.packs,
 			createdAt,
 			commit,
 			maxBytes,
@@ -15044,6 +15081,7 @@ var LayerCache = class {
 					file: indexFile(indexKey)
 				}
 			},
+			begun: this.#early.results(),
 			bytes,
 			droppedBytes,
 			droppedMounts
@@ -15621,19 +15659,26 @@ var LayerCaching = class {
 			isLater
 		};
 		if (isLater) {
-			const told = isTold || await this.#troubleText() !== void 0;
+			const { plan, failures } = withoutFailed(saving.plan, await saving.begun);
+			if (failures.length > 0) this.#report = {
+				entries: 0,
+				bytes: 0,
+				indexSaved: false,
+				failures
+			};
 			await writeHandover(root, {
 				choice,
 				retries,
-				plan: saving.plan,
-				isTold: told
+				plan,
+				isTold: isTold || await this.#troubleText() !== void 0
 			});
 			return;
 		}
 		const started = performance.now();
 		this.#report = await executeSave(saving.plan, {
 			backend: this.#backend,
-			root
+			root,
+			begun: saving.begun
 		});
 		const line = savedLine(this.#report, performance.now() - started);
 		if (line !== void 0) this.#options.log(line);

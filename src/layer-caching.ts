@@ -16,7 +16,7 @@ import type { IndexPlace } from './cache/index-loader.ts'
 import { LayerCache, type LayerCacheOptions, type Saving } from './cache/layer-cache.ts'
 import type { LayerRegistry } from './cache/layer-registry.ts'
 import { WITH_INDEX_BYTES } from './cache/packing.ts'
-import { bytesToMove, executeSave, type SaveReport } from './cache/saving.ts'
+import { bytesToMove, executeSave, withoutFailed, type SaveReport } from './cache/saving.ts'
 import type { Upstream } from './cache/upstream.ts'
 import type { Problem } from './errors.ts'
 import { KnownRecords } from './known-records.ts'
@@ -63,7 +63,7 @@ export class LayerCaching {
   #place: { readonly registry: LayerRegistry; readonly upstream: Upstream } | undefined
   #report: SaveReport | undefined
   #namedMounts: ReadonlySet<string> | undefined
-  #toSave: (Extract<Saving, { kind: 'plan' }> & { readonly isLater: boolean }) | undefined
+  #toSave: (Omit<Extract<Saving, { kind: 'plan' }>, 'plan' | 'begun'> & { readonly isLater: boolean }) | undefined
   #trouble: string | undefined
 
   constructor(options: LayerCachingOptions) {
@@ -219,16 +219,16 @@ export class LayerCaching {
     const saving = await this.#cache.finish(caches, { isBase, notes, records, named })
     if (saving.kind === 'unchanged') return
     const { choice, retries, hasPost, root } = this.#options
-    const canWait = hasPost && choice.kind === 'github'
-    const isLater = canWait && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES
+    const isLater = hasPost && choice.kind === 'github' && bytesToMove(saving.plan) > SAVED_AT_ONCE_BYTES
     this.#toSave = { ...saving, isLater }
     if (isLater) {
-      const told = isTold || (await this.#troubleText()) !== undefined
-      await writeHandover(root, { choice, retries, plan: saving.plan, isTold: told })
+      const { plan, failures } = withoutFailed(saving.plan, await saving.begun)
+      if (failures.length > 0) this.#report = { entries: 0, bytes: 0, indexSaved: false, failures }
+      await writeHandover(root, { choice, retries, plan, isTold: isTold || (await this.#troubleText()) !== undefined })
       return
     }
     const started = performance.now()
-    this.#report = await executeSave(saving.plan, { backend: this.#backend, root })
+    this.#report = await executeSave(saving.plan, { backend: this.#backend, root, begun: saving.begun })
     const line = savedLine(this.#report, performance.now() - started)
     if (line !== undefined) this.#options.log(line)
   }

@@ -27,10 +27,11 @@ async function run(rig: BackendRig, options: SessionOptions & { readonly writes?
   return { saves, calls }
 }
 
+/** What was saved in the end. */
 async function packs({ saves }: Run): Promise<readonly string[]> {
-  const done = await saves.done()
+  await saves.results()
   const names = new Map(NAMES.map((name) => [digest(name), name]))
-  return done
+  return saves.packs
     .map(({ blobs }) =>
       Object.keys(blobs)
         .map((blob) => names.get(blob) ?? '?')
@@ -83,7 +84,8 @@ describe('what was saved', () => {
     await using rig = await backendRig()
     const { saves } = await run(rig)
     saves.add(digest('a'), 40 * MIB)
-    const [pack] = await saves.done()
+    await saves.results()
+    const [pack] = saves.packs
     if (pack === undefined) throw new Error('not saved')
     expect(pack).toEqual({
       key: pack.key,
@@ -103,9 +105,12 @@ describe('what was saved', () => {
     const begun = await run(rig, { fails: () => (refusals++ === 0 ? failure('limited') : undefined) })
     begun.saves.add(digest('a'), 40 * MIB)
     begun.saves.add(digest('b'), 40 * MIB)
+    expect(begun.saves.packs).toHaveLength(2)
     const done = await packs(begun)
     expect(done).toHaveLength(1)
     expect(['a', 'b']).toContain(done[0])
+    const kinds = [...(await begun.saves.results()).values()].map(({ kind }) => kind)
+    expect(kinds.sort()).toEqual(['failed', 'saved'])
   })
 
   test('is not what is no file any more, and nothing is thrown', async () => {

@@ -81,7 +81,7 @@ async function run(rig: BackendRig, options: RunOptions = {}): Promise<Run> {
     save: async (targets) => {
       const saving = await finish(targets)
       if (saving.kind !== 'plan') throw new Error('nothing to save')
-      return await executeSave(saving.plan, session)
+      return await executeSave(saving.plan, { ...session, begun: saving.begun })
     },
     offers: (target = 'app') => cache.offers(target, isBase),
     get: async (content) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { SaveResult } from '../../src/cache/cache-backend.ts'
 import type { CacheIndex } from '../../src/cache/cache-index.ts'
 import { newPack } from '../../src/cache/cache-keys.ts'
 import { INDEX_PATH, indexFile } from '../../src/cache/cache-keys.ts'
@@ -126,6 +127,36 @@ describe('a pack that is not saved', () => {
       failures: [failure('limited')],
     })
     expect(await readable(rig, ['one', 'two'])).toEqual(['one'])
+  })
+
+  test('is not in the index, though its save was begun before the plan was made', async () => {
+    await using rig = await backendRig()
+    const [good, bad, last] = [content('one'), content('two'), job(['three'])]
+    await saveEntry(rig, good, files('one'))
+    const session = await rig.session()
+    await session.write(last.path, files('three'))
+    const begun = Promise.resolve(
+      new Map<string, SaveResult>([
+        [good.key, { kind: 'saved' }],
+        [bad.key, failure('limited')],
+      ]),
+    )
+    expect(await executeSave(planOf([last], [good, bad]), { ...session, begun })).toEqual({
+      ...{ entries: 2, bytes: 5, indexSaved: true },
+      failures: [failure('limited')],
+    })
+    const { loaded } = await next(rig)
+    expect(Object.keys(loaded.found[0]?.index.packs ?? {}).sort()).toEqual([good.key, last.key].sort())
+    expect(await readable(rig, ['one', 'two', 'three'])).toEqual(['one', 'three'])
+  })
+
+  test('nor is an index saved where all failed that were begun before', async () => {
+    await using rig = await backendRig()
+    const bad = content('two')
+    const session = await rig.session()
+    const begun = Promise.resolve(new Map<string, SaveResult>([[bad.key, failure('limited')]]))
+    const report = await executeSave(planOf([], [bad]), { ...session, begun })
+    expect([report.indexSaved, session.calls]).toEqual([false, []])
   })
 
   test('none saved: the older index stays the newest', async () => {

@@ -2,7 +2,7 @@
  * Packs that are saved while the build still runs: as soon as enough bytes lie in the spool. There are few of them, since
  * a service counts entries and refuses too many.
  */
-import type { CacheBackend } from './cache-backend.ts'
+import type { CacheBackend, SaveResult } from './cache-backend.ts'
 import { fillPack, savingTimeout, type PackContent } from './saving.ts'
 
 export interface EarlySavesOptions {
@@ -18,6 +18,9 @@ export interface SavedPack extends PackContent {
   readonly createdAt: string
 }
 
+/** How the saves that were begun ended, by the packs' keys. */
+export type EarlyResults = ReadonlyMap<string, SaveResult>
+
 /** Enough to be worth an entry of its own: small blobs together, or a large one alone. */
 const ENOUGH_BYTES = 96 << 20
 const LARGE_BYTES = 32 << 20
@@ -27,7 +30,8 @@ const MOST = 2
 export class EarlySaves {
   readonly #options: EarlySavesOptions
   readonly #waiting = new Map<string, number>()
-  readonly #saves: Promise<SavedPack | undefined>[] = []
+  readonly #begun = new Map<string, SavedPack>()
+  readonly #saves: Promise<readonly [string, SaveResult]>[] = []
   #bytes = 0
   /** One after another: each is sent in many parts at once already, which take their memory. */
   #last: Promise<unknown> = Promise.resolve()
@@ -51,23 +55,35 @@ export class EarlySaves {
     this.#bytes = 0
   }
 
-  /** The packs that were saved, when all that were begun are through. Never rejects. */
-  async done(): Promise<readonly SavedPack[]> {
-    return (await Promise.all(this.#saves)).filter((pack) => pack !== undefined)
+  /** The packs whose saves were begun and have not failed so far. */
+  get packs(): readonly SavedPack[] {
+    return [...this.#begun.values()]
   }
 
-  async #save(blobs: Readonly<Record<string, number>>): Promise<SavedPack | undefined> {
-    const { backend, root, fileOf, now } = this.#options
-    const { key, path } = this.#options.newPack()
+  /** Settles when all that were begun are through. Never rejects. */
+  async results(): Promise<EarlyResults> {
+    return new Map(await Promise.all(this.#saves))
+  }
+
+  async #save(blobs: Readonly<Record<string, number>>): Promise<readonly [string, SaveResult]> {
+    const { now, newPack } = this.#options
+    const pack = { ...newPack(), blobs, createdAt: new Date(now()).toISOString() }
+    this.#begun.set(pack.key, pack)
+    const result = await this.#send(pack).catch(failed)
+    if (result.kind === 'failed') this.#begun.delete(pack.key)
+    return [pack.key, result]
+  }
+
+  async #send({ key, path, blobs }: SavedPack): Promise<SaveResult> {
+    const { backend, root, fileOf } = this.#options
     const bytes = Object.values(blobs).reduce((sum, size) => sum + size, 0)
-    try {
-      await fillPack(root, path, new Map(Object.keys(blobs).map((digest) => [digest, fileOf(digest)])))
-    } catch {
-      return undefined
-    }
+    await fillPack(root, path, new Map(Object.keys(blobs).map((digest) => [digest, fileOf(digest)])))
     const saved = this.#last.then(() => backend.save({ key, path, timeoutMs: savingTimeout(bytes) }))
     this.#last = saved.catch(() => undefined)
-    const result = await saved
-    return result.kind === 'saved' ? { key, path, blobs, createdAt: new Date(now()).toISOString() } : undefined
+    return await saved
   }
+}
+
+function failed(error: unknown): SaveResult {
+  return { kind: 'failed', why: 'limited', reason: error instanceof Error ? error.message : String(error) }
 }

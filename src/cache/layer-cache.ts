@@ -17,7 +17,7 @@ import {
   type RenderedCache,
   type TargetCache,
 } from './cache-manifest.ts'
-import { EarlySaves } from './early-saves.ts'
+import { EarlySaves, type EarlyResults } from './early-saves.ts'
 import { mergeNotes, readNotes, type ImageNotes } from './image-notes.ts'
 import {
   blobsElsewhere,
@@ -71,6 +71,8 @@ export type Saving =
   | {
       readonly kind: 'plan'
       readonly plan: SavePlan
+      /** The saves of packs that the plan counts as saved; it never rejects. */
+      readonly begun: Promise<EarlyResults>
       readonly bytes: number
       readonly droppedBytes: number
       readonly droppedMounts: readonly string[]
@@ -224,7 +226,6 @@ export class LayerCache {
     // Without the index that is there, all that it names would be saved again.
     if (searches.some(({ source, outcome }) => source === 'own' && outcome === 'failed')) return { kind: 'unchanged' }
     const own = found.find(({ source }) => source === 'own')?.index
-    const early = await this.#early.done()
     const view = await this.#merged()
     const isHad = (digest: string): boolean => options.isBase(digest) || this.#packs.has(digest)
     // A save may have failed for some of the blobs that an index names.
@@ -237,7 +238,7 @@ export class LayerCache {
     const createdAt = new Date(now()).toISOString()
     const elsewhere = blobsElsewhere(found, (key) => this.#packs.isGone(key))
     const decision = planSave({
-      ...{ caches, own, early, createdAt, commit, maxBytes, withIndexBytes, ref: place.ref },
+      ...{ caches, own, early: this.#early.packs, createdAt, commit, maxBytes, withIndexBytes, ref: place.ref },
       gone: new Set(Object.keys(own?.packs ?? {}).filter((key) => this.#packs.isGone(key))),
       isKeptElsewhere: (digest) => options.isBase(digest) || elsewhere.has(digest),
       damaged: this.#packs.damaged,
@@ -260,7 +261,7 @@ export class LayerCache {
     )
     const { document, bytes, droppedBytes, droppedMounts } = decision
     const plan = { packs, document, index: { key: indexKey, path: INDEX_PATH, file: indexFile(indexKey) } }
-    return { kind: 'plan', plan, bytes, droppedBytes, droppedMounts }
+    return { kind: 'plan', plan, begun: this.#early.results(), bytes, droppedBytes, droppedMounts }
   }
 
   #indexes(): Promise<LoadedIndexes> {

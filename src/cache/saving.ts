@@ -30,12 +30,14 @@ export interface SavePlan {
   readonly document: CacheIndex
 }
 
+type Failure = Extract<SaveResult, { kind: 'failed' }>
+
 export interface SaveReport {
   /** Entries that were saved, the index among them. */
   readonly entries: number
   readonly bytes: number
   readonly indexSaved: boolean
-  readonly failures: readonly Extract<SaveResult, { kind: 'failed' }>[]
+  readonly failures: readonly Failure[]
 }
 
 /** What is sent to the backend, and what must be fetched before that. */
@@ -52,16 +54,38 @@ export function savingTimeout(bytes: number): number {
   return PATIENCE_MS + (bytes / SLOWEST_BYTES_PER_SECOND) * 1_000
 }
 
-export async function executeSave(
+/** The plan, without the packs whose saves were begun before it was made and failed since then. */
+export function withoutFailed(
   plan: SavePlan,
-  { backend, root }: { readonly backend: CacheBackend; readonly root: string },
+  results: ReadonlyMap<string, SaveResult>,
+): { readonly plan: SavePlan; readonly failures: readonly Failure[] } {
+  const packs = Object.entries(plan.document.packs).filter(([key]) => results.get(key)?.kind !== 'failed')
+  const failures = Object.keys(plan.document.packs).flatMap((key) => {
+    const result = results.get(key)
+    return result?.kind === 'failed' ? [result] : []
+  })
+  return { plan: { ...plan, document: { ...plan.document, packs: Object.fromEntries(packs) } }, failures }
+}
+
+/** @param begun the saves of packs that the plan counts as saved; they go on beside its own */
+export async function executeSave(
+  planned: SavePlan,
+  {
+    backend,
+    root,
+    begun,
+  }: {
+    readonly backend: CacheBackend
+    readonly root: string
+    readonly begun?: Promise<ReadonlyMap<string, SaveResult>>
+  },
 ): Promise<SaveReport> {
-  const failures: Extract<SaveResult, { kind: 'failed' }>[] = []
+  const failures: Failure[] = []
   const packs: Record<string, { path: string; createdAt: string; blobs: Record<string, number> }> = {}
   let bytes = 0
-  const small = plan.packs.find(({ key }) => key === plan.index.key)
+  const small = planned.packs.find(({ key }) => key === planned.index.key)
   await Promise.all(
-    plan.packs.map(async (job) => {
+    planned.packs.map(async (job) => {
       if (job === small) return
       const blobs = await gather(job, { backend, root })
       const size = Object.values(blobs).reduce((sum, blob) => sum + blob, 0)
@@ -75,9 +99,14 @@ export async function executeSave(
     }),
   )
   const saved = Object.keys(packs).length
+  const results = (await begun) ?? new Map<string, SaveResult>()
+  const { plan, failures: lost } = withoutFailed(planned, results)
+  failures.push(...lost)
   const withIndex = small === undefined ? {} : await gather(small, { backend, root })
   const files = Object.keys(withIndex).map(blobFile)
-  if (plan.packs.length > 0 && saved + files.length === 0) return { entries: 0, bytes, indexSaved: false, failures }
+  const tried = plan.packs.length + lost.length
+  const isAnySaved = saved + files.length > 0 || [...results.values()].some(({ kind }) => kind === 'saved')
+  if (tried > 0 && !isAnySaved) return { entries: 0, bytes, indexSaved: false, failures }
   if (small !== undefined && files.length > 0) {
     packs[small.key] = { path: small.path, createdAt: small.createdAt, blobs: withIndex }
   }
