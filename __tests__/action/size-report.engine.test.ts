@@ -138,6 +138,30 @@ describe('a pull request', () => {
     expect(after.summary).toContain('⚠️')
   }, 240_000)
 
+  test('is held to its budget in the merge queue, where nothing is written; a run that somebody starts by hand writes', async () => {
+    await using api = await startGithubApi()
+    await using project = await ReviewedProject.make({ 'src/a.bin': noise(200_000) }, api)
+    await project.commit({ Dockerfile: dockerfile(project.name) })
+    const inputs = { targets: 'prod', 'size-budgets': 'prod=+5%' }
+    expect((await project.push({ inputs })).code).toBe(0)
+    const base = await project.git('rev-parse', 'main')
+    await project.propose({ 'src/large.bin': noise(1_000_000) })
+
+    const queued = await project.queue({ inputs })
+    expect([queued.code, queued.outputs['baseline-sha'], project.comments()]).toEqual([1, base, []])
+    expect(queued.errors).toEqual([expect.stringMatching(/^Dockerfile:4: `prod` grew by .* over its budget/)])
+    expect(queued.summary).toContain('`app/lib/large.bin`')
+
+    const asked = await project.dispatch({ inputs: { targets: 'prod' } })
+    expect([asked.code, asked.warnings, asked.outputs['baseline-sha']]).toEqual([0, [], base])
+    expect(project.comments()).toEqual([expect.stringMatching(/### Image sizes: `prod` \+/)])
+
+    // The label of the queued pull request holds in the queue.
+    await project.propose({ 'README.md': 'x' }, ['stage-build: allow-size-increase'])
+    const waived = await project.queue({ inputs })
+    expect([waived.code, waived.errors]).toEqual([0, []])
+  }, 240_000)
+
   test('whose token may not write has its report in the summary, and the step does not fail', async () => {
     await using api = await startGithubApi()
     await using project = await ReviewedProject.make({ 'src/a.bin': noise(200_000) }, api)

@@ -98,10 +98,7 @@ export class ReviewedProject {
 
   /** Builds the merge of the pull request with main, as GitHub checks it out. */
   async review(options: RunOptions & { readonly fork?: string } = {}): Promise<Step> {
-    await this.git('checkout', '--quiet', '--detach', 'main')
-    const base = await this.git('rev-parse', 'HEAD')
-    await this.git('merge', '--quiet', '--no-ff', '--message', 'merge', 'topic')
-    const merge = await this.git('rev-parse', 'HEAD')
+    const { base, merge } = await this.#merge()
     const name = this.#api.repository.name
     const pull = {
       number: this.#number,
@@ -118,6 +115,27 @@ export class ReviewedProject {
       },
       options,
     )
+  }
+
+  /** Builds the pull request in the merge queue, behind nobody. */
+  async queue(options: RunOptions = {}): Promise<Step> {
+    const { base, merge } = await this.#merge()
+    const ref = `refs/heads/gh-readonly-queue/main/pr-${this.#number}-${base}`
+    const group = { head_sha: merge, head_ref: ref, base_sha: base, base_ref: 'refs/heads/main' }
+    const env = { GITHUB_EVENT_NAME: 'merge_group', GITHUB_REF: ref, GITHUB_SHA: merge }
+    return await this.run(
+      { action: 'checks_requested', merge_group: group, repository: this.#repository() },
+      { ...env, GITHUB_REF_NAME: ref.slice('refs/heads/'.length) },
+      options,
+    )
+  }
+
+  /** Builds the branch of the pull request because somebody asked for it. */
+  async dispatch(options: RunOptions = {}): Promise<Step> {
+    await this.git('checkout', '--quiet', 'topic')
+    const env = { GITHUB_EVENT_NAME: 'workflow_dispatch', GITHUB_REF: 'refs/heads/topic', GITHUB_SHA: this.#head }
+    const event = { ref: 'refs/heads/topic', inputs: null, repository: this.#repository() }
+    return await this.run(event, { ...env, GITHUB_REF_NAME: 'topic' }, options)
   }
 
   /** The body of the comment that there is. */
@@ -146,6 +164,13 @@ export class ReviewedProject {
         ...options.env,
       },
     })
+  }
+
+  async #merge(): Promise<{ readonly base: string; readonly merge: string }> {
+    await this.git('checkout', '--quiet', '--detach', 'main')
+    const base = await this.git('rev-parse', 'HEAD')
+    await this.git('merge', '--quiet', '--no-ff', '--message', 'merge', 'topic')
+    return { base, merge: await this.git('rev-parse', 'HEAD') }
   }
 
   #repository(): object {
