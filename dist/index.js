@@ -35834,13 +35834,16 @@ const MOST_VERSIONS = 3;
 */
 function packageChanges(before, now) {
 	const [was, is] = [byName(before), byName(now)];
+	const [leastBefore, leastNow] = [leastTold(before), leastTold(now)];
 	const changes = [.../* @__PURE__ */ new Set([...is.keys(), ...was.keys()])].flatMap((key) => {
 		const [old, current] = [was.get(key), is.get(key)];
 		const any = (current ?? old)?.[0];
 		if (any === void 0) return [];
 		const [version, versionBefore] = [versionsOf(current), versionsOf(old)];
 		const [bytes, bytesBefore] = [sum(current), sum(old)];
-		return version === versionBefore && Math.abs(bytes - bytesBefore) < NOISE$1 ? [] : [{
+		const [copies, copiesBefore] = [current?.length ?? 0, old?.length ?? 0];
+		const untold = copies < copiesBefore ? leastNow : copies > copiesBefore ? leastBefore : 0;
+		return Math.abs(bytes - bytesBefore) < NOISE$1 + untold && (version === versionBefore || untold > 0) ? [] : [{
 			manager: any.manager,
 			name: any.name,
 			version,
@@ -35851,6 +35854,10 @@ function packageChanges(before, now) {
 	});
 	const weight = (change) => Math.abs(change.now - change.before);
 	return changes.sort((a, b) => weight(b) - weight(a) || compare(a.name, b.name) || compare(a.manager, b.manager));
+}
+/** Bytes up to which packages are left out of a list; 0 where all are in it. */
+function leastTold(packages) {
+	return packages.length < 500 ? 0 : Math.min(...packages.map(({ bytes }) => bytes));
 }
 function byName(packages) {
 	return Map.groupBy(packages, ({ manager, name }) => `${manager} ${name}`);

@@ -1,6 +1,7 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { PackageSize } from '../../src/measure/comparison.ts'
 import { packageChanges } from '../../src/measure/package-changes.ts'
+import { MAX_PACKAGES } from '../../src/measure/packages.ts'
 
 /** `npm:name@version=bytes` */
 function packages(...texts: readonly string[]): readonly PackageSize[] {
@@ -33,3 +34,29 @@ test.each<[string, readonly string[], readonly string[], readonly string[]]>([
 ])('%s', (_, before, now, expected) => {
   expect(told(packages(...before), packages(...now))).toEqual(expected)
 }) // prettier-ignore
+
+describe('of lists that are full', () => {
+  const many = (count: number): readonly string[] =>
+    Array.from({ length: count }, (_, index) => `npm:p${index}@1=${20_000 + index}`)
+  const full = many(MAX_PACKAGES)
+
+  test('what is only pushed out of one of them is not told as gone, nor what comes back as new', () => {
+    const crowded = packages('npm:new@1=700000', ...full.slice(1))
+    expect(told(packages(...full), crowded)).toEqual(['npm:new - → 1 0 → 700000'])
+    expect(told(crowded, packages(...full))).toEqual(['npm:new 1 → - 700000 → 0'])
+  })
+
+  test('another version of what both tell is told', () => {
+    const updated = packages(...full.slice(0, -1), 'npm:p499@2=20499')
+    expect(told(packages(...full), updated)).toEqual(['npm:p499 1 → 2 20499 → 20499'])
+  })
+
+  test('what is not in the one that tells all is new, however small; what is small may be in the other', () => {
+    const few = packages('npm:large@1=90000', 'npm:small@1=10', 'npm:p0@1=20000', 'npm:p0@2=20')
+    const changes = told(few, packages(...full))
+    expect(changes).toHaveLength(MAX_PACKAGES)
+    expect(changes[0]).toBe('npm:large 1 → - 90000 → 0')
+    expect(changes.filter((change) => /small|p0 /.test(change))).toEqual([])
+    expect(changes.at(-1)).toBe('npm:p1 - → 1 0 → 20001')
+  })
+})
