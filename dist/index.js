@@ -81,9 +81,9 @@ function entities(text) {
 * written so); everything else is shown letter by letter: no emphasis, HTML, links, mentions, references or formulas.
 */
 function prose(text, maxLength = DEFAULT_PROSE_LENGTH) {
-	return visible(text, maxLength).split(/`([^`]+)`/).map((part, i) => i % 2 === 1 ? code(part, maxLength) : plain(part, i === 0)).join("");
+	return visible(text, maxLength).split(/`([^`]+)`/).map((part, i) => i % 2 === 1 ? code(part, maxLength) : plain$1(part, i === 0)).join("");
 }
-function plain(text, atStart) {
+function plain$1(text, atStart) {
 	const escaped = text.replace(/[!-/:-@[-`{-~]/g, (c) => /[,.;'/()%?-]/.test(c) ? c : `&#${c.charCodeAt(0)};`).replace(/&#(?:36|35|64);/g, "$&&#8203;").replace(/\b(www)\./gi, "$1.&#8203;").replace(/\b(gh)-(?=\d)/gi, "$1-&#8203;");
 	return atStart ? escaped.replace(/^(\s*)-/, "$1&#45;").replace(/^(\s*\d+)([.)])/, (_, n, c) => `${n}&#${c.charCodeAt(0)};`) : escaped;
 }
@@ -1606,7 +1606,7 @@ var ServicePatience = class {
 /** The folder, beside the archive, that it is unpacked into. */
 const UNPACKED = "unpacked";
 /** macOS may have GNU's tar by the second name, and the toolkit prefers it. */
-const NAMES$2 = ["tar", "gtar"];
+const NAMES$3 = ["tar", "gtar"];
 /** A file may not grow beyond this, whatever the archive says: 1 GiB, and 64 bytes for each byte of the archive. */
 const limit = "$(( (1 << 21) + $(wc -c < \"$archive\") / 8 ))";
 function script(tar) {
@@ -1639,7 +1639,7 @@ function zstdScript(zstd) {
 async function writeTarShims(folder, path) {
 	await mkdir$1(folder, { recursive: true });
 	let found = false;
-	for (const name of NAMES$2) {
+	for (const name of NAMES$3) {
 		const tar = await findProgram(name, path);
 		if (tar === void 0) continue;
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
@@ -3388,47 +3388,55 @@ async function printBakeFiles(docker, question) {
 		"--set",
 		"*.secrets="
 	] : [];
-	const print = async (wanted) => await ask$1(docker, [
+	const listing = ask$1(docker, [
 		...base,
-		"--print",
-		...without,
-		"--",
-		...wanted
-	], question);
-	const list = async () => {
-		const listed = await ask$1(docker, [
+		"--list",
+		"type=targets,format=json"
+	]);
+	const print = async (wanted) => {
+		const { found, stderr } = await ask$1(docker, [
 			...base,
-			"--list",
-			"type=targets,format=json"
-		], question);
-		return Array.isArray(listed) ? listed.flatMap(targetName) : [];
+			"--print",
+			...without,
+			"--",
+			...wanted
+		]);
+		if (found === void 0) throw new UserError(problemsOf$1(stderr, question, listedNames((await listing).found)));
+		return found;
 	};
-	if (targets === "all") {
-		const names = await list();
-		return {
-			names,
-			definition: await print(names)
-		};
-	}
-	const [definition, names] = await Promise.all([print(targets ?? []), list()]);
+	const names = async () => {
+		const { found, stderr } = await listing;
+		if (found === void 0) throw new UserError(problemsOf$1(stderr, question, []));
+		return listedNames(found).flatMap(({ name, isGroup }) => isGroup ? [] : [name]);
+	};
+	if (targets === "all") return {
+		names: await names(),
+		definition: await print(await names())
+	};
+	const [definition, all] = await Promise.all([print(targets ?? []), names()]);
 	return {
 		definition,
-		names
+		names: all
 	};
 }
-async function ask$1(docker, args, question) {
+async function ask$1(docker, args) {
 	const { code, stdout, stderr } = await runDocker(docker, args);
-	const found = code === 0 ? parseJson(stdout) : void 0;
-	if (found === void 0) throw new UserError(problemOf$1(stderr, question));
-	return found;
+	return {
+		found: code === 0 ? parseJson(stdout) : void 0,
+		stderr
+	};
 }
-/** Groups are listed beside the targets. */
-function targetName(item) {
-	if (typeof item !== "object" || item === null || !("name" in item) || typeof item.name !== "string") return [];
-	return "group" in item && item.group === true ? [] : [item.name];
+function listedNames(listed) {
+	return list$3(listed).flatMap((item) => {
+		const name = field$1(item, "name");
+		return typeof name === "string" ? [{
+			name,
+			isGroup: field$1(item, "group") === true
+		}] : [];
+	});
 }
 /** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
-function problemOf$1(stderr, { files, targets }) {
+function problemsOf$1(stderr, { files, targets }, listed) {
 	const text = (/(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr).trim().replaceAll(/\s+/g, " ");
 	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
 	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
@@ -3438,18 +3446,48 @@ function problemOf$1(stderr, { files, targets }) {
 		file: file ?? files[0],
 		...line === void 0 ? {} : { line: Number(line) }
 	};
-	if (missing === "default" && targets === void 0) return nothingToBuild(files);
-	if (missing !== void 0) return {
+	if (missing === "default" && targets === void 0) return [nothingToBuild(files)];
+	if (missing !== void 0) {
+		const names = listed.map(({ name }) => name);
+		const wanted = targets === "all" ? [] : targets ?? [];
+		const unknown = names.length === 0 ? [] : wanted.filter((name) => !names.includes(name));
+		const has = `${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target`;
+		if (unknown.length === 0 && !wanted.includes(missing)) {
+			const message = `\`bake-files\`: a target or group names \`${missing}\`, and ${has} of that name.`;
+			return [{
+				...where,
+				message,
+				mend: meant(missing, names) ?? "Add a target of that name, or remove what names it."
+			}];
+		}
+		return (unknown.length === 0 ? [missing] : unknown).map((name) => ({
+			...where,
+			input: "targets",
+			mend: meant(name, names) ?? whatThereIs(names),
+			message: `\`targets\`: ${has} or group \`${name}\`.`
+		}));
+	}
+	const [, to, from] = /infinite loop from (\S+) to (\S+)/.exec(text) ?? [];
+	if (to !== void 0 && from !== void 0) return [{
 		...where,
-		input: "targets",
-		message: `\`targets\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target or group \`${missing}\`.`,
-		mend: "`docker buildx bake --list=targets` tells what there is; `all` means all of them."
-	};
-	return {
+		message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
+		mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`
+	}];
+	return [{
 		...where,
-		message: `\`bake-files\`: ${message ?? (text === "" ? "docker buildx bake could not read them" : text)}`,
+		message: `\`bake-files\`: ${sentence$1(message ?? (text === "" ? "docker buildx bake could not read them" : text))}`,
 		mend: "Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`."
-	};
+	}];
+}
+/** At most so many names are told. */
+const NAMES$2 = 12;
+function meant(name, names) {
+	const near = nearest(name, names);
+	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
+}
+function whatThereIs(names) {
+	if (names.length === 0 || names.length > NAMES$2) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
+	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
 }
 /** There is nothing in the files that is built without being named. */
 function nothingToBuild(files) {
@@ -3498,7 +3536,7 @@ const KNOWN$1 = /* @__PURE__ */ new Set([
 * Reads the print.
 * @param env of the step: a secret without a source is a variable, or a file
 */
-function readBakeTargets(definition, { files, env }) {
+function readBakeTargets(definition, env) {
 	const found = entries(field$1(definition, "target"), MOST$1);
 	const names = new Set(found.map(([name]) => name));
 	const groups = new Map(entries(field$1(definition, "group"), MOST$1).map(([name, group]) => [name, texts(field$1(group, "targets"))]));
@@ -3515,16 +3553,19 @@ function readBakeTargets(definition, { files, env }) {
 	return {
 		targets: found.map(([name, value]) => readTarget(name, value, env)),
 		asked: [...asked],
-		refused: new Map(found.map(([name, value]) => [name, refusals(name, value, files)]).filter(([, all]) => all.length > 0))
+		refused: new Map(found.map(([name, value]) => [name, refusals(name, value)]).filter(([, all]) => all.length > 0))
 	};
 }
 function readTarget(name, value, env) {
 	const text = (key) => textOf$1(field$1(value, key));
+	const context = text("context") ?? ".";
+	const inline = text("dockerfile-inline");
 	return {
 		name,
-		context: text("context") ?? ".",
+		context,
 		dockerfile: text("dockerfile") ?? "Dockerfile",
 		stage: text("target"),
+		inline: inline === "" ? void 0 : inline,
 		args: Object.fromEntries(pairs$1(field$1(value, "args")).map(({ key, value: given }) => [key, given])),
 		contexts: pairs$1(field$1(value, "contexts")),
 		platforms: texts(field$1(value, "platforms")),
@@ -3548,10 +3589,10 @@ function readTarget(name, value, env) {
 	};
 }
 /** What bake can say and this action cannot keep. */
-function refusals(name, value, files) {
+function refusals(name, value) {
 	const refused = (what, mend) => ({
 		input: "bake-files",
-		file: files[0],
+		target: name,
 		mend,
 		message: `The bake target \`${name}\` ${what}.`
 	});
@@ -3561,7 +3602,6 @@ function refusals(name, value, files) {
 	return [
 		...isAddress$3(context) ? [refused(`has the context \`${context}\`, which is no directory`, "Add `actions/checkout` for it, and give its directory as `context`.")] : [],
 		...context.startsWith("target:") ? [refused(`has the context \`${context}\``, "Name the other target among `contexts`, as in `contexts = { base = \"target:base\" }`.")] : [],
-		...field$1(value, "dockerfile-inline") === void 0 ? [] : [refused("has its Dockerfile inline, where errors and sizes have no lines to point at", "Write it into a file, and name that with `dockerfile`.")],
 		...call === void 0 || call === "build" ? [] : [refused(`has \`call = "${call}"\`, and stage-build builds`, "Remove `call`; to check a Dockerfile without building it use `mode: plan`.")],
 		...field$1(value, "policy") === void 0 ? [] : [refused("has a `policy`, which stage-build would not keep", "Remove `policy`, or build this target with docker/bake-action.")],
 		...unknown.map((key) => refused(`has \`${key}\`, which stage-build does not know`, "Remove it, or build this target with docker/bake-action."))
@@ -3942,7 +3982,11 @@ function planBake(request, privateDir) {
 	const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]));
 	const optionsOf = (target) => ({
 		...request,
-		...target.own
+		...target.own,
+		...target.dockerfile === void 0 ? {} : {
+			dockerfile: target.dockerfile,
+			dockerfileInline: void 0
+		}
 	});
 	const secrets = new SecretPlans(request.workspace, privateDir);
 	const outputs = asked.map((target) => outputsOf$1(target, optionsOf(target)));
@@ -3956,7 +4000,6 @@ function planBake(request, privateDir) {
 				secrets: secrets.of(options.secrets ?? []),
 				links: linksOf(target, idOf)
 			}),
-			...target.dockerfile === void 0 ? {} : { dockerfile: target.dockerfile },
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? ["type=cacheonly"],
 			...list$2("cache-from", cacheFrom),
@@ -4033,7 +4076,8 @@ function commonPart(request, { secrets, links }) {
 	const granted = (request.allow ?? []).filter((entitlement) => !/^(?:fs|image|ssh)\b/.test(entitlement));
 	return {
 		context: request.contextDir,
-		dockerfile: request.dockerfile,
+		...request.dockerfile === void 0 ? {} : { dockerfile: request.dockerfile },
+		...request.dockerfileInline === void 0 ? {} : { "dockerfile-inline": request.dockerfileInline },
 		...Object.keys(args).length === 0 ? {} : { args },
 		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
 		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
@@ -5517,6 +5561,132 @@ function annotationProblem(line) {
 	}];
 }
 
+// src/bake-missing.ts
+/** What is named in `bake-files`, or in them, and is not there: what was meant instead. */
+/** Bake files that are not there, or not in the workspace. */
+async function missingBakeFiles(files, workspace) {
+	const found = await Promise.all(files.map(async (file) => await kindOf$3(resolve$1(workspace, file))));
+	const siblings = await Promise.all(files.map(async (file) => await readdir$1(dirname(resolve$1(workspace, file))).catch(() => [])));
+	return files.flatMap((file, index) => {
+		const near = nearest(basename(file), siblings[index]?.filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name)) ?? []);
+		const outside = isAbsolute(file) || relative(workspace, resolve$1(workspace, file)).startsWith("..");
+		if (found[index] === "file" && !outside) return [];
+		const what = outside ? "is not in the workspace" : found[index] === "directory" ? "is a directory" : "is not there";
+		return [{
+			input: "bake-files",
+			message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
+			mend: found[index] === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
+		}];
+	});
+}
+async function kindOf$3(path) {
+	try {
+		return (await stat$1(path)).isDirectory() ? "directory" : "file";
+	} catch {
+		return;
+	}
+}
+/** What a Dockerfile may be meant by, in words of the bake file. */
+async function whatDockerfile(path, contextDir) {
+	const siblings = (await readdir$1(dirname(path)).catch(() => [])).filter((name) => /dockerfile/i.test(name)).sort();
+	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
+	return near === void 0 ? "Give `dockerfile` relative to `context`." : `Did you mean \`dockerfile: ${shown$1(relative(contextDir, join(dirname(path), near)))}\`? It is relative to \`context\`.`;
+}
+
+// src/bake-places.ts
+/** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
+/** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
+async function inlinePlaces(files, targets, workspace) {
+	const texts = targets.some(({ inline }) => inline !== void 0) ? await textsOf(files, workspace) : [];
+	return ({ name, inline }) => inline === void 0 ? void 0 : placeOfInline({
+		name,
+		inline
+	}, texts) ?? {
+		file: `${files[0] ?? ""}#${name}`,
+		above: 0
+	};
+}
+async function textsOf(files, workspace) {
+	const read = async (name) => ({
+		name,
+		text: await readFile(resolve$1(workspace, name), "utf8").catch(() => "")
+	});
+	return await Promise.all(files.map(read));
+}
+/** The problems of targets, each at the line where its target begins; one that a matrix makes has none. */
+async function atTargets(problems, files, workspace) {
+	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
+	return problems.map(({ target, ...problem }) => {
+		const [found] = texts.flatMap(({ name: file, text }) => {
+			const at = text.split("\n").findIndex((line) => isHeading(line, target));
+			return at === -1 ? [] : [{
+				file,
+				line: at + 1
+			}];
+		});
+		return {
+			...problem,
+			...found ?? { file: files[0] }
+		};
+	});
+}
+/**
+* Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
+* under the target's name. Undefined where it is not there line by line, as in JSON.
+*/
+function placeOfInline({ name, inline }, files) {
+	const wanted = inline.replace(/\s+$/, "").split("\n");
+	const places = files.flatMap(({ name: file, text }) => {
+		const lines = text.split(/\r?\n/);
+		const heading = lines.findIndex((line) => isHeading(line, name));
+		return lines.flatMap((_, above) => standsAt(wanted, lines, above) ? [above] : []).map((above) => ({
+			file,
+			above,
+			isUnder: heading !== -1 && above > heading
+		}));
+	});
+	const { file, above } = places.find(({ isUnder }) => isUnder) ?? places[0] ?? {};
+	return file === void 0 || above === void 0 ? void 0 : {
+		file,
+		above
+	};
+}
+/** `web:` of a compose file, `target "web" {` of a bake file. */
+function isHeading(line, name) {
+	const words = line.trim();
+	return [
+		`${name}:`,
+		`"${name}":`,
+		`'${name}':`
+	].includes(words) || words.startsWith(`target "${name}"`);
+}
+function standsAt(wanted, lines, above) {
+	const [first = ""] = wanted;
+	const top = lines[above] ?? "";
+	if (wanted.length === 1) return first !== "" && plain(top).includes(first);
+	const indent = blanks(top).slice(0, Math.max(0, blanks(top).length - blanks(first).length));
+	return wanted.every((want, index) => {
+		const line = lines[above + index];
+		if (line === void 0) return false;
+		if (want.trim() === "") return line.trim() === "";
+		return line.startsWith(indent) && isLine(want, plain(line.slice(indent.length)));
+	});
+}
+function blanks(line) {
+	return /^\s*/.exec(line)?.[0] ?? "";
+}
+/** Both kinds of file write a `$` twice that is none of theirs. */
+function plain(line) {
+	return line.replaceAll("$$", "$").replaceAll("%%{", "%{");
+}
+/** Whether the line is this one as it is, or with something in place of its variables. */
+function isLine(want, line) {
+	if (want.trimEnd() === line.trimEnd()) return true;
+	const [first, last] = [line.indexOf("$"), line.lastIndexOf("}")];
+	const behind = last > first ? line.slice(last + 1) : "";
+	return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind);
+}
+
 // src/images/platform.ts
 /**
 * Reads `os/architecture[/variant]` and normalises it: `linux/aarch64` → arm64, `linux/arm` → arm v7.
@@ -6197,7 +6367,7 @@ async function names$1(directory) {
 async function openBakeProject(inputs, env, docker) {
 	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
 	const { bakeFiles: files } = inputs;
-	const missing = await missingFiles$1(files, workspace);
+	const missing = await missingBakeFiles(files, workspace);
 	const refused = await refusedHead(workspace, env);
 	throwIfAny(distinct([...missing, ...refused === void 0 ? [] : [refused]]));
 	const question = {
@@ -6206,17 +6376,17 @@ async function openBakeProject(inputs, env, docker) {
 		forPlan: inputs.mode === "plan"
 	};
 	const { definition, names } = await printBakeFiles(docker, question);
-	const { targets, asked, refused: unkept } = readBakeTargets(definition, {
-		files,
-		env
-	});
+	const { targets, asked, refused: unkept } = readBakeTargets(definition, env);
 	if (asked.length === 0) throw new UserError(nothingToBuild(files));
 	const kept = targets.filter(({ name }) => !unkept.has(name));
 	const of = {
-		inputs,
+		inputs: withoutSaidPlatforms(inputs, {
+			targets,
+			asked
+		}),
 		workspace,
-		files,
-		env
+		env,
+		placeOf: await inlinePlaces(files, kept, workspace)
 	};
 	const parts = await Promise.all(grouped$1(kept, await dockerfileTexts(kept, workspace)).map(async ({ members, text }) => await openPart(members, {
 		...of,
@@ -6224,11 +6394,7 @@ async function openBakeProject(inputs, env, docker) {
 		asked
 	})));
 	const [first, ...others] = parts.flatMap(({ part }) => part ?? []);
-	throwIfAny(distinct([
-		...[...unkept.values()].flat(),
-		...parts.flatMap((part) => part.problems),
-		...sharedOutputs(inputs, asked.length > 1)
-	]));
+	throwIfAny(distinct([...await atTargets([...[...unkept.values()].flat(), ...parts.flatMap((part) => part.problems)], files, workspace), ...sharedOutputs(inputs, asked.length > 1)]));
 	if (first === void 0) throw new UserError(nothingToBuild(files));
 	const name = files.join(" + ");
 	return {
@@ -6240,6 +6406,17 @@ async function openBakeProject(inputs, env, docker) {
 		warnings: ownCaches(inputs, kept, files),
 		parts: [first, ...others]
 	};
+}
+/**
+* A leg of a matrix gives `platforms` as the plan told them. Where the files say the same of what is asked for, those that it
+* is built from keep their own: the plan has read them so, too.
+*/
+function withoutSaidPlatforms(inputs, { targets, asked }) {
+	const text = (platforms) => [...platforms].sort().join();
+	return targets.filter(({ name }) => asked.includes(name)).every(({ platforms }) => text(platforms) === text(inputs.platforms)) ? {
+		...inputs,
+		platforms: []
+	} : inputs;
 }
 /** What a run has to be ready for. */
 function together(inputs, parts) {
@@ -6268,26 +6445,6 @@ function ownCaches(inputs, targets, files) {
 	}];
 }
 const NAMES$1 = 8;
-async function missingFiles$1(files, workspace) {
-	const found = await Promise.all(files.map(async (file) => await kindOf$3(resolve$1(workspace, file))));
-	return files.flatMap((file, index) => {
-		const outside = isAbsolute(file) || relative(workspace, resolve$1(workspace, file)).startsWith("..");
-		if (found[index] === "file" && !outside) return [];
-		const what = outside ? "is not in the workspace" : found[index] === "directory" ? "is a directory" : "is not there";
-		return [{
-			input: "bake-files",
-			message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
-			mend: "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
-		}];
-	});
-}
-async function kindOf$3(path) {
-	try {
-		return (await stat$1(path)).isDirectory() ? "directory" : "file";
-	} catch {
-		return;
-	}
-}
 /** Where a target's Dockerfile is. https://github.com/docker/buildx/blob/v0.29.1/bake/bake.go (toBuildOpt) */
 function dockerfilePath({ context, dockerfile }, workspace) {
 	const [, ofWorkspace] = /^cwd:\/\/(.*)$/s.exec(dockerfile) ?? [];
@@ -6298,9 +6455,10 @@ function localPath(path) {
 }
 /** Each Dockerfile's text, or why there is none, by path. */
 async function dockerfileTexts(targets, workspace) {
-	const paths = new Set(targets.map((target) => dockerfilePath(target, workspace)));
+	const ofFiles = targets.filter(({ inline }) => inline === void 0);
+	const paths = new Set(ofFiles.map((target) => dockerfilePath(target, workspace)));
 	const texts = new Map(await Promise.all([...paths].map(async (path) => [path, await readFile(path, "utf8").catch(() => void 0)])));
-	return (target) => texts.get(dockerfilePath(target, workspace));
+	return (target) => target.inline ?? texts.get(dockerfilePath(target, workspace));
 }
 function grouped$1(targets, textOf) {
 	const groups = /* @__PURE__ */ new Map();
@@ -6321,17 +6479,19 @@ function grouped$1(targets, textOf) {
 	}
 	return [...groups.values()];
 }
-async function openPart(members, { inputs, workspace, files, env, text, asked }) {
+async function openPart(members, { inputs, workspace, env, text, asked, placeOf }) {
 	const [target] = members;
 	const path = dockerfilePath(target, workspace);
 	const contextDir = resolve$1(workspace, localPath(target.context));
 	const told = (problem) => ({
 		...problem,
 		input: "bake-files",
-		file: files[0],
+		target: target.name,
 		message: `The bake target \`${target.name}\`: ${problem.message}`
 	});
-	const laid = laidOver(inputs, target, relative(workspace, path));
+	const inline = placeOf(target);
+	const name = inline?.file ?? relative(workspace, path);
+	const laid = laidOver(inputs, target, name);
 	const isRemote = isAddress$2(target.context) && !target.context.startsWith("cwd://");
 	const problems = [];
 	if (!isRemote && !await isDirectory$1(contextDir)) problems.push({
@@ -6340,7 +6500,7 @@ async function openPart(members, { inputs, workspace, files, env, text, asked })
 	});
 	else if (text === void 0 && !isRemote) problems.push({
 		message: `there is no Dockerfile \`${shown$1(relative(workspace, path))}\`.`,
-		mend: "Give `dockerfile` relative to `context`."
+		mend: await whatDockerfile(path, contextDir)
 	});
 	if (inputs.mode === "build") problems.push(...await missingPaths(laid, workspace), ...unsetSecrets(target, env));
 	problems.push(...malformed$1({
@@ -6353,10 +6513,13 @@ async function openPart(members, { inputs, workspace, files, env, text, asked })
 		part: text === void 0 ? void 0 : {
 			inputs: laid,
 			contextDir,
-			dockerfilePath: path,
 			dockerfileText: text,
-			dockerfileName: relative(workspace, path),
+			dockerfileName: name,
 			links: new Map(links),
+			...inline === void 0 ? { dockerfilePath: path } : {
+				dockerfilePath: void 0,
+				linesAbove: inline.above
+			},
 			wanted: members.map(({ name, stage, tags }) => {
 				const place = asked.indexOf(name);
 				return {
@@ -7729,16 +7892,17 @@ const COUNTED = /* @__PURE__ */ new Set([
 ]);
 /**
 * The layout of a parsed Dockerfile.
-* @param where its file and its stages' numbers in the graph, where that is of several files; which are based on a named
+* @param where its file, what stands above it there, and its stages' numbers in the graph, where that is of several files; which are based on a named
 * context
 */
-function layoutOf(dockerfile, { file, stages, onContext } = {}) {
+function layoutOf(dockerfile, { file, above, stages, onContext } = {}) {
 	return dockerfile.stages.map(({ from, instructions }, place) => ({
 		...stages === void 0 ? { index: place } : {
 			index: stages[place] ?? place,
 			place
 		},
 		...file === void 0 ? {} : { file },
+		...above === void 0 ? {} : { above },
 		...onContext?.has(place) === true ? { onContext: true } : {},
 		name: from.name,
 		from: {
@@ -8039,7 +8203,7 @@ function buildFailures(facts) {
 			doing: output.text
 		}))];
 	}
-	const place = excerpt === void 0 ? {} : at$1(facts.fileOf?.(target) ?? facts.file, excerpt.lines);
+	const place = excerpt === void 0 ? {} : atExcerpt(excerpt.lines, target, facts);
 	const meaning = explain({
 		error,
 		tail: []
@@ -8075,8 +8239,9 @@ function onlyPushesFailed(facts, host) {
 }
 function stepProblem(step, facts, excerpt) {
 	const error = step.error ?? "";
-	const lines = step.source ?? imageSource(step, facts) ?? excerpt;
-	const place = lines === void 0 ? {} : at$1(facts.fileOf?.(step.targets[0]) ?? facts.file, lines);
+	const [target] = step.targets;
+	const lines = step.source ?? imageSource(step, facts);
+	const place = lines !== void 0 ? at$1(facts.placeOf?.(target)?.file ?? facts.file, lines) : excerpt === void 0 ? {} : atExcerpt(excerpt, target, facts);
 	const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? [];
 	const meaning = code === void 0 ? explain({
 		error,
@@ -8133,6 +8298,14 @@ function readError(facts) {
 		error: shownText(facts.mask, error === "" ? "docker buildx bake failed without saying why" : error),
 		target
 	};
+}
+/** Buildx tells lines of the Dockerfile as it was given. */
+function atExcerpt({ line, endLine }, target, { file, placeOf }) {
+	const { file: own = file, above = 0 } = placeOf?.(target) ?? {};
+	return at$1(own, {
+		line: above + line,
+		endLine: above + endLine
+	});
 }
 function at$1(file, lines) {
 	return {
@@ -8825,7 +8998,7 @@ async function runOnce(docker, request, options) {
 			targets: plan.targets,
 			several: options.several,
 			measureHost: request.measure?.host,
-			fileOf: (target) => target === void 0 ? void 0 : options.stagesOf?.(target)[0]?.file,
+			placeOf: (target) => target === void 0 ? void 0 : options.stagesOf?.(target)[0],
 			...options.imageLines === void 0 ? {} : { imageLines: options.imageLines },
 			...options.targetsOf === void 0 ? {} : { targetsOf: options.targetsOf }
 		})
@@ -9605,9 +9778,10 @@ function buildRequest(options) {
 }
 /** What bake files say of a target, and the step's inputs. */
 function ownOptions({ part, platforms, contexts }, isHere) {
-	const { inputs, contextDir, dockerfilePath } = part;
+	const { inputs, contextDir, dockerfilePath, dockerfileText } = part;
 	return {
 		...optionsOf(inputs),
+		...dockerfilePath === void 0 ? { dockerfileInline: dockerfileText } : {},
 		contextDir,
 		dockerfile: dockerfilePath,
 		platforms: isHere ? platforms : inputs.platforms,
@@ -15751,7 +15925,7 @@ function tagOf(name) {
 /** Decides whether a run has a layer cache, and of which backend, branch and rights. */
 /** The layer cache of this run, with its folder made; undefined where it is off. */
 function openLayerCaching(question, { runner, now, signal }) {
-	const { inputs, project, event, env, targets, platforms, baseCommit } = question;
+	const { inputs, project, event, env, targets, baseCommit } = question;
 	if (inputs.cache === "off") return {
 		caching: void 0,
 		warnings: []
@@ -15780,7 +15954,8 @@ function openLayerCaching(question, { runner, now, signal }) {
 		id: project.id,
 		scope: inputs.cacheScope
 	};
-	const placesOf = (names, of = platforms) => scopes.map(({ source, ref }) => ({
+	const platforms = [...new Set(targets.flatMap((target) => target.platforms))];
+	const placesOf = (names, of) => scopes.map(({ source, ref }) => ({
 		source,
 		ref,
 		commits: source === "own" || baseCommit === void 0 ? [] : [baseCommit],
@@ -15800,17 +15975,23 @@ function openLayerCaching(question, { runner, now, signal }) {
 			mayWrite: writes
 		}),
 		root,
-		places: placesOf(targets),
+		places: placesOf(targets.map(({ name }) => name), platforms),
 		writes,
 		now,
 		env,
 		isPullRequest: env["GITHUB_BASE_REF"] !== void 0 && env["GITHUB_BASE_REF"] !== "",
 		keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
 		legPlaces: (names) => {
-			const sets = names.map((name) => [name]);
-			if (!isSplit) return sets.flatMap((set) => placesOf(set));
-			const all = names.length > 1 ? [...sets, names] : sets;
-			return platforms.flatMap((platform) => all.flatMap((set) => placesOf(set, [platform])));
+			const wanted = targets.filter(({ name }) => names.includes(name));
+			if (!isSplit) return wanted.flatMap(({ name, platforms: own }) => placesOf([name], own));
+			const whole = names.length > 1 ? [{
+				names,
+				platforms
+			}] : [];
+			return [...wanted.map(({ name, platforms: own }) => ({
+				names: [name],
+				platforms: own
+			})), ...whole].flatMap((set) => set.platforms.flatMap((platform) => placesOf(set.names, [platform])));
 		},
 		parts: isSplit ? platforms : void 0,
 		packPrefix: packPrefix(identity),
@@ -15865,6 +16046,7 @@ function partLayouts({ parts, partOf, targets, linked }) {
 		const { part, dockerfile, stages, onContext } = planned;
 		const where = part.wanted === void 0 ? {} : {
 			file: part.dockerfileName,
+			above: part.linesAbove,
 			stages
 		};
 		return [planned, layoutOf(dockerfile, {
@@ -15924,9 +16106,12 @@ function covers(part, other, graph) {
 	const stage = graph.stages[part.stage];
 	return [...stage === void 0 ? [] : [stage.from], ...(stage?.needs ?? []).filter((need) => need.line < part.endsBefore).map((need) => need.source)].some((source) => source.kind === "stage" && stagesOf(graph, source.stage).includes(other.stage));
 }
-/** The Dockerfile's text up to the end of a part: its stage is the last, and so the one that is built. */
-function partialDockerfile(text, part) {
-	return `${text.split("\n").slice(0, part.endsBefore - 1).join("\n")}\n`;
+/**
+* The Dockerfile's text up to the end of a part: its stage is the last, and so the one that is built.
+* @param above how many lines of its file stand above the text
+*/
+function partialDockerfile(text, part, above = 0) {
+	return `${text.split("\n").slice(0, part.endsBefore - 1 - above).join("\n")}\n`;
 }
 
 // src/rescuing.ts
@@ -16000,8 +16185,9 @@ async function exportParts(parts, options) {
 		const targets = await Promise.all(parts.map(async (part) => {
 			const dockerfile = join(folder, `${part.stage}.Dockerfile`);
 			const dockerfilePart = dockerfileOf(planned, part);
-			await writeFile$1(dockerfile, partialDockerfile(dockerfilePart.dockerfileText, part));
-			await copyFile$1(`${dockerfilePart.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => void 0);
+			await writeFile$1(dockerfile, partialDockerfile(dockerfilePart.dockerfileText, part, dockerfilePart.linesAbove));
+			const { dockerfilePath: path } = dockerfilePart;
+			if (path !== void 0) await copyFile$1(`${path}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => void 0);
 			const name = partName(part);
 			return {
 				...[...request.targets, ...request.linked ?? []].find((target) => planned.partOf(target.name).part === dockerfilePart),
@@ -19117,13 +19303,14 @@ function relativePattern(path) {
 	return clean.length > 1 && clean.startsWith("/") ? clean.slice(1) : clean;
 }
 /**
-* The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile where it can be read (also an empty
+* The ignore file of a build (of a Dockerfile without a path of its own: the context's): `<Dockerfile>.dockerignore` beside the Dockerfile where it can be read (also an empty
 * one), else `.dockerignore` in the root of the context; without either, one without patterns. As in BuildKit, a file
 * that cannot be read (or a link that leaves its directory) counts as none.
 * https://github.com/moby/buildkit/blob/v0.20.2/frontend/dockerui/config.go#L353
 * @throws UserError see readIgnoreFile
 */
 async function ignoreFileFor(dockerfilePath, contextDir) {
+	if (dockerfilePath === void 0) return await ignoreFileOf(contextDir);
 	const own = `${dockerfilePath}.dockerignore`;
 	const ownText = await readWithin(own, join(dockerfilePath, ".."));
 	return ownText === void 0 ? await ignoreFileOf(contextDir) : {
@@ -30063,19 +30250,23 @@ function matchesCase(from, as) {
 const MAX_LINE_BYTES = 65535;
 var LineReader = class {
 	#text;
+	#above;
 	#directives = new DirectiveReader();
 	#escape = "\\";
 	#offset = 0;
-	#line = 0;
+	#line;
 	#tooLong = false;
-	constructor(text) {
+	/** @param above how many lines of its file stand above the text */
+	constructor(text, above = 0) {
 		this.#text = text;
+		this.#above = above;
+		this.#line = above;
 	}
 	/** As the directives read so far say; complete from the first logical line on. */
 	get escape() {
 		return this.#escape;
 	}
-	/** How many physical lines were read. */
+	/** The physical line that was read last. */
 	get line() {
 		return this.#line;
 	}
@@ -30091,7 +30282,7 @@ var LineReader = class {
 		for (;;) {
 			const physical = this.#read();
 			if (physical === void 0) return void 0;
-			const content = trimSpaceLeft(withoutLineEnd(this.#line === 1 ? physical.replace(/^\ufeff/, "") : physical));
+			const content = trimSpaceLeft(withoutLineEnd(this.#line === this.#above + 1 ? physical.replace(/^\ufeff/, "") : physical));
 			const directive = this.#directives.read(content);
 			if (directive?.name === "escape") this.#escape = parseEscape(directive.value);
 			if (content === "" || content.startsWith("#")) continue;
@@ -30327,25 +30518,25 @@ const NO_CHECK = {
 };
 /**
 * Reads a Dockerfile. It never throws: everything wrong is in `errors`, in BuildKit's order.
-* `check` overrides the file's own `# check=` (the build argument `BUILDKIT_DOCKERFILE_CHECK`).
+* `above` is how many lines stand above it, where it is written in another file.
 */
-function parseDockerfile(text, check = detectCheck(text)) {
+function parseDockerfile(text, above = 0) {
 	const errors = [];
 	const warnings = [];
 	const failure = collector(errors);
 	if (text === "") failure(new SyntaxFault("the Dockerfile cannot be empty"), "read");
 	const checkOptions = failure.guard("check", void 0, "", () => {
 		try {
-			return parseCheck(check);
+			return parseCheck(detectCheck(text));
 		} catch (error) {
 			throw error instanceof SyntaxFault ? new SyntaxFault(`failed to parse check options: ${error.message}`) : error;
 		}
 	}) ?? NO_CHECK;
 	const syntax = detectSyntax(text);
-	const reader = new LineReader(text);
+	const reader = new LineReader(text, above);
 	const { globalArgs, stages } = collectStages(text === "" ? [] : readStatements(reader, failure, warnings), failure, warnings);
 	if (errors.length === 0 && stages.length === 0) failure(new SyntaxFault("dockerfile contains no stages to build"), "instructions");
-	if (syntax !== void 0 && !isDockerfileFrontend(syntax)) warnings.push(unknownSyntax(syntax));
+	if (syntax !== void 0 && !isDockerfileFrontend(syntax)) warnings.push(unknownSyntax(syntax, above + 1));
 	return {
 		globalArgs,
 		stages,
@@ -30356,12 +30547,12 @@ function parseDockerfile(text, check = detectCheck(text)) {
 		warnings
 	};
 }
-function unknownSyntax(image) {
+function unknownSyntax(image, line) {
 	return {
 		rule: "UnknownSyntax",
 		message: `The frontend ${image} is not known: the Dockerfile is read as docker/dockerfile would read it.`,
-		line: 1,
-		endLine: 1
+		line,
+		endLine: line
 	};
 }
 function collector(errors) {
@@ -32104,7 +32295,7 @@ function findStage(graph, name) {
 function draftPart(part, hostPlatform) {
 	const { inputs, dockerfileName: file } = part;
 	const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform];
-	const dockerfile = parseDockerfile(part.dockerfileText);
+	const dockerfile = parseDockerfile(part.dockerfileText, part.linesAbove);
 	const cells = cellsOf$2(inputs, platforms, hostPlatform);
 	const resolve = resolverOf(dockerfile, part, cells);
 	const resolutions = resolve({
@@ -32396,6 +32587,7 @@ function leadersOf({ graph, stages, prints }) {
 		const mounts = stage?.steps.flatMap(({ caches }) => caches);
 		return fingerprint === void 0 ? void 0 : JSON.stringify([
 			stage?.file,
+			stage?.line,
 			place,
 			fingerprint,
 			mounts
@@ -32411,7 +32603,11 @@ function leadersOf({ graph, stages, prints }) {
 	}
 	const reached = new Set([...prints.values()].flatMap(({ platforms }) => platforms.flatMap((one) => one.stages.map(({ index }) => index))));
 	const standIns = /* @__PURE__ */ new Map();
-	const placeKey = ({ index, place }) => JSON.stringify([graph.stages[index]?.file, place]);
+	const placeKey = ({ index, place }) => JSON.stringify([
+		graph.stages[index]?.file,
+		graph.stages[index]?.line,
+		place
+	]);
 	for (const entry of [...places.filter(({ index }) => reached.has(index)), ...places]) if (!standIns.has(placeKey(entry))) standIns.set(placeKey(entry), leaders.get(entry.index) ?? entry.index);
 	for (const entry of places.filter(({ index }) => !reached.has(index))) leaders.set(entry.index, standIns.get(placeKey(entry)) ?? entry.index);
 	return leaders;
@@ -32496,7 +32692,10 @@ async function planBuild(inputs, project, options) {
 		...inputs.mode === "build" ? sharedCaches(inputs, draft.targets) : [],
 		...budgetProblems(inputs.sizeBudgets, draft, project.names ?? [])
 	]);
-	options.onSound?.(draft.targets, platforms);
+	options.onSound?.(draft.targets.map(({ name }) => ({
+		name,
+		platforms: drafts[draft.partOf(name)]?.platforms ?? platforms
+	})));
 	const records = options.records(draft.targets);
 	const images = new ImageCatalog(inputs.externalImages, options);
 	await images.lookUp(imageWants(draft, drafts));
@@ -32636,9 +32835,11 @@ function tagsOf(targets, { tags }, parts) {
 		target: name,
 		ref
 	}))));
-	const told = written.problems.map((problem) => ({
+	const told = written.problems.map(({ message, ...problem }) => ({
 		...problem,
-		input: "bake-files"
+		input: "bake-files",
+		message: message.replace(/^`tags`/, "`tags` of the bake files"),
+		.../ is given to /.test(message) ? { mend: DOUBLE_TAG } : {}
 	}));
 	const both = targets.map(({ name }) => [name, [...given.tagsOf.get(name) ?? [], ...written.tagsOf.get(name) ?? []]]);
 	return {
@@ -32646,6 +32847,7 @@ function tagsOf(targets, { tags }, parts) {
 		problems: [...given.problems, ...told]
 	};
 }
+const DOUBLE_TAG = "Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.";
 /** With `push` every target needs somewhere to go, unless its outputs say where. */
 function homeless(parts, { tagsOf: all }, inputs) {
 	if (!inputs.push || inputs.mode !== "build") return [];
@@ -39205,20 +39407,18 @@ async function run(surroundings) {
 			env,
 			workspace: project.workspace,
 			signal: surroundings.signal,
-			onSound: (targets, platforms) => {
+			onSound: (targets) => {
 				if (inputs.mode === "build") {
 					engine = openEngine(project, env, inputs.builder);
 					engine.catch(() => void 0);
 				}
-				const names = targets.map(({ name }) => name);
 				const question = {
 					inputs: project.inputs,
 					project,
 					event,
 					env,
-					platforms,
 					baseCommit,
-					targets: names
+					targets
 				};
 				const opened = openLayerCaching(question, surroundings);
 				caching = opened.caching;

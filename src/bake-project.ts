@@ -2,15 +2,17 @@
  * What bake and compose files describe, as Dockerfiles with their targets: buildx resolves the files, and what the step's
  * inputs say is laid over it.
  */
-import { readFile, stat } from 'node:fs/promises'
-import { isAbsolute, relative, resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { relative, resolve } from 'node:path'
 import { nothingToBuild, printBakeFiles } from './build/bake-print.ts'
-import { readBakeTargets, type BakeFileTarget } from './build/bake-targets.ts'
+import { readBakeTargets, type BakeFileTarget, type TargetProblem } from './build/bake-targets.ts'
 import type { Docker } from './build/buildx.ts'
 import { isAddress } from './build/definition.ts'
 import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
+import { missingBakeFiles, whatDockerfile } from './bake-missing.ts'
+import { atTargets, inlinePlaces, type InlinePlace } from './bake-places.ts'
 import { sharedOutputs } from './input-rules.ts'
 import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
@@ -24,16 +26,21 @@ import { refusedHead, type Part, type Project } from './project.ts'
 export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, docker: Docker): Promise<Project> {
   const workspace = resolve(env['GITHUB_WORKSPACE'] ?? '.')
   const { bakeFiles: files } = inputs
-  const missing = await missingFiles(files, workspace)
+  const missing = await missingBakeFiles(files, workspace)
   // The files are a pull request's, too: nothing of it is read where it must not be built.
   const refused = await refusedHead(workspace, env)
   throwIfAny(distinct([...missing, ...(refused === undefined ? [] : [refused])]))
   const question = { files, targets: inputs.targets, forPlan: inputs.mode === 'plan' }
   const { definition, names } = await printBakeFiles(docker, question)
-  const { targets, asked, refused: unkept } = readBakeTargets(definition, { files, env })
+  const { targets, asked, refused: unkept } = readBakeTargets(definition, env)
   if (asked.length === 0) throw new UserError(nothingToBuild(files))
   const kept = targets.filter(({ name }) => !unkept.has(name))
-  const of = { inputs, workspace, files, env }
+  const of = {
+    inputs: withoutSaidPlatforms(inputs, { targets, asked }),
+    workspace,
+    env,
+    placeOf: await inlinePlaces(files, kept, workspace),
+  }
   const parts = await Promise.all(
     grouped(kept, await dockerfileTexts(kept, workspace)).map(
       async ({ members, text }) => await openPart(members, { ...of, text, asked }),
@@ -42,8 +49,11 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, do
   const [first, ...others] = parts.flatMap(({ part }) => part ?? [])
   throwIfAny(
     distinct([
-      ...[...unkept.values()].flat(),
-      ...parts.flatMap((part) => part.problems),
+      ...(await atTargets(
+        [...[...unkept.values()].flat(), ...parts.flatMap((part) => part.problems)],
+        files,
+        workspace,
+      )),
       ...sharedOutputs(inputs, asked.length > 1),
     ]),
   )
@@ -55,6 +65,20 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, do
     warnings: ownCaches(inputs, kept, files),
     parts: [first, ...others],
   }
+}
+
+/**
+ * A leg of a matrix gives `platforms` as the plan told them. Where the files say the same of what is asked for, those that it
+ * is built from keep their own: the plan has read them so, too.
+ */
+function withoutSaidPlatforms(
+  inputs: Inputs,
+  { targets, asked }: { readonly targets: readonly BakeFileTarget[]; readonly asked: readonly string[] },
+): Inputs {
+  const text = (platforms: readonly string[]): string => [...platforms].sort().join()
+  const wanted = targets.filter(({ name }) => asked.includes(name))
+  const isSaid = wanted.every(({ platforms }) => text(platforms) === text(inputs.platforms))
+  return isSaid ? { ...inputs, platforms: [] } : inputs
 }
 
 /** What a run has to be ready for. */
@@ -90,30 +114,6 @@ function ownCaches(inputs: Inputs, targets: readonly BakeFileTarget[], files: re
 
 const NAMES = 8
 
-async function missingFiles(files: readonly string[], workspace: string): Promise<readonly Problem[]> {
-  const found = await Promise.all(files.map(async (file) => await kindOf(resolve(workspace, file))))
-  return files.flatMap((file, index) => {
-    const outside = isAbsolute(file) || relative(workspace, resolve(workspace, file)).startsWith('..')
-    if (found[index] === 'file' && !outside) return []
-    const what = outside ? 'is not in the workspace' : found[index] === 'directory' ? 'is a directory' : 'is not there'
-    return [
-      {
-        input: 'bake-files',
-        message: `\`bake-files\`: \`${shown(file)}\` ${what}.`,
-        mend: 'Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.',
-      },
-    ]
-  })
-}
-
-async function kindOf(path: string): Promise<'file' | 'directory' | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file'
-  } catch {
-    return undefined
-  }
-}
-
 /** Where a target's Dockerfile is. https://github.com/docker/buildx/blob/v0.29.1/bake/bake.go (toBuildOpt) */
 function dockerfilePath({ context, dockerfile }: BakeFileTarget, workspace: string): string {
   const [, ofWorkspace] = /^cwd:\/\/(.*)$/s.exec(dockerfile) ?? []
@@ -131,13 +131,14 @@ async function dockerfileTexts(
   targets: readonly BakeFileTarget[],
   workspace: string,
 ): Promise<(target: BakeFileTarget) => string | undefined> {
-  const paths = new Set(targets.map((target) => dockerfilePath(target, workspace)))
+  const ofFiles = targets.filter(({ inline }) => inline === undefined)
+  const paths = new Set(ofFiles.map((target) => dockerfilePath(target, workspace)))
   const texts = new Map(
     await Promise.all(
       [...paths].map(async (path) => [path, await readFile(path, 'utf8').catch(() => undefined)] as const),
     ),
   )
-  return (target) => texts.get(dockerfilePath(target, workspace))
+  return (target) => target.inline ?? texts.get(dockerfilePath(target, workspace))
 }
 
 interface Group {
@@ -168,27 +169,29 @@ async function openPart(
   {
     inputs,
     workspace,
-    files,
     env,
     text,
     asked,
+    placeOf,
   }: {
     readonly inputs: Inputs
     readonly workspace: string
-    readonly files: readonly string[]
     readonly env: NodeJS.ProcessEnv
     readonly text: string | undefined
     readonly asked: readonly string[]
+    readonly placeOf: (target: BakeFileTarget) => InlinePlace | undefined
   },
-): Promise<{ readonly part: Part | undefined; readonly problems: readonly Problem[] }> {
+): Promise<{ readonly part: Part | undefined; readonly problems: readonly TargetProblem[] }> {
   const [target] = members
   const path = dockerfilePath(target, workspace)
   const contextDir = resolve(workspace, localPath(target.context))
-  const told = (problem: Problem): Problem => ({
-    ...{ ...problem, input: 'bake-files', file: files[0] },
+  const told = (problem: Problem): TargetProblem => ({
+    ...{ ...problem, input: 'bake-files', target: target.name },
     message: `The bake target \`${target.name}\`: ${problem.message}`,
   })
-  const laid = laidOver(inputs, target, relative(workspace, path))
+  const inline = placeOf(target)
+  const name = inline?.file ?? relative(workspace, path)
+  const laid = laidOver(inputs, target, name)
   const isRemote = isAddress(target.context) && !target.context.startsWith('cwd://')
   const problems: Problem[] = []
   if (!isRemote && !(await isDirectory(contextDir))) {
@@ -199,7 +202,7 @@ async function openPart(
   } else if (text === undefined && !isRemote) {
     problems.push({
       message: `there is no Dockerfile \`${shown(relative(workspace, path))}\`.`,
-      mend: 'Give `dockerfile` relative to `context`.',
+      mend: await whatDockerfile(path, contextDir),
     })
   }
   if (inputs.mode === 'build') problems.push(...(await missingPaths(laid, workspace)), ...unsetSecrets(target, env))
@@ -212,8 +215,10 @@ async function openPart(
     text === undefined
       ? undefined
       : {
-          ...{ inputs: laid, contextDir, dockerfilePath: path, dockerfileText: text },
-          ...{ dockerfileName: relative(workspace, path), links: new Map(links) },
+          ...{ inputs: laid, contextDir, dockerfileText: text, dockerfileName: name, links: new Map(links) },
+          ...(inline === undefined
+            ? { dockerfilePath: path }
+            : { dockerfilePath: undefined, linesAbove: inline.above }),
           wanted: members.map(({ name, stage, tags }) => {
             const place = asked.indexOf(name)
             return { name, stage, tags, place: place === -1 ? undefined : place }

@@ -54,9 +54,10 @@ export function buildRequest(options: {
 
 /** What bake files say of a target, and the step's inputs. */
 function ownOptions({ part, platforms, contexts }: PlannedPart, isHere: boolean): TargetOptions {
-  const { inputs, contextDir, dockerfilePath } = part
+  const { inputs, contextDir, dockerfilePath, dockerfileText } = part
   return {
     ...optionsOf(inputs),
+    ...(dockerfilePath === undefined ? { dockerfileInline: dockerfileText } : {}),
     ...{ contextDir, dockerfile: dockerfilePath, platforms: isHere ? platforms : inputs.platforms },
     buildContexts: inputs.buildContexts.map((context) => pinned(context, contexts)),
   }

@@ -11,6 +11,7 @@ import type { Problem } from './errors.ts'
 import type { GithubEvent } from './github-event.ts'
 import type { Inputs } from './inputs.ts'
 import { LayerCaching } from './layer-caching.ts'
+import type { SoundTarget } from './planning.ts'
 import { STATE } from './post.ts'
 import type { Project } from './project.ts'
 import type { Runner } from './runner.ts'
@@ -20,9 +21,8 @@ export interface CachingQuestion {
   readonly project: Project
   readonly event: GithubEvent
   readonly env: NodeJS.ProcessEnv
-  /** Names of the targets, and the platforms: together they tell a leg of a matrix from the others. */
-  readonly targets: readonly string[]
-  readonly platforms: readonly string[]
+  /** Their names and platforms tell a leg of a matrix from the others. */
+  readonly targets: readonly SoundTarget[]
   /** The commit that is compared with: its index is looked for in the branches that this run is not of. */
   readonly baseCommit?: string | undefined
 }
@@ -32,7 +32,7 @@ export function openLayerCaching(
   question: CachingQuestion,
   { runner, now, signal }: { readonly runner: Runner; readonly now: () => number; readonly signal: AbortSignal },
 ): { readonly caching: LayerCaching | undefined; readonly warnings: readonly Problem[] } {
-  const { inputs, project, event, env, targets, platforms, baseCommit } = question
+  const { inputs, project, event, env, targets, baseCommit } = question
   if (inputs.cache === 'off') return { caching: undefined, warnings: [] }
   const kind = backendKind(inputs, env)
   if (kind === 'github' && !serviceIsHere(env)) {
@@ -54,7 +54,8 @@ export function openLayerCaching(
   runner.saveState(STATE.cache, root)
   mkdirSync(root, { mode: 0o700, recursive: true })
   const identity = { id: project.id, scope: inputs.cacheScope }
-  const placesOf = (names: readonly string[], of = platforms): readonly IndexPlace[] =>
+  const platforms = [...new Set(targets.flatMap((target) => target.platforms))]
+  const placesOf = (names: readonly string[], of: readonly string[]): readonly IndexPlace[] =>
     scopes.map(({ source, ref }) => ({
       ...{ source, ref, commits: source === 'own' || baseCommit === undefined ? [] : [baseCommit] },
       ...indexKeys({ ...identity, ref, targets: names, platforms: of }),
@@ -62,14 +63,24 @@ export function openLayerCaching(
   const isSplit = inputs.matrixBy === 'platform'
   const caching = new LayerCaching({
     choice: choiceOf(kind, { inputs, env, refs: scopes.map(({ ref }) => ref), mayWrite: writes }),
-    ...{ root, places: placesOf(targets), writes, now, env },
+    ...{
+      root,
+      places: placesOf(
+        targets.map(({ name }) => name),
+        platforms,
+      ),
+      writes,
+      now,
+      env,
+    },
     isPullRequest: env['GITHUB_BASE_REF'] !== undefined && env['GITHUB_BASE_REF'] !== '',
     keepsLayers: inputs.cacheFrom.length === 0 && inputs.cacheTo.length === 0,
     legPlaces: (names) => {
-      const sets = names.map((name) => [name])
-      if (!isSplit) return sets.flatMap((set) => placesOf(set))
-      const all = names.length > 1 ? [...sets, names] : sets
-      return platforms.flatMap((platform) => all.flatMap((set) => placesOf(set, [platform])))
+      const wanted = targets.filter(({ name }) => names.includes(name))
+      if (!isSplit) return wanted.flatMap(({ name, platforms: own }) => placesOf([name], own))
+      const whole = names.length > 1 ? [{ names, platforms }] : []
+      const sets = [...wanted.map(({ name, platforms: own }) => ({ names: [name], platforms: own })), ...whole]
+      return sets.flatMap((set) => set.platforms.flatMap((platform) => placesOf(set.names, [platform])))
     },
     parts: isSplit ? platforms : undefined,
     packPrefix: packPrefix(identity),

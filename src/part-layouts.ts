@@ -14,7 +14,7 @@ export function partLayouts({ parts, partOf, targets, linked }: Planned): PartLa
   const layouts = new Map(
     parts.map((planned) => {
       const { part, dockerfile, stages, onContext } = planned
-      const where = part.wanted === undefined ? {} : { file: part.dockerfileName, stages }
+      const where = part.wanted === undefined ? {} : { file: part.dockerfileName, above: part.linesAbove, stages }
       return [planned, layoutOf(dockerfile, { ...where, onContext })]
     }),
   )

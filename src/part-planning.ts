@@ -48,7 +48,7 @@ export type Resolver = (options: {
 export function draftPart(part: Part, hostPlatform: string): PartDraft {
   const { inputs, dockerfileName: file } = part
   const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform]
-  const dockerfile = parseDockerfile(part.dockerfileText)
+  const dockerfile = parseDockerfile(part.dockerfileText, part.linesAbove)
   const cells = cellsOf(inputs, platforms, hostPlatform)
   const resolve = resolverOf(dockerfile, part, cells)
   const resolutions = resolve({ targets: [undefined], images: undefined })

@@ -61,6 +61,12 @@ export interface Planned {
   readonly warnings: readonly Problem[]
 }
 
+/** A target that nothing is wrong with. */
+export interface SoundTarget {
+  readonly name: string
+  readonly platforms: readonly string[]
+}
+
 export interface PlanningOptions extends CatalogOptions {
   readonly env: NodeJS.ProcessEnv
   readonly signal: AbortSignal
@@ -69,7 +75,7 @@ export interface PlanningOptions extends CatalogOptions {
   /** The platform of the machine that builds, where `platforms` names none. */
   readonly hostPlatform: string
   /** Called when the Dockerfiles and the inputs are found sound, before registries are asked. */
-  readonly onSound?: ((targets: readonly RequestedTarget[], platforms: readonly string[]) => void) | undefined
+  readonly onSound?: ((targets: readonly SoundTarget[]) => void) | undefined
 }
 
 /**
@@ -91,7 +97,9 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     ...(inputs.mode === 'build' ? sharedCaches(inputs, draft.targets) : []),
     ...budgetProblems(inputs.sizeBudgets, draft, project.names ?? []),
   ])
-  options.onSound?.(draft.targets, platforms)
+  options.onSound?.(
+    draft.targets.map(({ name }) => ({ name, platforms: drafts[draft.partOf(name)]?.platforms ?? platforms })),
+  )
   const records = options.records(draft.targets)
 
   const images = new ImageCatalog(inputs.externalImages, options)
@@ -195,13 +203,19 @@ function tagsOf(targets: readonly RequestedTarget[], { tags }: Inputs, parts: re
     targets,
     left.flatMap(({ name, tags: own }) => own.map((ref) => ({ target: name, ref }))),
   )
-  const told = written.problems.map((problem) => ({ ...problem, input: 'bake-files' }))
+  const told = written.problems.map(({ message, ...problem }) => ({
+    ...{ ...problem, input: 'bake-files', message: message.replace(/^`tags`/, '`tags` of the bake files') },
+    ...(/ is given to /.test(message) ? { mend: DOUBLE_TAG } : {}),
+  }))
   const both = targets.map(({ name }): readonly [string, readonly string[]] => [
     name,
     [...(given.tagsOf.get(name) ?? []), ...(written.tagsOf.get(name) ?? [])],
   ])
   return { tagsOf: new Map(both), problems: [...given.problems, ...told] }
 }
+
+const DOUBLE_TAG =
+  'Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.'
 
 /** With `push` every target needs somewhere to go, unless its outputs say where. */
 function homeless(parts: readonly PartDraft[], { tagsOf: all }: AssignedTags, inputs: Inputs): readonly Problem[] {

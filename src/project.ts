@@ -30,8 +30,11 @@ export interface Part {
   readonly inputs: Inputs
   /** Absolute. */
   readonly contextDir: string
-  readonly dockerfilePath: string
+  /** Undefined: it is written in a bake file. */
+  readonly dockerfilePath: string | undefined
   readonly dockerfileText: string
+  /** How many lines of the file stand above it, where it is written in a bake file. */
+  readonly linesAbove?: number
   /** Relative to the workspace, as annotations and reports name it. */
   readonly dockerfileName: string
   /** The targets that bake files make of it; undefined: those that `targets` names by their stages. */

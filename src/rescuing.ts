@@ -77,11 +77,11 @@ async function exportParts(parts: readonly StagePart[], options: RescueOptions):
       parts.map(async (part): Promise<BuildTarget> => {
         const dockerfile = join(folder, `${part.stage}.Dockerfile`)
         const dockerfilePart = dockerfileOf(planned, part)
-        await writeFile(dockerfile, partialDockerfile(dockerfilePart.dockerfileText, part))
+        await writeFile(dockerfile, partialDockerfile(dockerfilePart.dockerfileText, part, dockerfilePart.linesAbove))
         // A Dockerfile's own ignore file is found beside it by its name.
-        await copyFile(`${dockerfilePart.dockerfilePath}.dockerignore`, `${dockerfile}.dockerignore`).catch(
-          () => undefined,
-        )
+        const { dockerfilePath: path } = dockerfilePart
+        if (path !== undefined)
+          await copyFile(`${path}.dockerignore`, `${dockerfile}.dockerignore`).catch(() => undefined)
         const name = partName(part)
         // Any target of the Dockerfile has its options.
         const like = [...request.targets, ...(request.linked ?? [])].find(

@@ -87,13 +87,12 @@ export async function run(surroundings: Surroundings): Promise<void> {
       env,
       workspace: project.workspace,
       signal: surroundings.signal,
-      onSound: (targets, platforms) => {
+      onSound: (targets) => {
         if (inputs.mode === 'build') {
           engine = openEngine(project, env, inputs.builder)
           engine.catch(() => undefined) // told when it is waited for; the plan may fail first
         }
-        const names = targets.map(({ name }) => name)
-        const question = { inputs: project.inputs, project, event, env, platforms, baseCommit, targets: names }
+        const question = { inputs: project.inputs, project, event, env, baseCommit, targets }
         const opened = openLayerCaching(question, surroundings)
         caching = opened.caching
         warnings.push(...opened.warnings)

@@ -127,10 +127,13 @@ describe('twelve services in four Dockerfiles', () => {
   test('a step that fails is told at its line of its own Dockerfile, for all targets that need it', async () => {
     await using app = await monorepo()
     const worker = 'FROM runtime\nARG SERVICE\n\nRUN echo ok\nRUN test "${SERVICE}" != mailer\n'
-    await app.write({ 'docker/worker.Dockerfile': worker })
-    const own = await step(app, app.options({ inputs: { targets: 'mailer,reports,backup' } }))
-    expect(own.errors).toEqual([
+    const inline = "services:\n  seen:\n    build:\n      context: lib\n      dockerfile_inline: |\n        FROM alpine:3.22\n\n        RUN test -n '$$$$' && false\n"
+    await app.write({ 'docker/worker.Dockerfile': worker, 'inline.yaml': inline })
+    const files = { 'bake-files': 'docker-bake.hcl,inline.yaml', targets: 'mailer,reports,backup,seen' }
+    const own = await step(app, app.options({ inputs: files }))
+    expect(own.errors.toSorted()).toEqual([
       'docker/worker.Dockerfile:5: `RUN test "mailer" != mailer` failed with exit code 1. Needed by target `mailer`.',
+      "inline.yaml:8: `RUN test -n '$$' && false` failed with exit code 1. Needed by target `seen`.",
     ])
     expect(JSON.parse(own.outputs['built'] ?? '')).toEqual(['reports', 'backup'].sort((a, b) => order(own, a) - order(own, b)))
 
@@ -156,7 +159,7 @@ describe('what bake files say that is wrong', () => {
     await using space = await workspace({
       'app/Dockerfile': 'FROM alpine:3.22 AS a\n',
       'docker-bake.hcl': file(
-        '"inline" {\n  dockerfile-inline = "FROM scratch"\n}',
+        '"inline" {\n  dockerfile-inline = "FROM scratch AS"\n}',
         '"remote" {\n  context = "https://example.org/a.git"\n}',
         '"nofile" {\n  context = "app"\n  dockerfile = "Dockerfil"\n}',
         '"call" {\n  context = "app"\n  call = "check"\n}',
@@ -166,16 +169,19 @@ describe('what bake files say that is wrong', () => {
     const { errors, code } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', targets: 'all' } })
     expect(code).toBe(1)
     expect(errors).toEqual([
-      'docker-bake.hcl:: The bake target `call` has `call = "check"`, and stage-build builds. Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
-      'docker-bake.hcl:: The bake target `inline` has its Dockerfile inline, where errors and sizes have no lines to point at. Write it into a file, and name that with `dockerfile`.',
-      'docker-bake.hcl:: The bake target `remote` has the context `https://example.org/a.git`, which is no directory. Add `actions/checkout` for it, and give its directory as `context`.',
-      'docker-bake.hcl:: The bake target `nofile`: there is no Dockerfile `app/Dockerfil`. Give `dockerfile` relative to `context`.',
-      'docker-bake.hcl:: The bake target `secret`: its secret `x` is the variable `NOT_SET`, which is not set. Set it in the step’s `env:`.',
+      'docker-bake.hcl:11: The bake target `call` has `call = "check"`, and stage-build builds. Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
+      'docker-bake.hcl:4: The bake target `remote` has the context `https://example.org/a.git`, which is no directory. Add `actions/checkout` for it, and give its directory as `context`.',
+      'docker-bake.hcl:7: The bake target `nofile`: there is no Dockerfile `app/Dockerfil`. Did you mean `dockerfile: Dockerfile`? It is relative to `context`.',
+      'docker-bake.hcl:15: The bake target `secret`: its secret `x` is the variable `NOT_SET`, which is not set. Set it in the step’s `env:`.',
     ])
   })
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['an unknown target', { targets: 'cop' }, /^docker-bake\.hcl:: `targets`: docker-bake\.hcl has no target or group `cop`\./],
+    ['an unknown target', { targets: 'cop' }, /^docker-bake\.hcl:: `targets`: docker-bake\.hcl has no target or group `cop`\. There are `same`, `stage`; `all` means all of them\./],
+    ['a target that is nearly there', { targets: 'stag,same' }, /has no target or group `stag`\. Did you mean `stage`\?/],
+    ['a tag twice', { targets: 'same,tagged', 'bake-files': 'tags.hcl' }, /`tags` of the bake files: `x\/y:1` is given to both `same` and `tagged`\. Give each target a tag of its own in its file/],
+    ['targets in a circle', { 'bake-files': 'circle.hcl', targets: 'a' }, /the targets `a` and `b` are built from each other\. Remove `target:a` from the `contexts` of `b`/],
+    ['a mistake in an inline Dockerfile', { 'bake-files': 'inline.yaml' }, /^inline\.yaml:7: unknown instruction: RUNN \(did you mean RUN\?\)/],
     ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
     ['a stage that is not there', { targets: 'stage' }, /bake target `stage` is the stage `b`, and app\/Dockerfile has none of that name\. Did you mean `target = "a"`\?/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
@@ -185,7 +191,10 @@ describe('what bake files say that is wrong', () => {
   ])('%s', async (_name, inputs, message) => {
     await using space = await workspace({
       'app/Dockerfile': 'FROM alpine:3.22 AS a\n',
-      'docker-bake.hcl': file('"stage" {\n  context = "app"\n  target = "b"\n}'),
+      'docker-bake.hcl': file('"stage" {\n  context = "app"\n  target = "b"\n}', '"same" {}'),
+      'tags.hcl': file('"same" {\n  context = "app"\n  tags = ["x/y:1"]\n}', '"tagged" {\n  context = "app"\n  tags = ["x/y:1"]\n  args = { A = "" }\n}'),
+      'circle.hcl': file('"a" {\n  context = "app"\n  contexts = { x = "target:b" }\n}', '"b" {\n  context = "app"\n  contexts = { x = "target:a" }\n}'),
+      'inline.yaml': 'services:\n  a:\n    build:\n      context: app\n      dockerfile_inline: |\n        FROM alpine:3.22\n        RUNN a\n',
       'bad.hcl': file('"a" {\n  context = FOO\n}'),
     })
     const { errors } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', ...inputs } })

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { readBakeTargets } from '../../src/build/bake-targets.ts'
 
-const read = (definition: object, env: NodeJS.ProcessEnv = {}) =>
-  readBakeTargets(definition, { files: ['docker-bake.hcl'], env })
+const read = (definition: object, env: NodeJS.ProcessEnv = {}) => readBakeTargets(definition, env)
 
 test('every option, in the words of the inputs', () => {
   const { targets, asked, refused } = read(
@@ -31,7 +30,7 @@ test('every option, in the words of the inputs', () => {
   expect(refused.size).toBe(0)
   expect(asked).toEqual(['a', 'b'])
   expect(targets[0]).toEqual({
-    ...{ name: 'a', context: 'app', dockerfile: 'Dockerfile.x', stage: 'prod' },
+    ...{ name: 'a', context: 'app', dockerfile: 'Dockerfile.x', inline: undefined, stage: 'prod' },
     args: { A: '1', T: '${HOME} %{if}' },
     contexts: [{ key: 'base', value: 'target:b' }],
     ...{ platforms: ['linux/amd64'], tags: ['r/a:1'], labels: [{ key: 'l', value: 'v' }], annotations: ['index:a=b'] },
@@ -61,7 +60,6 @@ test('what cannot be kept is told by target, with a mend', () => {
   const { refused } = read({
     target: {
       fine: {},
-      inline: { 'dockerfile-inline': 'FROM scratch' },
       remote: { context: 'git@example.org:a.git' },
       linked: { context: 'target:fine' },
       call: { call: 'outline' },
@@ -69,9 +67,9 @@ test('what cannot be kept is told by target, with a mend', () => {
       new: { 'from-tomorrow': 1 },
     },
   })
-  expect([...refused.keys()]).toEqual(['inline', 'remote', 'linked', 'call', 'policy', 'new'])
+  expect([...refused.keys()]).toEqual(['remote', 'linked', 'call', 'policy', 'new'])
   for (const [name, [problem]] of refused) {
     expect(problem?.message).toMatch(new RegExp(`^The bake target \`${name}\` has `))
-    expect(problem).toMatchObject({ input: 'bake-files', file: 'docker-bake.hcl', mend: expect.stringMatching(/\.$/) })
+    expect(problem).toMatchObject({ input: 'bake-files', target: name, mend: expect.stringMatching(/\.$/) })
   }
 })

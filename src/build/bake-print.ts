@@ -2,8 +2,8 @@
  * What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
  * targets. Asks the client only; no engine need be there.
  */
-import { UserError, type Problem } from '../errors.ts'
-import { parseJson } from '../json-fields.ts'
+import { nearest, sentence, UserError, type Problem } from '../errors.ts'
+import { field, list, parseJson } from '../json-fields.ts'
 import { runDocker, type Docker } from './buildx.ts'
 
 export interface BakeFilesQuestion {
@@ -30,54 +30,102 @@ export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion
   const { files, targets, forPlan } = question
   const base = ['buildx', 'bake', ...files.flatMap((file) => ['--file', file]), '--progress', 'quiet']
   const without = forPlan ? ['--set', '*.ssh=', '--set', '*.secrets='] : []
-  const print = async (wanted: readonly string[]): Promise<unknown> =>
-    await ask(docker, [...base, '--print', ...without, '--', ...wanted], question)
-  const list = async (): Promise<readonly string[]> => {
-    const listed = await ask(docker, [...base, '--list', 'type=targets,format=json'], question)
-    return Array.isArray(listed) ? (listed as readonly unknown[]).flatMap(targetName) : []
+  const listing = ask(docker, [...base, '--list', 'type=targets,format=json'])
+  const print = async (wanted: readonly string[]): Promise<unknown> => {
+    const { found, stderr } = await ask(docker, [...base, '--print', ...without, '--', ...wanted])
+    if (found === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await listing).found)))
+    return found
   }
-  if (targets === 'all') {
-    const names = await list()
-    return { names, definition: await print(names) }
+  const names = async (): Promise<readonly string[]> => {
+    const { found, stderr } = await listing
+    if (found === undefined) throw new UserError(problemsOf(stderr, question, []))
+    return listedNames(found).flatMap(({ name, isGroup }) => (isGroup ? [] : [name]))
   }
-  const [definition, names] = await Promise.all([print(targets ?? []), list()])
-  return { definition, names }
+  if (targets === 'all') return { names: await names(), definition: await print(await names()) }
+  const [definition, all] = await Promise.all([print(targets ?? []), names()])
+  return { definition, names: all }
 }
 
-async function ask(docker: Docker, args: readonly string[], question: BakeFilesQuestion): Promise<unknown> {
+async function ask(
+  docker: Docker,
+  args: readonly string[],
+): Promise<{ readonly found: unknown; readonly stderr: string }> {
   const { code, stdout, stderr } = await runDocker(docker, args)
-  const found = code === 0 ? parseJson(stdout) : undefined
-  if (found === undefined) throw new UserError(problemOf(stderr, question))
-  return found
+  return { found: code === 0 ? parseJson(stdout) : undefined, stderr }
 }
 
-/** Groups are listed beside the targets. */
-function targetName(item: unknown): readonly string[] {
-  if (typeof item !== 'object' || item === null || !('name' in item) || typeof item.name !== 'string') return []
-  return 'group' in item && item.group === true ? [] : [item.name]
+interface ListedName {
+  readonly name: string
+  readonly isGroup: boolean
+}
+
+function listedNames(listed: unknown): readonly ListedName[] {
+  return list(listed).flatMap((item) => {
+    const name = field(item, 'name')
+    return typeof name === 'string' ? [{ name, isGroup: field(item, 'group') === true }] : []
+  })
 }
 
 /** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
-function problemOf(stderr: string, { files, targets }: BakeFilesQuestion): Problem {
+function problemsOf(
+  stderr: string,
+  { files, targets }: BakeFilesQuestion,
+  listed: readonly ListedName[],
+): readonly Problem[] {
   const said = /(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr
   const text = said.trim().replaceAll(/\s+/g, ' ')
   const file = files.find((candidate) => text.startsWith(`${candidate}:`))
   const [, line, message] = (file === undefined ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? []
   const missing = /failed to find target (\S+)/.exec(text)?.[1]
   const where = { input: 'bake-files', file: file ?? files[0], ...(line === undefined ? {} : { line: Number(line) }) }
-  if (missing === 'default' && targets === undefined) return nothingToBuild(files)
+  if (missing === 'default' && targets === undefined) return [nothingToBuild(files)]
   if (missing !== undefined) {
-    return {
-      ...{ ...where, input: 'targets' },
-      message: `\`targets\`: ${files.join(', ')} ${files.length === 1 ? 'has' : 'have'} no target or group \`${missing}\`.`,
-      mend: '`docker buildx bake --list=targets` tells what there is; `all` means all of them.',
+    const names = listed.map(({ name }) => name)
+    const wanted = targets === 'all' ? [] : (targets ?? [])
+    const unknown = names.length === 0 ? [] : wanted.filter((name) => !names.includes(name))
+    const has = `${files.join(', ')} ${files.length === 1 ? 'has' : 'have'} no target`
+    if (unknown.length === 0 && !wanted.includes(missing)) {
+      const message = `\`bake-files\`: a target or group names \`${missing}\`, and ${has} of that name.`
+      return [
+        { ...where, message, mend: meant(missing, names) ?? 'Add a target of that name, or remove what names it.' },
+      ]
     }
+    return (unknown.length === 0 ? [missing] : unknown).map((name) => ({
+      ...{ ...where, input: 'targets', mend: meant(name, names) ?? whatThereIs(names) },
+      message: `\`targets\`: ${has} or group \`${name}\`.`,
+    }))
   }
-  return {
-    ...where,
-    message: `\`bake-files\`: ${message ?? (text === '' ? 'docker buildx bake could not read them' : text)}`,
-    mend: 'Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`.',
+  const [, to, from] = /infinite loop from (\S+) to (\S+)/.exec(text) ?? []
+  if (to !== undefined && from !== undefined) {
+    return [
+      {
+        ...where,
+        message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
+        mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`,
+      },
+    ]
   }
+  return [
+    {
+      ...where,
+      message: `\`bake-files\`: ${sentence(message ?? (text === '' ? 'docker buildx bake could not read them' : text))}`,
+      mend: 'Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`.',
+    },
+  ]
+}
+
+/** At most so many names are told. */
+const NAMES = 12
+
+function meant(name: string, names: readonly string[]): string | undefined {
+  const near = nearest(name, names)
+  return near === undefined ? undefined : `Did you mean \`${near}\`?`
+}
+
+function whatThereIs(names: readonly string[]): string {
+  if (names.length === 0 || names.length > NAMES)
+    return '`docker buildx bake --list=targets` tells what there is; `all` means all of them.'
+  return `There are ${names.map((one) => `\`${one}\``).join(', ')}; \`all\` means all of them.`
 }
 
 /** There is nothing in the files that is built without being named. */

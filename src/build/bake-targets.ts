@@ -10,6 +10,8 @@ export interface BakeFileTarget {
   readonly context: string
   /** Relative to the context, unless it begins with `cwd://`. */
   readonly dockerfile: string
+  /** The Dockerfile itself, in place of that. */
+  readonly inline: string | undefined
   /** The stage; undefined: the last. */
   readonly stage: string | undefined
   readonly args: Readonly<Record<string, string>>
@@ -34,13 +36,16 @@ export interface BakeFileTarget {
   readonly entitlements: readonly string[]
 }
 
+/** What is wrong with a target. */
+export type TargetProblem = Problem & { readonly target: string }
+
 export interface BakeFileTargets {
   /** Also those that others are built from. */
   readonly targets: readonly BakeFileTarget[]
   /** Names of those that are asked for, in bake's order. */
   readonly asked: readonly string[]
   /** What of a target cannot be kept, by its name. */
-  readonly refused: ReadonlyMap<string, readonly Problem[]>
+  readonly refused: ReadonlyMap<string, readonly TargetProblem[]>
 }
 
 /** More than anybody has. */
@@ -56,10 +61,7 @@ const KNOWN = new Set([
  * Reads the print.
  * @param env of the step: a secret without a source is a variable, or a file
  */
-export function readBakeTargets(
-  definition: unknown,
-  { files, env }: { readonly files: readonly string[]; readonly env: NodeJS.ProcessEnv },
-): BakeFileTargets {
+export function readBakeTargets(definition: unknown, env: NodeJS.ProcessEnv): BakeFileTargets {
   const found = entries(field(definition, 'target'), MOST)
   const names = new Set(found.map(([name]) => name))
   const groups = new Map(
@@ -78,15 +80,17 @@ export function readBakeTargets(
   return {
     targets: found.map(([name, value]) => readTarget(name, value, env)),
     asked: [...asked],
-    refused: new Map(found.map(([name, value]) => [name, refusals(name, value, files)] as const).filter(([, all]) => all.length > 0)),
+    refused: new Map(found.map(([name, value]) => [name, refusals(name, value)] as const).filter(([, all]) => all.length > 0)),
   } // prettier-ignore
 }
 
 function readTarget(name: string, value: unknown, env: NodeJS.ProcessEnv): BakeFileTarget {
   const text = (key: string): string | undefined => textOf(field(value, key))
   const context = text('context') ?? '.'
+  const inline = text('dockerfile-inline')
   return {
     ...{ name, context, dockerfile: text('dockerfile') ?? 'Dockerfile', stage: text('target') },
+    inline: inline === '' ? undefined : inline,
     args: Object.fromEntries(pairs(field(value, 'args')).map(({ key, value: given }) => [key, given])),
     contexts: pairs(field(value, 'contexts')),
     platforms: texts(field(value, 'platforms')),
@@ -111,9 +115,9 @@ function readTarget(name: string, value: unknown, env: NodeJS.ProcessEnv): BakeF
 }
 
 /** What bake can say and this action cannot keep. */
-function refusals(name: string, value: unknown, files: readonly string[]): readonly Problem[] {
-  const refused = (what: string, mend: string): Problem => ({
-    ...{ input: 'bake-files', file: files[0], mend },
+function refusals(name: string, value: unknown): readonly TargetProblem[] {
+  const refused = (what: string, mend: string): TargetProblem => ({
+    ...{ input: 'bake-files', target: name, mend },
     message: `The bake target \`${name}\` ${what}.`,
   })
   const context = textOf(field(value, 'context')) ?? '.'
@@ -126,9 +130,6 @@ function refusals(name: string, value: unknown, files: readonly string[]): reado
     ...(context.startsWith('target:')
       ? [refused(`has the context \`${context}\``, 'Name the other target among `contexts`, as in `contexts = { base = "target:base" }`.')]
       : []),
-    ...(field(value, 'dockerfile-inline') === undefined
-      ? []
-      : [refused('has its Dockerfile inline, where errors and sizes have no lines to point at', 'Write it into a file, and name that with `dockerfile`.')]),
     ...(call === undefined || call === 'build'
       ? []
       : [refused(`has \`call = "${call}"\`, and stage-build builds`, 'Remove `call`; to check a Dockerfile without building it use `mode: plan`.')]),

@@ -3,8 +3,9 @@
 export interface BuildRequest {
   /** Absolute path of the build context. */
   readonly contextDir: string
-  /** Absolute path of the Dockerfile. */
-  readonly dockerfile: string
+  /** Absolute path of the Dockerfile; undefined: it is `dockerfileInline`. */
+  readonly dockerfile: string | undefined
+  readonly dockerfileInline?: string | undefined
   /** Absolute; relative paths in `outputs` and `buildContexts` start here. */
   readonly workspace: string
   readonly targets: readonly BuildTarget[]
@@ -69,6 +70,7 @@ export type TargetOptions = Pick<
   BuildRequest,
   | 'contextDir'
   | 'dockerfile'
+  | 'dockerfileInline'
   | 'platforms'
   | 'buildArgs'
   | 'buildContexts'

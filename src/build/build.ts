@@ -182,7 +182,7 @@ async function runOnce(
         : buildFailures({
             ...{ steps, text, file: options.file, mask: options.mask, targets: plan.targets },
             ...{ several: options.several, measureHost: request.measure?.host },
-            fileOf: (target) => (target === undefined ? undefined : options.stagesOf?.(target)[0]?.file),
+            placeOf: (target) => (target === undefined ? undefined : options.stagesOf?.(target)[0]),
             ...(options.imageLines === undefined ? {} : { imageLines: options.imageLines }),
             ...(options.targetsOf === undefined ? {} : { targetsOf: options.targetsOf }),
           }),

@@ -12,7 +12,8 @@ import { SecretPlans } from './secret-lines.ts'
 /** https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#target */
 export interface BakeTarget {
   readonly context: string
-  readonly dockerfile: string
+  readonly dockerfile?: string
+  readonly 'dockerfile-inline'?: string
   readonly target?: string
   readonly args?: Readonly<Record<string, string>>
   readonly contexts?: Readonly<Record<string, string>>
@@ -68,7 +69,10 @@ export function planBake(request: BuildRequest, privateDir: string): BakePlan {
   const everything = [...asked, ...linked]
   const ids = bakeIds(everything.map((target) => target.name))
   const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]))
-  const optionsOf = (target: BuildTarget): BuildRequest => ({ ...request, ...target.own })
+  const optionsOf = (target: BuildTarget): BuildRequest => ({
+    ...{ ...request, ...target.own },
+    ...(target.dockerfile === undefined ? {} : { dockerfile: target.dockerfile, dockerfileInline: undefined }),
+  })
   const secrets = new SecretPlans(request.workspace, privateDir)
   const outputs = asked.map((target) => outputsOf(target, optionsOf(target)))
   const entries = everything.map((target, index) => {
@@ -78,7 +82,6 @@ export function planBake(request: BuildRequest, privateDir: string): BakePlan {
     const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...(target.cacheTo ?? [])]
     const entry: BakeTarget = {
       ...commonPart(options, { secrets: secrets.of(options.secrets ?? []), links: linksOf(target, idOf) }),
-      ...(target.dockerfile === undefined ? {} : { dockerfile: target.dockerfile }),
       ...(target.stage === undefined ? {} : { target: target.stage }),
       output: outputs[index]?.lines ?? ['type=cacheonly'],
       ...list('cache-from', cacheFrom),
@@ -163,7 +166,8 @@ function commonPart(
   const granted = (request.allow ?? []).filter((entitlement) => !/^(?:fs|image|ssh)\b/.test(entitlement))
   return {
     context: request.contextDir,
-    dockerfile: request.dockerfile,
+    ...(request.dockerfile === undefined ? {} : { dockerfile: request.dockerfile }),
+    ...(request.dockerfileInline === undefined ? {} : { 'dockerfile-inline': request.dockerfileInline }),
     ...(Object.keys(args).length === 0 ? {} : { args }),
     ...(contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) as Record<string, string> }),
     ...((request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) }),

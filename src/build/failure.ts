@@ -6,7 +6,7 @@ import type { Problem } from '../errors.ts'
 import { explain, explainExit, type Explanation } from './failure-kinds.ts'
 import { shownText } from './output-text.ts'
 import { isCancellation, type Step } from './progress.ts'
-import type { SourceLines } from './stage-layout.ts'
+import type { SourceLines, StageLayout } from './stage-layout.ts'
 
 export interface FailureFacts {
   readonly steps: readonly Step[]
@@ -14,8 +14,8 @@ export interface FailureFacts {
   readonly text: readonly string[]
   /** The Dockerfile as it is shown to the user. */
   readonly file: string
-  /** A target's Dockerfile, where there are several. */
-  readonly fileOf?: ((target: string | undefined) => string | undefined) | undefined
+  /** A target's Dockerfile, where there are several, and how many lines of the file stand above it. */
+  readonly placeOf?: ((target: string | undefined) => Pick<StageLayout, 'file' | 'above'> | undefined) | undefined
   readonly mask: (text: string) => string
   /** Where the Dockerfile first names an image (normalised). */
   readonly imageLines?: ReadonlyMap<string, SourceLines>
@@ -77,7 +77,7 @@ export function buildFailures(facts: FailureFacts): readonly BuildFailure[] {
     const output = facts.steps.find((step) => /^exporting to client/.test(step.text) && step.status !== 'done')
     return [ofAll(output === undefined ? CANCELLED : explain({ error: 'EOF', tail: [], doing: output.text }))]
   }
-  const place = excerpt === undefined ? {} : at(facts.fileOf?.(target) ?? facts.file, excerpt.lines)
+  const place = excerpt === undefined ? {} : atExcerpt(excerpt.lines, target, facts)
   const meaning = explain({ error, tail: [] })
   const problem = {
     ...meaning,
@@ -109,8 +109,14 @@ export function onlyPushesFailed(facts: Pick<FailureFacts, 'steps' | 'text'>, ho
 
 function stepProblem(step: Step, facts: FailureFacts, excerpt: SourceLines | undefined): Problem {
   const error = step.error ?? ''
-  const lines = step.source ?? imageSource(step, facts) ?? excerpt
-  const place = lines === undefined ? {} : at(facts.fileOf?.(step.targets[0]) ?? facts.file, lines)
+  const [target] = step.targets
+  const lines = step.source ?? imageSource(step, facts)
+  const place =
+    lines !== undefined
+      ? at(facts.placeOf?.(target)?.file ?? facts.file, lines)
+      : excerpt === undefined
+        ? {}
+        : atExcerpt(excerpt, target, facts)
   const [, code] = /did not complete successfully: exit code: (\d+)/.exec(error) ?? []
   const meaning =
     code === undefined ? explain({ error, tail: step.tail, doing: step.text }) : exitMeaning(step, Number(code))
@@ -166,6 +172,16 @@ function readError(facts: FailureFacts): { readonly error: string; readonly targ
     .replace(/^failed to load LLB: /, '')
     .replace(/^rpc error: code = \w+ desc = /, '')
   return { error: shownText(facts.mask, error === '' ? 'docker buildx bake failed without saying why' : error), target }
+}
+
+/** Buildx tells lines of the Dockerfile as it was given. */
+function atExcerpt(
+  { line, endLine }: SourceLines,
+  target: string | undefined,
+  { file, placeOf }: FailureFacts,
+): Pick<Problem, 'file' | 'line' | 'endLine'> {
+  const { file: own = file, above = 0 } = placeOf?.(target) ?? {}
+  return at(own, { line: above + line, endLine: above + endLine })
 }
 
 function at(file: string, lines: SourceLines): Pick<Problem, 'file' | 'line' | 'endLine'> {

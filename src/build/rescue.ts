@@ -75,8 +75,11 @@ function covers(part: StagePart, other: StagePart, graph: StageGraph): boolean {
   return sources.some((source) => source.kind === 'stage' && stagesOf(graph, source.stage).includes(other.stage))
 }
 
-/** The Dockerfile's text up to the end of a part: its stage is the last, and so the one that is built. */
-export function partialDockerfile(text: string, part: StagePart): string {
-  const lines = text.split('\n').slice(0, part.endsBefore - 1)
+/**
+ * The Dockerfile's text up to the end of a part: its stage is the last, and so the one that is built.
+ * @param above how many lines of its file stand above the text
+ */
+export function partialDockerfile(text: string, part: StagePart, above = 0): string {
+  const lines = text.split('\n').slice(0, part.endsBefore - 1 - above)
   return `${lines.join('\n')}\n`
 }

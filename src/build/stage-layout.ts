@@ -24,6 +24,8 @@ export interface StageLayout {
   readonly index: number
   /** The Dockerfile, where there are several. */
   readonly file?: string | undefined
+  /** How many lines of the file stand above the Dockerfile, where it is written in another file. */
+  readonly above?: number | undefined
   /** Its place in the Dockerfile, where that is another number. */
   readonly place?: number | undefined
   /** Lower-cased; undefined where the stage has none. */
@@ -46,17 +48,19 @@ const COUNTED = new Set(['RUN', 'COPY', 'ADD', 'WORKDIR'])
 
 /**
  * The layout of a parsed Dockerfile.
- * @param where its file and its stages' numbers in the graph, where that is of several files; which are based on a named
+ * @param where its file, what stands above it there, and its stages' numbers in the graph, where that is of several files; which are based on a named
  * context
  */
 export function layoutOf(
   dockerfile: Dockerfile,
   {
     file,
+    above,
     stages,
     onContext,
   }: {
     readonly file?: string | undefined
+    readonly above?: number | undefined
     readonly stages?: readonly number[] | undefined
     readonly onContext?: ReadonlySet<number> | undefined
   } = {},
@@ -64,6 +68,7 @@ export function layoutOf(
   return dockerfile.stages.map(({ from, instructions }, place) => ({
     ...(stages === undefined ? { index: place } : { index: stages[place] ?? place, place }),
     ...(file === undefined ? {} : { file }),
+    ...(above === undefined ? {} : { above }),
     ...(onContext?.has(place) === true ? { onContext: true } : {}),
     name: from.name,
     from: { line: from.line, endLine: from.endLine },

@@ -60,13 +60,14 @@ function relativePattern(path: string): string {
 }
 
 /**
- * The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile where it can be read (also an empty
+ * The ignore file of a build (of a Dockerfile without a path of its own: the context's): `<Dockerfile>.dockerignore` beside the Dockerfile where it can be read (also an empty
  * one), else `.dockerignore` in the root of the context; without either, one without patterns. As in BuildKit, a file
  * that cannot be read (or a link that leaves its directory) counts as none.
  * https://github.com/moby/buildkit/blob/v0.20.2/frontend/dockerui/config.go#L353
  * @throws UserError see readIgnoreFile
  */
-export async function ignoreFileFor(dockerfilePath: string, contextDir: string): Promise<IgnoreFile> {
+export async function ignoreFileFor(dockerfilePath: string | undefined, contextDir: string): Promise<IgnoreFile> {
+  if (dockerfilePath === undefined) return await ignoreFileOf(contextDir)
   const own = `${dockerfilePath}.dockerignore`
   const ownText = await readWithin(own, join(dockerfilePath, '..'))
   return ownText === undefined ? await ignoreFileOf(contextDir) : { name: own, patterns: readIgnoreFile(ownText, own) }

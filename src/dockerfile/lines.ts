@@ -23,14 +23,18 @@ export interface LogicalLine {
 
 export class LineReader {
   readonly #text: string
+  readonly #above: number
   readonly #directives = new DirectiveReader()
   #escape: EscapeCharacter = '\\'
   #offset = 0
-  #line = 0
+  #line: number
   #tooLong = false
 
-  constructor(text: string) {
+  /** @param above how many lines of its file stand above the text */
+  constructor(text: string, above = 0) {
     this.#text = text
+    this.#above = above
+    this.#line = above
   }
 
   /** As the directives read so far say; complete from the first logical line on. */
@@ -38,7 +42,7 @@ export class LineReader {
     return this.#escape
   }
 
-  /** How many physical lines were read. */
+  /** The physical line that was read last. */
   get line(): number {
     return this.#line
   }
@@ -56,7 +60,9 @@ export class LineReader {
     for (;;) {
       const physical = this.#read()
       if (physical === undefined) return undefined
-      const content = trimSpaceLeft(withoutLineEnd(this.#line === 1 ? physical.replace(/^\ufeff/, '') : physical))
+      const content = trimSpaceLeft(
+        withoutLineEnd(this.#line === this.#above + 1 ? physical.replace(/^\ufeff/, '') : physical),
+      )
       const directive = this.#directives.read(content)
       if (directive?.name === 'escape') this.#escape = parseEscape(directive.value)
       if (content === '' || content.startsWith('#')) continue

@@ -22,9 +22,9 @@ const NO_CHECK: CheckOptions = { skip: new Set(), skipAll: false, error: false }
 
 /**
  * Reads a Dockerfile. It never throws: everything wrong is in `errors`, in BuildKit's order.
- * `check` overrides the file's own `# check=` (the build argument `BUILDKIT_DOCKERFILE_CHECK`).
+ * `above` is how many lines stand above it, where it is written in another file.
  */
-export function parseDockerfile(text: string, check = detectCheck(text)): Dockerfile {
+export function parseDockerfile(text: string, above = 0): Dockerfile {
   const errors: DockerfileError[] = []
   const warnings: DockerfileWarning[] = []
   const failure = collector(errors)
@@ -32,25 +32,25 @@ export function parseDockerfile(text: string, check = detectCheck(text)): Docker
   const checkOptions =
     failure.guard('check', undefined, '', () => {
       try {
-        return parseCheck(check)
+        return parseCheck(detectCheck(text))
       } catch (error) {
         throw error instanceof SyntaxFault ? new SyntaxFault(`failed to parse check options: ${error.message}`) : error
       }
     }) ?? NO_CHECK
   const syntax = detectSyntax(text)
-  const reader = new LineReader(text)
+  const reader = new LineReader(text, above)
   const sources = text === '' ? [] : readStatements(reader, failure, warnings)
   const { globalArgs, stages } = collectStages(sources, failure, warnings)
   if (errors.length === 0 && stages.length === 0) {
     failure(new SyntaxFault('dockerfile contains no stages to build'), 'instructions')
   }
-  if (syntax !== undefined && !isDockerfileFrontend(syntax)) warnings.push(unknownSyntax(syntax))
+  if (syntax !== undefined && !isDockerfileFrontend(syntax)) warnings.push(unknownSyntax(syntax, above + 1))
   return { globalArgs, stages, escape: reader.escape, syntax, check: checkOptions, errors, warnings }
 }
 
-function unknownSyntax(image: string): DockerfileWarning {
+function unknownSyntax(image: string, line: number): DockerfileWarning {
   const message = `The frontend ${image} is not known: the Dockerfile is read as docker/dockerfile would read it.`
-  return { rule: 'UnknownSyntax', message, line: 1, endLine: 1 }
+  return { rule: 'UnknownSyntax', message, line, endLine: line }
 }
 
 interface Collector {

@@ -53,7 +53,9 @@ function leadersOf({ graph, stages, prints }: United): ReadonlyMap<number, numbe
     const stage = graph.stages[index]
     // Cache mounts are in no fingerprint.
     const mounts = stage?.steps.flatMap(({ caches }) => caches)
-    return fingerprint === undefined ? undefined : JSON.stringify([stage?.file, place, fingerprint, mounts])
+    return fingerprint === undefined
+      ? undefined
+      : JSON.stringify([stage?.file, stage?.line, place, fingerprint, mounts])
   }
   const groups = new Map<string, number>()
   const leaders = new Map<number, number>()
@@ -69,7 +71,7 @@ function leadersOf({ graph, stages, prints }: United): ReadonlyMap<number, numbe
   )
   const standIns = new Map<string, number>()
   const placeKey = ({ index, place }: (typeof places)[number]): string =>
-    JSON.stringify([graph.stages[index]?.file, place])
+    JSON.stringify([graph.stages[index]?.file, graph.stages[index]?.line, place])
   for (const entry of [...places.filter(({ index }) => reached.has(index)), ...places]) {
     if (!standIns.has(placeKey(entry))) standIns.set(placeKey(entry), leaders.get(entry.index) ?? entry.index)
   }

@@ -1,0 +1,42 @@
+import { expect, test } from '@jest/globals'
+import { placeOfInline } from '../src/bake-places.ts'
+
+const files = [
+  {
+    name: 'compose.yaml',
+    text: [
+      'services:',
+      '  one:',
+      '    build:',
+      '      dockerfile_inline: |',
+      '        FROM alpine:$VERSION',
+      '',
+      '        RUN echo $$HOME ${WHAT:-it} end',
+      '  two:',
+      '    build:',
+      '      dockerfile_inline: |',
+      '        FROM alpine:$VERSION',
+      '',
+      '        RUN echo $$HOME ${WHAT:-it} end',
+      '  short:',
+      '    build: { dockerfile_inline: "FROM scratch" }',
+    ].join('\n'),
+  },
+  {
+    name: 'docker-bake.hcl',
+    text: 'target "flush" {\r\n  dockerfile-inline = <<EOT\r\n  FROM alpine\r\n    RUN echo $${X} %%{ y }\r\nEOT\r\n}\r\n',
+  },
+  { name: 'docker-bake.json', text: '{"target":{"json":{"dockerfile-inline":"FROM alpine\\nRUN a\\n"}}}' },
+]
+const filled = 'FROM alpine:3.22\n\nRUN echo $HOME this end\n'
+
+test.each([
+  ['with variables that are filled in', 'one', filled, { file: 'compose.yaml', above: 4 }],
+  ['a second time, under its own name', 'two', filled, { file: 'compose.yaml', above: 10 }],
+  ['in quotes behind its key', 'short', 'FROM scratch', { file: 'compose.yaml', above: 14 }],
+  ['with the indentation kept', 'flush', '  FROM alpine\n    RUN echo ${X} %{ y }\n', { file: 'docker-bake.hcl', above: 2 }],
+  ['on one line, as JSON has it', 'json', 'FROM alpine\nRUN a\n', undefined],
+  ['nowhere', 'one', 'FROM alpine\nRUN b\n', undefined],
+])('an inline Dockerfile: %s', (_name, name, inline, place) => {
+  expect(placeOfInline({ name, inline }, files)).toEqual(place)
+}) // prettier-ignore

@@ -1,0 +1,118 @@
+/** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Problem } from './errors.ts'
+
+interface Inline {
+  /** The target's. */
+  readonly name: string
+  /** Undefined: its Dockerfile is a file. */
+  readonly inline: string | undefined
+}
+
+/** A bake file. */
+export interface BakeFileText {
+  /** Relative to the workspace. */
+  readonly name: string
+  readonly text: string
+}
+
+/** A place in one of the files. */
+export interface InlinePlace {
+  readonly file: string
+  /** How many of the file's lines stand above it. */
+  readonly above: number
+}
+
+/** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
+export async function inlinePlaces(
+  files: readonly string[],
+  targets: readonly Inline[],
+  workspace: string,
+): Promise<(target: Inline) => InlinePlace | undefined> {
+  const isUsed = targets.some(({ inline }) => inline !== undefined)
+  const texts = isUsed ? await textsOf(files, workspace) : []
+  return ({ name, inline }) =>
+    inline === undefined
+      ? undefined
+      : (placeOfInline({ name, inline }, texts) ?? { file: `${files[0] ?? ''}#${name}`, above: 0 })
+}
+
+async function textsOf(files: readonly string[], workspace: string): Promise<readonly BakeFileText[]> {
+  const read = async (name: string): Promise<BakeFileText> => ({
+    ...{ name, text: await readFile(resolve(workspace, name), 'utf8').catch(() => '') },
+  })
+  return await Promise.all(files.map(read))
+}
+
+/** The problems of targets, each at the line where its target begins; one that a matrix makes has none. */
+export async function atTargets(
+  problems: readonly (Problem & { readonly target: string })[],
+  files: readonly string[],
+  workspace: string,
+): Promise<readonly Problem[]> {
+  const texts = problems.length === 0 ? [] : await textsOf(files, workspace)
+  return problems.map(({ target, ...problem }) => {
+    const [found] = texts.flatMap(({ name: file, text }) => {
+      const at = text.split('\n').findIndex((line) => isHeading(line, target))
+      return at === -1 ? [] : [{ file, line: at + 1 }]
+    })
+    return { ...problem, ...(found ?? { file: files[0] }) }
+  })
+}
+
+/**
+ * Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
+ * under the target's name. Undefined where it is not there line by line, as in JSON.
+ */
+export function placeOfInline(
+  { name, inline }: { readonly name: string; readonly inline: string },
+  files: readonly BakeFileText[],
+): InlinePlace | undefined {
+  const wanted = inline.replace(/\s+$/, '').split('\n')
+  const places = files.flatMap(({ name: file, text }) => {
+    const lines = text.split(/\r?\n/)
+    const heading = lines.findIndex((line) => isHeading(line, name))
+    const found = lines.flatMap((_, above) => (standsAt(wanted, lines, above) ? [above] : []))
+    return found.map((above) => ({ file, above, isUnder: heading !== -1 && above > heading }))
+  })
+  const { file, above } = places.find(({ isUnder }) => isUnder) ?? places[0] ?? {}
+  return file === undefined || above === undefined ? undefined : { file, above }
+}
+
+/** `web:` of a compose file, `target "web" {` of a bake file. */
+function isHeading(line: string, name: string): boolean {
+  const words = line.trim()
+  return [`${name}:`, `"${name}":`, `'${name}':`].includes(words) || words.startsWith(`target "${name}"`)
+}
+
+function standsAt(wanted: readonly string[], lines: readonly string[], above: number): boolean {
+  const [first = ''] = wanted
+  const top = lines[above] ?? ''
+  // In quotes behind its key.
+  if (wanted.length === 1) return first !== '' && plain(top).includes(first)
+  const indent = blanks(top).slice(0, Math.max(0, blanks(top).length - blanks(first).length))
+  return wanted.every((want, index) => {
+    const line = lines[above + index]
+    if (line === undefined) return false
+    if (want.trim() === '') return line.trim() === ''
+    return line.startsWith(indent) && isLine(want, plain(line.slice(indent.length)))
+  })
+}
+
+function blanks(line: string): string {
+  return /^\s*/.exec(line)?.[0] ?? ''
+}
+
+/** Both kinds of file write a `$` twice that is none of theirs. */
+function plain(line: string): string {
+  return line.replaceAll('$$', '$').replaceAll('%%{', '%{')
+}
+
+/** Whether the line is this one as it is, or with something in place of its variables. */
+function isLine(want: string, line: string): boolean {
+  if (want.trimEnd() === line.trimEnd()) return true
+  const [first, last] = [line.indexOf('$'), line.lastIndexOf('}')]
+  const behind = last > first ? line.slice(last + 1) : ''
+  return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind)
+}
