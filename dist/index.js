@@ -2,7 +2,7 @@ import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolv
 import { spawn } from "node:child_process";
 import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { access as access$1, appendFile as appendFile$1, constants as constants$1, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
-import { Socket } from "node:net";
+import { Socket, createServer as createServer$1 } from "node:net";
 import { createInterface } from "node:readline";
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -800,7 +800,7 @@ function bakeArgs(command) {
 }
 /** `docker buildx build` of a small Dockerfile on a directory of this machine instead of an image. */
 function helperArgs(command) {
-	const { builder, dockerfile, context, root, rootName, buildArgs, output } = command;
+	const { builder, dockerfile, context, root, rootName, buildArgs, allow, output } = command;
 	return [
 		...[
 			"buildx",
@@ -813,6 +813,7 @@ function helperArgs(command) {
 		...["--build-context", `${rootName}=${root}`],
 		...["--output", output === void 0 ? "type=cacheonly" : `type=local,${csvField(`dest=${output}`)}`],
 		...buildArgs.flatMap((pair) => ["--build-arg", pair]),
+		...allow.flatMap((entitlement) => ["--allow", entitlement]),
 		...builder === void 0 ? [] : ["--builder", builder],
 		context
 	];
@@ -2551,7 +2552,7 @@ function mapOf(value, max, read) {
 */
 /** A fetch is given up when it is slower than this for long. */
 const SLOWEST_BYTES_PER_SECOND$2 = 2e6;
-const PATIENCE_MS$4 = 2e4;
+const PATIENCE_MS$5 = 2e4;
 /** A blob's file within the directory of its pack. */
 function blobFile(digest) {
 	return digest.replace(":", "-");
@@ -2644,7 +2645,7 @@ var PackStore = class {
 			asked = this.#options.backend.lookUp({
 				key,
 				path: entryPath(pack),
-				timeoutMs: PATIENCE_MS$4
+				timeoutMs: PATIENCE_MS$5
 			});
 			this.#lookUps.set(key, asked);
 		}
@@ -2671,7 +2672,7 @@ var PackStore = class {
 		let restored = this.#restores.get(key);
 		if (restored === void 0) {
 			const bytes = [...pack.blobs.values()].reduce((sum, size) => sum + size, 0);
-			const timeoutMs = PATIENCE_MS$4 + bytes / SLOWEST_BYTES_PER_SECOND$2 * 1e3;
+			const timeoutMs = PATIENCE_MS$5 + bytes / SLOWEST_BYTES_PER_SECOND$2 * 1e3;
 			restored = this.#fetch(pack, timeoutMs);
 			this.#restores.set(key, restored);
 			if ((await restored).kind === "hit") {
@@ -2762,11 +2763,11 @@ var PackStore = class {
 function bytesToMove({ packs }) {
 	return packs.flatMap((pack) => [pack, ...pack.from]).flatMap((pack) => Object.values(pack.blobs)).reduce((sum, size) => sum + size, 0);
 }
-const PATIENCE_MS$3 = 3e4;
+const PATIENCE_MS$4 = 3e4;
 const SLOWEST_BYTES_PER_SECOND$1 = 2e6;
 /** How long saving may take. */
 function savingTimeout(bytes) {
-	return PATIENCE_MS$3 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
+	return PATIENCE_MS$4 + bytes / SLOWEST_BYTES_PER_SECOND$1 * 1e3;
 }
 /** The plan, without the packs whose saves were begun before it was made and failed since then. */
 function withoutFailed(plan, results) {
@@ -3042,22 +3043,211 @@ function workspaceOf(env) {
 	return env["GITHUB_WORKSPACE"] ?? process.cwd();
 }
 
+// src/mounts/archive-line.ts
+/**
+* A line for archives between this process and the helper build on the same machine: a socket on loopback that the helper's
+* shell opens, so that packing and unpacking go on while an archive is under way, and BuildKit copies none of it.
+*/
+const GIVEN_BYTES = 1 << 20;
+const TAKEN_BYTES = 131072;
+/** For a greeting that does not come. */
+const PATIENCE_MS$3 = 1e4;
+const MOST_GREETING_BYTES = 256;
+var ArchiveLine = class ArchiveLine {
+	#options;
+	#server;
+	#sockets = /* @__PURE__ */ new Set();
+	#transfers = [];
+	#secrets = {
+		question: randomBytes(16).toString("hex"),
+		answer: randomBytes(16).toString("hex")
+	};
+	constructor(options) {
+		this.#options = options;
+		this.#server = createServer$1({ allowHalfOpen: true }, (socket) => {
+			this.#sockets.add(socket);
+			socket.on("error", () => void 0);
+			socket.once("close", () => this.#sockets.delete(socket));
+			this.#greet(socket);
+		});
+		options.signal.addEventListener("abort", this.#hangUp);
+	}
+	/** @throws Error where nothing can listen on loopback. */
+	static async open(options) {
+		const line = new ArchiveLine(options);
+		await new Promise((resolve, reject) => {
+			line.#server.once("error", reject);
+			line.#server.listen(0, "127.0.0.1", resolve);
+		});
+		return line;
+	}
+	get address() {
+		return {
+			port: this.#server.address().port,
+			...this.#secrets
+		};
+	}
+	/** Whether the helper was heard at all. */
+	get wasUsed() {
+		return this.#transfers.length > 0;
+	}
+	/** When all that was begun is written or broken off. The helper has ended, so no more will come. */
+	async settled() {
+		await Promise.all(this.#transfers);
+	}
+	async [Symbol.asyncDispose]() {
+		this.#options.signal.removeEventListener("abort", this.#hangUp);
+		this.#server.close();
+		this.#hangUp();
+		await this.settled();
+	}
+	#hangUp = () => {
+		for (const socket of this.#sockets) socket.destroy();
+	};
+	async #greet(socket) {
+		const name = this.#nameIn(await firstLine(socket));
+		const path = name === void 0 ? void 0 : this.#options.archives.get(name);
+		if (path === void 0 || this.#options.signal.aborted) {
+			socket.destroy();
+			return;
+		}
+		const transfer = this.#transfer(socket, path);
+		this.#transfers.push(transfer);
+		await transfer;
+	}
+	#nameIn(line) {
+		const { question } = this.#secrets;
+		return line?.startsWith(`${question} `) === true ? line.slice(question.length + 1) : void 0;
+	}
+	/** What is broken off the shell notices by itself, and of what it packed by this file, which is gone then. */
+	async #transfer(socket, path) {
+		socket.write(`${this.#secrets.answer}\n`);
+		try {
+			if (this.#options.kind === "give") await give(path, socket);
+			else {
+				await take(socket, path, this.#options.maxBytes);
+				socket.destroy();
+			}
+		} catch {
+			socket.destroy();
+			if (this.#options.kind === "take") await rm$1(path, { force: true });
+		}
+	}
+};
+/** Without its end; undefined where none comes in time. What follows it is left in the socket. */
+async function firstLine(socket) {
+	const patience = setTimeout(() => socket.destroy(), PATIENCE_MS$3);
+	try {
+		let text = Buffer.alloc(0);
+		while (text.length <= MOST_GREETING_BYTES) {
+			const chunk = socket.read() ?? void 0;
+			if (chunk === void 0) {
+				if (socket.destroyed || socket.readableEnded) return void 0;
+				await readable(socket);
+				continue;
+			}
+			text = Buffer.concat([text, chunk]);
+			const end = text.indexOf("\n");
+			if (end === -1) continue;
+			socket.unshift(text.subarray(end + 1));
+			return text.toString("latin1", 0, end);
+		}
+		return;
+	} finally {
+		clearTimeout(patience);
+	}
+}
+/** When there is something to read, or nothing will come. */
+async function readable(socket) {
+	await new Promise((resolve) => {
+		for (const event of [
+			"readable",
+			"end",
+			"close"
+		]) socket.once(event, resolve);
+	});
+}
+/** From a file to a socket through two buffers, which are all the memory that it takes. */
+async function give(path, socket) {
+	socket.resume();
+	await using file = await open$1(path);
+	let [buffer, other] = [Buffer.allocUnsafeSlow(GIVEN_BYTES), Buffer.allocUnsafeSlow(GIVEN_BYTES)];
+	let written = Promise.resolve();
+	for (;;) {
+		const { bytesRead } = await file.read(buffer, 0, GIVEN_BYTES);
+		await written;
+		if (bytesRead === 0) break;
+		written = write(socket, buffer.subarray(0, bytesRead));
+		written.catch(() => void 0);
+		[buffer, other] = [other, buffer];
+	}
+	socket.end();
+}
+/** When the buffer is free again. */
+async function write(socket, bytes) {
+	await new Promise((resolve, reject) => {
+		socket.write(bytes, (error) => {
+			if (error instanceof Error) reject(error);
+			else resolve();
+		});
+	});
+}
+/** What comes is collected, since a write of each piece of 64 KiB takes twice the time. */
+async function take(socket, path, maxBytes) {
+	await using file = await open$1(path, "w");
+	let [buffer, other] = [Buffer.allocUnsafeSlow(TAKEN_BYTES), Buffer.allocUnsafeSlow(TAKEN_BYTES)];
+	let [bytes, filled, written] = [
+		0,
+		0,
+		Promise.resolve()
+	];
+	const flush = async () => {
+		await written;
+		written = writeAll(file, buffer.subarray(0, filled));
+		written.catch(() => void 0);
+		[buffer, other, filled] = [
+			other,
+			buffer,
+			0
+		];
+	};
+	for await (const chunk of socket) {
+		bytes += chunk.length;
+		if (bytes > maxBytes) throw new Error("too large");
+		for (let at = 0; at < chunk.length;) {
+			const copied = chunk.copy(buffer, filled, at);
+			at += copied;
+			filled += copied;
+			if (filled === TAKEN_BYTES) await flush();
+		}
+	}
+	await flush();
+	await written;
+}
+async function writeAll(file, bytes) {
+	for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
+}
+
 // src/mounts/helper-build.ts
 /** The named context that the helper's root is. */
 function helperContext(token) {
 	return `stage-build-mounts-${token}`;
 }
 /** The helper's Dockerfile. Ids are plain (`mount-uses.ts`), so that nothing in them is read as anything else. */
-function helperDockerfile(kind, { token, mounts }) {
+function helperDockerfile(kind, { token, mounts, hasLine }) {
 	const flags = mounts.map(({ mount, name }) => `--mount=${mountFlag(mount, name)}`);
 	const command = JSON.stringify([
-		"/bin/sh",
+		hasLine ? "/bin/bash" : "/bin/sh",
 		`/${kind}.sh`,
 		token
 	]);
 	return [
 		`FROM ${helperContext(token)}`,
-		`RUN ${[...flags, command].join(" ")}`,
+		`RUN ${[
+			`--network=${hasLine ? "host" : "none"}`,
+			...flags,
+			command
+		].join(" ")}`,
 		""
 	].join("\n");
 }
@@ -3079,29 +3269,46 @@ function mountFlag({ id, permissions }, name) {
 		...owner
 	].join(",");
 }
+/** Read and written at once, in blocks of 512 bytes: tar's own 20 are many calls. Each archive is filled up to so many. */
+const BLOCKS = 128;
+/** Opens a line to the process that started the helper, as file 3. In `bash`, which alone can without another program. */
+function callScript({ port, question, answer }) {
+	return `
+call() {
+  exec 3<>/dev/tcp/127.0.0.1/${port} || exit 1
+  echo "${question} $1" >&3
+  read -r -t 10 said <&3
+  test "$said" = ${answer} || exit 1
+}
+`;
+}
 /**
-* Unpacks `/in/NAME.tar` into each mount. What is newer there stays. `-G` brings the times of last use along; it removes
-* only what an archive made with it says, and none is.
+* Unpacks the archive of each mount into it: `/in/NAME.tar`, or what comes through the line. What is newer there stays. `-G`
+* brings the times of last use along; it removes only what an archive made with it says, and none is.
 */
-const PUT_IN = `
+function putInScript(names, line) {
+	return `${line === void 0 ? "" : callScript(line)}
 failed=
-for archive in /in/*.tar; do
-  name=\${archive##*/}
-  tar -x -G -p --keep-newer-files --warning=no-ignore-newer --numeric-owner -f "$archive" -C "/m/\${name%.tar}" ||
-    failed="$failed \${name%.tar}"
-done
+put() {
+  ${line === void 0 ? "exec 3< \"/in/$1.tar\"" : "call \"$1\""}
+  tar -x -b ${BLOCKS} -G -p --keep-newer-files --warning=no-ignore-newer --numeric-owner -f - -C "/m/$1" <&3 || failed="$failed $1"
+  exec 3<&-
+}
+${names.map((name) => `put ${name}`).join("\n")}
 test -z "$failed"
 `;
+}
 /** Words of a list's line: type, bytes, time of change, path. */
 const LIST_FORMAT = "%y %s %T@ %P\\0";
 /** A file in each mount that shows whether reading is noted; it goes at once. */
 const PROBE = ".stage-build-probe";
 /**
-* Packs each mount into `/out/NAME.tar`, beside a list of what is in it. Where the file system does not note when a file is
-* read, nothing is left out. An archive that would be larger than `maxBytes` is not made; making one is no use of files.
+* Packs each mount into `/out/NAME.tar`, or into the line, and then makes `/out/NAME.whole`; beside it a list of what is in it.
+* Where the file system does not note when a file is read, nothing is left out. An archive that would be larger than
+* `maxBytes` is not made; making one is no use of files.
 */
-function takeOutScript(mounts, maxBytes) {
-	return `
+function takeOutScript(mounts, { maxBytes, line }) {
+	return `${line === void 0 ? "" : callScript(line)}
 take() {
   cd "/m/$1" || exit 1
   read -r line < ${PROBE}
@@ -3114,13 +3321,17 @@ take() {
   name=$1
   times=$2
   shift 2
-  find . '(' "$@" ')' -printf '${LIST_FORMAT}' > "/out/$name.list" || exit 1
-  (
-    ulimit -f ${Math.ceil(maxBytes / 512)}
-    find . '(' "$@" ')' -print0 |
-      tar -c --null --no-recursion --numeric-owner --atime-preserve=system --format=pax --pax-option="$times" \
-        -f "/out/$name.tar" -T -
-  ) || test $? -eq 1 || rm -f "/out/$name.tar"
+  ${line === void 0 ? "exec 3> \"/out/$name.tar\"" : "call \"$name\""}
+  {
+    find . '(' "$@" ')' -fprintf "/out/$name.list" '${LIST_FORMAT}' -print0 || echo > "/out/$name.unread"
+  } | (
+    ${line === void 0 ? `ulimit -f ${Math.ceil(maxBytes / 512)}` : ":"}
+    exec tar -c -b ${BLOCKS} --null --no-recursion --numeric-owner --atime-preserve=system --format=pax --pax-option="$times" \\
+      -f - -T - >&3
+  )
+  if test $? -le 1; then echo > "/out/$name.whole"; else rm -f "/out/$name.tar"; fi
+  exec 3>&-
+  test ! -e "/out/$name.unread" || exit 1
 }
 ${mounts.map(({ name }) => `echo probe > /m/${name}/${PROBE} || exit 1`).join("\n")}
 sleep 0.02
@@ -3153,6 +3364,8 @@ const PROGRAMS = [
 		is: void 0
 	}
 ];
+/** For a line to this process (`archive-line.ts`); the helper works without it, too. */
+const LINE_PROGRAM = "bash";
 /** A program that is not here, or not the one that is needed. */
 var ToolMissingError = class extends Error {
 	tool;
@@ -3167,14 +3380,22 @@ var ToolMissingError = class extends Error {
 * @throws ToolMissingError
 */
 async function findTools(env) {
-	const found = await Promise.all(PROGRAMS.map(async ({ name, is }) => {
-		const program = name === "sh" ? "/bin/sh" : await findProgram(name, env["PATH"] ?? "");
-		if (program === void 0) throw new ToolMissingError(nameOf$3(name));
-		const [version, libraries] = await Promise.all([is === void 0 ? void 0 : run$1(program, ["--version"], env), run$1("ldd", [program], env)]);
-		if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$3(name));
-		return [[program, `/bin/${name}`], ...librariesIn(libraries).map((path) => [path, path])];
-	}));
-	return new Map(found.flat());
+	const [found, bash] = await Promise.all([Promise.all(PROGRAMS.map(async (one) => await filesOf(one, env))), filesOf({
+		name: LINE_PROGRAM,
+		is: void 0
+	}, env).catch(() => [])]);
+	return new Map([...found.flat(), ...bash]);
+}
+/** Whether a root has what a line needs. */
+function canHaveLine(files) {
+	return [...files.values()].includes(`/bin/${LINE_PROGRAM}`);
+}
+async function filesOf({ name, is }, env) {
+	const program = name === "sh" ? "/bin/sh" : await findProgram(name, env["PATH"] ?? "");
+	if (program === void 0) throw new ToolMissingError(nameOf$3(name));
+	const [version, libraries] = await Promise.all([is === void 0 ? void 0 : run$1(program, ["--version"], env), run$1("ldd", [program], env)]);
+	if (is !== void 0 && version !== void 0 && !is.test(version)) throw new ToolMissingError(nameOf$3(name));
+	return [[program, `/bin/${name}`], ...librariesIn(libraries).map((path) => [path, path])];
 }
 /** `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`; nothing of a static program. */
 function librariesIn(ldd) {
@@ -3230,6 +3451,8 @@ var MountHelper = class {
 	#options;
 	#token = randomBytes(8).toString("hex");
 	#tools;
+	/** What the builder runs does not reach this machine's loopback, or may not. */
+	#isDeaf = false;
 	constructor(options) {
 		this.#options = options;
 	}
@@ -3244,11 +3467,13 @@ var MountHelper = class {
 	*/
 	async putIn(archives) {
 		const bytes = archives.reduce((sum, archive) => sum + archive.bytes, 0);
-		await this.#run("put-in", {
+		await this.#run({
+			kind: "put-in",
 			mounts: archives,
-			archives: new Map(archives.map(({ name, path }) => [name, path])),
-			script: PUT_IN,
+			maxBytes: 0,
 			output: void 0,
+			archives: new Map(archives.map(({ name, path }) => [name, path])),
+			script: (line) => putInScript(archives.map(({ name }) => name), line),
 			timeoutMs: timeoutFor(bytes)
 		});
 	}
@@ -3257,32 +3482,75 @@ var MountHelper = class {
 	* @throws HelperError, ToolMissingError
 	*/
 	async takeOut(mounts, { maxBytes, folder }) {
-		await mkdir$1(folder, { recursive: true });
-		await this.#run("take-out", {
+		const [out, streamed] = [join(folder, "out"), join(folder, "streamed")];
+		await mkdir$1(streamed, { recursive: true });
+		const archives = new Map(mounts.map(({ name }) => [name, join(streamed, `${name}.tar`)]));
+		const hadLine = await this.#run({
+			kind: "take-out",
 			mounts,
-			archives: /* @__PURE__ */ new Map(),
+			maxBytes,
+			archives,
 			output: folder,
-			script: takeOutScript(mounts, maxBytes),
+			script: (line) => takeOutScript(mounts, {
+				maxBytes,
+				line
+			}),
 			timeoutMs: timeoutFor(mounts.length * maxBytes)
 		});
-		return join(folder, "out");
+		for (const [name, path] of hadLine ? archives : []) if (await isThere(join(out, `${name}.whole`)) && await isThere(path)) await rename$1(path, join(out, `${name}.tar`));
+		return out;
 	}
-	async #run(kind, run) {
-		const { docker, builder, namespace, tempRoot } = this.#options;
+	/** @returns whether archives went through a line: where they cannot, BuildKit copies them. */
+	async #run(run) {
 		this.begin();
 		const files = await this.#tools ?? /* @__PURE__ */ new Map();
+		const timeout = AbortSignal.timeout(run.timeoutMs);
+		const signal = AbortSignal.any([this.#options.signal, timeout]);
+		const failure = async (line) => {
+			const failed = await this.#build(run, {
+				files,
+				line: line?.address,
+				signal
+			});
+			if (timeout.aborted) throw new HelperError(`it took more than ${Math.round(run.timeoutMs / 1e3)} s`);
+			return failed;
+		};
+		if (!this.#isDeaf && canHaveLine(files)) {
+			const { archives, maxBytes } = run;
+			await using line = await ArchiveLine.open({
+				kind: run.kind === "put-in" ? "give" : "take",
+				archives,
+				maxBytes,
+				signal
+			});
+			const failed = await failure(line);
+			await line.settled();
+			if (failed === void 0) return true;
+			if (line.wasUsed || signal.aborted) throw new HelperError(failed);
+			this.#isDeaf = true;
+		}
+		const failed = await failure(void 0);
+		if (failed !== void 0) throw new HelperError(failed);
+		return false;
+	}
+	/** @returns what went wrong */
+	async #build({ kind, mounts, archives, script, output }, { files, line, signal }) {
+		const { docker, builder, namespace, tempRoot } = this.#options;
 		const token = `${this.#token}${kind === "put-in" ? "i" : "o"}`;
 		const folder = await mkdtemp(join(tempRoot, "stage-build-mounts-"));
 		try {
 			const [root, dockerfile] = [join(folder, "root"), join(folder, "Dockerfile")];
+			const inRoot = kind === "put-in" && line === void 0 ? archives : /* @__PURE__ */ new Map();
 			await layOutRoot(root, {
 				files,
-				scripts: /* @__PURE__ */ new Map([[`${kind}.sh`, run.script]]),
-				archives: run.archives
+				scripts: /* @__PURE__ */ new Map([[`${kind}.sh`, script(line)]]),
+				archives: inRoot
 			});
+			const hasLine = line !== void 0;
 			await writeFile$1(dockerfile, helperDockerfile(kind, {
 				token,
-				mounts: run.mounts
+				mounts,
+				hasLine
 			}));
 			const context = join(folder, "context");
 			await mkdir$1(context);
@@ -3292,17 +3560,16 @@ var MountHelper = class {
 				context,
 				root,
 				rootName: helperContext(token),
-				output: run.output,
-				buildArgs: namespace === "" ? [] : [`BUILDKIT_CACHE_MOUNT_NS=${namespace}`]
+				output,
+				buildArgs: namespace === "" ? [] : [`BUILDKIT_CACHE_MOUNT_NS=${namespace}`],
+				allow: hasLine ? ["network.host"] : []
 			});
 			this.#options.onRun(this.#token);
-			const timeout = AbortSignal.timeout(run.timeoutMs);
 			const { code, stderr } = await runDocker(docker, args, {
 				env: PLAIN_BUILD,
-				signal: AbortSignal.any([this.#options.signal, timeout])
+				signal
 			});
-			if (timeout.aborted) throw new HelperError(`it took more than ${Math.round(run.timeoutMs / 1e3)} s`);
-			if (code !== 0) throw new HelperError(lastError(stderr));
+			return code === 0 ? void 0 : lastError(stderr);
 		} finally {
 			await rm$1(folder, {
 				recursive: true,
@@ -3311,6 +3578,9 @@ var MountHelper = class {
 		}
 	}
 };
+async function isThere(path) {
+	return await access$1(path).then(() => true, () => false);
+}
 /** In whole milliseconds. */
 function timeoutFor(bytes) {
 	return PATIENCE_MS$2 + Math.ceil(bytes / SLOWEST_BYTES_PER_SECOND * 1e3);

@@ -1,17 +1,18 @@
 /** Runs the helper build of cache mounts on the builder, and removes what it leaves there. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { helperArgs, pruneArgs, runDocker, type Docker } from './build/buildx.ts'
+import { ArchiveLine, type LineAddress } from './mounts/archive-line.ts'
 import {
   helperContext,
   helperDockerfile,
-  PUT_IN,
+  putInScript,
   takeOutScript,
   type HelperMount,
   type PackedMount,
 } from './mounts/helper-build.ts'
-import { findTools, layOutRoot, type HelperFiles } from './mounts/helper-root.ts'
+import { canHaveLine, findTools, layOutRoot, type HelperFiles } from './mounts/helper-root.ts'
 
 export interface MountHelperOptions {
   readonly docker: Docker
@@ -26,10 +27,12 @@ export interface MountHelperOptions {
 }
 
 interface HelperRun {
+  readonly kind: 'put-in' | 'take-out'
   readonly mounts: readonly HelperMount[]
-  /** By name: where archives lie. */
+  /** By name: where archives lie, or are to be written. */
   readonly archives: ReadonlyMap<string, string>
-  readonly script: string
+  readonly maxBytes: number
+  readonly script: (line: LineAddress | undefined) => string
   /** Where what it made goes to; undefined: nothing is made. */
   readonly output: string | undefined
   readonly timeoutMs: number
@@ -54,6 +57,8 @@ export class MountHelper {
   readonly #options: MountHelperOptions
   readonly #token = randomBytes(8).toString('hex')
   #tools: Promise<HelperFiles> | undefined
+  /** What the builder runs does not reach this machine's loopback, or may not. */
+  #isDeaf = false
 
   constructor(options: MountHelperOptions) {
     this.#options = options
@@ -71,11 +76,14 @@ export class MountHelper {
    */
   async putIn(archives: readonly (HelperMount & { readonly path: string; readonly bytes: number })[]): Promise<void> {
     const bytes = archives.reduce((sum, archive) => sum + archive.bytes, 0)
-    await this.#run('put-in', {
-      mounts: archives,
+    await this.#run({
+      ...{ kind: 'put-in', mounts: archives, maxBytes: 0, output: undefined },
       archives: new Map(archives.map(({ name, path }) => [name, path])),
-      script: PUT_IN,
-      output: undefined,
+      script: (line) =>
+        putInScript(
+          archives.map(({ name }) => name),
+          line,
+        ),
       timeoutMs: timeoutFor(bytes),
     })
   }
@@ -88,44 +96,90 @@ export class MountHelper {
     mounts: readonly (HelperMount & PackedMount)[],
     { maxBytes, folder }: { readonly maxBytes: number; readonly folder: string },
   ): Promise<string> {
-    await mkdir(folder, { recursive: true })
-    await this.#run('take-out', {
-      ...{ mounts, archives: new Map(), output: folder },
-      script: takeOutScript(mounts, maxBytes),
+    const [out, streamed] = [join(folder, 'out'), join(folder, 'streamed')]
+    await mkdir(streamed, { recursive: true })
+    const archives = new Map(mounts.map(({ name }) => [name, join(streamed, `${name}.tar`)]))
+    const hadLine = await this.#run({
+      ...{ kind: 'take-out', mounts, maxBytes, archives, output: folder },
+      script: (line) => takeOutScript(mounts, { maxBytes, line }),
       timeoutMs: timeoutFor(mounts.length * maxBytes),
     })
-    return join(folder, 'out')
+    for (const [name, path] of hadLine ? archives : []) {
+      // One that is a little too large is whole in the helper's eyes, and was broken off here.
+      if ((await isThere(join(out, `${name}.whole`))) && (await isThere(path))) {
+        await rename(path, join(out, `${name}.tar`))
+      }
+    }
+    return out
   }
 
-  async #run(kind: 'put-in' | 'take-out', run: HelperRun): Promise<void> {
-    const { docker, builder, namespace, tempRoot } = this.#options
+  /** @returns whether archives went through a line: where they cannot, BuildKit copies them. */
+  async #run(run: HelperRun): Promise<boolean> {
     this.begin()
     const files = (await this.#tools) ?? new Map<string, string>()
+    const timeout = AbortSignal.timeout(run.timeoutMs)
+    const signal = AbortSignal.any([this.#options.signal, timeout])
+    const failure = async (line: ArchiveLine | undefined): Promise<string | undefined> => {
+      const failed = await this.#build(run, { files, line: line?.address, signal })
+      if (timeout.aborted) throw new HelperError(`it took more than ${Math.round(run.timeoutMs / 1_000)} s`)
+      return failed
+    }
+    if (!this.#isDeaf && canHaveLine(files)) {
+      const { archives, maxBytes } = run
+      await using line = await ArchiveLine.open({
+        ...{ kind: run.kind === 'put-in' ? 'give' : 'take', archives, maxBytes, signal },
+      })
+      const failed = await failure(line)
+      await line.settled()
+      if (failed === undefined) return true
+      if (line.wasUsed || signal.aborted) throw new HelperError(failed)
+      this.#isDeaf = true
+    }
+    const failed = await failure(undefined)
+    if (failed !== undefined) throw new HelperError(failed)
+    return false
+  }
+
+  /** @returns what went wrong */
+  async #build(
+    { kind, mounts, archives, script, output }: HelperRun,
+    {
+      files,
+      line,
+      signal,
+    }: { readonly files: HelperFiles; readonly line: LineAddress | undefined; readonly signal: AbortSignal },
+  ): Promise<string | undefined> {
+    const { docker, builder, namespace, tempRoot } = this.#options
     // No result of the other kind of run stands beside this one's.
     const token = `${this.#token}${kind === 'put-in' ? 'i' : 'o'}`
     const folder = await mkdtemp(join(tempRoot, 'stage-build-mounts-'))
     try {
       const [root, dockerfile] = [join(folder, 'root'), join(folder, 'Dockerfile')]
-      await layOutRoot(root, { files, scripts: new Map([[`${kind}.sh`, run.script]]), archives: run.archives })
-      await writeFile(dockerfile, helperDockerfile(kind, { token, mounts: run.mounts }))
+      const inRoot = kind === 'put-in' && line === undefined ? archives : new Map<string, string>()
+      await layOutRoot(root, { files, scripts: new Map([[`${kind}.sh`, script(line)]]), archives: inRoot })
+      const hasLine = line !== undefined
+      await writeFile(dockerfile, helperDockerfile(kind, { token, mounts, hasLine }))
       const context = join(folder, 'context')
       await mkdir(context)
       const args = helperArgs({
-        ...{ builder, dockerfile, context, root, rootName: helperContext(token), output: run.output },
+        ...{ builder, dockerfile, context, root, rootName: helperContext(token), output },
         buildArgs: namespace === '' ? [] : [`BUILDKIT_CACHE_MOUNT_NS=${namespace}`],
+        allow: hasLine ? ['network.host'] : [],
       })
       this.#options.onRun(this.#token)
-      const timeout = AbortSignal.timeout(run.timeoutMs)
-      const { code, stderr } = await runDocker(docker, args, {
-        env: PLAIN_BUILD,
-        signal: AbortSignal.any([this.#options.signal, timeout]),
-      })
-      if (timeout.aborted) throw new HelperError(`it took more than ${Math.round(run.timeoutMs / 1_000)} s`)
-      if (code !== 0) throw new HelperError(lastError(stderr))
+      const { code, stderr } = await runDocker(docker, args, { env: PLAIN_BUILD, signal })
+      return code === 0 ? undefined : lastError(stderr)
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
   }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** In whole milliseconds. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { parseDockerfile } from '../../src/dockerfile/parse.ts'
-import { helperContext, helperDockerfile, takeOutScript } from '../../src/mounts/helper-build.ts'
+import { helperContext, helperDockerfile, putInScript, takeOutScript } from '../../src/mounts/helper-build.ts'
 import { mountUses } from '../../src/mounts/mount-uses.ts'
 import { librariesIn } from '../../src/mounts/helper-root.ts'
 import { runProcess } from '../../src/process.ts'
@@ -44,7 +44,7 @@ describe('the helper', () => {
           const { kept } = mountUses(graph, [0], '')
           if (kept.length === 0) return
           const mounts = kept.map((mount, index) => ({ mount, name: String(index) }))
-          const text = helperDockerfile('put-in', { token: TOKEN, mounts })
+          const text = helperDockerfile('put-in', { token: TOKEN, mounts, hasLine: false })
           expect(parseDockerfile(text).stages).toHaveLength(1)
           const resolved = resolveText(text, { contexts: [helperContext(TOKEN)] })
           expect(resolved.errors).toEqual([])
@@ -56,12 +56,19 @@ describe('the helper', () => {
     )
   })
 
-  test('its script is one that a shell can read', async () => {
-    const script = takeOutScript([{ name: '0', usedSince: 1.5, madeSince: 2.25 }], 1_000)
-    const { code, stderr } = await runProcess('/bin/sh', ['-n'], { input: script })
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(script).toContain('take 0 1 2.25\n')
-    expect(script).toContain('ulimit -f 2\n')
+  test.each([
+    ['/bin/sh', undefined],
+    ['/bin/bash', { port: 1, question: 'a', answer: 'b' }],
+  ])('its scripts are such as %s can read', async (shell, line) => {
+    const takeOut = takeOutScript([{ name: '0', usedSince: 1.5, madeSince: 2.25 }], { maxBytes: 1_000, line })
+    for (const script of [takeOut, putInScript(['0', '1'], line)]) {
+      const { code, stderr } = await runProcess(shell, ['-n'], { input: script })
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(script.includes('/dev/tcp/127.0.0.1/1')).toBe(line !== undefined)
+    }
+    expect(takeOut).toContain('take 0 1 2.25\n')
+    // Through a line it is counted where it arrives.
+    expect(takeOut.includes('ulimit -f 2\n')).toBe(line === undefined)
   })
 
   test('takes along what a program is linked with', () => {

@@ -110,18 +110,21 @@ export interface HelperCommand {
   readonly root: string
   readonly rootName: string
   readonly buildArgs: readonly string[]
+  /** Entitlements. */
+  readonly allow: readonly string[]
   /** A directory for its files; undefined: nothing leaves the builder. */
   readonly output: string | undefined
 }
 
 /** `docker buildx build` of a small Dockerfile on a directory of this machine instead of an image. */
 export function helperArgs(command: HelperCommand): readonly string[] {
-  const { builder, dockerfile, context, root, rootName, buildArgs, output } = command
+  const { builder, dockerfile, context, root, rootName, buildArgs, allow, output } = command
   return [
     ...['buildx', 'build', '--progress', 'plain', '--file', dockerfile],
     ...['--build-context', `${rootName}=${root}`],
     ...['--output', output === undefined ? 'type=cacheonly' : `type=local,${csvField(`dest=${output}`)}`],
     ...buildArgs.flatMap((pair) => ['--build-arg', pair]),
+    ...allow.flatMap((entitlement) => ['--allow', entitlement]),
     ...(builder === undefined ? [] : ['--builder', builder]),
     context,
   ]

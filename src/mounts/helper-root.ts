@@ -13,6 +13,9 @@ const PROGRAMS = [
   { name: 'sleep', is: undefined },
 ] as const
 
+/** For a line to this process (`archive-line.ts`); the helper works without it, too. */
+const LINE_PROGRAM = 'bash'
+
 /** A program that is not here, or not the one that is needed. */
 export class ToolMissingError extends Error {
   readonly tool: string
@@ -31,19 +34,30 @@ export type HelperFiles = ReadonlyMap<string, string>
  * @throws ToolMissingError
  */
 export async function findTools(env: NodeJS.ProcessEnv): Promise<HelperFiles> {
-  const found = await Promise.all(
-    PROGRAMS.map(async ({ name, is }) => {
-      const program = name === 'sh' ? '/bin/sh' : await findProgram(name, env['PATH'] ?? '')
-      if (program === undefined) throw new ToolMissingError(nameOf(name))
-      const [version, libraries] = await Promise.all([
-        is === undefined ? undefined : run(program, ['--version'], env),
-        run('ldd', [program], env),
-      ])
-      if (is !== undefined && version !== undefined && !is.test(version)) throw new ToolMissingError(nameOf(name))
-      return [[program, `/bin/${name}`] as const, ...librariesIn(libraries).map((path) => [path, path] as const)]
-    }),
-  )
-  return new Map(found.flat())
+  const [found, bash] = await Promise.all([
+    Promise.all(PROGRAMS.map(async (one) => await filesOf(one, env))),
+    filesOf({ name: LINE_PROGRAM, is: undefined }, env).catch(() => []),
+  ])
+  return new Map([...found.flat(), ...bash])
+}
+
+/** Whether a root has what a line needs. */
+export function canHaveLine(files: HelperFiles): boolean {
+  return [...files.values()].includes(`/bin/${LINE_PROGRAM}`)
+}
+
+async function filesOf(
+  { name, is }: { readonly name: string; readonly is: RegExp | undefined },
+  env: NodeJS.ProcessEnv,
+): Promise<readonly (readonly [string, string])[]> {
+  const program = name === 'sh' ? '/bin/sh' : await findProgram(name, env['PATH'] ?? '')
+  if (program === undefined) throw new ToolMissingError(nameOf(name))
+  const [version, libraries] = await Promise.all([
+    is === undefined ? undefined : run(program, ['--version'], env),
+    run('ldd', [program], env),
+  ])
+  if (is !== undefined && version !== undefined && !is.test(version)) throw new ToolMissingError(nameOf(name))
+  return [[program, `/bin/${name}`] as const, ...librariesIn(libraries).map((path) => [path, path] as const)]
 }
 
 /** `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`; nothing of a static program. */
