@@ -182,6 +182,7 @@ describe('what bake files say that is wrong', () => {
     ['a tag twice', { targets: 'same,tagged', 'bake-files': 'tags.hcl' }, /`tags` of the bake files: `x\/y:1` is given to both `same` and `tagged`\. Give each target a tag of its own in its file/],
     ['targets in a circle', { 'bake-files': 'circle.hcl', targets: 'a' }, /the targets `a` and `b` are built from each other\. Remove `target:a` from the `contexts` of `b`/],
     ['a mistake in an inline Dockerfile', { 'bake-files': 'inline.yaml' }, /^inline\.yaml:7: unknown instruction: RUNN \(did you mean RUN\?\)/],
+    ['one in JSON', { 'bake-files': 'inline.json', targets: 'a' }, /^inline\.json#a:2: unknown instruction: RUNN/],
     ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
     ['a stage that is not there', { targets: 'stage' }, /bake target `stage` is the stage `b`, and app\/Dockerfile has none of that name\. Did you mean `target = "a"`\?/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
@@ -194,6 +195,7 @@ describe('what bake files say that is wrong', () => {
       'docker-bake.hcl': file('"stage" {\n  context = "app"\n  target = "b"\n}', '"same" {}'),
       'tags.hcl': file('"same" {\n  context = "app"\n  tags = ["x/y:1"]\n}', '"tagged" {\n  context = "app"\n  tags = ["x/y:1"]\n  args = { A = "" }\n}'),
       'circle.hcl': file('"a" {\n  context = "app"\n  contexts = { x = "target:b" }\n}', '"b" {\n  context = "app"\n  contexts = { x = "target:a" }\n}'),
+      'inline.json': JSON.stringify({ target: { a: { context: 'app', 'dockerfile-inline': 'FROM alpine:3.22\nRUNN a\n' } } }),
       'inline.yaml': 'services:\n  a:\n    build:\n      context: app\n      dockerfile_inline: |\n        FROM alpine:3.22\n        RUNN a\n',
       'bad.hcl': file('"a" {\n  context = FOO\n}'),
     })

@@ -266,6 +266,16 @@ describe('targets with options of their own', () => {
     expect(names([top])).toEqual(['top', 'run_time', 'middle'])
   })
 
+  test('may have their Dockerfile inline, but for a run that has another one', () => {
+    const inline = { ...own, dockerfile: undefined, dockerfileInline: 'FROM ${X}' }
+    expect(entry({}, [target('a', { own: inline })])).toEqual({
+      ...{ context: '/w/b', 'dockerfile-inline': 'FROM $${X}', target: 'a', output: ['type=cacheonly'] },
+    })
+    expect(entry({}, [target('a', { own: inline, dockerfile: '/p/0' })])).toEqual({
+      ...{ context: '/w/b', dockerfile: '/p/0', target: 'a', output: ['type=cacheonly'] },
+    })
+  })
+
   test('have secrets that do not meet: each value goes by a variable of its own', () => {
     const secret = (value: string): BuildTarget =>
       target(value, { own: { ...own, secrets: [{ kind: 'value', id: 's', value }] } })

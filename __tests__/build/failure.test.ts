@@ -47,6 +47,10 @@ describe('problems of a failed build', () => {
     expect(failureProblems(facts({ text, targets }))).toEqual([
       { message: 'Target `a.b`: something odd.', file: 'app/Dockerfile', line: 3, endLine: 4 },
     ])
+    const placeOf: FailureFacts['placeOf'] = (target) =>
+      target === 'a.b' ? { file: 'compose.yaml', above: 20 } : undefined
+    const [inline] = failureProblems(facts({ text, targets, placeOf }))
+    expect(inline).toMatchObject({ file: 'compose.yaml', line: 23, endLine: 24 })
   })
 
   test('never are none, and never hold a secret', () => {

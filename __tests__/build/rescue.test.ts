@@ -90,6 +90,8 @@ describe('what is left of a failed build', () => {
     expect(outline(ONE, failure)).toEqual({ siblings: [], parts: ['0 before 4'] })
     const [part] = rescue(ONE, failure).parts
     expect(part && partialDockerfile(ONE, part)).toBe('FROM alpine\nRUN one\nENV X=1\n')
+    const lower = part && { ...part, endsBefore: part.endsBefore + 20 }
+    expect(lower && partialDockerfile(ONE, lower, 20)).toBe('FROM alpine\nRUN one\nENV X=1\n')
   })
 
   test('nothing where the first instruction failed', () => {

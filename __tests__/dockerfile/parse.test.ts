@@ -226,6 +226,14 @@ describe('errors', () => {
     ])
   })
 
+  test('stand at the lines of the file that the Dockerfile is written in', () => {
+    const { escape, stages, errors } = parseDockerfile('\ufeff# escape=`\nFROM x\nRUN a `\n  b\nFOO\n', 10)
+    expect(escape).toBe('`')
+    expect(stages[0]?.from.line).toBe(12)
+    expect(stages[0]?.instructions).toMatchObject([{ text: 'RUN a   b', line: 13, endLine: 14 }])
+    expect(errors.map(({ line }) => line)).toEqual([15])
+  })
+
   test('instructions after a broken FROM are not said to stray', () => {
     expect(parseDockerfile('FROM x AS\nRUN a\nRUN b\n').errors).toHaveLength(1)
     expect(parseDockerfile('RUN a\nRUN b\nFROM x\n').errors).toHaveLength(1)
