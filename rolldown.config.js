@@ -195,6 +195,10 @@ export default [
       ],
     },
   }),
+  // A step that has nothing to do loads nothing.
+  bundle('src/post-step.ts', 'post-step.js', {}),
+  // A thread of the first.
+  bundle('src/context/context-helper.ts', 'context-helper.js', {}),
   // A program of its own, so that the Azure SDK is loaded where it is used and nowhere else.
   bundle('src/cache/cache-client.ts', 'cache-client.js', { plugins: [smallDownloads()] }),
   // Another, for runs that hand size records over, and no others.

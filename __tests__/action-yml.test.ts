@@ -22,7 +22,7 @@ describe('action.yml', () => {
 
   test('runs the bundle on Node 24, and again after the job', () => {
     expect(parse(text)).toMatchObject({
-      runs: { using: 'node24', main: 'dist/index.js', post: 'dist/index.js', 'post-if': 'always()' },
+      runs: { using: 'node24', main: 'dist/index.js', post: 'dist/post-step.js', 'post-if': 'always()' },
     })
   })
 

@@ -17,8 +17,8 @@ import { once } from "node:events";
 import { crc32, createGunzip, createZstdDecompress, inflateRawSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUtf8 } from "node:buffer";
 import { isDeepStrictEqual } from "node:util";
-import https from "node:https";
 import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
+import https from "node:https";
 import * as os from "os";
 import os$1, { EOL } from "os";
 import * as crypto from "crypto";
@@ -3598,15 +3598,17 @@ function lastError(stderr) {
 	return lines.findLast((line) => /^#\d+ [\d.]+ (?:\/bin\/)?(?:tar|find|sh): /.test(line))?.replace(/^#\d+ [\d.]+ /, "") ?? lines.at(-1)?.replace(/^ERROR: /, "") ?? "no reason given";
 }
 
-// src/post.ts
-/** The post step: saves new layers, and removes what the main step left. Never fails a job whose build is done. */
-/** The state that tells the post step from the main step, and hands it what to remove. */
+// src/state.ts
+/** The state that tells the post step from the main step, and hands it what to save and to remove. */
 const STATE = {
 	isPost: "is-post",
 	builder: "builder",
 	cache: "cache",
 	mounts: "mounts"
 };
+
+// src/post.ts
+/** The post step: saves new layers, and removes what the main step left. Never fails a job whose build is done. */
 /** Saves the layers that the main step left to it, and removes the builder that it created. */
 async function runPost({ runner, env }) {
 	const root = runner.state(STATE.cache);
@@ -3644,7 +3646,7 @@ async function cleanUpMounts(docker, state) {
 * @throws UserError in buildx's words, at the file and line that it tells
 */
 async function printBakeFiles(docker, question) {
-	const { files, targets, forPlan } = question;
+	const { files, targets, forPlan, needsNames } = question;
 	const base = [
 		"buildx",
 		"bake",
@@ -3658,11 +3660,12 @@ async function printBakeFiles(docker, question) {
 		"--set",
 		"*.secrets="
 	] : [];
-	const listing = ask$1(docker, [
+	let listing;
+	const list = async () => await (listing ??= ask$1(docker, [
 		...base,
 		"--list",
 		"type=targets,format=json"
-	]);
+	]));
 	const print = async (wanted) => {
 		const { found, stderr } = await ask$1(docker, [
 			...base,
@@ -3671,19 +3674,22 @@ async function printBakeFiles(docker, question) {
 			"--",
 			...wanted
 		]);
-		if (found === void 0) throw new UserError(problemsOf$1(stderr, question, listedNames((await listing).found)));
+		if (found === void 0) throw new UserError(problemsOf$1(stderr, question, listedNames((await list()).found)));
 		return found;
 	};
 	const names = async () => {
-		const { found, stderr } = await listing;
+		const { found, stderr } = await list();
 		if (found === void 0) throw new UserError(problemsOf$1(stderr, question, []));
 		return listedNames(found).flatMap(({ name, isGroup }) => isGroup ? [] : [name]);
 	};
-	if (targets === "all") return {
-		names: await names(),
-		definition: await print(await names())
-	};
-	const [definition, all] = await Promise.all([print(targets ?? []), names()]);
+	if (targets === "all") {
+		const all = await names();
+		return {
+			names: all,
+			definition: await print(all)
+		};
+	}
+	const [definition, all] = await Promise.all([print(targets ?? []), needsNames ? names() : void 0]);
 	return {
 		definition,
 		names: all
@@ -4415,6 +4421,132 @@ function escapeTemplates(value) {
 		return Object.fromEntries(Object.entries(node).map(([key, child]) => [text(key), walk(child)]));
 	};
 	return walk(value);
+}
+
+// src/registry-cache.ts
+/**
+* Caches that the user names with `cache-to` and `cache-from`: BuildKit keeps them itself. Each target has its own, for an
+* export replaces what was there. Pure.
+*/
+/** Whether one of these lines names a registry. */
+function namesRegistryCache(lines) {
+	return lines.some((line) => registryRef(line) !== void 0);
+}
+/** Where BuildKit's cache is in registries, `{target}` as written. */
+function registryRefs(lines) {
+	return [...new Set(lines.flatMap((line) => registryRef(line) ?? []))];
+}
+/** What is imported: what the user names, or else what is exported. */
+function importsOf({ cacheFrom, cacheTo }) {
+	return cacheFrom.length > 0 ? cacheFrom : registryRefs(cacheTo).map((ref) => `type=registry,ref=${ref}`);
+}
+/** What several targets would export to, one over the other. */
+function sharedCaches({ cacheTo }, targets) {
+	if (targets.length < 2) return [];
+	return registryRefs(cacheTo).filter((ref) => !ref.includes("{target}")).map((ref) => ({
+		input: "cache-to",
+		message: `\`cache-to\`: ${targets.length} targets would each write their cache to \`${ref}\`, one over the other.`,
+		mend: `Put \`{target}\` into it: \`ref=${withTarget$1(ref)}\`.`
+	}));
+}
+/** A tag, or an image name without one, made one for each target. */
+function withTarget$1(ref) {
+	return /:[^/:]*$/.test(ref) ? `${ref}-{target}` : `${ref}:{target}`;
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/cache.go: a bare reference is one in a registry. */
+function registryRef(line) {
+	let fields;
+	try {
+		fields = csvFields(line);
+	} catch {
+		return;
+	}
+	if (fields.every((field) => !field.includes("="))) return fields.length === 1 ? fields[0] : void 0;
+	const valueOf = (name) => fields.find((field) => field.trim().toLowerCase().startsWith(`${name}=`))?.trim().slice(name.length + 1);
+	return valueOf("type") === "registry" ? valueOf("ref") : void 0;
+}
+
+// src/engine.ts
+/** Docker on this machine, and the builder that a run builds with. */
+/**
+* Asks docker what there is.
+* @param named the input `builder`
+* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
+*/
+async function openEngine(project, env, named) {
+	const docker = dockerOf(project, env);
+	const listing = listBuilders(docker);
+	const needsEngine = listing.then((builders) => {
+		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
+		return builder === void 0 || !isElsewhere(builder.driver);
+	});
+	needsEngine.catch(() => void 0);
+	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
+	return {
+		docker,
+		facts,
+		builders
+	};
+}
+/** How docker is run: with the environment, but for the action's own inputs and state. */
+function dockerOf({ workspace }, env) {
+	return {
+		env: childEnvironment(env),
+		cwd: workspace
+	};
+}
+/**
+* Chooses the builder and makes it ready.
+* @throws UserError where it cannot do what is needed.
+*/
+async function readyBuilder(options, tempRoot) {
+	const { engine, inputs, platforms, surroundings } = options;
+	const { runner, env, signal } = surroundings;
+	const { docker, facts, builders } = engine;
+	const builder = await chooseBuilder(docker, {
+		facts,
+		builders,
+		named: inputs.builder,
+		needs: {
+			multiPlatform: platforms.length > 1,
+			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
+			ociOutput: outputTypes(inputs.outputs).includes("oci"),
+			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
+			loopback: true
+		},
+		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
+		job: [
+			"GITHUB_RUN_ID",
+			"GITHUB_RUN_ATTEMPT",
+			"GITHUB_JOB",
+			"RUNNER_NAME"
+		].map((name) => env[name] ?? "").join(" "),
+		onCreate: (name) => {
+			runner.saveState(STATE.builder, name);
+		},
+		tempRoot,
+		signal
+	});
+	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
+	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
+	return {
+		...builder,
+		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
+	};
+}
+/** The plan is for this machine's platform where `platforms` names none. */
+function otherPlatform({ loopback, platform }, inputs, platforms) {
+	const [planned] = platforms;
+	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
+	return [{
+		input: "platforms",
+		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
+		mend: `Set \`platforms: ${platform}\`.`
+	}];
+}
+/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
+function childEnvironment(env) {
+	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
 }
 
 // src/dockerfile/go-text.ts
@@ -6634,18 +6766,20 @@ async function names$1(directory) {
 * Reads the bake files and finds what they name.
 * @throws UserError with all that is wrong
 */
-async function openBakeProject(inputs, env, docker) {
+async function openBakeProject(inputs, env) {
 	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
 	const { bakeFiles: files } = inputs;
 	const missing = await missingBakeFiles(files, workspace);
 	const refused = await refusedHead(workspace, env);
 	throwIfAny(distinct([...missing, ...refused === void 0 ? [] : [refused]]));
+	const forPlan = inputs.mode === "plan";
 	const question = {
 		files,
 		targets: inputs.targets,
-		forPlan: inputs.mode === "plan"
+		forPlan,
+		needsNames: !forPlan || inputs.sizeBudgets.length > 0
 	};
-	const { definition, names } = await printBakeFiles(docker, question);
+	const { definition, names } = await printBakeFiles(dockerOf({ workspace }, env), question);
 	const { targets, asked, refused: unkept } = readBakeTargets(definition, env);
 	if (asked.length === 0) throw new UserError(nothingToBuild(files));
 	const kept = targets.filter(({ name }) => !unkept.has(name));
@@ -6671,7 +6805,7 @@ async function openBakeProject(inputs, env, docker) {
 		workspace,
 		dockerfileName: name,
 		id: inputs.id ?? name,
-		names,
+		...names === void 0 ? {} : { names },
 		inputs: together(inputs, [first, ...others]),
 		warnings: ownCaches(inputs, kept, files),
 		parts: [first, ...others]
@@ -9966,49 +10100,6 @@ function sourceText(source) {
 	return `oci-layout://${source.path}${tag}${digest}`;
 }
 
-// src/registry-cache.ts
-/**
-* Caches that the user names with `cache-to` and `cache-from`: BuildKit keeps them itself. Each target has its own, for an
-* export replaces what was there. Pure.
-*/
-/** Whether one of these lines names a registry. */
-function namesRegistryCache(lines) {
-	return lines.some((line) => registryRef(line) !== void 0);
-}
-/** Where BuildKit's cache is in registries, `{target}` as written. */
-function registryRefs(lines) {
-	return [...new Set(lines.flatMap((line) => registryRef(line) ?? []))];
-}
-/** What is imported: what the user names, or else what is exported. */
-function importsOf({ cacheFrom, cacheTo }) {
-	return cacheFrom.length > 0 ? cacheFrom : registryRefs(cacheTo).map((ref) => `type=registry,ref=${ref}`);
-}
-/** What several targets would export to, one over the other. */
-function sharedCaches({ cacheTo }, targets) {
-	if (targets.length < 2) return [];
-	return registryRefs(cacheTo).filter((ref) => !ref.includes("{target}")).map((ref) => ({
-		input: "cache-to",
-		message: `\`cache-to\`: ${targets.length} targets would each write their cache to \`${ref}\`, one over the other.`,
-		mend: `Put \`{target}\` into it: \`ref=${withTarget$1(ref)}\`.`
-	}));
-}
-/** A tag, or an image name without one, made one for each target. */
-function withTarget$1(ref) {
-	return /:[^/:]*$/.test(ref) ? `${ref}-{target}` : `${ref}:{target}`;
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/cache.go: a bare reference is one in a registry. */
-function registryRef(line) {
-	let fields;
-	try {
-		fields = csvFields(line);
-	} catch {
-		return;
-	}
-	if (fields.every((field) => !field.includes("="))) return fields.length === 1 ? fields[0] : void 0;
-	const valueOf = (name) => fields.find((field) => field.trim().toLowerCase().startsWith(`${name}=`))?.trim().slice(name.length + 1);
-	return valueOf("type") === "registry" ? valueOf("ref") : void 0;
-}
-
 // src/build-request.ts
 /** The request for all targets of the plan. */
 function buildRequest(options) {
@@ -10495,89 +10586,6 @@ var CacheMounting = class CacheMounting {
 };
 function targetStages({ targets }) {
 	return targets.map(({ stage }) => stage);
-}
-
-// src/engine.ts
-/** Docker on this machine, and the builder that a run builds with. */
-/**
-* Asks docker what there is.
-* @param named the input `builder`
-* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
-*/
-async function openEngine(project, env, named) {
-	const docker = dockerOf(project, env);
-	const listing = listBuilders(docker);
-	const needsEngine = listing.then((builders) => {
-		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
-		return builder === void 0 || !isElsewhere(builder.driver);
-	});
-	needsEngine.catch(() => void 0);
-	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
-	return {
-		docker,
-		facts,
-		builders
-	};
-}
-/** How docker is run: with the environment, but for the action's own inputs and state. */
-function dockerOf({ workspace }, env) {
-	return {
-		env: childEnvironment(env),
-		cwd: workspace
-	};
-}
-/**
-* Chooses the builder and makes it ready.
-* @throws UserError where it cannot do what is needed.
-*/
-async function readyBuilder(options, tempRoot) {
-	const { engine, inputs, platforms, surroundings } = options;
-	const { runner, env, signal } = surroundings;
-	const { docker, facts, builders } = engine;
-	const builder = await chooseBuilder(docker, {
-		facts,
-		builders,
-		named: inputs.builder,
-		needs: {
-			multiPlatform: platforms.length > 1,
-			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
-			ociOutput: outputTypes(inputs.outputs).includes("oci"),
-			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
-			loopback: true
-		},
-		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
-		job: [
-			"GITHUB_RUN_ID",
-			"GITHUB_RUN_ATTEMPT",
-			"GITHUB_JOB",
-			"RUNNER_NAME"
-		].map((name) => env[name] ?? "").join(" "),
-		onCreate: (name) => {
-			runner.saveState(STATE.builder, name);
-		},
-		tempRoot,
-		signal
-	});
-	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
-	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
-	return {
-		...builder,
-		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
-	};
-}
-/** The plan is for this machine's platform where `platforms` names none. */
-function otherPlatform({ loopback, platform }, inputs, platforms) {
-	const [planned] = platforms;
-	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
-	return [{
-		input: "platforms",
-		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
-		mend: `Set \`platforms: ${platform}\`.`
-	}];
-}
-/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
-function childEnvironment(env) {
-	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
 }
 
 // src/graph/git-source.ts
@@ -15600,7 +15608,7 @@ const VERSION$4 = 1;
 const MOST_TARGETS$3 = 500;
 const MOST_STAGES = 2e4;
 const MOST_STEPS = 5e3;
-const MOST_FILES = 2e4;
+const MOST_FILES$1 = 2e4;
 const LONGEST$2 = 2e4;
 /** Every target's record that can be read. */
 function readRecords$1(json) {
@@ -15752,7 +15760,7 @@ function sourceOf$1(value) {
 	} : void 0;
 }
 function listOf$2(value) {
-	const found = entries(value, MOST_FILES);
+	const found = entries(value, MOST_FILES$1);
 	return found.every((item) => isText$1(item[1])) ? new Map(found) : void 0;
 }
 /** Every item as read; undefined where one cannot be, or it is no list. */
@@ -16819,2704 +16827,618 @@ function withOci(request, { planned, project }, measuring) {
 	};
 }
 
-// src/images/docker-credentials.ts
-/**
-* Logins for registries, from where `docker login` puts them: the Docker configuration and its credential helpers. A
-* helper that is missing or fails is a warning, and the registry is asked without a login. Secrets stay in the returned
-* value; no message holds one.
-* https://github.com/docker/cli/blob/v28.0.0/cli/config/configfile/file.go#L276 (lookup)
-* https://github.com/docker/docker-credential-helpers#development (the helpers' protocol)
-*/
-/** Docker Hub's key in every Docker configuration. */
-const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
-const HELPER_TIMEOUT_MS = 3e4;
-/** What helpers print for a registry without a login. */
-const NOT_FOUND = "credentials not found in native keychain";
-/** The logins of one Docker configuration; each is looked up once. */
-var DockerCredentials = class {
-	#options;
-	#known = /* @__PURE__ */ new Map();
-	#configuration;
-	constructor(options) {
-		this.#options = options;
-	}
-	/** The login for a registry as in image names (`docker.io`, `ghcr.io`), or undefined: then ask without. Never throws. */
-	async find(domain) {
-		const key = domain === "docker.io" ? DOCKER_HUB_KEY : domain;
-		let found = this.#known.get(key);
-		if (found === void 0) {
-			found = this.#lookUp(key);
-			this.#known.set(key, found);
-		}
-		return await found;
-	}
-	async #lookUp(key) {
-		this.#configuration ??= this.#readConfiguration();
-		const configuration = await this.#configuration;
-		const helper = text(object(configuration["credHelpers"])[key]) ?? text(configuration["credsStore"]);
-		if (helper !== void 0 && helper !== "") {
-			const answer = await this.#askHelper(helper, key);
-			if (answer !== "failed") return answer;
-		}
-		return storedCredential(object(configuration["auths"]), key);
-	}
-	async #readConfiguration() {
-		const { env, homeDirectory, warn } = this.#options;
-		const path = join(env["DOCKER_CONFIG"] ?? join(homeDirectory, ".docker"), "config.json");
-		let content;
-		try {
-			content = await readFile(path, "utf8");
-		} catch (error) {
-			if (errorCode(error) !== "ENOENT") warn(`${path} could not be read, so registries are asked without a login.`);
-			return {};
-		}
-		try {
-			return object(JSON.parse(content));
-		} catch {
-			warn(`${path} is not valid JSON, so registries are asked without a login.`);
-			return {};
-		}
-	}
-	async #askHelper(helper, key) {
-		const { env, warn } = this.#options;
-		const fail = (why) => {
-			warn(`The credential helper ${JSON.stringify(helper)} for ${key} ${why}, so the registry is asked without a login from it.`);
-			return "failed";
-		};
-		if (!/^[A-Za-z0-9_.-]+$/.test(helper)) return fail("has no valid name");
-		try {
-			const signal = AbortSignal.timeout(HELPER_TIMEOUT_MS);
-			const result = await runProcess(`docker-credential-${helper}`, ["get"], {
-				env,
-				input: key,
-				signal
+// src/context/context-helpers.ts
+/** Threads that list directories and read small files beside the one that walks a context: what takes long are calls of the system. */
+/** In the bundle a file beside it, in `src/` its source. */
+const PROGRAM = new URL(import.meta.url.endsWith(".ts") ? "context-helper.ts" : "context-helper.js", import.meta.url);
+/** Questions that a helper holds at once: what it works on, and what waits. */
+const QUESTIONS = 3;
+const MOST_HELPERS = 3;
+const WAIT_MS = 5;
+var ContextHelpers = class {
+	#helpers;
+	#answered = new Int32Array(new SharedArrayBuffer(4));
+	#taken = 0;
+	#isAnyFailed = false;
+	/** None on a machine with one processor. */
+	constructor(count = Math.min(MOST_HELPERS, availableParallelism() - 1)) {
+		this.#helpers = Array.from({ length: count }, () => {
+			const { port1: port, port2 } = new MessageChannel();
+			const workerData = {
+				port: port2,
+				answered: this.#answered
+			};
+			const worker = new Worker(PROGRAM, {
+				workerData,
+				transferList: [port2],
+				execArgv: []
 			});
-			if (result.code !== 0) {
-				if (oneLine(result.stdout).includes(NOT_FOUND)) return void 0;
-				return fail(signal.aborted ? "did not answer in time" : `failed (status ${result.code ?? "unknown"})`);
+			const helper = {
+				worker,
+				port,
+				awaited: [],
+				failed: false
+			};
+			worker.on("error", () => {
+				helper.failed = true;
+				this.#isAnyFailed = true;
+			});
+			worker.unref();
+			return helper;
+		});
+	}
+	/** Whether one of them has time for a question. */
+	get isFree() {
+		return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS && !failed);
+	}
+	/** Gives a question to the helper with the least to do; false where none has time. */
+	ask(question, deliver) {
+		let first;
+		for (const helper of this.#helpers) {
+			if (helper.failed || helper.awaited.length >= (first?.awaited.length ?? QUESTIONS)) continue;
+			first = helper;
+		}
+		if (first === void 0) return false;
+		first.awaited.push(deliver);
+		first.port.postMessage(question);
+		return true;
+	}
+	/** Delivers an answer that has come to whoever asked; false where none has. */
+	take() {
+		if (Atomics.load(this.#answered, 0) === this.#taken && !this.#isAnyFailed) return false;
+		for (const { port, awaited, failed } of this.#helpers) {
+			if (awaited.length === 0) continue;
+			const received = receiveMessageOnPort(port);
+			if (received === void 0 && !failed) continue;
+			if (received !== void 0) this.#taken++;
+			awaited.shift()?.(received?.message);
+			return true;
+		}
+		return false;
+	}
+	/** Sleeps until an answer may have come, for a few milliseconds at most. */
+	wait() {
+		Atomics.wait(this.#answered, 0, this.#taken, WAIT_MS);
+	}
+	/** The same, while everything else goes on. */
+	async changed() {
+		const { value } = Atomics.waitAsync(this.#answered, 0, this.#taken, WAIT_MS);
+		await value;
+	}
+	/** Ends the threads. */
+	async [Symbol.asyncDispose]() {
+		for (const helper of this.#helpers) {
+			helper.failed = true;
+			for (const deliver of helper.awaited.splice(0)) deliver(void 0);
+			helper.port.close();
+		}
+		await Promise.all(this.#helpers.map(async ({ worker }) => await worker.terminate()));
+	}
+};
+
+// src/context/directory-listing.ts
+/** Names and inodes of a directory: one call of the system for each file, which is nearly all of the time that a walk takes. */
+/** Where a file's numbers are, from `index * FIELDS` on. The mode is 0 for what is gone. */
+const Field = {
+	mode: 0,
+	size: 1,
+	mtimeMs: 2,
+	ctimeMs: 3,
+	ino: 4,
+	dev: 5,
+	uid: 6,
+	gid: 7,
+	rdev: 8
+};
+const FIELDS = 9;
+/** What lstat said of one file, as numbers. */
+function numbersOf(stats) {
+	const numbers = new Float64Array(9);
+	setNumbers(numbers, 0, stats);
+	return numbers;
+}
+function setNumbers(numbers, at, stats) {
+	numbers[at] = stats.mode;
+	numbers[at + Field.size] = stats.size;
+	numbers[at + Field.mtimeMs] = stats.mtimeMs;
+	numbers[at + Field.ctimeMs] = stats.ctimeMs;
+	numbers[at + Field.ino] = stats.ino;
+	numbers[at + Field.dev] = stats.dev;
+	numbers[at + Field.uid] = stats.uid;
+	numbers[at + Field.gid] = stats.gid;
+	numbers[at + Field.rdev] = stats.rdev;
+}
+/** Lists a directory. @throws the system's error when it cannot be listed */
+function listDirectory(path) {
+	const names = readdirSync(path).sort();
+	const numbers = new Float64Array(names.length * 9);
+	for (const [index, name] of names.entries()) {
+		const stats = lstatSync(`${path}/${name}`, { throwIfNoEntry: false });
+		if (stats !== void 0) setNumbers(numbers, index * 9, stats);
+	}
+	return {
+		names,
+		numbers
+	};
+}
+
+// src/context/git-attributes.ts
+/**
+* Which files git may store otherwise than they lie in the work tree, as .gitattributes files say: LFS and other
+* filters, line ends, `$Id$`, encodings. Answers "perhaps" for "yes": such a file is read, and that is never wrong.
+* https://git-scm.com/docs/gitattributes
+*/
+/** Attributes by which bytes differ. `-text` and `!filter` take a conversion away; what set it before still counts. */
+const CONVERTING = /^(?:filter|text|eol|ident|crlf|working-tree-encoding)(?:=|$)/;
+const EVERYTHING = () => true;
+/** The tests of one attributes file; none where no line of it converts anything. */
+function readAttributes(text) {
+	const tests = [];
+	for (const raw of text.replace(/^\uFEFF/, "").split("\n")) {
+		const line = raw.trim();
+		if (line === "" || line.startsWith("#")) continue;
+		const [pattern = "", ...attributes] = line.split(/[ \t\r]+/);
+		if (line.startsWith("[attr]") || pattern.startsWith("\"")) tests.push(EVERYTHING);
+		else if (attributes.some((attribute) => CONVERTING.test(attribute))) tests.push(compileAttributePattern(pattern));
+	}
+	return tests;
+}
+/** For a file that cannot be read. */
+function unknownAttributes() {
+	return [EVERYTHING];
+}
+/**
+* A pattern, or more than it: without a slash it is for names in any directory, else for paths; letters of either case
+* are alike (`core.ignoreCase`); classes and backslashes are taken to match everything.
+*/
+function compileAttributePattern(pattern) {
+	if (pattern === "*" || pattern === "**" || /[[\]\\]/.test(pattern)) return EVERYTHING;
+	const rooted = pattern.startsWith("/") ? pattern.slice(1) : pattern;
+	const named = !pattern.includes("/");
+	const source = rooted.replace(/[.+^$(){}|]/g, String.raw`\$&`).replace(/\?/g, "[^/]").replace(/\*+\/?/g, ".*");
+	const expression = new RegExp(`${named ? "(?:^|/)" : "^"}${source}$`, "iu");
+	return (path) => expression.test(path);
+}
+
+// src/context/number-table.ts
+/** A table from unsigned 32-bit numbers to others, filled once: a Map of so many would take most of a look-up's time. */
+const FREE = 0;
+/** The golden ratio's bits spread neighbours over the table. */
+const SPREAD = 2654435761;
+var NumberTable = class {
+	#keys;
+	/** 0 is a free place. */
+	#values;
+	#shift;
+	/** @param count how many keys there will be at most */
+	constructor(count) {
+		const bits = Math.max(4, Math.ceil(Math.log2(count * 2)));
+		this.#keys = new Uint32Array(2 ** bits);
+		this.#values = new Uint32Array(2 ** bits);
+		this.#shift = 32 - bits;
+	}
+	/** @param value not 0; the last of a key stays */
+	set(key, value) {
+		const place = this.#placeOf(key);
+		this.#keys[place] = key;
+		this.#values[place] = value;
+	}
+	/** undefined where the key was not set. */
+	get(key) {
+		const value = this.#values[this.#placeOf(key)];
+		return value === FREE ? void 0 : value;
+	}
+	/** Where a key is, or the free place where it would be. */
+	#placeOf(key) {
+		const last = this.#keys.length - 1;
+		let place = Math.imul(key, SPREAD) >>> this.#shift;
+		while (this.#values[place] !== FREE && this.#keys[place] !== key) place = place + 1 & last;
+		return place;
+	}
+};
+
+// src/context/git-index.ts
+/**
+* Git's index, read from its file: which bytes a file had when git last looked at it, and what lstat said then. Read
+* here and not through `git status`, because that walks the tree a second time, may run programs that the repository
+* names (filters, file monitors), and takes more for equal than its bytes (line ends, clean filters).
+* https://git-scm.com/docs/index-format
+*/
+/** Bytes of one object id. */
+const ID_BYTES = {
+	sha1: 20,
+	sha256: 32
+};
+/**
+* A file that was written after this many milliseconds before the index was may have been written again since, with
+* the same time: clocks of file systems tick every few milliseconds. Such a file is read.
+*/
+const RACY_MS = 20;
+const HEADER_BYTES = 12;
+const STAT_BYTES = 40;
+const EXTENDED = 16384;
+const SKIP_OR_INTENDED = 24576;
+const NAME_LENGTH = 4095;
+const ATTRIBUTES = Buffer.from(".gitattributes");
+const SLASH$1 = 47;
+/** The index of one work tree. Paths are relative to the work tree's root, with slashes. */
+var GitIndex = class GitIndex {
+	format;
+	/** Directories with a tracked `.gitattributes`, whether it is checked out or not. */
+	attributeFiles;
+	#kept;
+	constructor(kept) {
+		this.format = kept.format;
+		this.attributeFiles = kept.attributeFiles;
+		this.#kept = kept;
+	}
+	/**
+	* Reads an index; undefined for one that is damaged, split or of an unknown version.
+	* @param options.writtenMs mtime of the index's file
+	*/
+	static parse(bytes, options) {
+		const idBytes = ID_BYTES[options.format];
+		if (bytes.length < HEADER_BYTES + idBytes || bytes.toString("latin1", 0, 4) !== "DIRC") return void 0;
+		const version = bytes.readUInt32BE(4);
+		if (version < 2 || version > 4) return void 0;
+		const end = bytes.length - idBytes;
+		if (!isIntact(bytes, end, options.format)) return void 0;
+		const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+		const count = bytes.readUInt32BE(8);
+		if (count * (STAT_BYTES + idBytes) > end) return void 0;
+		const entries = new NumberTable(count);
+		const shortened = version === 4 ? /* @__PURE__ */ new Map() : void 0;
+		const attributeFiles = /* @__PURE__ */ new Set();
+		let at = HEADER_BYTES;
+		let previous = Buffer.alloc(0);
+		for (let index = 0; index < count; index++) {
+			if (at + STAT_BYTES + idBytes + 4 > end) return void 0;
+			const start = at;
+			const entryName = nameAt(view, start, idBytes);
+			const nameStart = shortened === void 0 ? entryName : skipVariable(bytes, entryName);
+			const nameEnd = nameEndAt(bytes, nameStart, { length: shortened === void 0 ? view.getUint16(start + STAT_BYTES + idBytes) & NAME_LENGTH : NAME_LENGTH });
+			if (nameEnd < 0 || nameEnd >= end) return void 0;
+			if (shortened === void 0) {
+				at += nameEnd - at + 8 & -8;
+				if (isAttributeFile(bytes, nameStart, nameEnd)) attributeFiles.add(directoryOf$1(bytes.toString("utf8", nameStart, nameEnd)));
+			} else {
+				const kept = previous.length - readVariable(bytes, entryName);
+				if (kept < 0) return void 0;
+				previous = Buffer.concat([previous.subarray(0, kept), bytes.subarray(nameStart, nameEnd)]);
+				at = nameEnd + 1;
+				shortened.set(start, previous.toString("utf8"));
+				if (isAttributeFile(previous, 0, previous.length)) attributeFiles.add(directoryOf$1(previous.toString("utf8")));
 			}
-			return helperCredential(object(JSON.parse(result.stdout))) ?? fail("gave no login");
-		} catch (error) {
-			return fail(error instanceof ProgramMissingError ? "is not installed" : "gave no valid answer");
+			if (isPlain(view, start, idBytes)) entries.set(view.getUint32(start + 20), start);
 		}
-	}
-};
-function helperCredential(answer) {
-	const username = text(answer["Username"]);
-	const secret = text(answer["Secret"]);
-	if (username === void 0 || secret === void 0) return void 0;
-	return username === "<token>" ? {
-		kind: "identity-token",
-		token: secret
-	} : {
-		kind: "basic",
-		username,
-		password: secret
-	};
-}
-/** The entry under the key itself, else one whose key is an address of that host. */
-function storedCredential(auths, key) {
-	const exact = auths[key];
-	if (exact !== void 0) return entryCredential(object(exact));
-	const host = hostOf$1(key);
-	for (const [address, entry] of Object.entries(auths)) if (hostOf$1(address) === host) return entryCredential(object(entry));
-}
-function hostOf$1(address) {
-	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
-}
-function entryCredential(entry) {
-	const identityToken = text(entry["identitytoken"]);
-	if (identityToken !== void 0 && identityToken !== "") return {
-		kind: "identity-token",
-		token: identityToken
-	};
-	const registryToken = text(entry["registrytoken"]);
-	if (registryToken !== void 0 && registryToken !== "") return {
-		kind: "registry-token",
-		token: registryToken
-	};
-	const auth = text(entry["auth"]);
-	if (auth !== void 0 && auth !== "") {
-		const decoded = Buffer.from(auth, "base64").toString("utf8");
-		const colon = decoded.indexOf(":");
-		if (colon <= 0) return void 0;
-		return {
-			kind: "basic",
-			username: decoded.slice(0, colon),
-			password: decoded.slice(colon + 1).replace(/\0+$/, "")
-		};
-	}
-	const username = text(entry["username"]);
-	const password = text(entry["password"]);
-	if (username === void 0 || username === "" || password === void 0) return void 0;
-	return {
-		kind: "basic",
-		username,
-		password
-	};
-}
-function object(value) {
-	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-}
-function text(value) {
-	return typeof value === "string" ? value : void 0;
-}
-
-// src/images/http-exchange.ts
-/**
-* One HTTP request and its answer, over node:http(s): no redirects, no retries, no credentials of its own. `fetch` is not
-* used because it follows redirects and decodes bodies out of our sight, and cannot be given the runner's proxy without
-* changing the whole process. Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY; loopback never goes through one.
-*/
-const DEFAULT_TIMEOUTS = {
-	connect: 1e4,
-	total: 3e4,
-	idle: 6e4
-};
-/** A request that took too long. */
-var TimeoutError = class extends Error {
-	code = "ETIMEDOUT";
-	constructor(what, milliseconds) {
-		super(`${what} took longer than ${milliseconds / 1e3} s`);
-		this.name = "TimeoutError";
-	}
-};
-/** Whether a host name (with or without port) is this machine: `localhost`, 127.0.0.0/8, `::1`. */
-function isLoopback(host) {
-	const name = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "").toLowerCase();
-	return name === "localhost" || name === "::1" || /^127(?:\.\d{1,3}){3}$/.test(name);
-}
-/** Connections, kept alive between requests; idle ones hold no process open. */
-var HttpExchange = class {
-	#timeouts;
-	#direct;
-	#proxied;
-	constructor(env, timeouts = DEFAULT_TIMEOUTS) {
-		this.#timeouts = timeouts;
-		this.#direct = {
-			http: new http.Agent({ keepAlive: true }),
-			https: new https.Agent({ keepAlive: true })
-		};
-		const proxied = {
-			keepAlive: true,
-			proxyEnv: env
-		};
-		this.#proxied = {
-			http: new http.Agent(proxied),
-			https: new https.Agent(proxied)
-		};
-	}
-	/**
-	* Sends a request; resolves with the head of the answer, whatever its status.
-	* @throws the system's error, TimeoutError; `aborted` when the signal ends it
-	*/
-	async send(request) {
-		request.signal?.throwIfAborted();
-		const kind = request.url.protocol === "https:" ? "https" : "http";
-		const agents = isLoopback(request.url.host) ? this.#direct : this.#proxied;
-		const { connect, total, idle } = this.#timeouts;
-		return await new Promise((resolve, reject) => {
-			const outgoing = (kind === "https" ? https : http).request(request.url, {
-				method: request.method,
-				headers: request.headers,
-				agent: agents[kind]
-			});
-			let incoming;
-			const end = (error) => {
-				(incoming ?? outgoing).destroy(error);
-			};
-			const abort = () => {
-				end(/* @__PURE__ */ new Error("aborted"));
-			};
-			const connectTimer = setTimeout(() => {
-				end(new TimeoutError("connecting", connect));
-			}, connect);
-			const totalTimer = setTimeout(() => {
-				end(new TimeoutError("the answer", total));
-			}, total);
-			const settle = () => {
-				clearTimeout(connectTimer);
-				clearTimeout(totalTimer);
-				request.signal?.removeEventListener("abort", abort);
-			};
-			request.signal?.addEventListener("abort", abort, { once: true });
-			outgoing.on("socket", (socket) => {
-				if (!socket.connecting) clearTimeout(connectTimer);
-				else socket.once(kind === "https" ? "secureConnect" : "connect", () => {
-					clearTimeout(connectTimer);
-				});
-			});
-			outgoing.on("error", (error) => {
-				settle();
-				reject(error);
-			});
-			outgoing.on("response", (body) => {
-				incoming = body;
-				clearTimeout(connectTimer);
-				if (request.streamed === true) {
-					clearTimeout(totalTimer);
-					body.setTimeout(idle, () => body.destroy(new TimeoutError("waiting for more of the answer", idle)));
-				}
-				body.on("close", settle);
-				resolve({
-					status: body.statusCode ?? 0,
-					headers: body.headers,
-					body
-				});
-			});
-			outgoing.end(request.body);
-		});
-	}
-	/** Closes idle and running connections. */
-	close() {
-		for (const agent of [...Object.values(this.#direct), ...Object.values(this.#proxied)]) agent.destroy();
-	}
-};
-/** A body larger than the caller accepts. */
-var BodyTooLargeError = class extends Error {
-	constructor(limit) {
-		super(`the answer is larger than ${limit} bytes`);
-		this.name = "BodyTooLargeError";
-	}
-};
-/**
-* Reads a body whole.
-* @throws BodyTooLargeError beyond `limit` bytes; the system's error when the connection breaks
-*/
-async function readBody(answer, limit) {
-	const chunks = [];
-	let size = 0;
-	for await (const chunk of answer.body) {
-		size += chunk.length;
-		if (size > limit) throw new BodyTooLargeError(limit);
-		chunks.push(chunk);
-	}
-	return Buffer.concat(chunks);
-}
-
-// src/images/manifest-writer.ts
-/**
-* Manifests as the bytes that they are: read, checked against their digest, and put under further names of their
-* repository. That is all there is to a re-tag, since a registry keeps a manifest's parts by their digests: two requests
-* for a tag, where `imagetools create` makes dozens. The bytes are never written anew, so the digest stays, whatever is in them.
-* https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
-*/
-const ACCEPT = Object.values(MEDIA_TYPES).join(", ");
-/**
-* The manifest or index that a reference stands for, its bytes checked against the reference's digest or, without one,
-* against the digest that the registry tells.
-* @throws RegistryError; the signal's reason when it is aborted
-*/
-async function readManifest(transport, reference, signal) {
-	const request = manifestRequest(reference, "GET", signal);
-	const answer = await transport.send(request);
-	const bytes = await readSmall(answer, {
-		request,
-		limit: MAX_MANIFEST_BYTES
-	});
-	const expected = reference.digest ?? toldDigest(answer);
-	const digest = digestOf$2(bytes, expected);
-	if (expected !== void 0 && digest !== expected) throw badAnswer(request.subject, "the manifest is not the one of its digest.");
-	try {
-		return {
-			digest,
-			bytes,
-			manifest: parseManifest(bytes, answer.headers["content-type"])
-		};
-	} catch (error) {
-		if (error instanceof ManifestError) throw badAnswer(request.subject, `${error.message}.`);
-		throw error;
-	}
-}
-/**
-* Puts a manifest under a tag; its parts must be in the repository. Again after a passing failure.
-* @returns the digest that the tag has now, if the registry tells it
-* @throws RegistryError; the signal's reason when it is aborted
-*/
-async function writeManifest(transport, reference, { bytes, manifest, signal }) {
-	const request = manifestRequest(reference, "PUT", signal);
-	const headers = { "content-type": manifest.mediaType };
-	const answer = await transport.send({
-		...request,
-		headers,
-		body: bytes
-	});
-	answer.body.resume();
-	return toldDigest(answer);
-}
-/** The digest that a registry tells of what was asked for or written, if it is one. */
-function toldDigest({ headers }) {
-	const digest = headers["docker-content-digest"];
-	return typeof digest === "string" && digestFault(digest) === void 0 ? digest : void 0;
-}
-/** A request for the manifest that a reference stands for: by its digest where it has one. */
-function manifestRequest(reference, method, signal) {
-	const { domain, path, tag, digest } = reference;
-	return {
-		method,
-		domain,
-		repository: path,
-		resource: `manifests/${digest ?? tag ?? "latest"}`,
-		subject: formatFamiliar(reference),
-		headers: { accept: ACCEPT },
-		signal
-	};
-}
-/**
-* Reads the body of an answer whole.
-* @throws RegistryError beyond `limit` bytes, or when the connection breaks; the signal's reason when it is aborted
-*/
-async function readSmall(answer, { request, limit }) {
-	try {
-		return await readBody(answer, limit);
-	} catch (error) {
-		request.signal?.throwIfAborted();
-		if (error instanceof BodyTooLargeError) throw badAnswer(request.subject, `${error.message}.`);
-		throw unreachable(request.subject, request.domain, error);
-	}
-}
-
-// src/images/auth-challenge.ts
-const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
-const QUOTED = /"((?:[^"\\]|\\[^])*)"/y;
-const BLANK = /[ \t]*/y;
-const SEPARATOR = /[ \t,]*/y;
-const EQUALS = /[ \t]*=[ \t]*/y;
-/** Reads every challenge of a header (several header lines come joined by commas); stops at what it cannot read. */
-function parseChallenges(header) {
-	const challenges = [];
-	let at = 0;
-	const take = (expression) => {
-		expression.lastIndex = at;
-		const match = expression.exec(header);
-		if (match === null) return void 0;
-		at += match[0].length;
-		return match;
-	};
-	for (;;) {
-		take(SEPARATOR);
-		const name = take(TOKEN)?.[0].toLowerCase();
-		if (name === void 0) return challenges;
-		const current = challenges.at(-1);
-		if (current !== void 0 && take(EQUALS) !== void 0) {
-			const value = take(QUOTED)?.[1]?.replace(/\\([^])/g, "$1") ?? take(TOKEN)?.[0];
-			if (value === void 0) return challenges;
-			if (!current.parameters.has(name)) current.parameters.set(name, value);
-		} else {
-			take(BLANK);
-			challenges.push({
-				scheme: name,
-				parameters: /* @__PURE__ */ new Map()
-			});
-		}
-	}
-}
-
-// src/images/registry-auth.ts
-const CLIENT_ID = "stage-build";
-const MAX_TOKEN_ANSWER = 1 << 20;
-/** What the specification assumes where a server names no lifetime, seconds. */
-const DEFAULT_LIFETIME = 60;
-/** A token is renewed this long before its end, so that it does not end on the way, ms. */
-const MARGIN = 5e3;
-/** The Authorization headers of one client. */
-var RegistryAuth = class {
-	#exchange;
-	#now;
-	#tokens = /* @__PURE__ */ new Map();
-	constructor(exchange, now) {
-		this.#exchange = exchange;
-		this.#now = now;
-	}
-	/** The header that was good for this scope before, if it still is. */
-	async known(domain, scope) {
-		const key = `${domain} ${scope}`;
-		try {
-			const token = await this.#tokens.get(key);
-			if (token === void 0) return void 0;
-			if (token.expires - MARGIN > this.#now()) return token.header;
-		} catch {}
-		this.#tokens.delete(key);
-	}
-	/** Forgets a header that the registry no longer takes. */
-	forget(domain, scope) {
-		this.#tokens.delete(`${domain} ${scope}`);
-	}
-	/**
-	* The header that answers the challenges; undefined when there is none to give (Basic without a login).
-	* @throws RegistryError when the token server refuses or answers nonsense
-	*/
-	async answer(request) {
-		const { credential, challenges, domain, scope } = request;
-		if (credential?.kind === "registry-token") return `Bearer ${credential.token}`;
-		const key = `${domain} ${scope}`;
-		const bearer = challenges.find(({ scheme }) => scheme === "bearer");
-		if (bearer !== void 0) {
-			let token = this.#tokens.get(key);
-			if (token === void 0) {
-				token = this.#fetchToken(request, bearer);
-				this.#tokens.set(key, token);
-				token.catch(() => this.#tokens.delete(key));
-			}
-			return (await token).header;
-		}
-		if (challenges.some(({ scheme }) => scheme === "basic") && credential?.kind === "basic") {
-			const header = basicHeader(credential);
-			this.#tokens.set(key, Promise.resolve({
-				header,
-				expires: Number.POSITIVE_INFINITY
-			}));
-			return header;
-		}
-	}
-	async #fetchToken(request, challenge) {
-		const { credential, subject, domain, signal } = request;
-		const realm = realmUrl(challenge, request);
-		const fields = new URLSearchParams();
-		const service = challenge.parameters.get("service");
-		if (service !== void 0) fields.set("service", service);
-		fields.set("scope", challenge.parameters.get("scope") ?? request.scope);
-		let answer;
-		if (credential?.kind === "identity-token") {
-			fields.set("grant_type", "refresh_token");
-			fields.set("client_id", CLIENT_ID);
-			fields.set("refresh_token", credential.token);
-			answer = await this.#exchange.send({
-				method: "POST",
-				url: realm,
-				headers: { "content-type": "application/x-www-form-urlencoded" },
-				body: fields.toString(),
-				signal
-			});
-		} else {
-			for (const [name, value] of fields) realm.searchParams.append(name, value);
-			const headers = credential?.kind === "basic" ? { authorization: basicHeader(credential) } : {};
-			answer = await this.#exchange.send({
-				method: "GET",
-				url: realm,
-				headers,
-				signal
-			});
-		}
-		const body = await readBody(answer, MAX_TOKEN_ANSWER);
-		if (answer.status !== 200) {
-			const loggedIn = credential !== void 0;
-			throw answerError$1({
-				subject,
-				domain,
-				status: answer.status,
-				detail: void 0,
-				retryAfter: void 0,
-				loggedIn
-			});
-		}
-		return this.#readToken(body, request);
-	}
-	#readToken(body, { subject }) {
-		let answer;
-		try {
-			answer = JSON.parse(body.toString("utf8"));
-		} catch {
-			throw badAnswer(subject, "its token server answered with something that is not JSON.");
-		}
-		const fields = typeof answer === "object" && answer !== null ? answer : {};
-		const token = [fields["token"], fields["access_token"]].find((value) => typeof value === "string" && value !== "");
-		if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) throw badAnswer(subject, "its token server gave no token.");
-		const lifetime = typeof fields["expires_in"] === "number" ? fields["expires_in"] : DEFAULT_LIFETIME;
-		return {
-			header: `Bearer ${token}`,
-			expires: this.#now() + Math.max(lifetime, DEFAULT_LIFETIME) * 1e3
-		};
-	}
-};
-/** A login goes only over TLS, or to this machine. */
-function realmUrl(challenge, { subject, domain }) {
-	const realm = URL.parse(challenge.parameters.get("realm") ?? "");
-	if (realm === null) throw badAnswer(subject, "its login challenge names no address for tokens.");
-	const local = realm.protocol === "http:" && isLoopback(realm.host) && isLoopback(domain);
-	if (realm.protocol !== "https:" && !local) throw badAnswer(subject, `its login challenge sends logins to ${realm.protocol}//${realm.host}, which is not safe.`);
-	return realm;
-}
-function basicHeader({ username, password }) {
-	return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-}
-
-// src/images/registry-transport.ts
-/**
-* Requests to the distribution API of a registry: its host, logins, redirects and second tries. Knows nothing of
-* manifests. https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
-*/
-const USER_AGENT = "stage-build";
-const MAX_REDIRECTS = 5;
-const DEFAULT_RETRIES = 2;
-const MAX_ERROR_BODY = 65536;
-/** One registry client's way to the network. */
-var RegistryTransport = class {
-	#options;
-	#exchange;
-	#auth;
-	/** Registries that did not get better in time: nobody waits for them again, until one answers. */
-	#down = /* @__PURE__ */ new Set();
-	constructor(options) {
-		this.#options = options;
-		this.#exchange = new HttpExchange(options.env, options.timeouts);
-		this.#auth = new RegistryAuth(this.#exchange, options.now ?? Date.now);
-	}
-	/** Closes connections that are kept for later requests. */
-	close() {
-		this.#exchange.close();
-	}
-	/**
-	* Sends a request, again after a passing failure (5xx, 429, a broken connection). A PUT is sent again, too: here it
-	* always puts the same under the same name.
-	* @throws RegistryError; the signal's reason when it is aborted
-	*/
-	async send(request) {
-		const { domain, subject, signal } = request;
-		const retries = request.once === true ? 0 : this.#options.retries ?? DEFAULT_RETRIES;
-		for (let retry = 1;; retry++) try {
-			const answer = await this.#authorised(request);
-			this.#down.delete(domain);
-			return answer;
-		} catch (error) {
-			signal?.throwIfAborted();
-			const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error);
-			if (!isPassing(failure)) throw failure;
-			const { retryAfter } = failure;
-			const { random } = this.#options;
-			const waitMs = retry > retries || this.#down.has(domain) ? void 0 : waitBeforeRetry(retry, {
-				retryAfter,
-				random
-			});
-			if (waitMs === void 0) {
-				if (request.once !== true) this.#down.add(domain);
-				throw failure;
-			}
-			const why = `${domain} ${whyOf$1(failure)}`;
-			this.#options.onRetry?.(retryLine({
-				what: subject,
-				why,
-				retry,
-				retries,
-				waitMs,
-				retryAfter
-			}));
-			await (this.#options.sleep ?? pause)(waitMs, signal);
-		}
-	}
-	/** The address that anybody gets a resource from, without a login; undefined where the registry wants one, or fails. */
-	async publicUrl(request) {
-		try {
-			const { answer } = await this.#redirected({
-				...request,
-				method: "HEAD"
-			}, void 0);
-			await discard(answer);
-			return answer.status === 200 ? registryUrl(request) : void 0;
-		} catch {
-			return;
-		}
-	}
-	async #authorised(request) {
-		const { domain, repository, subject, signal } = request;
-		const scope = `repository:${repository}:${request.method === "PUT" ? "pull,push" : "pull"}`;
-		const known = await this.#auth.known(domain, scope);
-		const { answer: first, atHome } = await this.#redirected(request, known);
-		if (first.status !== 401 || !atHome) return await this.#judged(request, first);
-		await discard(first);
-		if (known !== void 0) this.#auth.forget(domain, scope);
-		const credential = await this.#options.credentials.find(domain);
-		const challenges = parseChallenges(first.headers["www-authenticate"] ?? "");
-		const header = await this.#auth.answer({
-			domain,
-			scope,
-			subject,
-			challenges,
-			credential,
-			signal
-		});
-		if (header === void 0) throw answerError$1({
-			subject,
-			domain,
-			status: 401,
-			detail: void 0,
-			retryAfter: void 0,
-			loggedIn: credential !== void 0
-		});
-		return await this.#judged(request, (await this.#redirected(request, header)).answer);
-	}
-	/** Follows redirects; the Authorization header stays with the host that asked for it. */
-	async #redirected(request, authorization) {
-		const start = registryUrl(request);
-		let url = start;
-		for (let hops = 0;; hops++) {
-			const atHome = url.origin === start.origin;
-			const headers = {
-				"user-agent": USER_AGENT,
-				...request.headers,
-				...authorization !== void 0 && atHome ? { authorization } : {}
-			};
-			const { method, body, signal, streamed } = request;
-			const answer = await this.#exchange.send({
-				method,
-				url,
-				headers,
-				body,
-				signal,
-				streamed
-			});
-			if (![
-				301,
-				302,
-				303,
-				307,
-				308
-			].includes(answer.status)) return {
-				answer,
-				atHome
-			};
-			await discard(answer);
-			if (hops === MAX_REDIRECTS) throw badAnswer(request.subject, `it redirects more than ${MAX_REDIRECTS} times.`);
-			url = redirectTarget(request, {
-				from: url,
-				location: answer.headers.location
-			});
-		}
-	}
-	async #judged(request, answer) {
-		const { status } = answer;
-		if (status >= 200 && status < 300 || request.accept?.includes(status) === true) return answer;
-		const detail = await errorDetail(answer);
-		const retryAfter = retryAfterSeconds(answer.headers["retry-after"], (this.#options.now ?? Date.now)());
-		const loggedIn = await this.#options.credentials.find(request.domain) !== void 0;
-		throw answerError$1({
-			subject: request.subject,
-			domain: request.domain,
-			status,
-			detail,
-			retryAfter,
-			loggedIn
-		});
-	}
-};
-/** Plain HTTP is for this machine only, as in BuildKit. Docker Hub's API has a host of its own. */
-function registryUrl({ domain, repository, resource, subject }) {
-	const scheme = isLoopback(domain) && !domain.endsWith(":443") ? "http" : "https";
-	const host = domain === "docker.io" ? "registry-1.docker.io" : domain;
-	const url = URL.parse(`${scheme}://${host}/v2/${repository}/${resource}`);
-	if (url === null) throw badAnswer(subject, `${JSON.stringify(domain)} is no valid host.`);
-	return url;
-}
-function redirectTarget(request, hop) {
-	const target = hop.location === void 0 ? null : URL.parse(hop.location, hop.from.href);
-	if (target === null) throw badAnswer(request.subject, "it redirects to no valid address.");
-	const plainIsFine = hop.from.protocol === "http:" && isLoopback(target.host);
-	if (target.protocol !== "https:" && !(target.protocol === "http:" && plainIsFine)) throw badAnswer(request.subject, `it redirects to ${target.protocol}//${target.host}, which is not safe.`);
-	target.username = "";
-	target.password = "";
-	return target;
-}
-function isPassing({ kind, cause }) {
-	return kind === "server" || kind === "rate-limited" || kind === "unreachable" && isBroken(cause);
-}
-function whyOf$1({ status, cause }) {
-	return status === void 0 ? `could not be reached (${errorCode(cause) ?? "no answer"})` : `answered ${status}`;
-}
-/** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
-function isBroken(cause) {
-	const code = errorCode(cause);
-	return code === "ECONNRESET" || code === "EPIPE" || code === "EAI_AGAIN" || code === "ETIMEDOUT";
-}
-/** The first message of the API's error list, if the body is one. */
-async function errorDetail(answer) {
-	try {
-		const { errors } = JSON.parse((await readBody(answer, MAX_ERROR_BODY)).toString("utf8"));
-		const first = errors?.[0];
-		const told = [first?.message, first?.code].find((value) => typeof value === "string" && value !== "");
-		return typeof told === "string" ? told : void 0;
-	} catch {
-		answer.body.destroy();
-		return;
-	}
-}
-/** Reads a short body to its end, so that the connection can serve the next request. */
-async function discard(answer) {
-	await readBody(answer, MAX_ERROR_BODY).catch(() => answer.body.destroy());
-}
-
-// src/images/registry-client.ts
-/**
-* Reads images from registries: what a name stands for, manifests, configs, and blobs as streams. Everything that has a
-* digest is checked against it. Writes nothing but further tags of what is there.
-*/
-/** Configs are JSON of some kilobytes. */
-const MAX_CONFIG_BYTES = 8 << 20;
-const LONGEST_QUESTION_MS = 1e4;
-/** A client for all registries; `image` parameters are names as users write them. */
-var RegistryClient = class {
-	#transport;
-	constructor(options) {
-		this.#transport = new RegistryTransport(options);
-	}
-	/** Closes connections that are kept for later requests. */
-	close() {
-		this.#transport.close();
-	}
-	/**
-	* The digest of what a name stands for, by HEAD (which counts against no pull limit), or by the manifest itself.
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async resolveDigest(image, options = {}) {
-		const reference = tagNameOnly(parseReference(image));
-		return reference.digest ?? await this.#headDigest(reference, options) ?? (await this.#manifest(reference, options)).digest;
-	}
-	/**
-	* The digest of what a name stands for in its registry, asked also for a name with a digest; undefined when it is not there.
-	* @throws RegistryError for any other answer, InvalidReferenceError
-	*/
-	async findDigest(image, options = {}) {
-		const reference = tagNameOnly(parseReference(image));
-		try {
-			return await this.#headDigest(reference, options) ?? (await this.#manifest(reference, options)).digest;
-		} catch (error) {
-			if (error instanceof RegistryError && error.kind === "not-found") return void 0;
-			throw error;
-		}
-	}
-	/**
-	* Whether the image's repository holds a manifest or an index, whatever its tags say.
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async hasManifest(image, digest, options = {}) {
-		const { domain, path } = parseReference(image);
-		return await this.findDigest(formatReference(withDigest({
-			domain,
-			path
-		}, digest)), options) !== void 0;
-	}
-	/**
-	* What a name stands for, and the image in it for a platform (`linux/amd64`).
-	* @throws RegistryError (`not-found` also when there is none for the platform), InvalidReferenceError
-	*/
-	async resolveImage(image, options) {
-		const reference = tagNameOnly(parseReference(image));
-		const root = await this.#manifest(reference, options);
-		return await resolvePlatform(root, {
-			subject: formatFamiliar(reference),
-			platform: options.platform,
-			fetch: (digest) => this.#manifest({
-				...reference,
-				digest
-			}, options)
-		});
-	}
-	/**
-	* The manifest or index that a name stands for.
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async fetchManifest(image, options = {}) {
-		return await this.#manifest(tagNameOnly(parseReference(image)), options);
-	}
-	/**
-	* Puts a manifest under a tag of a repository that has its parts; the tag is asked for what it stands for then, unless the
-	* registry says it at once.
-	* @returns the digest that the tag stands for now; undefined when it is not there
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async writeTag(tag, manifest, options = {}) {
-		const reference = tagNameOnly(parseReference(tag));
-		return await writeManifest(this.#transport, reference, {
-			...manifest,
-			signal: options.signal
-		}) ?? await this.findDigest(tag, options);
-	}
-	/**
-	* The config of an image (of `ResolvedImage.configDigest`).
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async fetchConfig(image, configDigest, options = {}) {
-		const request = blobRequest(image, {
-			digest: configDigest,
-			method: "GET",
-			signal: options.signal
-		});
-		const bytes = await readSmall(await this.#transport.send(request), {
-			request,
-			limit: MAX_CONFIG_BYTES
-		});
-		if (digestOf$2(bytes, configDigest) !== configDigest) throw badAnswer(request.subject, "the bytes are not those of its digest.");
-		return guarded$1(request.subject, () => parseImageConfig(bytes));
-	}
-	/**
-	* The size of a blob in the image's repository, undefined when it is not there.
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async headBlob(image, digest, options = {}) {
-		const request = {
-			...blobRequest(image, {
-				digest,
-				method: "HEAD",
-				signal: options.signal
-			}),
-			accept: [404]
-		};
-		const answer = await this.#transport.send(request);
-		answer.body.resume();
-		return answer.status === 404 ? void 0 : { size: contentLength(answer) };
-	}
-	/**
-	* A blob of the image's repository as a stream. A whole blob is checked against its digest as it passes; of a part
-	* only the length can be.
-	* @throws RegistryError, InvalidReferenceError
-	*/
-	async openBlob(image, digest, options = {}) {
-		const { range, signal } = options;
-		const request = {
-			...blobRequest(image, {
-				digest,
-				method: "GET",
-				signal
-			}),
-			streamed: true,
-			...range === void 0 ? {} : { headers: { range: `bytes=${range.start}-${range.end ?? ""}` } }
-		};
-		const answer = await this.#transport.send(request);
-		const partial = answer.status === 206;
-		if (range !== void 0 && !partial && range.start > 0) {
-			answer.body.destroy();
-			throw badAnswer(request.subject, "the registry cannot give a part of it.", answer.status);
-		}
-		const length = contentLength(answer);
-		const wanted = range?.end === void 0 ? void 0 : range.end - range.start + 1;
-		const size = partial || wanted === void 0 || length === void 0 ? length : Math.min(length, wanted);
-		const bytes = range === void 0 ? checked(answer, {
-			digest,
-			request
-		}) : limited(answer, {
-			size,
-			request
-		});
-		const stream = Readable.from(bytes, { objectMode: false });
-		stream.once("close", () => answer.body.destroy());
-		return {
-			stream,
-			size
-		};
-	}
-	/** The address of a blob that anybody may fetch; undefined where a login is needed. Never rejects. */
-	async publicBlobUrl(image, digest, options = {}) {
-		return await this.#transport.publicUrl(blobRequest(image, {
-			digest,
-			method: "HEAD",
-			signal: options.signal
-		}));
-	}
-	/** Seconds that the registry of an image now asks to wait for; undefined where it does not. Never rejects. */
-	async retryAfter(image, { signal } = {}) {
-		try {
-			const limit = AbortSignal.timeout(LONGEST_QUESTION_MS);
-			const request = manifestRequest(tagNameOnly(parseReference(image)), "HEAD", signal === void 0 ? limit : AbortSignal.any([signal, limit]));
-			(await this.#transport.send({
-				...request,
-				once: true
-			})).body.resume();
-			return;
-		} catch (error) {
-			return error instanceof RegistryError ? error.retryAfter : void 0;
-		}
-	}
-	async #headDigest(reference, { signal }) {
-		const request = {
-			...manifestRequest(reference, "HEAD", signal),
-			accept: [
-				400,
-				405,
-				501
-			]
-		};
-		const answer = await this.#transport.send(request);
-		answer.body.resume();
-		return answer.status === 200 ? toldDigest(answer) : void 0;
-	}
-	async #manifest(reference, { signal }) {
-		return await readManifest(this.#transport, reference, signal);
-	}
-};
-function blobRequest(image, { digest, method, signal }) {
-	const fault = digestFault(digest);
-	if (fault !== void 0) throw new TypeError(`${JSON.stringify(digest)}: ${fault}`);
-	const reference = parseReference(image);
-	const subject = `${formatFamiliar(reference)} (blob ${digest.slice(0, digest.indexOf(":") + 13)})`;
-	return {
-		method,
-		domain: reference.domain,
-		repository: reference.path,
-		resource: `blobs/${digest}`,
-		subject,
-		signal
-	};
-}
-function contentLength(answer) {
-	const length = Number(answer.headers["content-length"]);
-	return Number.isSafeInteger(length) && length >= 0 ? length : void 0;
-}
-function guarded$1(subject, parse) {
-	try {
-		return parse();
-	} catch (error) {
-		if (error instanceof ManifestError) throw badAnswer(subject, `${error.message}.`);
-		throw error;
-	}
-}
-async function* received(answer, request) {
-	try {
-		yield* answer.body;
-	} catch (error) {
-		request.signal?.throwIfAborted();
-		throw error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error);
-	}
-}
-async function* checked(answer, { digest, request }) {
-	const hash = createHash(digest.slice(0, digest.indexOf(":")));
-	for await (const chunk of received(answer, request)) {
-		hash.update(chunk);
-		yield chunk;
-	}
-	if (!digest.endsWith(`:${hash.digest("hex")}`)) throw badAnswer(request.subject, "the bytes are not those of its digest.");
-}
-/** A part of a blob: no more than was asked for, also from a registry that sends the whole. */
-async function* limited(answer, { size, request }) {
-	let left = size ?? Number.POSITIVE_INFINITY;
-	for await (const chunk of received(answer, request)) {
-		yield chunk.length <= left ? chunk : chunk.subarray(0, left);
-		left -= chunk.length;
-		if (left <= 0) return;
-	}
-	if (size !== void 0 && left > 0) throw badAnswer(request.subject, "the part ends too early.");
-}
-
-// src/images/image-source.ts
-/**
-* Where an external image comes from, as a user writes it: an image of a registry or an OCI layout on disk. Parsing
-* only; `registry-client.ts` and `oci-layout.ts` look them up.
-*/
-const OCI_LAYOUT = "oci-layout://";
-const DOCKER_IMAGE = "docker-image://";
-/**
-* Reads `REF`, `docker-image://REF` or `oci-layout://PATH[:TAG][@DIGEST]`. The path ends at the first colon, as in
-* buildx (https://github.com/docker/buildx/blob/v0.20.0/build/opt.go#L560).
-* @throws Error whose message is a clause for the end of a sentence, without a full stop.
-*/
-function parseImageSource(text) {
-	const trimmed = text.trim();
-	if (trimmed.startsWith(OCI_LAYOUT)) return parseOciLayout(trimmed.slice(13));
-	if (trimmed.startsWith(DOCKER_IMAGE)) return {
-		kind: "registry",
-		ref: normalizeReference(trimmed.slice(15))
-	};
-	const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1];
-	if (scheme !== void 0) throw new Error(`${scheme}:// is no kind of image; use an image reference, docker-image:// or oci-layout://`);
-	return {
-		kind: "registry",
-		ref: normalizeReference(trimmed)
-	};
-}
-function parseOciLayout(text) {
-	const { head, tail: digest } = cut$1(text, "@");
-	const { head: path, tail: tag } = cut$1(head, ":");
-	if (path === "") throw new Error("an oci-layout:// source needs the path of a directory");
-	if (path.includes("\0")) throw new Error("the path of an oci-layout:// source holds a NUL character");
-	if (tag !== void 0 && !/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/.test(tag)) throw new Error(`invalid tag format (${JSON.stringify(tag)})`);
-	const fault = digest === void 0 ? void 0 : digestFault(digest);
-	if (fault !== void 0) throw new Error(`${fault} (${JSON.stringify(digest)})`);
-	return {
-		kind: "oci-layout",
-		path,
-		...tag === void 0 ? {} : { tag },
-		...digest === void 0 ? {} : { digest }
-	};
-}
-function cut$1(text, separator) {
-	const at = text.indexOf(separator);
-	return at === -1 ? {
-		head: text,
-		tail: void 0
-	} : {
-		head: text.slice(0, at),
-		tail: text.slice(at + 1)
-	};
-}
-
-// src/input-readers.ts
-function listOf$1(name, value, options, problems) {
-	return recordsOf$1(name, value, options, problems).flat();
-}
-function recordsOf$1(name, value, options, problems) {
-	try {
-		return readRecords$2(value, options);
-	} catch (error) {
-		const reason = error instanceof Error ? error.message.replace(/ at line.*$/s, "") : "not a list";
-		problems.push({
-			input: name,
-			message: `\`${name}\` cannot be read as a list: ${reason}.`,
-			mend: "Check its quotes: a quoted item must end with a quote."
-		});
-		return [];
-	}
-}
-/** Booleans as YAML 1.2 writes them, like `getBooleanInput`, but the message shows the value. */
-function readBoolean(name, value, problems) {
-	if ([
-		"true",
-		"True",
-		"TRUE"
-	].includes(value)) return true;
-	if ([
-		"",
-		"false",
-		"False",
-		"FALSE"
-	].includes(value)) return false;
-	problems.push({
-		input: name,
-		message: `\`${name}\`: \`${shown$1(value)}\` is neither \`true\` nor \`false\`.`,
-		mend: "Write `true` or `false`."
-	});
-	return false;
-}
-function readOneOf(options) {
-	const { name, value, values, problems } = options;
-	const found = values.find((candidate) => candidate === value);
-	if (found !== void 0) return found;
-	const [fallback] = values;
-	if (fallback === void 0) throw new Error(`${name} accepts no values`);
-	if (value !== "") {
-		const near = nearest(value, values);
-		problems.push({
-			input: name,
-			message: `\`${name}\`: \`${shown$1(value)}\` is not one of ${values.map((v) => `\`${v}\``).join(", ")}.`,
-			mend: near === void 0 ? void 0 : `Did you mean \`${near}\`?`
-		});
-	}
-	return fallback;
-}
-const BYTE_UNITS = {
-	"": 1,
-	B: 1,
-	KB: 1e3,
-	MB: 1e6,
-	GB: 1e9,
-	TB: 0xe8d4a51000,
-	KIB: 1024,
-	MIB: 2 ** 20,
-	GIB: 2 ** 30,
-	TIB: 2 ** 40
-};
-/** A number of bytes with or without a unit: `5GB`, `512 MiB`. */
-function readBytes(name, value, problems) {
-	const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
-	const factor = BYTE_UNITS[unit.toUpperCase()];
-	if (number !== "" && factor !== void 0) return Math.round(Number(number) * factor);
-	if (value !== "") problems.push({
-		input: name,
-		message: `\`${name}\`: \`${shown$1(value)}\` is no number of bytes.`,
-		mend: "Write it as `5GB`, `500MB` or `2GiB`."
-	});
-	return 0;
-}
-/** A whole number; 0 where there is none. */
-function readCount(name, value, { most, problems }) {
-	if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
-	if (value !== "") problems.push({
-		input: name,
-		message: `\`${name}\`: \`${shown$1(value)}\` is no whole number from 0 to ${most}.`,
-		mend: `Write a number from 0 to ${most}.`
-	});
-	return 0;
-}
-function readTargets(targets, target, problems) {
-	if (target !== void 0 && targets.length > 0) problems.push({
-		input: "target",
-		message: `\`target\` (\`${shown$1(target)}\`) and \`targets\` are both given.`,
-		mend: "Keep `targets`; it takes one or several."
-	});
-	const list = targets.length > 0 ? targets : target === void 0 ? [] : [target];
-	if (list.length === 0) return void 0;
-	if (list.includes("all")) {
-		if (list.length > 1) problems.push({
-			input: "targets",
-			message: "`targets`: `all` stands beside other targets.",
-			mend: "Write `all` alone, or name the targets."
-		});
-		return "all";
-	}
-	return [...new Set(list)];
-}
-function readTags(value, problems) {
-	const tags = [];
-	for (const record of recordsOf$1("tags", value, { commas: true }, problems)) {
-		let target;
-		for (const item of record) {
-			const at = item.indexOf("=");
-			if (at >= 0) target = item.slice(0, at).trim();
-			const ref = item.slice(at + 1).trim();
-			if (target === "" || ref === "") {
-				problems.push({
-					input: "tags",
-					message: `\`tags\`: \`${shown$1(item)}\` lacks ${target === "" ? "the target before" : "the reference behind"} \`=\`.`,
-					mend: "Write `TARGET=REF` or `REF`."
-				});
-				continue;
-			}
-			checkReference(ref.replaceAll("{target}", "x"), () => {
-				problems.push({
-					input: "tags",
-					message: `\`tags\`: \`${shown$1(ref)}\` is not an image reference.`,
-					mend: "Write `registry/name:tag`, in lower case."
-				});
-			});
-			tags.push({
-				target,
-				ref
-			});
-		}
-	}
-	return tags;
-}
-function checkReference(ref, onInvalid) {
-	try {
-		normalizeReference(ref);
-	} catch {
-		onInvalid();
-	}
-}
-function readExternalImages(lines, problems) {
-	const images = [];
-	for (const { key, value } of readPairs("external-images", lines, problems, "NAME=REF")) try {
-		const name = normalizeReference(key);
-		if (images.some((image) => image.name === name)) problems.push({
-			input: "external-images",
-			message: `\`external-images\`: \`${shown$1(key)}\` is mapped twice.`,
-			mend: "Keep one line per image."
-		});
-		images.push({
-			name,
-			source: parseImageSource(value)
-		});
-	} catch (error) {
-		const reason = error instanceof Error ? error.message : String(error);
-		problems.push({
-			input: "external-images",
-			message: `\`external-images\`: \`${shown$1(`${key}=${value}`)}\`: ${reason}.`,
-			mend: "Write `NAME=REF`, for example `nginx:latest=ghcr.io/org/mirror/nginx:1.29`."
-		});
-	}
-	return images;
-}
-/** `NAME=VALUE`; `NAME` alone takes the value from the environment and is left out where there is none, as in docker. */
-function readBuildArgs(lines, env, problems) {
-	const args = {};
-	for (const line of lines) {
-		const at = line.indexOf("=");
-		const name = at < 0 ? line : line.slice(0, at);
-		const value = at < 0 ? env[line] : line.slice(at + 1);
-		if (name.trim() === "") problems.push({
-			input: "build-args",
-			message: `\`build-args\`: \`${shown$1(line)}\` is not of the form \`NAME=VALUE\`.`,
-			mend: "Write one `NAME=VALUE` a line."
-		});
-		else if (value !== void 0) args[name] = value;
-	}
-	return args;
-}
-function readSecrets(options) {
-	const { problems, env } = options;
-	const secrets = [];
-	for (const line of options.values) {
-		const at = line.indexOf("=");
-		if (at <= 0) problems.push({
-			input: "secrets",
-			message: "`secrets`: a line is not of the form `ID=VALUE` (not shown here).",
-			mend: "Write `ID=VALUE`; put a value of several lines into double quotes: `\"ID=…\"`."
-		});
-		else secrets.push({
-			kind: "value",
-			id: line.slice(0, at),
-			value: line.slice(at + 1)
-		});
-	}
-	for (const { key, value } of readPairs("secret-envs", options.envs, problems, "ID=VARIABLE")) {
-		if (env[value] === void 0) problems.push({
-			input: "secret-envs",
-			message: `\`secret-envs\`: the variable \`${shown$1(value)}\` is not set.`,
-			mend: `Set it in the step's \`env:\`.`
-		});
-		secrets.push({
-			kind: "env",
-			id: key,
-			env: value
-		});
-	}
-	for (const { key, value } of readPairs("secret-files", options.files, problems, "ID=PATH")) secrets.push({
-		kind: "file",
-		id: key,
-		path: value
-	});
-	const ids = secrets.map((secret) => secret.id);
-	for (const id of new Set(ids.filter((candidate, index) => ids.indexOf(candidate) !== index))) problems.push({
-		input: "secrets",
-		message: `The secret \`${shown$1(id)}\` is given twice.`,
-		mend: "Give each secret id once in `secrets`, `secret-envs` and `secret-files`."
-	});
-	return secrets;
-}
-
-// src/measure/size-budgets.ts
-/** The input `size-budgets`: lines `TARGET[@PLATFORM]=LIMIT [unpacked]`, read and checked. Pure. */
-const INPUT = "size-budgets";
-const FORMS = "`TARGET=160MB`, `TARGET=+5%` or `TARGET=+10MB`";
-const METRICS = ["transfer", "unpacked"];
-const UNITS = new Map([...[
-	"B",
-	"kB",
-	"MB",
-	"GB",
-	"TB"
-].map((unit, power) => [unit.toUpperCase(), 1e3 ** power]), ...[
-	"KiB",
-	"MiB",
-	"GiB",
-	"TiB"
-].map((unit, power) => [unit.toUpperCase(), 1024 ** (power + 1)])]);
-/** What a longer list of targets is cut to in a message. */
-const MOST_NAMES$1 = 10;
-/**
-* Every budget that can be read, and a problem for every line that cannot.
-* @param knownTargets undefined where they are not known yet: then names are not checked
-*/
-function parseSizeBudgets(lines, knownTargets) {
-	const problems = [];
-	return {
-		budgets: [...new Set(lines.map((line) => line.trim()).filter((line) => line !== ""))].flatMap((text) => {
-			const read = parseLine(text);
-			if (!("target" in read)) {
-				problems.push(read);
-				return [];
-			}
-			const problem = knownTargets === void 0 ? void 0 : unknownTarget(read, knownTargets);
-			if (problem !== void 0) problems.push(problem);
-			return problem === void 0 ? [read] : [];
-		}),
-		problems
-	};
-}
-/** The name in front decides; the most specific lines count, and all that are equally specific apply. */
-function budgetsFor(budgets, { target, platform }) {
-	const matching = budgets.filter((budget) => (budget.target === "*" || sameTarget(budget.target, target)) && (budget.platform === void 0 || budget.platform === platform));
-	const most = Math.max(...matching.map(specificity));
-	return matching.filter((budget) => specificity(budget) === most);
-}
-/** A target's name says more than a platform. */
-function specificity({ target, platform }) {
-	return (target === "*" ? 0 : 2) + (platform === void 0 ? 0 : 1);
-}
-/** BuildKit, too, takes the names of stages in any letters. */
-function sameTarget(a, b) {
-	return a.toLowerCase() === b.toLowerCase();
-}
-function parseLine(text) {
-	const at = text.indexOf("=");
-	const [name = "", platform, ...more] = text.slice(0, Math.max(0, at)).split("@");
-	const [target, rest] = [name.trim(), text.slice(at + 1).trim()];
-	if (at < 0 || target === "" || rest === "" || more.length > 0) return problem(text, "is not of the form `TARGET=SIZE`", `Write ${FORMS}, with \`*\` for every target.`);
-	const platformName = platform === void 0 ? void 0 : platformOf$1(platform.trim());
-	if (platform !== void 0 && platformName === void 0) return problem(text, `names no platform behind \`@\``, `Write, for example, \`${shown(target)}@linux/arm64=160MB\`.`);
-	const [size, suffix] = withoutSuffix(rest);
-	const metric = suffix === "" ? "transfer" : METRICS.find((known) => known === suffix.toLowerCase());
-	if (metric === void 0) {
-		const near = nearest(suffix, METRICS);
-		return problem(text, `ends in \`${shown(suffix)}\``, near === void 0 ? "Behind the size stands `unpacked`, or nothing for the transfer size." : `Did you mean \`${near}\`?`);
-	}
-	const limit = limitOf$1(size);
-	return typeof limit === "string" ? problem(text, `: ${limit}`, sizeMend(target, size)) : {
-		text,
-		target,
-		platform: platformName,
-		metric,
-		limit
-	};
-}
-/** The last word apart, where it is no unit. */
-function withoutSuffix(text) {
-	const at = text.search(/\s[a-z]+$/i);
-	const word = text.slice(at + 1);
-	return at < 0 || UNITS.has(word.toUpperCase()) ? [text, ""] : [text.slice(0, at).trim(), word];
-}
-/** A clause about what is wrong where it is no limit. */
-function limitOf$1(size) {
-	const [, plus, number = "", unit = ""] = /^(\+?)(\d+(?:\.\d+)?|\.\d+)(%|[a-z]*)$/i.exec(size.replaceAll(/\s+/g, "")) ?? [];
-	if (number === "") return `\`${shown(size)}\` is no size`;
-	if (unit === "%") return plus === "+" ? {
-		kind: "more-percent",
-		percent: Number(number)
-	} : `\`${shown(size)}\` is no size; a share is of the baseline and begins with \`+\``;
-	const factor = UNITS.get(unit.toUpperCase());
-	if (factor === void 0) return unit === "" ? `\`${shown(size)}\` has no unit` : `there is no unit \`${shown(unit)}\``;
-	const bytes = Math.round(Number(number) * factor);
-	if (!Number.isSafeInteger(bytes)) return `\`${shown(size)}\` is too large`;
-	return {
-		kind: plus === "+" ? "more-bytes" : "absolute",
-		bytes
-	};
-}
-function sizeMend(target, size) {
-	const [, slip, unit = ""] = /^(\+?\d+(?:\.\d+)?)\s*(%|[kmgt]i?|)$/i.exec(size) ?? [];
-	if (slip === void 0) return `Write ${FORMS}.`;
-	const meant = unit === "%" ? `+${slip}%` : `${slip}${unit === "" ? "M" : unit.length === 1 ? unit.toUpperCase() : unit}B`;
-	return `Did you mean \`${shown(target)}=${meant}\`?`;
-}
-function unknownTarget({ target, text }, known) {
-	if (target === "*" || known.some((name) => sameTarget(name, target))) return void 0;
-	const near = nearest(target, known);
-	const names = known.slice(0, MOST_NAMES$1).map((name) => `\`${shown(name)}\``);
-	if (known.length > MOST_NAMES$1) names.push(`${known.length - MOST_NAMES$1} more`);
-	return problem(text, `: there is no target \`${shown(target)}\``, near === void 0 ? `There is ${names.join(", ")}, and \`*\` for every target.` : `Did you mean \`${shown(near)}\`?`);
-}
-function problem(text, what, mend) {
-	return {
-		input: INPUT,
-		message: `\`${INPUT}\`: \`${shown(text)}\`${what.startsWith(":") ? "" : " "}${what}.`,
-		mend
-	};
-}
-function platformOf$1(text) {
-	try {
-		return formatPlatform(parsePlatform(text));
-	} catch {
-		return;
-	}
-}
-/** On one line, not too long. */
-function shown(value) {
-	const line = value.replaceAll(/\s+/g, " ");
-	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
-}
-
-// src/inputs.ts
-/**
-* The action's inputs, typed and checked: the only reader. Every problem is collected, so that a user mends them all
-* at once. What needs the Dockerfile (does the target exist?) is checked by the plan, not here.
-*/
-/** With the waits between them, more would take longer than jobs do. */
-const MOST_RETRIES = 10;
-/**
-* Reads and checks all inputs.
-* @throws UserError with every problem found.
-*/
-function readInputs(read, env) {
-	const problems = [];
-	const raw = (name) => read(name).trim();
-	const text = (name) => raw(name) === "" ? void 0 : raw(name);
-	const bool = (name) => readBoolean(name, raw(name), problems);
-	const lines = (name) => listOf$1(name, raw(name), { commas: false }, problems);
-	const commas = (name) => listOf$1(name, raw(name), { commas: true }, problems);
-	const oneOf = (name, values) => readOneOf({
-		name,
-		value: raw(name),
-		values,
-		problems
-	});
-	const targets = readTargets(commas("targets"), text("target"), problems);
-	const inputs = {
-		mode: oneOf("mode", [
-			"build",
-			"plan",
-			"report",
-			"merge",
-			"cleanup"
-		]),
-		plan: text("plan"),
-		matrixBy: oneOf("matrix-by", ["target", "platform"]),
-		dryRun: bool("dry-run"),
-		context: text("context") ?? ".",
-		file: text("file"),
-		bakeFiles: commas("bake-files"),
-		targets,
-		id: text("id"),
-		tags: readTags(raw("tags"), problems),
-		externalImages: readExternalImages(lines("external-images"), problems),
-		buildContexts: readPairs("build-contexts", lines("build-contexts"), problems, "NAME=SOURCE"),
-		buildArgs: readBuildArgs(lines("build-args"), env, problems),
-		secrets: readSecrets({
-			values: lines("secrets"),
-			envs: commas("secret-envs"),
-			files: lines("secret-files"),
-			problems,
-			env
-		}),
-		ssh: commas("ssh"),
-		platforms: commas("platforms"),
-		labels: readPairs("labels", lines("labels"), problems, "KEY=VALUE"),
-		annotations: lines("annotations"),
-		push: bool("push"),
-		load: bool("load"),
-		outputs: listOf$1("outputs", raw("outputs"), {
-			commas: false,
-			literalQuotes: true
-		}, problems),
-		provenance: text("provenance"),
-		sbom: text("sbom"),
-		attests: lines("attests"),
-		pull: bool("pull"),
-		noCache: bool("no-cache"),
-		noCacheFilters: commas("no-cache-filters"),
-		network: text("network"),
-		addHosts: commas("add-hosts"),
-		allow: commas("allow"),
-		shmSize: text("shm-size"),
-		ulimit: lines("ulimit"),
-		cgroupParent: text("cgroup-parent"),
-		builder: text("builder"),
-		compression: oneOf("compression", [
-			"gzip",
-			"zstd",
-			"estargz",
-			"uncompressed"
-		]),
-		failFast: bool("fail-fast"),
-		retries: readCount("retries", raw("retries"), {
-			most: MOST_RETRIES,
-			problems
-		}),
-		cacheFrom: lines("cache-from"),
-		cacheTo: lines("cache-to"),
-		skipUnchanged: oneOf("skip-unchanged", [
-			"auto",
-			"true",
-			"false"
-		]),
-		volatileLabels: commas("volatile-labels"),
-		cache: oneOf("cache", [
-			"auto",
-			"read-write",
-			"read-only",
-			"off"
-		]),
-		cacheBackend: oneOf("cache-backend", [
-			"auto",
-			"github",
-			"directory"
-		]),
-		cacheDir: text("cache-dir") === void 0 ? void 0 : resolve$1(raw("cache-dir")),
-		cacheScope: raw("cache-scope"),
-		cacheMaxSize: readBytes("cache-max-size", raw("cache-max-size"), problems),
-		cacheMounts: oneOf("cache-mounts", ["auto", "off"]),
-		cacheMountsMaxSize: readBytes("cache-mounts-max-size", raw("cache-mounts-max-size"), problems),
-		comment: oneOf("comment", [
-			"size-changed",
-			"always",
-			"over-budget",
-			"never"
-		]),
-		sizeBudgets: lines("size-budgets"),
-		baseline: text("baseline"),
-		githubToken: text("github-token"),
-		jobTotal: /^\d{1,6}$/.test(raw("job-total")) ? Number(raw("job-total")) : 0
-	};
-	problems.push(...parseSizeBudgets(inputs.sizeBudgets, void 0).problems);
-	if (text("call") !== void 0) problems.push({
-		input: "call",
-		message: `\`call\`: \`${shown$1(raw("call"))}\` is not supported: stage-build builds and reports.`,
-		mend: "Remove `call`; to check a Dockerfile without building it use `mode: plan`."
-	});
-	const warnings = checkCombinations(inputs, raw, {
-		problems,
-		eventName: env["GITHUB_EVENT_NAME"]
-	});
-	throwIfAny(problems);
-	return {
-		inputs,
-		warnings
-	};
-}
-
-// src/plan/plan.ts
-/**
-* The plan: which stages there are, what they need, which targets must be built and why. A stable JSON (version 1) that
-* other jobs read; making it needs no engine. Digests are looked up elsewhere and handed in.
-*/
-/** Makes the plan. */
-function makePlan(request) {
-	const { graph, prints } = request;
-	const fingerprints = stageFingerprints([...prints.values()]);
-	const targets = request.targets.map((target) => {
-		const { image, sizes, since, ...decision } = request.decisionOf(target);
-		return {
-			name: target.name,
-			...request.placeOf?.(target),
-			stage: target.stage,
-			stages: stagesOf(graph, target.stage),
-			...decision,
-			tags: request.tagsOf(target),
-			fingerprint: prints.get(target.name)?.fingerprint ?? null,
-			...image === void 0 ? {} : { image },
-			...sizes === void 0 ? {} : { sizes },
-			...since === void 0 ? {} : { since }
-		};
-	});
-	const twins = twinsOf(graph, fingerprints);
-	const changed = targets.filter(({ status }) => status === "changed").map(({ stage }) => stage);
-	return {
-		version: 1,
-		id: request.id,
-		file: request.file,
-		platforms: request.platforms,
-		...request.matrixBy === "platform" ? { matrixBy: request.matrixBy } : {},
-		stages: graph.stages.map((stage) => ({
-			...planStage(stage, request.pinOf, fingerprints.get(stage.index)),
-			...sameAs(twins.get(stage.index))
-		})),
-		targets,
-		shared: sharedStages(graph, changed, (stage) => twins.get(stage) ?? stage)
-	};
-}
-function sameAs(twin) {
-	return twin === void 0 ? {} : { same: twin };
-}
-/** Stages of several Dockerfiles that are the same, by their fingerprints: for each but the first, the first. */
-function twinsOf({ stages }, fingerprints) {
-	const firsts = /* @__PURE__ */ new Map();
-	const twins = /* @__PURE__ */ new Map();
-	for (const { index, file } of stages) {
-		const fingerprint = fingerprints.get(index);
-		if (file === void 0 || fingerprint === void 0) continue;
-		const first = firsts.get(fingerprint);
-		if (first === void 0) firsts.set(fingerprint, index);
-		else if (stages[first]?.file !== file) twins.set(index, first);
-	}
-	return twins;
-}
-/** By stage; over several platforms, one of all of them. */
-function stageFingerprints(prints) {
-	const found = /* @__PURE__ */ new Map();
-	for (const { platforms } of prints) for (const { platform, stages } of platforms) for (const { index, fingerprint } of stages) {
-		const known = found.get(index) ?? /* @__PURE__ */ new Map();
-		found.set(index, known.set(platform, known.get(platform) ?? fingerprint));
-	}
-	return new Map([...found].map(([index, all]) => {
-		const [first] = all.values();
-		if (all.size <= 1) return [index, first];
-		return [index, [...all.values()].includes(void 0) ? void 0 : digestOf$1([...all])];
-	}));
-}
-function planStage(stage, pinOf, fingerprint) {
-	const from = planSource(stage.from, pinOf);
-	const edges = "scratch" in from ? [] : [{
-		via: "from",
-		...from
-	}];
-	for (const need of stage.needs) {
-		const source = planSource(need.source, pinOf);
-		if (!("scratch" in source)) edges.push({
-			via: viaOf$1(need),
-			...source
-		});
-	}
-	const seen = /* @__PURE__ */ new Set();
-	const needs = edges.filter((edge) => {
-		const key = JSON.stringify(edge);
-		return seen.has(key) ? false : seen.add(key);
-	});
-	return {
-		index: stage.index,
-		name: stage.name ?? null,
-		...stage.file === void 0 ? {} : { file: stage.file },
-		line: stage.line,
-		from,
-		needs,
-		fingerprint: fingerprint ?? null
-	};
-}
-function planSource(source, pinOf) {
-	switch (source.kind) {
-		case "stage": return { stage: source.stage };
-		case "context": return { context: source.context };
-		case "scratch": return { scratch: true };
-		case "image": {
-			const { digest, mapped } = pinOf(source.image);
-			return {
-				image: source.image,
-				digest: digest ?? null,
-				...mapped === void 0 ? {} : { mapped }
-			};
-		}
-	}
-}
-const VIA = {
-	from: "from",
-	copy: "copy",
-	mount: "mount",
-	"mount-phantom": "mount",
-	"onbuild-copy": "onbuild",
-	"onbuild-mount": "onbuild"
-};
-function viaOf$1(need) {
-	return VIA[need.via];
-}
-/** GitHub truncates no output but refuses a job whose outputs exceed 1 MB, so a larger plan keeps its targets only. */
-const MAX_OUTPUT_BYTES = 1e6;
-/** The plan as the text of the `plan` output, cut to its targets when it is too long for one. */
-function serializePlan(plan) {
-	const text = JSON.stringify(plan);
-	if (text.length * 2 <= MAX_OUTPUT_BYTES) return {
-		text,
-		cut: false
-	};
-	return {
-		text: JSON.stringify({
-			...plan,
-			stages: []
-		}),
-		cut: true
-	};
-}
-
-// src/outputs.ts
-function writePlanOutputs(runner, plan, matrix) {
-	const write = outputWriter(runner);
-	const { text, cut } = serializePlan(plan);
-	if (cut) runner.notice("The plan is over 1 MB, GitHub’s limit for outputs: the `plan` output keeps the targets without the stages.");
-	const named = (status) => plan.targets.filter((target) => target.status === status).map((target) => target.name);
-	write("plan", text);
-	if (matrix !== void 0) write("matrix", JSON.stringify(matrix));
-	write("changed", JSON.stringify(named("changed")));
-	write("unchanged", JSON.stringify(named("unchanged")));
-	write("any-changed", String(named("changed").length > 0));
-}
-function writeBuildOutputs(runner, images, { metadata, report, toBuild }) {
-	const write = outputWriter(runner);
-	const rowOf = (target, platform) => report?.rows.find((row) => row.target === target && row.platform === platform);
-	write("images", JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))));
-	write("sizes", JSON.stringify({
-		version: 1,
-		targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes, (platform) => rowOf(image.target, platform))]))
-	}));
-	const has = new Set(images.map(({ target }) => target));
-	if (toBuild !== void 0) {
-		write("built", JSON.stringify(toBuild.filter((name) => has.has(name))));
-		write("failed", JSON.stringify(toBuild.filter((name) => !has.has(name))));
-	}
-	write("metadata", JSON.stringify(metadata, void 0, 2));
-	write("baseline-sha", report?.baselineSha ?? "");
-	write("comment-url", report?.commentUrl ?? "");
-	const [only] = images;
-	if (images.length === 1 && (toBuild ?? []).every((name) => has.has(name)) && only !== void 0) {
-		write("digest", only.digest ?? "");
-		write("imageid", only.imageId ?? "");
-	}
-}
-function outputWriter(runner) {
-	return (name, value) => {
-		runner.setOutput(name, value);
-	};
-}
-function imageEntry(image) {
-	return {
-		tags: image.tags,
-		digest: image.digest ?? null,
-		imageid: image.imageId ?? null,
-		sizes: sizesEntry(image.sizes)
-	};
-}
-/** Sizes by platform; `baseline` and `delta` are null where there is nothing to compare with. */
-function sizesEntry(sizes, rowOf = () => void 0) {
-	if (sizes === void 0) return {};
-	return Object.fromEntries(sizes.platforms.map(({ platform, transfer, unpacked }) => {
-		const row = rowOf(platform);
-		const [transferBefore, unpackedBefore] = row?.status === "compared" ? [row.transfer.before, row.unpacked.before] : [];
-		const baseline = {
-			transfer: transferBefore ?? null,
-			unpacked: unpackedBefore ?? null
-		};
-		const delta = {
-			transfer: difference(transfer.total, transferBefore),
-			unpacked: difference(unpacked.total, unpackedBefore)
-		};
-		const isKnown = transferBefore !== void 0 || unpackedBefore !== void 0;
-		return [platform, {
-			transfer,
-			unpacked,
-			baseline: isKnown ? baseline : null,
-			delta: isKnown ? delta : null
-		}];
-	}));
-}
-function difference(now, before) {
-	return now === void 0 || before === void 0 ? null : now - before;
-}
-
-// src/plan/file-lists.ts
-/** As many names as a list keeps. */
-const MOST_NAMES = 2e3;
-/**
-* A list of at most `MOST_NAMES` names.
-* @param fold makes one digest of several
-*/
-function listFiles(files, fold) {
-	const all = /* @__PURE__ */ new Map();
-	for (const { path, digest } of files) all.set(path, digest);
-	if (all.size <= 2e3) return all;
-	for (let depth = 4; depth > 0; depth--) {
-		const folded = foldAt(all, depth, fold);
-		if (folded.size <= 2e3) return folded;
-	}
-	return /* @__PURE__ */ new Map([["/", fold([...all].map(([path, digest]) => `${path} ${digest}`))]]);
-}
-function foldAt(files, depth, fold) {
-	const groups = /* @__PURE__ */ new Map();
-	const list = /* @__PURE__ */ new Map();
-	for (const [path, digest] of files) {
-		const parts = path.split("/");
-		if (parts.length <= depth) {
-			list.set(path, digest);
-			continue;
-		}
-		const directory = `${parts.slice(0, depth).join("/")}/`;
-		const group = groups.get(directory);
-		if (group === void 0) groups.set(directory, [`${path} ${digest}`]);
-		else group.push(`${path} ${digest}`);
-	}
-	for (const [directory, digests] of groups) list.set(directory, fold(digests));
-	return list;
-}
-/** What differs between two lists; directories of which only what is in them is added are left out. */
-function compareLists(before, now) {
-	const added = [...now.keys()].filter((path) => !before.has(path));
-	const removed = [...before.keys()].filter((path) => !now.has(path));
-	const changed = [...now].filter(([path, digest]) => before.has(path) && before.get(path) !== digest).map(([path]) => path);
-	return {
-		added: leaves(added),
-		removed: leaves(removed),
-		changed
-	};
-}
-/** A new directory is told by what is in it. */
-function leaves(paths) {
-	const parents = new Set(paths.flatMap((path) => path.includes("/") ? [path.slice(0, path.lastIndexOf("/"))] : []));
-	return paths.filter((path) => !parents.has(path)).sort();
-}
-const MOST_TOLD = 3;
-/** The repository itself, where `COPY . .` takes it along: it differs with every checkout. */
-const GIT = /^(?:.*\/)?\.git(?:\/|$)/;
-/** `a.go changed, b.go added and 12 more files`; empty where nothing differs. */
-function tellChanges({ added, removed, changed }) {
-	const every = [
-		...changed.map((path) => ({
-			path,
-			what: "changed"
-		})),
-		...added.map((path) => ({
-			path,
-			what: "added"
-		})),
-		...removed.map((path) => ({
-			path,
-			what: "removed"
-		}))
-	];
-	const all = every.filter(({ path }) => !GIT.test(path)).map(({ path, what }) => `${path} ${what}`);
-	if (all.length < every.length) all.push(".git changed (exclude it with a line `.git` in .dockerignore)");
-	const rest = all.length - MOST_TOLD;
-	const told = all.slice(0, rest === 1 ? 4 : MOST_TOLD);
-	return rest > 1 ? `${told.join(", ")} and ${rest} more files` : told.join(", ");
-}
-
-// src/plan/compare.ts
-/**
-* Why a target is built: two prints walked side by side from the target's stage down, to the inputs that differ. A stage
-* that differs only by what it takes from another one is passed through. Pure.
-*/
-/** The reasons, the deepest stage first, each once; empty where nothing comparable differs. */
-function reasonsOf(before, now) {
-	const reasons = [];
-	const [old, current] = [before.print.platforms, now.print.platforms];
-	const [names, wanted] = [old, current].map((all) => all.map(({ platform }) => platform));
-	if (String(names) !== String(wanted)) reasons.push({
-		kind: "platform",
-		text: `platforms ${tell$1(names)} → ${tell$1(wanted)}`
-	});
-	for (const platform of current) {
-		const counterpart = old.find((candidate) => candidate.platform === platform.platform);
-		if (counterpart !== void 0) reasons.push(...new Walk$1(counterpart, platform, before, now).reasons());
-	}
-	const fields = differing(before.print.fields, now.print.fields, ({ digest }) => digest);
-	const isBeside = (field) => field.startsWith("provenance (");
-	reasons.push(...fields.filter((field) => !isBeside(field)).map(optionReason));
-	if (reasons.length === 0) reasons.push(...fields.map(optionReason));
-	return distinct(reasons);
-}
-function optionReason(name) {
-	return {
-		kind: "option",
-		text: `\`${name}\` changed`
-	};
-}
-/** Names of what is in one list alone, or differs. */
-function differing(before, now, valueOf) {
-	const [old, current] = [before, now].map((list) => new Map(list.map((item) => [item.name, valueOf(item)])));
-	return [...new Set([...now, ...before].map(({ name }) => name))].filter((name) => old?.get(name) !== current?.get(name));
-}
-function tell$1(names) {
-	return names === void 0 || names.length === 0 ? "none" : names.join(", ");
-}
-var Walk$1 = class {
-	#old;
-	#now;
-	#targets;
-	#filesBefore;
-	#filesNow;
-	#seen = /* @__PURE__ */ new Set();
-	#reasons = [];
-	constructor(before, now, { filesOf: filesBefore }, { filesOf }) {
-		this.#old = new Map(before.stages.map((stage) => [stage.index, stage]));
-		this.#now = new Map(now.stages.map((stage) => [stage.index, stage]));
-		this.#targets = [before.stages.at(-1), now.stages.at(-1)];
-		this.#filesBefore = filesBefore;
-		this.#filesNow = filesOf;
-	}
-	reasons() {
-		this.#compare(...this.#targets, { config: true });
-		return this.#reasons;
-	}
-	/** @param config whether the stage's configuration becomes the target's: it is the target, or beneath it */
-	#compare(before, now, { config }) {
-		if (before === void 0 || now === void 0) return;
-		const key = `${before.index} ${now.index} ${String(config)}`;
-		if (this.#seen.has(key)) return;
-		this.#seen.add(key);
-		if (before.platform !== now.platform) this.#tell(now, {
-			kind: "platform",
-			line: now.line,
-			text: `the platform ${before.platform} is ${now.platform} now`
-		});
-		for (const name of differing(before.options, now.options, ({ value }) => value)) this.#reasons.push(optionReason(name));
-		this.#sources(now, {
-			line: now.line,
-			config
-		}, [before.base], [now.base]);
-		const [olds, steps] = [before, now].map((stage) => stage.steps.filter(({ words }) => config || words !== ""));
-		const variables = changedVariables(before, now);
-		for (let index = 0; index < Math.max(olds?.length ?? 0, steps?.length ?? 0); index++) {
-			const [old, current] = [olds?.[index], steps?.[index]];
-			if (old !== void 0 && current !== void 0 && this.#isSame(old, current, config)) {
-				this.#settings(now, {
-					old,
-					current,
-					config,
-					variables
-				});
-				this.#sources(now, {
-					line: current.line,
-					config: false,
-					step: current
-				}, old.sources, current.sources);
-				continue;
-			}
-			this.#instruction(now, old, current);
-			return;
-		}
-	}
-	/** Whether the two do the same, whatever they are given. */
-	#isSame(old, now, config) {
-		if (old.keyword !== now.keyword || old.words === "" !== (now.words === "")) return false;
-		if (old.written === now.written) return true;
-		return old.words === now.words && (old.history === now.history || !config) && now.words !== "";
-	}
-	#settings(stage, { old, current: now, config, variables }) {
-		const settings = new Map(old.settings.map(({ name, value }) => [name, value]));
-		const changed = now.settings.filter(({ name, value }) => settings.get(name) !== value);
-		const gone = old.settings.filter(({ name }) => !now.settings.some((setting) => setting.name === name));
-		for (const { name, stage: index, line } of changed) this.#tell(this.#now.get(index) ?? stage, {
-			kind: "arg",
-			line,
-			text: settingText(name, "changed")
-		});
-		for (const { name } of gone) this.#tell(stage, {
-			kind: "arg",
-			line: now.line,
-			text: settingText(name, "is gone")
-		});
-		if (changed.length + gone.length > 0) return;
-		const isConfig = config && old.history !== now.history;
-		if (old.words === now.words && !isConfig) return;
-		const names = [...now.text.matchAll(/[$]\{?(\w+)/g)].map(([, name = ""]) => `$${name}`);
-		const used = [...variables].filter(([name]) => names.includes(name) || now.text.includes("<<"));
-		for (const [name, line] of used) this.#tell(stage, {
-			kind: "arg",
-			line,
-			text: settingText(name, "changed")
-		});
-		if (used.length > 0) return;
-		const order = old.settings.length > 1 ? "the order of variables" : "a variable";
-		this.#tell(stage, {
-			kind: "arg",
-			line: now.line,
-			text: `${order} in ${instructionText(now)} changed`
-		});
-	}
-	#sources(stage, { line, config, step }, before, now) {
-		for (const [index, current] of now.entries()) {
-			const old = before[index];
-			if (old?.kind === "stage" && current.kind === "stage") {
-				if (old.digest !== current.digest || config) this.#compare(this.#old.get(Number(old.name)), this.#now.get(Number(current.name)), { config });
-			} else if (!isSameSource(old, current)) this.#tell(stage, {
-				line,
-				...this.#sourceReason(old, current, step)
-			});
-		}
-	}
-	#sourceReason(old, now, step) {
-		if (step !== void 0 && old?.kind !== now.kind) return {
-			kind: "instruction",
-			text: `${instructionText(step)} changed`
-		};
-		if (now.kind === "image") {
-			if (old?.kind !== "image") return {
-				kind: "base-image",
-				text: `${now.name} is used now`
-			};
-			const what = old.name === now.name ? now.name : `${old.name} → ${now.name}`;
-			if (old.digest === now.digest) return {
-				kind: "base-image",
-				text: `${what}, the same image`
-			};
-			return {
-				kind: "base-image",
-				text: `${what}: ${shortDigest$1(old.digest)} → ${shortDigest$1(now.digest)}`
-			};
-		}
-		if (now.kind === "stage" || now.kind === "scratch") return {
-			kind: "instruction",
-			text: "its base is another one now"
-		};
-		const lists = [this.#filesBefore(old?.digest ?? ""), this.#filesNow(now.digest ?? "")];
-		const told = lists[0] === void 0 || lists[1] === void 0 ? "" : tellChanges(compareLists(lists[0], lists[1]));
-		const place = now.name === "" ? "" : ` (context ${now.name})`;
-		return {
-			kind: "file",
-			text: told === "" ? `files that it reads changed${place}` : `${told}${place}`
-		};
-	}
-	#instruction(stage, old, now) {
-		const text = now === void 0 ? `${instructionText(old)} is gone` : old === void 0 || old.keyword !== now.keyword ? `${instructionText(now)} is new` : `${instructionText(now)} changed`;
-		this.#tell(stage, {
-			kind: "instruction",
-			line: now?.line ?? stage.line,
-			text
-		});
-	}
-	#tell(stage, reason) {
-		this.#reasons.push({
-			stage: stage.index,
-			...reason
-		});
-	}
-};
-/** Images of one digest may differ in name: a provenance attestation tells it. */
-function isSameSource(old, now) {
-	if (old?.kind !== now.kind || old.digest !== now.digest) return false;
-	return now.kind !== "image" || old.name === now.name;
-}
-/** Variables that a stage's instructions set otherwise than before, and the lines where. */
-function changedVariables(before, now) {
-	const ofStage = ({ steps }) => steps.flatMap(({ words, settings }) => words === "" ? settings : []);
-	const old = new Map(ofStage(before).map(({ name, value }) => [name, value]));
-	return new Map(ofStage(now).flatMap(({ name, value, line }) => old.get(name) === value ? [] : [[name, line]]));
-}
-function settingText(name, what) {
-	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
-	return `${name.toUpperCase()} ${what}`;
-}
-const LONGEST$1 = 60;
-function instructionText(step) {
-	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
-	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
-}
-function shortDigest$1(digest) {
-	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
-}
-
-// src/decision.ts
-/** Inputs that cannot be known beforehand. */
-function unknownInputs({ stage }, print) {
-	const found = (print?.platforms ?? []).flatMap(({ stages }) => stages.flatMap(({ index, unknown }) => unknown.map(({ line, text }) => ({
-		kind: "unknown-input",
-		stage: index,
-		line,
-		text
-	}))));
-	const reasons = distinct(found);
-	return reasons.length > 0 ? reasons : [{
-		kind: "unknown-input",
-		stage,
-		text: "its `# syntax=` frontend is not known, and may read anything"
-	}];
-}
-/** What differs from the latest record. */
-function why$1(options) {
-	const { target, print, candidates, fingerprints, hasRecords } = options;
-	const [last] = candidates;
-	const { stage } = target;
-	if (last === void 0) return [{
-		kind: "no-record",
-		stage,
-		text: hasRecords ? "no record of an earlier build" : "there is no cache to keep records of builds in"
-	}];
-	const { record } = last;
-	const reasons = reasonsOf({
-		print: record.print,
-		filesOf: (digest) => record.files.get(digest)
-	}, {
-		print,
-		filesOf: (digest) => fingerprints.files().get(digest)
-	});
-	return reasons.length > 0 ? reasons : [{
-		kind: "no-record",
-		stage,
-		text: "the record of its last build cannot be compared"
-	}];
-}
-
-// src/images/retag.ts
-/**
-* The plan for one image. A registry's refusal is a plan of kind `unknown`, not an error. References in it are in their
-* full form (`docker.io/library/app:1`).
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function planRetag(options) {
-	const tags = byRepository(options.tags);
-	const looked = await settled([...tags].map(([repository, names]) => lookAt(repository, {
-		...options,
-		tags: names
-	})), options.signal);
-	if (looked.problems.length > 0) return {
-		kind: "unknown",
-		problems: looked.problems
-	};
-	const wanted = looked.values;
-	const missing = wanted.filter(({ has }) => !has);
-	const holders = wanted.filter(({ has }) => has).map(({ repository }) => repository);
-	if (missing.length > 0) {
-		const asked = [...new Set(options.repositories.map(repositoryOf))].filter((name) => !tags.has(name)).filter((name) => holders.length === 0 || missing.some(({ repository }) => sameRegistry(repository, name) && !nearby(holders, repository)));
-		const answers = await settled(asked.map(async (name) => await holds(name, options) ? [name] : []), options.signal);
-		holders.push(...answers.values.flat());
-		if (holders.length === 0) {
-			if (answers.problems.length > 0) return {
-				kind: "unknown",
-				problems: answers.problems
-			};
-			return {
-				kind: "gone",
-				missing: [...tags.keys(), ...asked]
-			};
-		}
-	}
-	return {
-		kind: "possible",
-		actions: wanted.flatMap(({ repository, has, absent }) => {
-			const source = has ? repository : nearby(holders, repository) ?? holders[0];
-			return absent.length === 0 || source === void 0 ? [] : [{
-				source: `${source}@${options.digest}`,
-				tags: absent
-			}];
-		}),
-		present: wanted.flatMap(({ present }) => present)
-	};
-}
-/**
-* Whether every repository holds an image that gets no tags. Never written to: one that lacks it makes it `gone`.
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function planHeld(options) {
-	const answers = await settled([...new Set(options.repositories.map(repositoryOf))].map(async (name) => await holds(name, {
-		...options,
-		tags: []
-	}) ? [] : [name]), options.signal);
-	if (answers.problems.length > 0) return {
-		kind: "unknown",
-		problems: answers.problems
-	};
-	const missing = answers.values.flat();
-	return missing.length > 0 ? {
-		kind: "gone",
-		missing
-	} : {
-		kind: "possible",
-		actions: [],
-		present: []
-	};
-}
-async function lookAt(repository, options) {
-	const { client, tags, digest } = options;
-	const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })));
-	const right = tags.filter((_, index) => found[index] === digest);
-	const has = await holds(repository, {
-		...options,
-		proven: right.length > 0
-	});
-	return has ? {
-		repository,
-		has,
-		present: right,
-		absent: tags.filter((tag) => !right.includes(tag))
-	} : {
-		repository,
-		has,
-		present: [],
-		absent: tags
-	};
-}
-async function holds(repository, { client, digest, manifests = [], signal, proven = false }) {
-	const answers = [.../* @__PURE__ */ new Set([...proven ? [] : [digest], ...manifests])].map((part) => client.hasManifest(repository, part, { signal }));
-	return (await Promise.all(answers)).every((there) => there);
-}
-/** What the registries answered, and in what words those refused that did not. */
-async function settled(promises, signal) {
-	const values = [];
-	const problems = /* @__PURE__ */ new Map();
-	for (const result of await Promise.allSettled(promises)) {
-		if (result.status === "fulfilled") {
-			values.push(result.value);
-			continue;
-		}
-		const reason = result.reason;
-		signal?.throwIfAborted();
-		if (!(reason instanceof RegistryError)) throw reason;
-		problems.set(reason.message, {
-			message: reason.message,
-			mend: reason.mend
-		});
-	}
-	return {
-		values,
-		problems: [...problems.values()]
-	};
-}
-/** Full names of tags, each once, by the full name of their repository. */
-function byRepository(tags) {
-	const groups = /* @__PURE__ */ new Map();
-	for (const text of new Set(tags.map((tag) => formatReference(withoutDigest(tagNameOnly(parseReference(tag))))))) {
-		const repository = repositoryOf(text);
-		const group = groups.get(repository);
-		if (group === void 0) groups.set(repository, [text]);
-		else group.push(text);
-	}
-	return groups;
-}
-function withoutDigest({ domain, path, tag }) {
-	return {
-		domain,
-		path,
-		tag
-	};
-}
-function sameRegistry(one, other) {
-	return parseReference(one).domain === parseReference(other).domain;
-}
-/** A holder in the same registry: from there a copy moves no bytes. */
-function nearby(holders, repository) {
-	return holders.find((holder) => sameRegistry(holder, repository));
-}
-
-// src/images/merged-index.ts
-/**
-* The index of an image whose platforms were built apart: the images of all parts, then what attests to them, as BuildKit
-* writes it for a build of all platforms. Made of nothing but the parts, in their order, so equal parts make equal bytes.
-* Pure. https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
-*/
-/** https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/attestation-storage.md */
-const REFERENCE = "vnd.docker.reference.digest";
-/** Makes the index. */
-function mergeParts(parts) {
-	const images = [];
-	const attestations = [];
-	for (const part of parts) {
-		const found = entriesOf$1(part);
-		if (found === void 0) return {
-			kind: "mismatch",
-			platform: part.platform,
-			found: platformsOf$1(part)
-		};
-		images.push(found.image);
-		attestations.push(...found.attestations);
-	}
-	const annotations = Object.assign({}, ...parts.toReversed().map(annotationsOf));
-	const isDocker = parts.every(({ root }) => DOCKER.includes(root.manifest.mediaType));
-	const mediaType = isDocker ? MEDIA_TYPES.dockerList : MEDIA_TYPES.ociIndex;
-	const json = {
-		schemaVersion: 2,
-		mediaType,
-		manifests: [...images, ...attestations],
-		...isDocker || Object.keys(annotations).length === 0 ? {} : { annotations }
-	};
-	const bytes = Buffer.from(JSON.stringify(json, void 0, 2));
-	const manifest = parseManifest(bytes, mediaType);
-	return {
-		kind: "merged",
-		index: {
-			digest: digestOf$2(bytes),
-			bytes,
-			manifest
-		},
-		manifests: manifest.kind === "index" ? manifest.manifests.map(({ digest }) => digest) : []
-	};
-}
-const DOCKER = [MEDIA_TYPES.dockerList, MEDIA_TYPES.dockerManifest];
-/** Descriptors as they stand in the part; undefined where it has no image of its platform. */
-function entriesOf$1({ platform, root, configPlatform }) {
-	const { manifest, bytes, digest } = root;
-	const wanted = parsePlatform(platform);
-	if (manifest.kind === "image") {
-		if (configPlatform === void 0 || formatPlatform(configPlatform) !== formatPlatform(wanted)) return void 0;
-		const { os, architecture, variant } = configPlatform;
-		const described = {
-			architecture,
-			os,
-			...variant === void 0 ? {} : { variant }
-		};
-		return {
-			image: {
-				mediaType: manifest.mediaType,
-				digest,
-				size: bytes.length,
-				platform: described
-			},
-			attestations: []
-		};
-	}
-	const chosen = selectEntry(manifest.manifests, wanted);
-	if (chosen?.platform === void 0 || formatPlatform(chosen.platform) !== formatPlatform(wanted)) return void 0;
-	const raw = rawEntries(bytes);
-	const pick = (isWanted) => raw.filter((_, at) => manifest.manifests.slice(at, at + 1).some(isWanted));
-	const [image] = pick((entry) => entry === chosen);
-	if (image === void 0) return void 0;
-	return {
-		image,
-		attestations: pick(({ annotations }) => annotations[REFERENCE] === chosen.digest)
-	};
-}
-function platformsOf$1({ root, configPlatform }) {
-	if (root.manifest.kind === "index") return indexPlatforms(root.manifest.manifests);
-	return configPlatform === void 0 ? [] : [formatPlatform(configPlatform)];
-}
-/** As they are written: what is not read here is not lost. The bytes have been read once. */
-function rawEntries(bytes) {
-	const { manifests } = JSON.parse(bytes.toString("utf8"));
-	return manifests;
-}
-/** Of the index itself; an image's own annotations stay with it. */
-function annotationsOf({ root }) {
-	if (root.manifest.kind !== "index") return {};
-	const { annotations } = JSON.parse(root.bytes.toString("utf8"));
-	if (typeof annotations !== "object" || annotations === null) return {};
-	const texts = Object.entries(annotations).filter((pair) => typeof pair[1] === "string");
-	return Object.fromEntries(texts);
-}
-
-// src/pushed-parts.ts
-/**
-* The index of all parts, which nothing has been written of yet.
-* @throws InvalidReferenceError; the signal's reason when it is aborted
-*/
-async function mergePushed(parts, options) {
-	const read = await Promise.all(parts.map((part) => readPart(part, options)));
-	const failed = read.find((part) => "kind" in part);
-	if (failed !== void 0) return failed;
-	return mergeParts(read.flatMap((part) => "kind" in part ? [] : [part]));
-}
-/** From the first of its repositories that has it. */
-async function readPart({ platform, digest, repositories }, options) {
-	const { client, signal } = options;
-	const names = [...new Set(repositories.map(repositoryOf))];
-	let refusal;
-	for (const name of names) try {
-		const root = await client.fetchManifest(`${name}@${digest}`, { signal });
-		const { manifest } = root;
-		if (manifest.kind === "index") return {
-			platform,
-			root
-		};
-		return {
-			platform,
-			root,
-			configPlatform: (await client.fetchConfig(name, manifest.config.digest, { signal })).platform
-		};
-	} catch (error) {
-		signal.throwIfAborted();
-		if (!(error instanceof RegistryError)) throw error;
-		if (error.kind !== "not-found") refusal ??= error;
-	}
-	if (refusal === void 0) return {
-		kind: "gone",
-		platform,
-		missing: names
-	};
-	return {
-		kind: "unknown",
-		platform,
-		problem: {
-			message: refusal.message,
-			mend: refusal.mend
-		}
-	};
-}
-
-// src/deciding-parts.ts
-/** @param isPushed whether registries must have the image, too */
-async function decideByParts(target, { isPushed, ...options }) {
-	const { fingerprints, records } = options;
-	const candidates = records?.of(target.name) ?? [];
-	const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
-		const own = candidates.filter(({ record }) => isOf(record, platform));
-		const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []));
-		const parts = own.filter(({ record: { fingerprint } }) => fingerprint !== void 0 && known.has(fingerprint)).map((match) => ({
-			...match,
-			platform
-		}));
-		const whyOf = (print) => print.fingerprint === void 0 ? unknownInputs(target, print) : why$1({
-			target,
-			print,
-			candidates: own,
-			fingerprints,
-			hasRecords: records !== void 0
-		});
-		const [reasons = []] = prints.map(whyOf).sort((a, b) => a.length - b.length);
-		return {
-			platform,
-			parts,
-			reasons: parts.length > 0 ? [] : reasons
-		};
-	});
-	const changed = found.filter(({ reasons }) => reasons.length > 0);
-	if (changed.length > 0) return {
-		status: "changed",
-		reasons: toldOnce(changed, found.length)
-	};
-	const choices = choicesOf(found.map(({ parts }) => parts));
-	if (isPushed) return await pushedAgain$1(target, choices, options);
-	const [choice] = choices;
-	return choice === void 0 ? notPushed(target) : unchanged(choice, {
-		digest: void 0,
-		retag: void 0
-	});
-}
-/** A reason that is not of all platforms names its own. */
-function toldOnce(changed, platforms) {
-	return [...Map.groupBy(changed.flatMap(({ platform, reasons }) => reasons.map((reason) => ({
-		platform,
-		reason
-	}))), ({ reason }) => JSON.stringify(reason)).values()].flatMap((same) => {
-		const [first] = same;
-		if (first === void 0) return [];
-		const of = [...new Set(same.map(({ platform }) => platform))];
-		const { reason } = first;
-		return [of.length === platforms ? reason : {
-			...reason,
-			text: `${reason.text} (${of.join(", ")})`
-		}];
-	});
-}
-/**
-* Several branches may know equal parts, each pushed by a build of its own: those of one branch first, since what was merged
-* was of one run, and then the first of each platform.
-*/
-function choicesOf(parts) {
-	const best = (all) => all.find(({ record }) => record.image.digest !== void 0) ?? all[0];
-	const choices = [...[...new Set(parts.flat().map(({ ref }) => ref))].map((ref) => parts.map((all) => best(all.filter((part) => part.ref === ref)))), parts.map(best)].flatMap((choice) => {
-		const whole = choice.filter((part) => part !== void 0);
-		return whole.length === parts.length && whole.length > 0 ? [whole] : [];
-	});
-	return [...new Map(choices.map((choice) => [JSON.stringify(choice.map(nameOf$2)), choice])).values()];
-}
-function nameOf$2({ platform, ref, record }) {
-	return [platform, record.image.digest ?? ref];
-}
-async function pushedAgain$1(target, choices, options) {
-	let failed;
-	for (const choice of choices) {
-		const pushed = choice.flatMap(({ platform, record }) => {
-			const { digest, repositories } = record.image;
-			return digest === void 0 ? [] : [{
-				platform,
-				digest,
-				repositories
-			}];
-		});
-		if (pushed.length < choice.length) continue;
-		const merged = await mergePushed(pushed, options);
-		if (merged.kind !== "merged") {
-			failed ??= whyNotMerged(merged);
-			continue;
-		}
-		const { digest } = merged.index;
-		const repositories = pushed.flatMap((part) => part.repositories);
-		const tags = options.tagsOf.get(target.name) ?? [];
-		const plan = await planRetag({
+		if (hasRequiredExtension(bytes, at, end)) return void 0;
+		return new GitIndex({
 			...options,
-			digest,
-			manifests: merged.manifests,
-			tags,
-			repositories
+			bytes,
+			view,
+			entries,
+			shortened,
+			attributeFiles
 		});
-		if (plan.kind === "possible") return unchanged(choice, {
-			digest,
-			retag: plan
-		});
-		failed ??= plan.kind === "gone" ? `the index of its platforms is not in ${plan.missing.join(", ")}` : unknownText(plan.problems[0]?.message);
 	}
-	return notPushed(target, failed);
-}
-function notPushed({ stage }, text = "its image has not been pushed yet") {
-	return {
-		status: "changed",
-		reasons: [{
-			kind: "image-gone",
-			stage,
-			text
-		}]
-	};
-}
-function whyNotMerged(merged) {
-	switch (merged.kind) {
-		case "gone": return `its image for ${merged.platform} is no longer in ${merged.missing.join(", ")}`;
-		case "mismatch": return `what was pushed for ${merged.platform} is of ${merged.found.join(", ") || "no platform"}`;
-		case "unknown": return unknownText(merged.problem.message);
+	/**
+	* The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
+	* @param path undefined where it does not matter under which path git saw it
+	* @param numbers what lstat says of it, from `at` on
+	*/
+	blobId(path, numbers, at) {
+		const { bytes, view, entries, format, shortened, writtenMs } = this.#kept;
+		const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0);
+		if (entry === void 0) return void 0;
+		const mtimeMs = milliseconds(view, entry + 8);
+		if (!(view.getUint32(entry + 36) === numbers[at + Field.size] && mtimeMs === numbers[at + Field.mtimeMs] && milliseconds(view, entry) === numbers[at + Field.ctimeMs] && view.getUint32(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 && view.getUint32(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 && view.getUint32(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0) || mtimeMs + RACY_MS >= writtenMs) return void 0;
+		const idEnd = entry + STAT_BYTES + ID_BYTES[format];
+		if (path !== void 0 && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return void 0;
+		return bytes.toString("hex", entry + STAT_BYTES, idEnd);
 	}
+};
+/** As Node computes a time of a Stats, so that both are equal to the last bit. */
+function milliseconds(view, at) {
+	return view.getUint32(at) * 1e3 + view.getUint32(at + 4) / 1e6;
 }
-function unknownText(message = "no reason given") {
-	return `whether its image is still there is not known: ${message.replace(/\.$/, "")}`;
+/** Where a name ends: its length is told, unless it is too long for that. -1 where there is no end. */
+function nameEndAt(bytes, start, { length }) {
+	const told = start + length;
+	return length < NAME_LENGTH && bytes[told] === 0 ? told : bytes.indexOf(0, start);
 }
-function unchanged(choice, { digest, retag }) {
-	const joined = joinRecords(choice.map(({ record }) => record));
-	return {
-		status: "unchanged",
-		record: {
-			...joined,
-			image: {
-				...joined.image,
-				digest
-			}
-		},
-		ref: (choice.find(({ source }) => source === "own") ?? choice[0])?.ref ?? "",
-		retag
-	};
+function nameAt(view, start, idBytes) {
+	const flagsAt = start + STAT_BYTES + idBytes;
+	return flagsAt + ((view.getUint16(flagsAt) & EXTENDED) === 0 ? 2 : 4);
+}
+/** An entry's name, in an index that does not shorten names. */
+function nameIn(bytes, idEnd) {
+	const length = bytes.readUInt16BE(idEnd) & NAME_LENGTH;
+	const name = idEnd + ((bytes.readUInt16BE(idEnd) & EXTENDED) === 0 ? 2 : 4);
+	return bytes.toString("utf8", name, length < NAME_LENGTH ? name + length : bytes.indexOf(0, name));
+}
+/** Whether an entry is of a file and has no flag that keeps its id from being used. */
+function isPlain(view, start, idBytes) {
+	const flagsAt = start + STAT_BYTES + idBytes;
+	const flags = view.getUint16(flagsAt);
+	const extended = (flags & EXTENDED) === 0 ? 0 : view.getUint16(flagsAt + 2);
+	if ((flags & 45056) !== 0 || (extended & SKIP_OR_INTENDED) !== 0) return false;
+	const mode = view.getUint32(start + 24);
+	return mode === 33188 || mode === 33261;
+}
+function isAttributeFile(bytes, start, end) {
+	const at = end - ATTRIBUTES.length;
+	if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || at > start && bytes[at - 1] !== SLASH$1) return false;
+	return bytes.subarray(at, end).equals(ATTRIBUTES);
+}
+function directoryOf$1(path) {
+	return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+/** The checksum at the end; it is all zeros where `index.skipHash` is set. */
+function isIntact(bytes, end, format) {
+	const trailer = bytes.subarray(end);
+	return trailer.every((byte) => byte === 0) || createHash(format).update(bytes.subarray(0, end)).digest().equals(trailer);
+}
+/** Git's offset encoding, as in packs: big endian groups of seven bits, each but the first with one added. */
+function readVariable(bytes, start) {
+	let at = start;
+	let byte = bytes[at++] ?? 0;
+	let value = byte & 127;
+	while ((byte & 128) !== 0) {
+		byte = bytes[at++] ?? 0;
+		value = (value + 1) * 128 + (byte & 127);
+	}
+	return value;
+}
+function skipVariable(bytes, start) {
+	let at = start;
+	while (((bytes[at] ?? 0) & 128) !== 0) at++;
+	return at + 1;
+}
+/**
+* Whether there is an extension that must be understood (a small letter first): a split index has most of its entries in
+* another file. `sdir` only says that some entries are directories, which nobody asks for.
+*/
+function hasRequiredExtension(bytes, start, end) {
+	let at = start;
+	while (at + 8 <= end) {
+		const signature = bytes.toString("latin1", at, at + 4);
+		if (!/^[A-Z]/.test(signature) && signature !== "sdir") return true;
+		at += 8 + bytes.readUInt32BE(at + 4);
+	}
+	return at !== end;
 }
 
-// src/deciding.ts
+// src/context/git-repository.ts
 /**
-* Decides for every target whether it is built, and says why. Equal fingerprints mean equal images; with `push` the
-* registries must still have the image, too. Asks registries, changes nothing.
+* What git knows of the files below a directory. Runs `git config` and nothing else: no filter, hook or monitor of the
+* repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
+* its index is believed, and that only where it agrees with lstat.
 */
-/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
-const CONCURRENCY$5 = 16;
-/** By target, in their order. */
-async function decide(options) {
-	const decided = await sideBySide$1(options.targets, CONCURRENCY$5, async (target) => [target.name, await decideOne(target, options)]);
-	return new Map(decided);
+/** Settings that say how bytes are stored, and where the index lies. */
+const SETTINGS = String.raw`^(core\.(autocrlf|attributesfile|worktree)|attr\.tree|extensions\.objectformat)$`;
+/** Where git looks for attributes of the whole machine, by its usual prefixes. */
+const SYSTEM_ATTRIBUTES = [
+	"/etc/gitattributes",
+	"/usr/local/etc/gitattributes",
+	"/opt/homebrew/etc/gitattributes"
+];
+/** One work tree and, once it has been read, its index. */
+var GitRepository = class GitRepository {
+	/** Absolute path of the work tree's root. */
+	root;
+	format;
+	/** Size of its index, by which a large repository is known; 0 where there is none. */
+	indexBytes;
+	#readIndex;
+	#common;
+	#scopes = /* @__PURE__ */ new Map();
+	#reading;
+	#index;
+	constructor(root, format, known) {
+		this.root = root;
+		this.indexBytes = known.indexBytes;
+		this.format = format;
+		this.#readIndex = known.readIndex;
+		this.#common = known.common;
+	}
+	/**
+	* The repository whose work tree's root is `root` (with a `.git` in it).
+	* @returns undefined where nothing of it can be used, not even the format of its ids
+	*/
+	static async open(root, env) {
+		const gitDir = await gitDirectory(root);
+		if (gitDir === void 0) return void 0;
+		const settings = await readSettings(gitDir, env);
+		if (settings === void 0) return void 0;
+		const format = (settings.get("extensions.objectformat") ?? "sha1").toLowerCase();
+		if (format !== "sha1" && format !== "sha256") return void 0;
+		const converts = !isFalse(settings.get("core.autocrlf")) || settings.has("attr.tree") || "GIT_ATTR_SOURCE" in env;
+		const elsewhere = settings.get("core.worktree");
+		const foreign = elsewhere !== void 0 && resolve$1(gitDir, elsewhere) !== root;
+		const readIndex = async () => converts || foreign ? void 0 : await indexOf(gitDir, format);
+		const common = await commonAttributes(gitDir, {
+			env,
+			configured: settings.get("core.attributesfile")
+		});
+		const indexBytes = await stat$1(join(gitDir, "index")).then(({ size }) => size, () => 0);
+		return new GitRepository(root, format, {
+			indexBytes,
+			readIndex,
+			common
+		});
+	}
+	/** Reads the index, once; before, no id is known. */
+	async readIndex() {
+		this.#index = await (this.#reading ??= this.#readIndex());
+	}
+	/** A path of the work tree (absolute, without links), relative to its root. */
+	pathOf(absolute) {
+		return absolute.slice(this.root.endsWith("/") ? this.root.length : this.root.length + 1);
+	}
+	/**
+	* As scopeOf, for a walk that comes from the directory above and has read the names in this one.
+	* @param present whether there is a `.gitattributes` among them
+	*/
+	scopeBelow(above, directory, present) {
+		return present || (this.#index?.attributeFiles.has(directory) ?? false) ? this.scopeOf(directory) : above;
+	}
+	/** The attributes that hold in a directory of the work tree (relative to its root). */
+	async scopeOf(directory) {
+		const known = this.#scopes.get(directory);
+		if (known !== void 0) return await known;
+		const scope = this.#makeScope(directory);
+		this.#scopes.set(directory, scope);
+		return await scope;
+	}
+	/**
+	* The id of a file's bytes, where git knows it; undefined where they have to be read.
+	* @param path relative to the work tree's root
+	* @param found what lstat says of it, and the attributes of its directory
+	*/
+	blobId(path, found) {
+		const { numbers, at, scope } = found;
+		const anyPath = this.#common.length === 0 && this.#index?.attributeFiles.size === 0;
+		const id = this.#index?.blobId(anyPath ? void 0 : path, numbers, at);
+		if (id === void 0 || scope.tests.length === 0) return id;
+		return scope.tests.some(({ directory, test }) => test(path.slice(directory.length))) ? void 0 : id;
+	}
+	async #makeScope(directory) {
+		const above = directory === "" ? { tests: this.#common.map((test) => ({
+			directory: "",
+			test
+		})) } : await this.scopeOf(parentOf(directory));
+		const own = await this.#ownAttributes(directory);
+		if (own.length === 0) return above;
+		const start = directory === "" ? "" : `${directory}/`;
+		return { tests: [...above.tests, ...own.map((test) => ({
+			directory: start,
+			test
+		}))] };
+	}
+	async #ownAttributes(directory) {
+		const tracked = this.#index?.attributeFiles.has(directory) ?? false;
+		const path = directory === "" ? ".gitattributes" : `${directory}/.gitattributes`;
+		const file = join(this.root, path);
+		try {
+			const stats = await lstat$1(file);
+			if (!stats.isFile()) return unknownAttributes();
+			if (tracked && this.#index?.blobId(path, numbersOf(stats), 0) === void 0) return unknownAttributes();
+			return readAttributes(await readFile(file, "utf8"));
+		} catch {
+			return tracked ? unknownAttributes() : [];
+		}
+	}
+};
+function parentOf(directory) {
+	const slash = directory.lastIndexOf("/");
+	return slash < 0 ? "" : directory.slice(0, slash);
 }
-async function decideOne(target, options) {
-	const { fingerprints, records } = options;
-	const inputs = options.inputsOf(target.name);
-	const print = fingerprints.prints.get(target.name);
-	const candidates = records?.of(target.name) ?? [];
-	const changed = (...reasons) => ({
-		status: "changed",
-		reasons
-	});
-	const requested = requestedText(inputs, options.env);
-	if (requested !== void 0) return changed({
-		kind: "requested",
-		stage: target.stage,
-		text: requested
-	});
-	const isPushed = inputs.push && !isBuiltAnyway(inputs);
-	if (inputs.mode === "plan" && inputs.matrixBy === "platform") return await decideByParts(target, {
-		...options,
-		isPushed
-	});
-	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
-	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
-	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
-	if (match === void 0) return changed(...why$1({
-		target,
-		print,
-		candidates,
-		fingerprints,
-		hasRecords: records !== void 0
-	}));
-	if (!isPushed) return {
-		status: "unchanged",
-		record: match.record,
-		ref: match.ref,
-		retag: void 0
-	};
-	return await pushedAgain(target, match, options);
-}
-/** Outputs of an unchanged target are made all the same, from the cache. */
-function isBuiltAnyway({ load, outputs }) {
-	return load || outputs.length > 0;
-}
-/** Something that was asked for keeps every target from being skipped. */
-function requestedText(inputs, env) {
-	if (inputs.noCache) return "`no-cache` is set";
-	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
-	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
-	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
-	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
-}
-async function pushedAgain(target, match, options) {
-	const { inputs, client, signal, tagsOf } = options;
-	const { record, ref } = match;
-	const { digest, repositories } = record.image;
-	const gone = (text) => ({
-		status: "changed",
-		reasons: [{
-			kind: "image-gone",
-			stage: target.stage,
-			text
-		}]
-	});
-	if (digest === void 0) return gone("its image has not been pushed yet");
-	const manifests = recordedSizes(record)?.platforms.map((platform) => platform.digest);
-	const tags = tagsOf.get(target.name) ?? [];
-	const image = {
-		client,
-		digest,
-		manifests,
-		signal
-	};
-	const plan = await (inputs.matrixBy === "platform" ? planHeld({
-		...image,
-		repositories: tags
-	}) : planRetag({
-		...image,
-		tags,
-		repositories
-	}));
-	switch (plan.kind) {
-		case "possible": return {
-			status: "unchanged",
-			record,
-			ref,
-			retag: plan
-		};
-		case "gone": return gone(`its image is no longer in ${plan.missing.join(", ")}`);
-		case "unknown": return gone(`whether its image is still there is not known: ${firstMessage(plan.problems)}`);
+/** The repository's own directory: `.git`, or where the file `.git` of a worktree or submodule points. */
+async function gitDirectory(root) {
+	const path = join(root, ".git");
+	try {
+		if ((await stat$1(path)).isDirectory()) return path;
+		const target = /^gitdir: (.+?)\r?\n*$/.exec(await readFile(path, "utf8"))?.[1];
+		return target === void 0 ? void 0 : resolve$1(root, target);
+	} catch {
+		return;
 	}
 }
-function firstMessage(problems) {
-	return (problems[0]?.message ?? "no reason given").replace(/\.$/, "");
-}
-
-// src/plan/target-print.ts
-/**
-* Fingerprint of a target: its stage's for every platform, and what shapes the image beyond its layers. Names, tags and
-* where the image goes are not in it, secrets and SSH neither.
-*/
-function printTarget(platforms, options) {
-	const fields = [...imageFields(options), ...provenanceFields(platforms, options)].map(([name, value]) => ({
-		name,
-		digest: digestOf$1(value)
-	}));
-	const stages = platforms.map(({ platform, stages: all }) => [platform, all.at(-1)?.fingerprint]);
-	return {
-		platforms,
-		fields,
-		fingerprint: stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== void 0) ? digestOf$1([
-			VERSION$3,
-			stages,
-			fields
-		]) : void 0
-	};
-}
-/** Raised when what is printed changes, so that no record of before is taken for an equal one. */
-const VERSION$3 = 1;
-function imageFields(options) {
-	const volatile = new Set(options.volatileLabels);
-	const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value]);
-	const annotations = options.annotations.filter((line) => !volatile.has(annotationKey(line)));
-	return [
-		["labels", sortedLast(labels)],
-		["annotations", [...annotations].sort((a, b) => compareTexts(annotationKey(a), annotationKey(b)))],
-		["provenance", [options.provenance ?? null, options.defaultAttestations]],
-		["sbom", options.sbom ?? null],
-		["attests", options.attests],
-		["compression", options.compression],
-		["outputs", options.outputs.map(shapeOf).filter((shape) => shape.length > 0)],
-		["build-args", sortedArgs(options).filter(([name]) => isBuildkits(name))]
+/** Settings as git reads them here, the environment's included; undefined where git cannot be asked. */
+async function readSettings(gitDir, env) {
+	const args = [
+		`--git-dir=${gitDir}`,
+		"config",
+		"--null",
+		"--get-regexp",
+		SETTINGS
 	];
+	try {
+		const { code, stdout } = await runProcess("git", args, {
+			env,
+			cwd: gitDir
+		});
+		if (code !== 0 && code !== 1) return void 0;
+		const settings = /* @__PURE__ */ new Map();
+		for (const record of stdout.split("\0")) {
+			if (record === "") continue;
+			const [name = "", ...value] = record.split("\n");
+			settings.set(name, value.length === 0 ? "true" : value.join("\n"));
+		}
+		return settings;
+	} catch (error) {
+		if (error instanceof ProgramMissingError) return void 0;
+		throw error;
+	}
 }
-/**
-* What a provenance attestation holds: names beside digests, and how the build was asked for.
-* https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/provenance/predicate.go
-*/
-function provenanceFields(platforms, options) {
-	const { provenance, attests, buildContexts, externalImages, buildArgs, labels } = options;
-	if ((provenance === void 0 ? !options.defaultAttestations : /^(?:0|f|false)$|(?:^|,)disabled=(?:1|t|true)(?:,|$)/i.test(provenance)) && !attests.some((line) => line.includes("type=provenance"))) return [];
-	const images = new Set(platforms.flatMap(({ stages }) => stages.flatMap(imagesOf)));
-	const contexts = buildContexts.map(({ key, value }) => [key, /^[a-z][a-z0-9+.-]*:/.test(value) ? value : ""]);
-	const { file, network, addHosts, shmSize, ulimit } = options;
-	const fields = [["provenance (names of images)", [[...images].sort(), externalImages.filter(({ name }) => images.has(name))]], ["provenance (how the build is asked for)", [
-		...[
-			file?.replace(/.*\//s, "") ?? null,
-			network ?? null,
-			addHosts,
-			shmSize ?? null,
-			ulimit
-		],
-		contexts.sort(([a = ""], [b = ""]) => compareTexts(a, b)),
-		labels.length > 0 || Object.keys(buildArgs).length > 0
-	]]];
-	if (!isFullProvenance(options)) return fields;
-	const { dockerfileText, ignorePatterns, pull } = options;
-	return [...fields, ["provenance (the whole Dockerfile)", [
-		dockerfileText,
-		sortedArgs(options),
-		ignorePatterns,
-		pull
-	]]];
+function isFalse(value) {
+	return value === void 0 || /^(?:false|no|off|0|)$/i.test(value);
 }
-function imagesOf({ base, steps }) {
-	return [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, name }) => kind === "image" ? name : []);
+async function indexOf(gitDir, format) {
+	try {
+		await using file = await open$1(join(gitDir, "index"));
+		const { mtimeMs } = await file.stat();
+		return GitIndex.parse(await file.readFile(), {
+			format,
+			writtenMs: mtimeMs
+		});
+	} catch {
+		return;
+	}
 }
-function sortedArgs({ buildArgs }) {
-	return Object.entries(buildArgs).sort(([a], [b]) => compareTexts(a, b));
+/** Attributes that hold in all directories: the repository's, the user's and the machine's. */
+async function commonAttributes(gitDir, { env, configured }) {
+	const home = env["HOME"] ?? homedir();
+	const xdg = env["XDG_CONFIG_HOME"] ?? join(home, ".config");
+	const personal = configured === void 0 ? join(xdg, "git/attributes") : resolve$1(home, configured.replace(/^~\//, ""));
+	const common = await readFile(join(gitDir, "commondir"), "utf8").then((text) => resolve$1(gitDir, text.trim()), () => gitDir);
+	const files = [
+		...SYSTEM_ATTRIBUTES,
+		personal,
+		join(common, "info/attributes")
+	];
+	return (await Promise.all(files.map(async (file) => await readFile(file, "utf8").catch(() => "")))).flatMap((text) => readAttributes(text));
 }
-function compareTexts(a, b) {
-	return a < b ? -1 : a > b ? 1 : 0;
-}
-/** https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args */
-function isBuildkits(name) {
-	return name === "SOURCE_DATE_EPOCH" || name.startsWith("BUILDKIT_");
-}
-/** Of two labels with one key the last counts. */
-function sortedLast(labels) {
-	return [...new Map(labels.map((pair) => [pair[0], pair])).values()].sort(([a = ""], [b = ""]) => compareTexts(a, b));
-}
-/** `manifest-descriptor[linux/amd64]:KEY=VALUE` → `KEY` */
-function annotationKey(line) {
-	return (line.split("=", 1)[0] ?? "").replace(/^(?:(?:manifest|index)(?:-descriptor)?(?:\[[^\]]*\])?,?)+:/, "");
-}
-/** Where an output goes does not shape the image. */
-const PLACES = /^"?(?:name|dest|push|push-by-digest|name-canonical|registry\.insecure|store|unpack|tar|context)=/;
-function shapeOf(line) {
-	return line.split(",").filter((field) => !PLACES.test(field)).sort((a, b) => compareTexts(fieldKey(a), fieldKey(b)));
-}
-function fieldKey(field) {
-	return field.split("=", 1)[0] ?? "";
-}
-function isFullProvenance({ provenance, attests }) {
-	return /(^|,)mode=max(,|$)/.test(provenance ?? "") || attests.some((line) => /type=provenance/.test(line) && /mode=max/.test(line));
+/** The repositories that a context lies in or holds; each is opened once. */
+var GitRepositories = class {
+	#env;
+	#opened = /* @__PURE__ */ new Map();
+	constructor(env) {
+		this.#env = env;
+	}
+	/** The repository whose work tree's root this is; undefined where it cannot be used. */
+	async at(root) {
+		const known = this.#opened.get(root);
+		if (known !== void 0) return await known;
+		const opened = GitRepository.open(root, this.#env);
+		this.#opened.set(root, opened);
+		return await opened;
+	}
+	/** The repository that a directory (absolute, without links) lies in: the nearest with a `.git`. */
+	async around(directory) {
+		for (let at = directory;; at = dirname(at)) {
+			if (await lstat$1(join(at, ".git")).catch(() => void 0) !== void 0) return await this.at(at);
+			if (dirname(at) === at) return void 0;
+		}
+	}
+};
+
+// src/context/helper-messages.ts
+/** No name holds it. */
+const BETWEEN = "\0";
+/** The listings of a message. */
+function unpackListings({ names, numbers }) {
+	let at = 0;
+	return names.map((joined) => {
+		if (joined === void 0) return void 0;
+		const own = joined === "" ? [] : joined.split(BETWEEN);
+		const start = at;
+		at += own.length * 9;
+		return {
+			names: own,
+			numbers: numbers.subarray(start, at)
+		};
+	});
 }
 
 // src/dockerfile/go-path.ts
@@ -19632,7 +17554,7 @@ const CLOSE = 93;
 const CARET = 94;
 const DASH = 45;
 const BACKSLASH = 92;
-const SLASH$1 = 47;
+const SLASH = 47;
 const INVALID_RUNE = 65533;
 /**
 * Whether the whole of `name` matches the shell pattern `pattern` (`*`, `?`, `[a-z]`, `[^a]`, `\x`; nothing but a
@@ -19645,7 +17567,7 @@ function goMatch(pattern, name) {
 	while (rest.length > 0) {
 		const piece = scanChunk(rest);
 		rest = piece.rest;
-		if (piece.star && piece.chunk.length === 0) return !subject.includes(SLASH$1);
+		if (piece.star && piece.chunk.length === 0) return !subject.includes(SLASH);
 		const after = matchPiece(piece, subject, rest.length === 0);
 		if (after === void 0) {
 			checkSyntax(rest);
@@ -19664,7 +17586,7 @@ function matchPiece(piece, subject, last) {
 	const here = matchChunk(piece.chunk, subject);
 	if (here !== void 0 && (here.length === 0 || !last)) return here;
 	if (!piece.star) return void 0;
-	for (let i = 0; i < subject.length && subject[i] !== SLASH$1; i++) {
+	for (let i = 0; i < subject.length && subject[i] !== SLASH; i++) {
 		const there = matchChunk(piece.chunk, subject.subarray(i + 1));
 		if (there !== void 0 && !(last && there.length > 0)) return there;
 	}
@@ -19718,7 +17640,7 @@ function matchChunk(chunk, text) {
 			}
 			case QUESTION:
 				if (!failed) {
-					failed = text[at] === SLASH$1;
+					failed = text[at] === SLASH;
 					at += decodeRune(text, at).size;
 				}
 				i++;
@@ -26681,6 +24603,19 @@ var IgnoreMatcher = class {
 		};
 	}
 	/**
+	* Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+	* @throws UserError see `enter`
+	*/
+	leavesOut(path, parent) {
+		let excluded = false;
+		for (let index = 0; index < this.#rules.length; index++) {
+			const candidate = this.#rules[index];
+			if (candidate === void 0 || candidate.exception !== excluded) continue;
+			if (parent?.[index] === true || this.#test(candidate)(path)) excluded = !candidate.exception;
+		}
+		return excluded;
+	}
+	/**
 	* Judges one path alone, by its directories and itself. A directory that is excluded may still be sent, as the parent
 	* of something that an exception includes.
 	* @param path relative to the context, with slashes
@@ -26760,6 +24695,2893 @@ function patternProblem(origin, { file, reason }) {
 function withoutTrailingGlob(pattern) {
 	const shorter = pattern.endsWith("/**") ? pattern.slice(0, -3) : pattern;
 	return shorter.endsWith("/*") ? shorter.slice(0, -2) : shorter;
+}
+
+// src/context/tree-nodes.ts
+/** The files of a context as they are held in memory: few and small objects, for there may be a million of them. */
+/** A node of what lstat said; not for a directory, which is made with its content. */
+function leafOf(name, numbers, options) {
+	const { at, format } = options;
+	const mode = numbers[at] ?? 0;
+	const kind = mode & constants.S_IFMT;
+	const type = kind === constants.S_IFREG ? "file" : kind === constants.S_IFLNK ? "symlink" : "other";
+	const content = type === "other" ? specialOf(kind, numbers[at + Field.rdev] ?? 0) : void 0;
+	return {
+		name,
+		type,
+		mode: mode & 4095,
+		size: numbers[at + Field.size] ?? 0,
+		format,
+		content,
+		gone: false
+	};
+}
+/** What a device, pipe or socket is: the bits of its kind, and of a device which one. */
+function specialOf(kind, device) {
+	const isDevice = kind === constants.S_IFBLK || kind === constants.S_IFCHR;
+	return `${kind.toString(8)}${isDevice ? ` ${device}` : ""}`;
+}
+/** Whether its content is still to be asked for. */
+function isUnread(node) {
+	return node.type !== "directory" && node.content === void 0 && !node.gone;
+}
+/** A directory without anything in it yet. */
+function directoryOf(name, mode) {
+	return {
+		name,
+		type: "directory",
+		mode,
+		children: [],
+		digest: void 0
+	};
+}
+/** Whether lstat said that it is a directory. */
+function isDirectory(mode) {
+	return (mode & constants.S_IFMT) === constants.S_IFDIR;
+}
+/** The child of that name. */
+function childOf(directory, name) {
+	const { children } = directory;
+	let low = 0;
+	let high = children.length;
+	while (low < high) {
+		const middle = low + high >>> 1;
+		if ((children[middle]?.name ?? "") < name) low = middle + 1;
+		else high = middle;
+	}
+	return children[low]?.name === name ? children[low] : void 0;
+}
+
+// src/context/look-ahead.ts
+/**
+* Directories of a large tree, listed by helper threads before anybody asks for them: while other programs are waited for, and
+* while git's index is read. What is listed here is what a walk would have listed, only earlier; which files are in the
+* context, and what git knows of them, is judged by the walk.
+*/
+/** From this size of git's index on (ten thousand files), a tree is worth a thread: to start one takes as long as to list some hundred directories. */
+const LARGE_INDEX_BYTES = 1e6;
+/** No more files than this are looked at ahead: what nobody asks for must not fill the memory. */
+const MOST_FILES = 3e5;
+const BATCH$2 = 64;
+/** What all contexts of a run share. */
+var LookAhead = class {
+	repositories;
+	#listings = /* @__PURE__ */ new Map();
+	#coming = /* @__PURE__ */ new Set();
+	#open = [];
+	#files = 0;
+	#isOver = false;
+	#helpers;
+	#largeIndexBytes;
+	/** @param env of this process: where git looks for its configuration */
+	constructor(env, { largeIndexBytes = LARGE_INDEX_BYTES } = {}) {
+		this.#largeIndexBytes = largeIndexBytes;
+		this.repositories = new GitRepositories(env);
+	}
+	/** Threads, if some were started. */
+	get helpers() {
+		return this.#helpers;
+	}
+	/** Starts threads where a walk will need them: they come to be while git's index is read. */
+	prepare(repository) {
+		if (this.#isLarge(repository)) this.startHelpers();
+	}
+	/** Starts threads; those that are there stay. */
+	startHelpers() {
+		return this.#helpers ??= new ContextHelpers();
+	}
+	/**
+	* Lists what lies in a workspace, as far as its `.dockerignore` leaves it, and reads git's index. Never rejects: whoever asks
+	* later finds what is wrong.
+	*/
+	async beginAt(workspace) {
+		try {
+			const directory = await realpath(workspace);
+			const matcher = new IgnoreMatcher(await ignoreFileOf(directory));
+			const repository = await this.repositories.around(directory);
+			if (this.#isOver || !this.#isLarge(repository)) return;
+			this.#open = [{
+				directory,
+				path: "",
+				state: void 0
+			}];
+			this.#run(this.startHelpers(), matcher).catch(() => {
+				this.stop();
+			});
+			await repository.readIndex();
+		} catch {
+			this.stop();
+		}
+	}
+	/** A directory as it was found, if it was. */
+	listing(directory) {
+		return this.#listings.get(directory);
+	}
+	/** Whether a helper is at it. */
+	isComing(directory) {
+		return this.#coming.has(directory);
+	}
+	/** No more is asked for; what was asked still comes. */
+	stop() {
+		this.#isOver = true;
+		this.#open = [];
+	}
+	/** Ends the threads and forgets the listings. */
+	async [Symbol.asyncDispose]() {
+		this.stop();
+		const helpers = this.#helpers;
+		this.#helpers = void 0;
+		this.#listings.clear();
+		this.#coming.clear();
+		await helpers?.[Symbol.asyncDispose]();
+	}
+	#isLarge(repository) {
+		return repository !== void 0 && repository.indexBytes >= this.#largeIndexBytes;
+	}
+	async #run(helpers, matcher) {
+		while (!this.#isOver) {
+			while (this.#open.length > 0 && this.#files < MOST_FILES && this.#ask(helpers, matcher));
+			if (helpers.take()) continue;
+			if (this.#coming.size === 0) return;
+			await helpers.changed();
+		}
+	}
+	#ask(helpers, matcher) {
+		const places = this.#open.slice(0, BATCH$2);
+		const question = {
+			kind: "list",
+			paths: places.map(({ directory }) => directory)
+		};
+		if (!helpers.ask(question, (answer) => {
+			for (const path of question.paths) this.#coming.delete(path);
+			if (answer?.kind !== "list") return;
+			for (const [index, listing] of unpackListings(answer).entries()) {
+				const place = places[index];
+				if (place !== void 0 && listing !== void 0) this.#keep(place, listing, matcher);
+			}
+		})) return false;
+		this.#open.splice(0, places.length);
+		for (const path of question.paths) this.#coming.add(path);
+		return true;
+	}
+	#keep({ directory, path, state }, listing, matcher) {
+		const { names, numbers } = listing;
+		this.#listings.set(directory, listing);
+		this.#files += names.length;
+		if (this.#isOver) return;
+		for (let index = 0; index < names.length; index++) {
+			const name = names[index] ?? "";
+			if (!isDirectory(numbers[index * 9] ?? 0) || name === ".git") continue;
+			const below = path === "" ? name : `${path}/${name}`;
+			const verdict = matcher.isEmpty ? void 0 : matcher.enter(below, true, state);
+			if (verdict?.cut === true) continue;
+			this.#open.push({
+				directory: `${directory}/${name}`,
+				path: below,
+				state: verdict?.state
+			});
+		}
+	}
+};
+
+// src/images/docker-credentials.ts
+/**
+* Logins for registries, from where `docker login` puts them: the Docker configuration and its credential helpers. A
+* helper that is missing or fails is a warning, and the registry is asked without a login. Secrets stay in the returned
+* value; no message holds one.
+* https://github.com/docker/cli/blob/v28.0.0/cli/config/configfile/file.go#L276 (lookup)
+* https://github.com/docker/docker-credential-helpers#development (the helpers' protocol)
+*/
+/** Docker Hub's key in every Docker configuration. */
+const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+const HELPER_TIMEOUT_MS = 3e4;
+/** What helpers print for a registry without a login. */
+const NOT_FOUND = "credentials not found in native keychain";
+/** The logins of one Docker configuration; each is looked up once. */
+var DockerCredentials = class {
+	#options;
+	#known = /* @__PURE__ */ new Map();
+	#configuration;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** The login for a registry as in image names (`docker.io`, `ghcr.io`), or undefined: then ask without. Never throws. */
+	async find(domain) {
+		const key = domain === "docker.io" ? DOCKER_HUB_KEY : domain;
+		let found = this.#known.get(key);
+		if (found === void 0) {
+			found = this.#lookUp(key);
+			this.#known.set(key, found);
+		}
+		return await found;
+	}
+	async #lookUp(key) {
+		this.#configuration ??= this.#readConfiguration();
+		const configuration = await this.#configuration;
+		const helper = text(object(configuration["credHelpers"])[key]) ?? text(configuration["credsStore"]);
+		if (helper !== void 0 && helper !== "") {
+			const answer = await this.#askHelper(helper, key);
+			if (answer !== "failed") return answer;
+		}
+		return storedCredential(object(configuration["auths"]), key);
+	}
+	async #readConfiguration() {
+		const { env, homeDirectory, warn } = this.#options;
+		const path = join(env["DOCKER_CONFIG"] ?? join(homeDirectory, ".docker"), "config.json");
+		let content;
+		try {
+			content = await readFile(path, "utf8");
+		} catch (error) {
+			if (errorCode(error) !== "ENOENT") warn(`${path} could not be read, so registries are asked without a login.`);
+			return {};
+		}
+		try {
+			return object(JSON.parse(content));
+		} catch {
+			warn(`${path} is not valid JSON, so registries are asked without a login.`);
+			return {};
+		}
+	}
+	async #askHelper(helper, key) {
+		const { env, warn } = this.#options;
+		const fail = (why) => {
+			warn(`The credential helper ${JSON.stringify(helper)} for ${key} ${why}, so the registry is asked without a login from it.`);
+			return "failed";
+		};
+		if (!/^[A-Za-z0-9_.-]+$/.test(helper)) return fail("has no valid name");
+		try {
+			const signal = AbortSignal.timeout(HELPER_TIMEOUT_MS);
+			const result = await runProcess(`docker-credential-${helper}`, ["get"], {
+				env,
+				input: key,
+				signal
+			});
+			if (result.code !== 0) {
+				if (oneLine(result.stdout).includes(NOT_FOUND)) return void 0;
+				return fail(signal.aborted ? "did not answer in time" : `failed (status ${result.code ?? "unknown"})`);
+			}
+			return helperCredential(object(JSON.parse(result.stdout))) ?? fail("gave no login");
+		} catch (error) {
+			return fail(error instanceof ProgramMissingError ? "is not installed" : "gave no valid answer");
+		}
+	}
+};
+function helperCredential(answer) {
+	const username = text(answer["Username"]);
+	const secret = text(answer["Secret"]);
+	if (username === void 0 || secret === void 0) return void 0;
+	return username === "<token>" ? {
+		kind: "identity-token",
+		token: secret
+	} : {
+		kind: "basic",
+		username,
+		password: secret
+	};
+}
+/** The entry under the key itself, else one whose key is an address of that host. */
+function storedCredential(auths, key) {
+	const exact = auths[key];
+	if (exact !== void 0) return entryCredential(object(exact));
+	const host = hostOf$1(key);
+	for (const [address, entry] of Object.entries(auths)) if (hostOf$1(address) === host) return entryCredential(object(entry));
+}
+function hostOf$1(address) {
+	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
+}
+function entryCredential(entry) {
+	const identityToken = text(entry["identitytoken"]);
+	if (identityToken !== void 0 && identityToken !== "") return {
+		kind: "identity-token",
+		token: identityToken
+	};
+	const registryToken = text(entry["registrytoken"]);
+	if (registryToken !== void 0 && registryToken !== "") return {
+		kind: "registry-token",
+		token: registryToken
+	};
+	const auth = text(entry["auth"]);
+	if (auth !== void 0 && auth !== "") {
+		const decoded = Buffer.from(auth, "base64").toString("utf8");
+		const colon = decoded.indexOf(":");
+		if (colon <= 0) return void 0;
+		return {
+			kind: "basic",
+			username: decoded.slice(0, colon),
+			password: decoded.slice(colon + 1).replace(/\0+$/, "")
+		};
+	}
+	const username = text(entry["username"]);
+	const password = text(entry["password"]);
+	if (username === void 0 || username === "" || password === void 0) return void 0;
+	return {
+		kind: "basic",
+		username,
+		password
+	};
+}
+function object(value) {
+	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+}
+function text(value) {
+	return typeof value === "string" ? value : void 0;
+}
+
+// src/images/http-exchange.ts
+/**
+* One HTTP request and its answer, over node:http(s): no redirects, no retries, no credentials of its own. `fetch` is not
+* used because it follows redirects and decodes bodies out of our sight, and cannot be given the runner's proxy without
+* changing the whole process. Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY; loopback never goes through one.
+*/
+const DEFAULT_TIMEOUTS = {
+	connect: 1e4,
+	total: 3e4,
+	idle: 6e4
+};
+/** A request that took too long. */
+var TimeoutError = class extends Error {
+	code = "ETIMEDOUT";
+	constructor(what, milliseconds) {
+		super(`${what} took longer than ${milliseconds / 1e3} s`);
+		this.name = "TimeoutError";
+	}
+};
+/** Whether a host name (with or without port) is this machine: `localhost`, 127.0.0.0/8, `::1`. */
+function isLoopback(host) {
+	const name = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "").toLowerCase();
+	return name === "localhost" || name === "::1" || /^127(?:\.\d{1,3}){3}$/.test(name);
+}
+/** Connections, kept alive between requests; idle ones hold no process open. */
+var HttpExchange = class {
+	#timeouts;
+	#direct;
+	#proxied;
+	constructor(env, timeouts = DEFAULT_TIMEOUTS) {
+		this.#timeouts = timeouts;
+		this.#direct = {
+			http: new http.Agent({ keepAlive: true }),
+			https: new https.Agent({ keepAlive: true })
+		};
+		const proxied = {
+			keepAlive: true,
+			proxyEnv: env
+		};
+		this.#proxied = {
+			http: new http.Agent(proxied),
+			https: new https.Agent(proxied)
+		};
+	}
+	/**
+	* Sends a request; resolves with the head of the answer, whatever its status.
+	* @throws the system's error, TimeoutError; `aborted` when the signal ends it
+	*/
+	async send(request) {
+		request.signal?.throwIfAborted();
+		const kind = request.url.protocol === "https:" ? "https" : "http";
+		const agents = isLoopback(request.url.host) ? this.#direct : this.#proxied;
+		const { connect, total, idle } = this.#timeouts;
+		return await new Promise((resolve, reject) => {
+			const outgoing = (kind === "https" ? https : http).request(request.url, {
+				method: request.method,
+				headers: request.headers,
+				agent: agents[kind]
+			});
+			let incoming;
+			const end = (error) => {
+				(incoming ?? outgoing).destroy(error);
+			};
+			const abort = () => {
+				end(/* @__PURE__ */ new Error("aborted"));
+			};
+			const connectTimer = setTimeout(() => {
+				end(new TimeoutError("connecting", connect));
+			}, connect);
+			const totalTimer = setTimeout(() => {
+				end(new TimeoutError("the answer", total));
+			}, total);
+			const settle = () => {
+				clearTimeout(connectTimer);
+				clearTimeout(totalTimer);
+				request.signal?.removeEventListener("abort", abort);
+			};
+			request.signal?.addEventListener("abort", abort, { once: true });
+			outgoing.on("socket", (socket) => {
+				if (!socket.connecting) clearTimeout(connectTimer);
+				else socket.once(kind === "https" ? "secureConnect" : "connect", () => {
+					clearTimeout(connectTimer);
+				});
+			});
+			outgoing.on("error", (error) => {
+				settle();
+				reject(error);
+			});
+			outgoing.on("response", (body) => {
+				incoming = body;
+				clearTimeout(connectTimer);
+				if (request.streamed === true) {
+					clearTimeout(totalTimer);
+					body.setTimeout(idle, () => body.destroy(new TimeoutError("waiting for more of the answer", idle)));
+				}
+				body.on("close", settle);
+				resolve({
+					status: body.statusCode ?? 0,
+					headers: body.headers,
+					body
+				});
+			});
+			outgoing.end(request.body);
+		});
+	}
+	/** Closes idle and running connections. */
+	close() {
+		for (const agent of [...Object.values(this.#direct), ...Object.values(this.#proxied)]) agent.destroy();
+	}
+};
+/** A body larger than the caller accepts. */
+var BodyTooLargeError = class extends Error {
+	constructor(limit) {
+		super(`the answer is larger than ${limit} bytes`);
+		this.name = "BodyTooLargeError";
+	}
+};
+/**
+* Reads a body whole.
+* @throws BodyTooLargeError beyond `limit` bytes; the system's error when the connection breaks
+*/
+async function readBody(answer, limit) {
+	const chunks = [];
+	let size = 0;
+	for await (const chunk of answer.body) {
+		size += chunk.length;
+		if (size > limit) throw new BodyTooLargeError(limit);
+		chunks.push(chunk);
+	}
+	return Buffer.concat(chunks);
+}
+
+// src/images/manifest-writer.ts
+/**
+* Manifests as the bytes that they are: read, checked against their digest, and put under further names of their
+* repository. That is all there is to a re-tag, since a registry keeps a manifest's parts by their digests: two requests
+* for a tag, where `imagetools create` makes dozens. The bytes are never written anew, so the digest stays, whatever is in them.
+* https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+*/
+const ACCEPT = Object.values(MEDIA_TYPES).join(", ");
+/**
+* The manifest or index that a reference stands for, its bytes checked against the reference's digest or, without one,
+* against the digest that the registry tells.
+* @throws RegistryError; the signal's reason when it is aborted
+*/
+async function readManifest(transport, reference, signal) {
+	const request = manifestRequest(reference, "GET", signal);
+	const answer = await transport.send(request);
+	const bytes = await readSmall(answer, {
+		request,
+		limit: MAX_MANIFEST_BYTES
+	});
+	const expected = reference.digest ?? toldDigest(answer);
+	const digest = digestOf$2(bytes, expected);
+	if (expected !== void 0 && digest !== expected) throw badAnswer(request.subject, "the manifest is not the one of its digest.");
+	try {
+		return {
+			digest,
+			bytes,
+			manifest: parseManifest(bytes, answer.headers["content-type"])
+		};
+	} catch (error) {
+		if (error instanceof ManifestError) throw badAnswer(request.subject, `${error.message}.`);
+		throw error;
+	}
+}
+/**
+* Puts a manifest under a tag; its parts must be in the repository. Again after a passing failure.
+* @returns the digest that the tag has now, if the registry tells it
+* @throws RegistryError; the signal's reason when it is aborted
+*/
+async function writeManifest(transport, reference, { bytes, manifest, signal }) {
+	const request = manifestRequest(reference, "PUT", signal);
+	const headers = { "content-type": manifest.mediaType };
+	const answer = await transport.send({
+		...request,
+		headers,
+		body: bytes
+	});
+	answer.body.resume();
+	return toldDigest(answer);
+}
+/** The digest that a registry tells of what was asked for or written, if it is one. */
+function toldDigest({ headers }) {
+	const digest = headers["docker-content-digest"];
+	return typeof digest === "string" && digestFault(digest) === void 0 ? digest : void 0;
+}
+/** A request for the manifest that a reference stands for: by its digest where it has one. */
+function manifestRequest(reference, method, signal) {
+	const { domain, path, tag, digest } = reference;
+	return {
+		method,
+		domain,
+		repository: path,
+		resource: `manifests/${digest ?? tag ?? "latest"}`,
+		subject: formatFamiliar(reference),
+		headers: { accept: ACCEPT },
+		signal
+	};
+}
+/**
+* Reads the body of an answer whole.
+* @throws RegistryError beyond `limit` bytes, or when the connection breaks; the signal's reason when it is aborted
+*/
+async function readSmall(answer, { request, limit }) {
+	try {
+		return await readBody(answer, limit);
+	} catch (error) {
+		request.signal?.throwIfAborted();
+		if (error instanceof BodyTooLargeError) throw badAnswer(request.subject, `${error.message}.`);
+		throw unreachable(request.subject, request.domain, error);
+	}
+}
+
+// src/images/auth-challenge.ts
+const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
+const QUOTED = /"((?:[^"\\]|\\[^])*)"/y;
+const BLANK = /[ \t]*/y;
+const SEPARATOR = /[ \t,]*/y;
+const EQUALS = /[ \t]*=[ \t]*/y;
+/** Reads every challenge of a header (several header lines come joined by commas); stops at what it cannot read. */
+function parseChallenges(header) {
+	const challenges = [];
+	let at = 0;
+	const take = (expression) => {
+		expression.lastIndex = at;
+		const match = expression.exec(header);
+		if (match === null) return void 0;
+		at += match[0].length;
+		return match;
+	};
+	for (;;) {
+		take(SEPARATOR);
+		const name = take(TOKEN)?.[0].toLowerCase();
+		if (name === void 0) return challenges;
+		const current = challenges.at(-1);
+		if (current !== void 0 && take(EQUALS) !== void 0) {
+			const value = take(QUOTED)?.[1]?.replace(/\\([^])/g, "$1") ?? take(TOKEN)?.[0];
+			if (value === void 0) return challenges;
+			if (!current.parameters.has(name)) current.parameters.set(name, value);
+		} else {
+			take(BLANK);
+			challenges.push({
+				scheme: name,
+				parameters: /* @__PURE__ */ new Map()
+			});
+		}
+	}
+}
+
+// src/images/registry-auth.ts
+const CLIENT_ID = "stage-build";
+const MAX_TOKEN_ANSWER = 1 << 20;
+/** What the specification assumes where a server names no lifetime, seconds. */
+const DEFAULT_LIFETIME = 60;
+/** A token is renewed this long before its end, so that it does not end on the way, ms. */
+const MARGIN = 5e3;
+/** The Authorization headers of one client. */
+var RegistryAuth = class {
+	#exchange;
+	#now;
+	#tokens = /* @__PURE__ */ new Map();
+	constructor(exchange, now) {
+		this.#exchange = exchange;
+		this.#now = now;
+	}
+	/** The header that was good for this scope before, if it still is. */
+	async known(domain, scope) {
+		const key = `${domain} ${scope}`;
+		try {
+			const token = await this.#tokens.get(key);
+			if (token === void 0) return void 0;
+			if (token.expires - MARGIN > this.#now()) return token.header;
+		} catch {}
+		this.#tokens.delete(key);
+	}
+	/** Forgets a header that the registry no longer takes. */
+	forget(domain, scope) {
+		this.#tokens.delete(`${domain} ${scope}`);
+	}
+	/**
+	* The header that answers the challenges; undefined when there is none to give (Basic without a login).
+	* @throws RegistryError when the token server refuses or answers nonsense
+	*/
+	async answer(request) {
+		const { credential, challenges, domain, scope } = request;
+		if (credential?.kind === "registry-token") return `Bearer ${credential.token}`;
+		const key = `${domain} ${scope}`;
+		const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+		if (bearer !== void 0) {
+			let token = this.#tokens.get(key);
+			if (token === void 0) {
+				token = this.#fetchToken(request, bearer);
+				this.#tokens.set(key, token);
+				token.catch(() => this.#tokens.delete(key));
+			}
+			return (await token).header;
+		}
+		if (challenges.some(({ scheme }) => scheme === "basic") && credential?.kind === "basic") {
+			const header = basicHeader(credential);
+			this.#tokens.set(key, Promise.resolve({
+				header,
+				expires: Number.POSITIVE_INFINITY
+			}));
+			return header;
+		}
+	}
+	async #fetchToken(request, challenge) {
+		const { credential, subject, domain, signal } = request;
+		const realm = realmUrl(challenge, request);
+		const fields = new URLSearchParams();
+		const service = challenge.parameters.get("service");
+		if (service !== void 0) fields.set("service", service);
+		fields.set("scope", challenge.parameters.get("scope") ?? request.scope);
+		let answer;
+		if (credential?.kind === "identity-token") {
+			fields.set("grant_type", "refresh_token");
+			fields.set("client_id", CLIENT_ID);
+			fields.set("refresh_token", credential.token);
+			answer = await this.#exchange.send({
+				method: "POST",
+				url: realm,
+				headers: { "content-type": "application/x-www-form-urlencoded" },
+				body: fields.toString(),
+				signal
+			});
+		} else {
+			for (const [name, value] of fields) realm.searchParams.append(name, value);
+			const headers = credential?.kind === "basic" ? { authorization: basicHeader(credential) } : {};
+			answer = await this.#exchange.send({
+				method: "GET",
+				url: realm,
+				headers,
+				signal
+			});
+		}
+		const body = await readBody(answer, MAX_TOKEN_ANSWER);
+		if (answer.status !== 200) {
+			const loggedIn = credential !== void 0;
+			throw answerError$1({
+				subject,
+				domain,
+				status: answer.status,
+				detail: void 0,
+				retryAfter: void 0,
+				loggedIn
+			});
+		}
+		return this.#readToken(body, request);
+	}
+	#readToken(body, { subject }) {
+		let answer;
+		try {
+			answer = JSON.parse(body.toString("utf8"));
+		} catch {
+			throw badAnswer(subject, "its token server answered with something that is not JSON.");
+		}
+		const fields = typeof answer === "object" && answer !== null ? answer : {};
+		const token = [fields["token"], fields["access_token"]].find((value) => typeof value === "string" && value !== "");
+		if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) throw badAnswer(subject, "its token server gave no token.");
+		const lifetime = typeof fields["expires_in"] === "number" ? fields["expires_in"] : DEFAULT_LIFETIME;
+		return {
+			header: `Bearer ${token}`,
+			expires: this.#now() + Math.max(lifetime, DEFAULT_LIFETIME) * 1e3
+		};
+	}
+};
+/** A login goes only over TLS, or to this machine. */
+function realmUrl(challenge, { subject, domain }) {
+	const realm = URL.parse(challenge.parameters.get("realm") ?? "");
+	if (realm === null) throw badAnswer(subject, "its login challenge names no address for tokens.");
+	const local = realm.protocol === "http:" && isLoopback(realm.host) && isLoopback(domain);
+	if (realm.protocol !== "https:" && !local) throw badAnswer(subject, `its login challenge sends logins to ${realm.protocol}//${realm.host}, which is not safe.`);
+	return realm;
+}
+function basicHeader({ username, password }) {
+	return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+// src/images/registry-transport.ts
+/**
+* Requests to the distribution API of a registry: its host, logins, redirects and second tries. Knows nothing of
+* manifests. https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+*/
+const USER_AGENT = "stage-build";
+const MAX_REDIRECTS = 5;
+const DEFAULT_RETRIES = 2;
+const MAX_ERROR_BODY = 65536;
+/** One registry client's way to the network. */
+var RegistryTransport = class {
+	#options;
+	#exchange;
+	#auth;
+	/** Registries that did not get better in time: nobody waits for them again, until one answers. */
+	#down = /* @__PURE__ */ new Set();
+	constructor(options) {
+		this.#options = options;
+		this.#exchange = new HttpExchange(options.env, options.timeouts);
+		this.#auth = new RegistryAuth(this.#exchange, options.now ?? Date.now);
+	}
+	/** Closes connections that are kept for later requests. */
+	close() {
+		this.#exchange.close();
+	}
+	/**
+	* Sends a request, again after a passing failure (5xx, 429, a broken connection). A PUT is sent again, too: here it
+	* always puts the same under the same name.
+	* @throws RegistryError; the signal's reason when it is aborted
+	*/
+	async send(request) {
+		const { domain, subject, signal } = request;
+		const retries = request.once === true ? 0 : this.#options.retries ?? DEFAULT_RETRIES;
+		for (let retry = 1;; retry++) try {
+			const answer = await this.#authorised(request);
+			this.#down.delete(domain);
+			return answer;
+		} catch (error) {
+			signal?.throwIfAborted();
+			const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error);
+			if (!isPassing(failure)) throw failure;
+			const { retryAfter } = failure;
+			const { random } = this.#options;
+			const waitMs = retry > retries || this.#down.has(domain) ? void 0 : waitBeforeRetry(retry, {
+				retryAfter,
+				random
+			});
+			if (waitMs === void 0) {
+				if (request.once !== true) this.#down.add(domain);
+				throw failure;
+			}
+			const why = `${domain} ${whyOf$1(failure)}`;
+			this.#options.onRetry?.(retryLine({
+				what: subject,
+				why,
+				retry,
+				retries,
+				waitMs,
+				retryAfter
+			}));
+			await (this.#options.sleep ?? pause)(waitMs, signal);
+		}
+	}
+	/** The address that anybody gets a resource from, without a login; undefined where the registry wants one, or fails. */
+	async publicUrl(request) {
+		try {
+			const { answer } = await this.#redirected({
+				...request,
+				method: "HEAD"
+			}, void 0);
+			await discard(answer);
+			return answer.status === 200 ? registryUrl(request) : void 0;
+		} catch {
+			return;
+		}
+	}
+	async #authorised(request) {
+		const { domain, repository, subject, signal } = request;
+		const scope = `repository:${repository}:${request.method === "PUT" ? "pull,push" : "pull"}`;
+		const known = await this.#auth.known(domain, scope);
+		const { answer: first, atHome } = await this.#redirected(request, known);
+		if (first.status !== 401 || !atHome) return await this.#judged(request, first);
+		await discard(first);
+		if (known !== void 0) this.#auth.forget(domain, scope);
+		const credential = await this.#options.credentials.find(domain);
+		const challenges = parseChallenges(first.headers["www-authenticate"] ?? "");
+		const header = await this.#auth.answer({
+			domain,
+			scope,
+			subject,
+			challenges,
+			credential,
+			signal
+		});
+		if (header === void 0) throw answerError$1({
+			subject,
+			domain,
+			status: 401,
+			detail: void 0,
+			retryAfter: void 0,
+			loggedIn: credential !== void 0
+		});
+		return await this.#judged(request, (await this.#redirected(request, header)).answer);
+	}
+	/** Follows redirects; the Authorization header stays with the host that asked for it. */
+	async #redirected(request, authorization) {
+		const start = registryUrl(request);
+		let url = start;
+		for (let hops = 0;; hops++) {
+			const atHome = url.origin === start.origin;
+			const headers = {
+				"user-agent": USER_AGENT,
+				...request.headers,
+				...authorization !== void 0 && atHome ? { authorization } : {}
+			};
+			const { method, body, signal, streamed } = request;
+			const answer = await this.#exchange.send({
+				method,
+				url,
+				headers,
+				body,
+				signal,
+				streamed
+			});
+			if (![
+				301,
+				302,
+				303,
+				307,
+				308
+			].includes(answer.status)) return {
+				answer,
+				atHome
+			};
+			await discard(answer);
+			if (hops === MAX_REDIRECTS) throw badAnswer(request.subject, `it redirects more than ${MAX_REDIRECTS} times.`);
+			url = redirectTarget(request, {
+				from: url,
+				location: answer.headers.location
+			});
+		}
+	}
+	async #judged(request, answer) {
+		const { status } = answer;
+		if (status >= 200 && status < 300 || request.accept?.includes(status) === true) return answer;
+		const detail = await errorDetail(answer);
+		const retryAfter = retryAfterSeconds(answer.headers["retry-after"], (this.#options.now ?? Date.now)());
+		const loggedIn = await this.#options.credentials.find(request.domain) !== void 0;
+		throw answerError$1({
+			subject: request.subject,
+			domain: request.domain,
+			status,
+			detail,
+			retryAfter,
+			loggedIn
+		});
+	}
+};
+/** Plain HTTP is for this machine only, as in BuildKit. Docker Hub's API has a host of its own. */
+function registryUrl({ domain, repository, resource, subject }) {
+	const scheme = isLoopback(domain) && !domain.endsWith(":443") ? "http" : "https";
+	const host = domain === "docker.io" ? "registry-1.docker.io" : domain;
+	const url = URL.parse(`${scheme}://${host}/v2/${repository}/${resource}`);
+	if (url === null) throw badAnswer(subject, `${JSON.stringify(domain)} is no valid host.`);
+	return url;
+}
+function redirectTarget(request, hop) {
+	const target = hop.location === void 0 ? null : URL.parse(hop.location, hop.from.href);
+	if (target === null) throw badAnswer(request.subject, "it redirects to no valid address.");
+	const plainIsFine = hop.from.protocol === "http:" && isLoopback(target.host);
+	if (target.protocol !== "https:" && !(target.protocol === "http:" && plainIsFine)) throw badAnswer(request.subject, `it redirects to ${target.protocol}//${target.host}, which is not safe.`);
+	target.username = "";
+	target.password = "";
+	return target;
+}
+function isPassing({ kind, cause }) {
+	return kind === "server" || kind === "rate-limited" || kind === "unreachable" && isBroken(cause);
+}
+function whyOf$1({ status, cause }) {
+	return status === void 0 ? `could not be reached (${errorCode(cause) ?? "no answer"})` : `answered ${status}`;
+}
+/** Broken connections come and go; unknown hosts, refused connections and bad certificates stay. */
+function isBroken(cause) {
+	const code = errorCode(cause);
+	return code === "ECONNRESET" || code === "EPIPE" || code === "EAI_AGAIN" || code === "ETIMEDOUT";
+}
+/** The first message of the API's error list, if the body is one. */
+async function errorDetail(answer) {
+	try {
+		const { errors } = JSON.parse((await readBody(answer, MAX_ERROR_BODY)).toString("utf8"));
+		const first = errors?.[0];
+		const told = [first?.message, first?.code].find((value) => typeof value === "string" && value !== "");
+		return typeof told === "string" ? told : void 0;
+	} catch {
+		answer.body.destroy();
+		return;
+	}
+}
+/** Reads a short body to its end, so that the connection can serve the next request. */
+async function discard(answer) {
+	await readBody(answer, MAX_ERROR_BODY).catch(() => answer.body.destroy());
+}
+
+// src/images/registry-client.ts
+/**
+* Reads images from registries: what a name stands for, manifests, configs, and blobs as streams. Everything that has a
+* digest is checked against it. Writes nothing but further tags of what is there.
+*/
+/** Configs are JSON of some kilobytes. */
+const MAX_CONFIG_BYTES = 8 << 20;
+const LONGEST_QUESTION_MS = 1e4;
+/** A client for all registries; `image` parameters are names as users write them. */
+var RegistryClient = class {
+	#transport;
+	constructor(options) {
+		this.#transport = new RegistryTransport(options);
+	}
+	/** Closes connections that are kept for later requests. */
+	close() {
+		this.#transport.close();
+	}
+	/**
+	* The digest of what a name stands for, by HEAD (which counts against no pull limit), or by the manifest itself.
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async resolveDigest(image, options = {}) {
+		const reference = tagNameOnly(parseReference(image));
+		return reference.digest ?? await this.#headDigest(reference, options) ?? (await this.#manifest(reference, options)).digest;
+	}
+	/**
+	* The digest of what a name stands for in its registry, asked also for a name with a digest; undefined when it is not there.
+	* @throws RegistryError for any other answer, InvalidReferenceError
+	*/
+	async findDigest(image, options = {}) {
+		const reference = tagNameOnly(parseReference(image));
+		try {
+			return await this.#headDigest(reference, options) ?? (await this.#manifest(reference, options)).digest;
+		} catch (error) {
+			if (error instanceof RegistryError && error.kind === "not-found") return void 0;
+			throw error;
+		}
+	}
+	/**
+	* Whether the image's repository holds a manifest or an index, whatever its tags say.
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async hasManifest(image, digest, options = {}) {
+		const { domain, path } = parseReference(image);
+		return await this.findDigest(formatReference(withDigest({
+			domain,
+			path
+		}, digest)), options) !== void 0;
+	}
+	/**
+	* What a name stands for, and the image in it for a platform (`linux/amd64`).
+	* @throws RegistryError (`not-found` also when there is none for the platform), InvalidReferenceError
+	*/
+	async resolveImage(image, options) {
+		const reference = tagNameOnly(parseReference(image));
+		const root = await this.#manifest(reference, options);
+		return await resolvePlatform(root, {
+			subject: formatFamiliar(reference),
+			platform: options.platform,
+			fetch: (digest) => this.#manifest({
+				...reference,
+				digest
+			}, options)
+		});
+	}
+	/**
+	* The manifest or index that a name stands for.
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async fetchManifest(image, options = {}) {
+		return await this.#manifest(tagNameOnly(parseReference(image)), options);
+	}
+	/**
+	* Puts a manifest under a tag of a repository that has its parts; the tag is asked for what it stands for then, unless the
+	* registry says it at once.
+	* @returns the digest that the tag stands for now; undefined when it is not there
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async writeTag(tag, manifest, options = {}) {
+		const reference = tagNameOnly(parseReference(tag));
+		return await writeManifest(this.#transport, reference, {
+			...manifest,
+			signal: options.signal
+		}) ?? await this.findDigest(tag, options);
+	}
+	/**
+	* The config of an image (of `ResolvedImage.configDigest`).
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async fetchConfig(image, configDigest, options = {}) {
+		const request = blobRequest(image, {
+			digest: configDigest,
+			method: "GET",
+			signal: options.signal
+		});
+		const bytes = await readSmall(await this.#transport.send(request), {
+			request,
+			limit: MAX_CONFIG_BYTES
+		});
+		if (digestOf$2(bytes, configDigest) !== configDigest) throw badAnswer(request.subject, "the bytes are not those of its digest.");
+		return guarded$1(request.subject, () => parseImageConfig(bytes));
+	}
+	/**
+	* The size of a blob in the image's repository, undefined when it is not there.
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async headBlob(image, digest, options = {}) {
+		const request = {
+			...blobRequest(image, {
+				digest,
+				method: "HEAD",
+				signal: options.signal
+			}),
+			accept: [404]
+		};
+		const answer = await this.#transport.send(request);
+		answer.body.resume();
+		return answer.status === 404 ? void 0 : { size: contentLength(answer) };
+	}
+	/**
+	* A blob of the image's repository as a stream. A whole blob is checked against its digest as it passes; of a part
+	* only the length can be.
+	* @throws RegistryError, InvalidReferenceError
+	*/
+	async openBlob(image, digest, options = {}) {
+		const { range, signal } = options;
+		const request = {
+			...blobRequest(image, {
+				digest,
+				method: "GET",
+				signal
+			}),
+			streamed: true,
+			...range === void 0 ? {} : { headers: { range: `bytes=${range.start}-${range.end ?? ""}` } }
+		};
+		const answer = await this.#transport.send(request);
+		const partial = answer.status === 206;
+		if (range !== void 0 && !partial && range.start > 0) {
+			answer.body.destroy();
+			throw badAnswer(request.subject, "the registry cannot give a part of it.", answer.status);
+		}
+		const length = contentLength(answer);
+		const wanted = range?.end === void 0 ? void 0 : range.end - range.start + 1;
+		const size = partial || wanted === void 0 || length === void 0 ? length : Math.min(length, wanted);
+		const bytes = range === void 0 ? checked(answer, {
+			digest,
+			request
+		}) : limited(answer, {
+			size,
+			request
+		});
+		const stream = Readable.from(bytes, { objectMode: false });
+		stream.once("close", () => answer.body.destroy());
+		return {
+			stream,
+			size
+		};
+	}
+	/** The address of a blob that anybody may fetch; undefined where a login is needed. Never rejects. */
+	async publicBlobUrl(image, digest, options = {}) {
+		return await this.#transport.publicUrl(blobRequest(image, {
+			digest,
+			method: "HEAD",
+			signal: options.signal
+		}));
+	}
+	/** Seconds that the registry of an image now asks to wait for; undefined where it does not. Never rejects. */
+	async retryAfter(image, { signal } = {}) {
+		try {
+			const limit = AbortSignal.timeout(LONGEST_QUESTION_MS);
+			const request = manifestRequest(tagNameOnly(parseReference(image)), "HEAD", signal === void 0 ? limit : AbortSignal.any([signal, limit]));
+			(await this.#transport.send({
+				...request,
+				once: true
+			})).body.resume();
+			return;
+		} catch (error) {
+			return error instanceof RegistryError ? error.retryAfter : void 0;
+		}
+	}
+	async #headDigest(reference, { signal }) {
+		const request = {
+			...manifestRequest(reference, "HEAD", signal),
+			accept: [
+				400,
+				405,
+				501
+			]
+		};
+		const answer = await this.#transport.send(request);
+		answer.body.resume();
+		return answer.status === 200 ? toldDigest(answer) : void 0;
+	}
+	async #manifest(reference, { signal }) {
+		return await readManifest(this.#transport, reference, signal);
+	}
+};
+function blobRequest(image, { digest, method, signal }) {
+	const fault = digestFault(digest);
+	if (fault !== void 0) throw new TypeError(`${JSON.stringify(digest)}: ${fault}`);
+	const reference = parseReference(image);
+	const subject = `${formatFamiliar(reference)} (blob ${digest.slice(0, digest.indexOf(":") + 13)})`;
+	return {
+		method,
+		domain: reference.domain,
+		repository: reference.path,
+		resource: `blobs/${digest}`,
+		subject,
+		signal
+	};
+}
+function contentLength(answer) {
+	const length = Number(answer.headers["content-length"]);
+	return Number.isSafeInteger(length) && length >= 0 ? length : void 0;
+}
+function guarded$1(subject, parse) {
+	try {
+		return parse();
+	} catch (error) {
+		if (error instanceof ManifestError) throw badAnswer(subject, `${error.message}.`);
+		throw error;
+	}
+}
+async function* received(answer, request) {
+	try {
+		yield* answer.body;
+	} catch (error) {
+		request.signal?.throwIfAborted();
+		throw error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error);
+	}
+}
+async function* checked(answer, { digest, request }) {
+	const hash = createHash(digest.slice(0, digest.indexOf(":")));
+	for await (const chunk of received(answer, request)) {
+		hash.update(chunk);
+		yield chunk;
+	}
+	if (!digest.endsWith(`:${hash.digest("hex")}`)) throw badAnswer(request.subject, "the bytes are not those of its digest.");
+}
+/** A part of a blob: no more than was asked for, also from a registry that sends the whole. */
+async function* limited(answer, { size, request }) {
+	let left = size ?? Number.POSITIVE_INFINITY;
+	for await (const chunk of received(answer, request)) {
+		yield chunk.length <= left ? chunk : chunk.subarray(0, left);
+		left -= chunk.length;
+		if (left <= 0) return;
+	}
+	if (size !== void 0 && left > 0) throw badAnswer(request.subject, "the part ends too early.");
+}
+
+// src/images/image-source.ts
+/**
+* Where an external image comes from, as a user writes it: an image of a registry or an OCI layout on disk. Parsing
+* only; `registry-client.ts` and `oci-layout.ts` look them up.
+*/
+const OCI_LAYOUT = "oci-layout://";
+const DOCKER_IMAGE = "docker-image://";
+/**
+* Reads `REF`, `docker-image://REF` or `oci-layout://PATH[:TAG][@DIGEST]`. The path ends at the first colon, as in
+* buildx (https://github.com/docker/buildx/blob/v0.20.0/build/opt.go#L560).
+* @throws Error whose message is a clause for the end of a sentence, without a full stop.
+*/
+function parseImageSource(text) {
+	const trimmed = text.trim();
+	if (trimmed.startsWith(OCI_LAYOUT)) return parseOciLayout(trimmed.slice(13));
+	if (trimmed.startsWith(DOCKER_IMAGE)) return {
+		kind: "registry",
+		ref: normalizeReference(trimmed.slice(15))
+	};
+	const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1];
+	if (scheme !== void 0) throw new Error(`${scheme}:// is no kind of image; use an image reference, docker-image:// or oci-layout://`);
+	return {
+		kind: "registry",
+		ref: normalizeReference(trimmed)
+	};
+}
+function parseOciLayout(text) {
+	const { head, tail: digest } = cut$1(text, "@");
+	const { head: path, tail: tag } = cut$1(head, ":");
+	if (path === "") throw new Error("an oci-layout:// source needs the path of a directory");
+	if (path.includes("\0")) throw new Error("the path of an oci-layout:// source holds a NUL character");
+	if (tag !== void 0 && !/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/.test(tag)) throw new Error(`invalid tag format (${JSON.stringify(tag)})`);
+	const fault = digest === void 0 ? void 0 : digestFault(digest);
+	if (fault !== void 0) throw new Error(`${fault} (${JSON.stringify(digest)})`);
+	return {
+		kind: "oci-layout",
+		path,
+		...tag === void 0 ? {} : { tag },
+		...digest === void 0 ? {} : { digest }
+	};
+}
+function cut$1(text, separator) {
+	const at = text.indexOf(separator);
+	return at === -1 ? {
+		head: text,
+		tail: void 0
+	} : {
+		head: text.slice(0, at),
+		tail: text.slice(at + 1)
+	};
+}
+
+// src/input-readers.ts
+function listOf$1(name, value, options, problems) {
+	return recordsOf$1(name, value, options, problems).flat();
+}
+function recordsOf$1(name, value, options, problems) {
+	try {
+		return readRecords$2(value, options);
+	} catch (error) {
+		const reason = error instanceof Error ? error.message.replace(/ at line.*$/s, "") : "not a list";
+		problems.push({
+			input: name,
+			message: `\`${name}\` cannot be read as a list: ${reason}.`,
+			mend: "Check its quotes: a quoted item must end with a quote."
+		});
+		return [];
+	}
+}
+/** Booleans as YAML 1.2 writes them, like `getBooleanInput`, but the message shows the value. */
+function readBoolean(name, value, problems) {
+	if ([
+		"true",
+		"True",
+		"TRUE"
+	].includes(value)) return true;
+	if ([
+		"",
+		"false",
+		"False",
+		"FALSE"
+	].includes(value)) return false;
+	problems.push({
+		input: name,
+		message: `\`${name}\`: \`${shown$1(value)}\` is neither \`true\` nor \`false\`.`,
+		mend: "Write `true` or `false`."
+	});
+	return false;
+}
+function readOneOf(options) {
+	const { name, value, values, problems } = options;
+	const found = values.find((candidate) => candidate === value);
+	if (found !== void 0) return found;
+	const [fallback] = values;
+	if (fallback === void 0) throw new Error(`${name} accepts no values`);
+	if (value !== "") {
+		const near = nearest(value, values);
+		problems.push({
+			input: name,
+			message: `\`${name}\`: \`${shown$1(value)}\` is not one of ${values.map((v) => `\`${v}\``).join(", ")}.`,
+			mend: near === void 0 ? void 0 : `Did you mean \`${near}\`?`
+		});
+	}
+	return fallback;
+}
+const BYTE_UNITS = {
+	"": 1,
+	B: 1,
+	KB: 1e3,
+	MB: 1e6,
+	GB: 1e9,
+	TB: 0xe8d4a51000,
+	KIB: 1024,
+	MIB: 2 ** 20,
+	GIB: 2 ** 30,
+	TIB: 2 ** 40
+};
+/** A number of bytes with or without a unit: `5GB`, `512 MiB`. */
+function readBytes(name, value, problems) {
+	const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value) ?? [];
+	const factor = BYTE_UNITS[unit.toUpperCase()];
+	if (number !== "" && factor !== void 0) return Math.round(Number(number) * factor);
+	if (value !== "") problems.push({
+		input: name,
+		message: `\`${name}\`: \`${shown$1(value)}\` is no number of bytes.`,
+		mend: "Write it as `5GB`, `500MB` or `2GiB`."
+	});
+	return 0;
+}
+/** A whole number; 0 where there is none. */
+function readCount(name, value, { most, problems }) {
+	if (/^\d{1,9}$/.test(value) && Number(value) <= most) return Number(value);
+	if (value !== "") problems.push({
+		input: name,
+		message: `\`${name}\`: \`${shown$1(value)}\` is no whole number from 0 to ${most}.`,
+		mend: `Write a number from 0 to ${most}.`
+	});
+	return 0;
+}
+function readTargets(targets, target, problems) {
+	if (target !== void 0 && targets.length > 0) problems.push({
+		input: "target",
+		message: `\`target\` (\`${shown$1(target)}\`) and \`targets\` are both given.`,
+		mend: "Keep `targets`; it takes one or several."
+	});
+	const list = targets.length > 0 ? targets : target === void 0 ? [] : [target];
+	if (list.length === 0) return void 0;
+	if (list.includes("all")) {
+		if (list.length > 1) problems.push({
+			input: "targets",
+			message: "`targets`: `all` stands beside other targets.",
+			mend: "Write `all` alone, or name the targets."
+		});
+		return "all";
+	}
+	return [...new Set(list)];
+}
+function readTags(value, problems) {
+	const tags = [];
+	for (const record of recordsOf$1("tags", value, { commas: true }, problems)) {
+		let target;
+		for (const item of record) {
+			const at = item.indexOf("=");
+			if (at >= 0) target = item.slice(0, at).trim();
+			const ref = item.slice(at + 1).trim();
+			if (target === "" || ref === "") {
+				problems.push({
+					input: "tags",
+					message: `\`tags\`: \`${shown$1(item)}\` lacks ${target === "" ? "the target before" : "the reference behind"} \`=\`.`,
+					mend: "Write `TARGET=REF` or `REF`."
+				});
+				continue;
+			}
+			checkReference(ref.replaceAll("{target}", "x"), () => {
+				problems.push({
+					input: "tags",
+					message: `\`tags\`: \`${shown$1(ref)}\` is not an image reference.`,
+					mend: "Write `registry/name:tag`, in lower case."
+				});
+			});
+			tags.push({
+				target,
+				ref
+			});
+		}
+	}
+	return tags;
+}
+function checkReference(ref, onInvalid) {
+	try {
+		normalizeReference(ref);
+	} catch {
+		onInvalid();
+	}
+}
+function readExternalImages(lines, problems) {
+	const images = [];
+	for (const { key, value } of readPairs("external-images", lines, problems, "NAME=REF")) try {
+		const name = normalizeReference(key);
+		if (images.some((image) => image.name === name)) problems.push({
+			input: "external-images",
+			message: `\`external-images\`: \`${shown$1(key)}\` is mapped twice.`,
+			mend: "Keep one line per image."
+		});
+		images.push({
+			name,
+			source: parseImageSource(value)
+		});
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		problems.push({
+			input: "external-images",
+			message: `\`external-images\`: \`${shown$1(`${key}=${value}`)}\`: ${reason}.`,
+			mend: "Write `NAME=REF`, for example `nginx:latest=ghcr.io/org/mirror/nginx:1.29`."
+		});
+	}
+	return images;
+}
+/** `NAME=VALUE`; `NAME` alone takes the value from the environment and is left out where there is none, as in docker. */
+function readBuildArgs(lines, env, problems) {
+	const args = {};
+	for (const line of lines) {
+		const at = line.indexOf("=");
+		const name = at < 0 ? line : line.slice(0, at);
+		const value = at < 0 ? env[line] : line.slice(at + 1);
+		if (name.trim() === "") problems.push({
+			input: "build-args",
+			message: `\`build-args\`: \`${shown$1(line)}\` is not of the form \`NAME=VALUE\`.`,
+			mend: "Write one `NAME=VALUE` a line."
+		});
+		else if (value !== void 0) args[name] = value;
+	}
+	return args;
+}
+function readSecrets(options) {
+	const { problems, env } = options;
+	const secrets = [];
+	for (const line of options.values) {
+		const at = line.indexOf("=");
+		if (at <= 0) problems.push({
+			input: "secrets",
+			message: "`secrets`: a line is not of the form `ID=VALUE` (not shown here).",
+			mend: "Write `ID=VALUE`; put a value of several lines into double quotes: `\"ID=…\"`."
+		});
+		else secrets.push({
+			kind: "value",
+			id: line.slice(0, at),
+			value: line.slice(at + 1)
+		});
+	}
+	for (const { key, value } of readPairs("secret-envs", options.envs, problems, "ID=VARIABLE")) {
+		if (env[value] === void 0) problems.push({
+			input: "secret-envs",
+			message: `\`secret-envs\`: the variable \`${shown$1(value)}\` is not set.`,
+			mend: `Set it in the step's \`env:\`.`
+		});
+		secrets.push({
+			kind: "env",
+			id: key,
+			env: value
+		});
+	}
+	for (const { key, value } of readPairs("secret-files", options.files, problems, "ID=PATH")) secrets.push({
+		kind: "file",
+		id: key,
+		path: value
+	});
+	const ids = secrets.map((secret) => secret.id);
+	for (const id of new Set(ids.filter((candidate, index) => ids.indexOf(candidate) !== index))) problems.push({
+		input: "secrets",
+		message: `The secret \`${shown$1(id)}\` is given twice.`,
+		mend: "Give each secret id once in `secrets`, `secret-envs` and `secret-files`."
+	});
+	return secrets;
+}
+
+// src/measure/size-budgets.ts
+/** The input `size-budgets`: lines `TARGET[@PLATFORM]=LIMIT [unpacked]`, read and checked. Pure. */
+const INPUT = "size-budgets";
+const FORMS = "`TARGET=160MB`, `TARGET=+5%` or `TARGET=+10MB`";
+const METRICS = ["transfer", "unpacked"];
+const UNITS = new Map([...[
+	"B",
+	"kB",
+	"MB",
+	"GB",
+	"TB"
+].map((unit, power) => [unit.toUpperCase(), 1e3 ** power]), ...[
+	"KiB",
+	"MiB",
+	"GiB",
+	"TiB"
+].map((unit, power) => [unit.toUpperCase(), 1024 ** (power + 1)])]);
+/** What a longer list of targets is cut to in a message. */
+const MOST_NAMES$1 = 10;
+/**
+* Every budget that can be read, and a problem for every line that cannot.
+* @param knownTargets undefined where they are not known yet: then names are not checked
+*/
+function parseSizeBudgets(lines, knownTargets) {
+	const problems = [];
+	return {
+		budgets: [...new Set(lines.map((line) => line.trim()).filter((line) => line !== ""))].flatMap((text) => {
+			const read = parseLine(text);
+			if (!("target" in read)) {
+				problems.push(read);
+				return [];
+			}
+			const problem = knownTargets === void 0 ? void 0 : unknownTarget(read, knownTargets);
+			if (problem !== void 0) problems.push(problem);
+			return problem === void 0 ? [read] : [];
+		}),
+		problems
+	};
+}
+/** The name in front decides; the most specific lines count, and all that are equally specific apply. */
+function budgetsFor(budgets, { target, platform }) {
+	const matching = budgets.filter((budget) => (budget.target === "*" || sameTarget(budget.target, target)) && (budget.platform === void 0 || budget.platform === platform));
+	const most = Math.max(...matching.map(specificity));
+	return matching.filter((budget) => specificity(budget) === most);
+}
+/** A target's name says more than a platform. */
+function specificity({ target, platform }) {
+	return (target === "*" ? 0 : 2) + (platform === void 0 ? 0 : 1);
+}
+/** BuildKit, too, takes the names of stages in any letters. */
+function sameTarget(a, b) {
+	return a.toLowerCase() === b.toLowerCase();
+}
+function parseLine(text) {
+	const at = text.indexOf("=");
+	const [name = "", platform, ...more] = text.slice(0, Math.max(0, at)).split("@");
+	const [target, rest] = [name.trim(), text.slice(at + 1).trim()];
+	if (at < 0 || target === "" || rest === "" || more.length > 0) return problem(text, "is not of the form `TARGET=SIZE`", `Write ${FORMS}, with \`*\` for every target.`);
+	const platformName = platform === void 0 ? void 0 : platformOf$1(platform.trim());
+	if (platform !== void 0 && platformName === void 0) return problem(text, `names no platform behind \`@\``, `Write, for example, \`${shown(target)}@linux/arm64=160MB\`.`);
+	const [size, suffix] = withoutSuffix(rest);
+	const metric = suffix === "" ? "transfer" : METRICS.find((known) => known === suffix.toLowerCase());
+	if (metric === void 0) {
+		const near = nearest(suffix, METRICS);
+		return problem(text, `ends in \`${shown(suffix)}\``, near === void 0 ? "Behind the size stands `unpacked`, or nothing for the transfer size." : `Did you mean \`${near}\`?`);
+	}
+	const limit = limitOf$1(size);
+	return typeof limit === "string" ? problem(text, `: ${limit}`, sizeMend(target, size)) : {
+		text,
+		target,
+		platform: platformName,
+		metric,
+		limit
+	};
+}
+/** The last word apart, where it is no unit. */
+function withoutSuffix(text) {
+	const at = text.search(/\s[a-z]+$/i);
+	const word = text.slice(at + 1);
+	return at < 0 || UNITS.has(word.toUpperCase()) ? [text, ""] : [text.slice(0, at).trim(), word];
+}
+/** A clause about what is wrong where it is no limit. */
+function limitOf$1(size) {
+	const [, plus, number = "", unit = ""] = /^(\+?)(\d+(?:\.\d+)?|\.\d+)(%|[a-z]*)$/i.exec(size.replaceAll(/\s+/g, "")) ?? [];
+	if (number === "") return `\`${shown(size)}\` is no size`;
+	if (unit === "%") return plus === "+" ? {
+		kind: "more-percent",
+		percent: Number(number)
+	} : `\`${shown(size)}\` is no size; a share is of the baseline and begins with \`+\``;
+	const factor = UNITS.get(unit.toUpperCase());
+	if (factor === void 0) return unit === "" ? `\`${shown(size)}\` has no unit` : `there is no unit \`${shown(unit)}\``;
+	const bytes = Math.round(Number(number) * factor);
+	if (!Number.isSafeInteger(bytes)) return `\`${shown(size)}\` is too large`;
+	return {
+		kind: plus === "+" ? "more-bytes" : "absolute",
+		bytes
+	};
+}
+function sizeMend(target, size) {
+	const [, slip, unit = ""] = /^(\+?\d+(?:\.\d+)?)\s*(%|[kmgt]i?|)$/i.exec(size) ?? [];
+	if (slip === void 0) return `Write ${FORMS}.`;
+	const meant = unit === "%" ? `+${slip}%` : `${slip}${unit === "" ? "M" : unit.length === 1 ? unit.toUpperCase() : unit}B`;
+	return `Did you mean \`${shown(target)}=${meant}\`?`;
+}
+function unknownTarget({ target, text }, known) {
+	if (target === "*" || known.some((name) => sameTarget(name, target))) return void 0;
+	const near = nearest(target, known);
+	const names = known.slice(0, MOST_NAMES$1).map((name) => `\`${shown(name)}\``);
+	if (known.length > MOST_NAMES$1) names.push(`${known.length - MOST_NAMES$1} more`);
+	return problem(text, `: there is no target \`${shown(target)}\``, near === void 0 ? `There is ${names.join(", ")}, and \`*\` for every target.` : `Did you mean \`${shown(near)}\`?`);
+}
+function problem(text, what, mend) {
+	return {
+		input: INPUT,
+		message: `\`${INPUT}\`: \`${shown(text)}\`${what.startsWith(":") ? "" : " "}${what}.`,
+		mend
+	};
+}
+function platformOf$1(text) {
+	try {
+		return formatPlatform(parsePlatform(text));
+	} catch {
+		return;
+	}
+}
+/** On one line, not too long. */
+function shown(value) {
+	const line = value.replaceAll(/\s+/g, " ");
+	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
+}
+
+// src/inputs.ts
+/**
+* The action's inputs, typed and checked: the only reader. Every problem is collected, so that a user mends them all
+* at once. What needs the Dockerfile (does the target exist?) is checked by the plan, not here.
+*/
+/** With the waits between them, more would take longer than jobs do. */
+const MOST_RETRIES = 10;
+/**
+* Reads and checks all inputs.
+* @throws UserError with every problem found.
+*/
+function readInputs(read, env) {
+	const problems = [];
+	const raw = (name) => read(name).trim();
+	const text = (name) => raw(name) === "" ? void 0 : raw(name);
+	const bool = (name) => readBoolean(name, raw(name), problems);
+	const lines = (name) => listOf$1(name, raw(name), { commas: false }, problems);
+	const commas = (name) => listOf$1(name, raw(name), { commas: true }, problems);
+	const oneOf = (name, values) => readOneOf({
+		name,
+		value: raw(name),
+		values,
+		problems
+	});
+	const targets = readTargets(commas("targets"), text("target"), problems);
+	const inputs = {
+		mode: oneOf("mode", [
+			"build",
+			"plan",
+			"report",
+			"merge",
+			"cleanup"
+		]),
+		plan: text("plan"),
+		matrixBy: oneOf("matrix-by", ["target", "platform"]),
+		dryRun: bool("dry-run"),
+		context: text("context") ?? ".",
+		file: text("file"),
+		bakeFiles: commas("bake-files"),
+		targets,
+		id: text("id"),
+		tags: readTags(raw("tags"), problems),
+		externalImages: readExternalImages(lines("external-images"), problems),
+		buildContexts: readPairs("build-contexts", lines("build-contexts"), problems, "NAME=SOURCE"),
+		buildArgs: readBuildArgs(lines("build-args"), env, problems),
+		secrets: readSecrets({
+			values: lines("secrets"),
+			envs: commas("secret-envs"),
+			files: lines("secret-files"),
+			problems,
+			env
+		}),
+		ssh: commas("ssh"),
+		platforms: commas("platforms"),
+		labels: readPairs("labels", lines("labels"), problems, "KEY=VALUE"),
+		annotations: lines("annotations"),
+		push: bool("push"),
+		load: bool("load"),
+		outputs: listOf$1("outputs", raw("outputs"), {
+			commas: false,
+			literalQuotes: true
+		}, problems),
+		provenance: text("provenance"),
+		sbom: text("sbom"),
+		attests: lines("attests"),
+		pull: bool("pull"),
+		noCache: bool("no-cache"),
+		noCacheFilters: commas("no-cache-filters"),
+		network: text("network"),
+		addHosts: commas("add-hosts"),
+		allow: commas("allow"),
+		shmSize: text("shm-size"),
+		ulimit: lines("ulimit"),
+		cgroupParent: text("cgroup-parent"),
+		builder: text("builder"),
+		compression: oneOf("compression", [
+			"gzip",
+			"zstd",
+			"estargz",
+			"uncompressed"
+		]),
+		failFast: bool("fail-fast"),
+		retries: readCount("retries", raw("retries"), {
+			most: MOST_RETRIES,
+			problems
+		}),
+		cacheFrom: lines("cache-from"),
+		cacheTo: lines("cache-to"),
+		skipUnchanged: oneOf("skip-unchanged", [
+			"auto",
+			"true",
+			"false"
+		]),
+		volatileLabels: commas("volatile-labels"),
+		cache: oneOf("cache", [
+			"auto",
+			"read-write",
+			"read-only",
+			"off"
+		]),
+		cacheBackend: oneOf("cache-backend", [
+			"auto",
+			"github",
+			"directory"
+		]),
+		cacheDir: text("cache-dir") === void 0 ? void 0 : resolve$1(raw("cache-dir")),
+		cacheScope: raw("cache-scope"),
+		cacheMaxSize: readBytes("cache-max-size", raw("cache-max-size"), problems),
+		cacheMounts: oneOf("cache-mounts", ["auto", "off"]),
+		cacheMountsMaxSize: readBytes("cache-mounts-max-size", raw("cache-mounts-max-size"), problems),
+		comment: oneOf("comment", [
+			"size-changed",
+			"always",
+			"over-budget",
+			"never"
+		]),
+		sizeBudgets: lines("size-budgets"),
+		baseline: text("baseline"),
+		githubToken: text("github-token"),
+		jobTotal: /^\d{1,6}$/.test(raw("job-total")) ? Number(raw("job-total")) : 0
+	};
+	problems.push(...parseSizeBudgets(inputs.sizeBudgets, void 0).problems);
+	if (text("call") !== void 0) problems.push({
+		input: "call",
+		message: `\`call\`: \`${shown$1(raw("call"))}\` is not supported: stage-build builds and reports.`,
+		mend: "Remove `call`; to check a Dockerfile without building it use `mode: plan`."
+	});
+	const warnings = checkCombinations(inputs, raw, {
+		problems,
+		eventName: env["GITHUB_EVENT_NAME"]
+	});
+	throwIfAny(problems);
+	return {
+		inputs,
+		warnings
+	};
+}
+
+// src/plan/plan.ts
+/**
+* The plan: which stages there are, what they need, which targets must be built and why. A stable JSON (version 1) that
+* other jobs read; making it needs no engine. Digests are looked up elsewhere and handed in.
+*/
+/** Makes the plan. */
+function makePlan(request) {
+	const { graph, prints } = request;
+	const fingerprints = stageFingerprints([...prints.values()]);
+	const targets = request.targets.map((target) => {
+		const { image, sizes, since, ...decision } = request.decisionOf(target);
+		return {
+			name: target.name,
+			...request.placeOf?.(target),
+			stage: target.stage,
+			stages: stagesOf(graph, target.stage),
+			...decision,
+			tags: request.tagsOf(target),
+			fingerprint: prints.get(target.name)?.fingerprint ?? null,
+			...image === void 0 ? {} : { image },
+			...sizes === void 0 ? {} : { sizes },
+			...since === void 0 ? {} : { since }
+		};
+	});
+	const twins = twinsOf(graph, fingerprints);
+	const changed = targets.filter(({ status }) => status === "changed").map(({ stage }) => stage);
+	return {
+		version: 1,
+		id: request.id,
+		file: request.file,
+		platforms: request.platforms,
+		...request.matrixBy === "platform" ? { matrixBy: request.matrixBy } : {},
+		stages: graph.stages.map((stage) => ({
+			...planStage(stage, request.pinOf, fingerprints.get(stage.index)),
+			...sameAs(twins.get(stage.index))
+		})),
+		targets,
+		shared: sharedStages(graph, changed, (stage) => twins.get(stage) ?? stage)
+	};
+}
+function sameAs(twin) {
+	return twin === void 0 ? {} : { same: twin };
+}
+/** Stages of several Dockerfiles that are the same, by their fingerprints: for each but the first, the first. */
+function twinsOf({ stages }, fingerprints) {
+	const firsts = /* @__PURE__ */ new Map();
+	const twins = /* @__PURE__ */ new Map();
+	for (const { index, file } of stages) {
+		const fingerprint = fingerprints.get(index);
+		if (file === void 0 || fingerprint === void 0) continue;
+		const first = firsts.get(fingerprint);
+		if (first === void 0) firsts.set(fingerprint, index);
+		else if (stages[first]?.file !== file) twins.set(index, first);
+	}
+	return twins;
+}
+/** By stage; over several platforms, one of all of them. */
+function stageFingerprints(prints) {
+	const found = /* @__PURE__ */ new Map();
+	for (const { platforms } of prints) for (const { platform, stages } of platforms) for (const { index, fingerprint } of stages) {
+		const known = found.get(index) ?? /* @__PURE__ */ new Map();
+		found.set(index, known.set(platform, known.get(platform) ?? fingerprint));
+	}
+	return new Map([...found].map(([index, all]) => {
+		const [first] = all.values();
+		if (all.size <= 1) return [index, first];
+		return [index, [...all.values()].includes(void 0) ? void 0 : digestOf$1([...all])];
+	}));
+}
+function planStage(stage, pinOf, fingerprint) {
+	const from = planSource(stage.from, pinOf);
+	const edges = "scratch" in from ? [] : [{
+		via: "from",
+		...from
+	}];
+	for (const need of stage.needs) {
+		const source = planSource(need.source, pinOf);
+		if (!("scratch" in source)) edges.push({
+			via: viaOf$1(need),
+			...source
+		});
+	}
+	const seen = /* @__PURE__ */ new Set();
+	const needs = edges.filter((edge) => {
+		const key = JSON.stringify(edge);
+		return seen.has(key) ? false : seen.add(key);
+	});
+	return {
+		index: stage.index,
+		name: stage.name ?? null,
+		...stage.file === void 0 ? {} : { file: stage.file },
+		line: stage.line,
+		from,
+		needs,
+		fingerprint: fingerprint ?? null
+	};
+}
+function planSource(source, pinOf) {
+	switch (source.kind) {
+		case "stage": return { stage: source.stage };
+		case "context": return { context: source.context };
+		case "scratch": return { scratch: true };
+		case "image": {
+			const { digest, mapped } = pinOf(source.image);
+			return {
+				image: source.image,
+				digest: digest ?? null,
+				...mapped === void 0 ? {} : { mapped }
+			};
+		}
+	}
+}
+const VIA = {
+	from: "from",
+	copy: "copy",
+	mount: "mount",
+	"mount-phantom": "mount",
+	"onbuild-copy": "onbuild",
+	"onbuild-mount": "onbuild"
+};
+function viaOf$1(need) {
+	return VIA[need.via];
+}
+/** GitHub truncates no output but refuses a job whose outputs exceed 1 MB, so a larger plan keeps its targets only. */
+const MAX_OUTPUT_BYTES = 1e6;
+/** The plan as the text of the `plan` output, cut to its targets when it is too long for one. */
+function serializePlan(plan) {
+	const text = JSON.stringify(plan);
+	if (text.length * 2 <= MAX_OUTPUT_BYTES) return {
+		text,
+		cut: false
+	};
+	return {
+		text: JSON.stringify({
+			...plan,
+			stages: []
+		}),
+		cut: true
+	};
+}
+
+// src/outputs.ts
+function writePlanOutputs(runner, plan, matrix) {
+	const write = outputWriter(runner);
+	const { text, cut } = serializePlan(plan);
+	if (cut) runner.notice("The plan is over 1 MB, GitHub’s limit for outputs: the `plan` output keeps the targets without the stages.");
+	const named = (status) => plan.targets.filter((target) => target.status === status).map((target) => target.name);
+	write("plan", text);
+	if (matrix !== void 0) write("matrix", JSON.stringify(matrix));
+	write("changed", JSON.stringify(named("changed")));
+	write("unchanged", JSON.stringify(named("unchanged")));
+	write("any-changed", String(named("changed").length > 0));
+}
+function writeBuildOutputs(runner, images, { metadata, report, toBuild }) {
+	const write = outputWriter(runner);
+	const rowOf = (target, platform) => report?.rows.find((row) => row.target === target && row.platform === platform);
+	write("images", JSON.stringify(Object.fromEntries(images.map((image) => [image.target, imageEntry(image)]))));
+	write("sizes", JSON.stringify({
+		version: 1,
+		targets: Object.fromEntries(images.map((image) => [image.target, sizesEntry(image.sizes, (platform) => rowOf(image.target, platform))]))
+	}));
+	const has = new Set(images.map(({ target }) => target));
+	if (toBuild !== void 0) {
+		write("built", JSON.stringify(toBuild.filter((name) => has.has(name))));
+		write("failed", JSON.stringify(toBuild.filter((name) => !has.has(name))));
+	}
+	write("metadata", JSON.stringify(metadata, void 0, 2));
+	write("baseline-sha", report?.baselineSha ?? "");
+	write("comment-url", report?.commentUrl ?? "");
+	const [only] = images;
+	if (images.length === 1 && (toBuild ?? []).every((name) => has.has(name)) && only !== void 0) {
+		write("digest", only.digest ?? "");
+		write("imageid", only.imageId ?? "");
+	}
+}
+function outputWriter(runner) {
+	return (name, value) => {
+		runner.setOutput(name, value);
+	};
+}
+function imageEntry(image) {
+	return {
+		tags: image.tags,
+		digest: image.digest ?? null,
+		imageid: image.imageId ?? null,
+		sizes: sizesEntry(image.sizes)
+	};
+}
+/** Sizes by platform; `baseline` and `delta` are null where there is nothing to compare with. */
+function sizesEntry(sizes, rowOf = () => void 0) {
+	if (sizes === void 0) return {};
+	return Object.fromEntries(sizes.platforms.map(({ platform, transfer, unpacked }) => {
+		const row = rowOf(platform);
+		const [transferBefore, unpackedBefore] = row?.status === "compared" ? [row.transfer.before, row.unpacked.before] : [];
+		const baseline = {
+			transfer: transferBefore ?? null,
+			unpacked: unpackedBefore ?? null
+		};
+		const delta = {
+			transfer: difference(transfer.total, transferBefore),
+			unpacked: difference(unpacked.total, unpackedBefore)
+		};
+		const isKnown = transferBefore !== void 0 || unpackedBefore !== void 0;
+		return [platform, {
+			transfer,
+			unpacked,
+			baseline: isKnown ? baseline : null,
+			delta: isKnown ? delta : null
+		}];
+	}));
+}
+function difference(now, before) {
+	return now === void 0 || before === void 0 ? null : now - before;
+}
+
+// src/plan/file-lists.ts
+/** As many names as a list keeps. */
+const MOST_NAMES = 2e3;
+/**
+* A list of at most `MOST_NAMES` names.
+* @param fold makes one digest of several
+*/
+function listFiles(files, fold) {
+	const all = /* @__PURE__ */ new Map();
+	for (const { path, digest } of files) all.set(path, digest);
+	if (all.size <= 2e3) return all;
+	for (let depth = 4; depth > 0; depth--) {
+		const folded = foldAt(all, depth, fold);
+		if (folded.size <= 2e3) return folded;
+	}
+	return /* @__PURE__ */ new Map([["/", fold([...all].map(([path, digest]) => `${path} ${digest}`))]]);
+}
+function foldAt(files, depth, fold) {
+	const groups = /* @__PURE__ */ new Map();
+	const list = /* @__PURE__ */ new Map();
+	for (const [path, digest] of files) {
+		const parts = path.split("/");
+		if (parts.length <= depth) {
+			list.set(path, digest);
+			continue;
+		}
+		const directory = `${parts.slice(0, depth).join("/")}/`;
+		const group = groups.get(directory);
+		if (group === void 0) groups.set(directory, [`${path} ${digest}`]);
+		else group.push(`${path} ${digest}`);
+	}
+	for (const [directory, digests] of groups) list.set(directory, fold(digests));
+	return list;
+}
+/** What differs between two lists; directories of which only what is in them is added are left out. */
+function compareLists(before, now) {
+	const added = [...now.keys()].filter((path) => !before.has(path));
+	const removed = [...before.keys()].filter((path) => !now.has(path));
+	const changed = [...now].filter(([path, digest]) => before.has(path) && before.get(path) !== digest).map(([path]) => path);
+	return {
+		added: leaves(added),
+		removed: leaves(removed),
+		changed
+	};
+}
+/** A new directory is told by what is in it. */
+function leaves(paths) {
+	const parents = new Set(paths.flatMap((path) => path.includes("/") ? [path.slice(0, path.lastIndexOf("/"))] : []));
+	return paths.filter((path) => !parents.has(path)).sort();
+}
+const MOST_TOLD = 3;
+/** The repository itself, where `COPY . .` takes it along: it differs with every checkout. */
+const GIT = /^(?:.*\/)?\.git(?:\/|$)/;
+/** `a.go changed, b.go added and 12 more files`; empty where nothing differs. */
+function tellChanges({ added, removed, changed }) {
+	const every = [
+		...changed.map((path) => ({
+			path,
+			what: "changed"
+		})),
+		...added.map((path) => ({
+			path,
+			what: "added"
+		})),
+		...removed.map((path) => ({
+			path,
+			what: "removed"
+		}))
+	];
+	const all = every.filter(({ path }) => !GIT.test(path)).map(({ path, what }) => `${path} ${what}`);
+	if (all.length < every.length) all.push(".git changed (exclude it with a line `.git` in .dockerignore)");
+	const rest = all.length - MOST_TOLD;
+	const told = all.slice(0, rest === 1 ? 4 : MOST_TOLD);
+	return rest > 1 ? `${told.join(", ")} and ${rest} more files` : told.join(", ");
+}
+
+// src/plan/compare.ts
+/**
+* Why a target is built: two prints walked side by side from the target's stage down, to the inputs that differ. A stage
+* that differs only by what it takes from another one is passed through. Pure.
+*/
+/** The reasons, the deepest stage first, each once; empty where nothing comparable differs. */
+function reasonsOf(before, now) {
+	const reasons = [];
+	const [old, current] = [before.print.platforms, now.print.platforms];
+	const [names, wanted] = [old, current].map((all) => all.map(({ platform }) => platform));
+	if (String(names) !== String(wanted)) reasons.push({
+		kind: "platform",
+		text: `platforms ${tell$1(names)} → ${tell$1(wanted)}`
+	});
+	for (const platform of current) {
+		const counterpart = old.find((candidate) => candidate.platform === platform.platform);
+		if (counterpart !== void 0) reasons.push(...new Walk$1(counterpart, platform, before, now).reasons());
+	}
+	const fields = differing(before.print.fields, now.print.fields, ({ digest }) => digest);
+	const isBeside = (field) => field.startsWith("provenance (");
+	reasons.push(...fields.filter((field) => !isBeside(field)).map(optionReason));
+	if (reasons.length === 0) reasons.push(...fields.map(optionReason));
+	return distinct(reasons);
+}
+function optionReason(name) {
+	return {
+		kind: "option",
+		text: `\`${name}\` changed`
+	};
+}
+/** Names of what is in one list alone, or differs. */
+function differing(before, now, valueOf) {
+	const [old, current] = [before, now].map((list) => new Map(list.map((item) => [item.name, valueOf(item)])));
+	return [...new Set([...now, ...before].map(({ name }) => name))].filter((name) => old?.get(name) !== current?.get(name));
+}
+function tell$1(names) {
+	return names === void 0 || names.length === 0 ? "none" : names.join(", ");
+}
+var Walk$1 = class {
+	#old;
+	#now;
+	#targets;
+	#filesBefore;
+	#filesNow;
+	#seen = /* @__PURE__ */ new Set();
+	#reasons = [];
+	constructor(before, now, { filesOf: filesBefore }, { filesOf }) {
+		this.#old = new Map(before.stages.map((stage) => [stage.index, stage]));
+		this.#now = new Map(now.stages.map((stage) => [stage.index, stage]));
+		this.#targets = [before.stages.at(-1), now.stages.at(-1)];
+		this.#filesBefore = filesBefore;
+		this.#filesNow = filesOf;
+	}
+	reasons() {
+		this.#compare(...this.#targets, { config: true });
+		return this.#reasons;
+	}
+	/** @param config whether the stage's configuration becomes the target's: it is the target, or beneath it */
+	#compare(before, now, { config }) {
+		if (before === void 0 || now === void 0) return;
+		const key = `${before.index} ${now.index} ${String(config)}`;
+		if (this.#seen.has(key)) return;
+		this.#seen.add(key);
+		if (before.platform !== now.platform) this.#tell(now, {
+			kind: "platform",
+			line: now.line,
+			text: `the platform ${before.platform} is ${now.platform} now`
+		});
+		for (const name of differing(before.options, now.options, ({ value }) => value)) this.#reasons.push(optionReason(name));
+		this.#sources(now, {
+			line: now.line,
+			config
+		}, [before.base], [now.base]);
+		const [olds, steps] = [before, now].map((stage) => stage.steps.filter(({ words }) => config || words !== ""));
+		const variables = changedVariables(before, now);
+		for (let index = 0; index < Math.max(olds?.length ?? 0, steps?.length ?? 0); index++) {
+			const [old, current] = [olds?.[index], steps?.[index]];
+			if (old !== void 0 && current !== void 0 && this.#isSame(old, current, config)) {
+				this.#settings(now, {
+					old,
+					current,
+					config,
+					variables
+				});
+				this.#sources(now, {
+					line: current.line,
+					config: false,
+					step: current
+				}, old.sources, current.sources);
+				continue;
+			}
+			this.#instruction(now, old, current);
+			return;
+		}
+	}
+	/** Whether the two do the same, whatever they are given. */
+	#isSame(old, now, config) {
+		if (old.keyword !== now.keyword || old.words === "" !== (now.words === "")) return false;
+		if (old.written === now.written) return true;
+		return old.words === now.words && (old.history === now.history || !config) && now.words !== "";
+	}
+	#settings(stage, { old, current: now, config, variables }) {
+		const settings = new Map(old.settings.map(({ name, value }) => [name, value]));
+		const changed = now.settings.filter(({ name, value }) => settings.get(name) !== value);
+		const gone = old.settings.filter(({ name }) => !now.settings.some((setting) => setting.name === name));
+		for (const { name, stage: index, line } of changed) this.#tell(this.#now.get(index) ?? stage, {
+			kind: "arg",
+			line,
+			text: settingText(name, "changed")
+		});
+		for (const { name } of gone) this.#tell(stage, {
+			kind: "arg",
+			line: now.line,
+			text: settingText(name, "is gone")
+		});
+		if (changed.length + gone.length > 0) return;
+		const isConfig = config && old.history !== now.history;
+		if (old.words === now.words && !isConfig) return;
+		const names = [...now.text.matchAll(/[$]\{?(\w+)/g)].map(([, name = ""]) => `$${name}`);
+		const used = [...variables].filter(([name]) => names.includes(name) || now.text.includes("<<"));
+		for (const [name, line] of used) this.#tell(stage, {
+			kind: "arg",
+			line,
+			text: settingText(name, "changed")
+		});
+		if (used.length > 0) return;
+		const order = old.settings.length > 1 ? "the order of variables" : "a variable";
+		this.#tell(stage, {
+			kind: "arg",
+			line: now.line,
+			text: `${order} in ${instructionText(now)} changed`
+		});
+	}
+	#sources(stage, { line, config, step }, before, now) {
+		for (const [index, current] of now.entries()) {
+			const old = before[index];
+			if (old?.kind === "stage" && current.kind === "stage") {
+				if (old.digest !== current.digest || config) this.#compare(this.#old.get(Number(old.name)), this.#now.get(Number(current.name)), { config });
+			} else if (!isSameSource(old, current)) this.#tell(stage, {
+				line,
+				...this.#sourceReason(old, current, step)
+			});
+		}
+	}
+	#sourceReason(old, now, step) {
+		if (step !== void 0 && old?.kind !== now.kind) return {
+			kind: "instruction",
+			text: `${instructionText(step)} changed`
+		};
+		if (now.kind === "image") {
+			if (old?.kind !== "image") return {
+				kind: "base-image",
+				text: `${now.name} is used now`
+			};
+			const what = old.name === now.name ? now.name : `${old.name} → ${now.name}`;
+			if (old.digest === now.digest) return {
+				kind: "base-image",
+				text: `${what}, the same image`
+			};
+			return {
+				kind: "base-image",
+				text: `${what}: ${shortDigest$1(old.digest)} → ${shortDigest$1(now.digest)}`
+			};
+		}
+		if (now.kind === "stage" || now.kind === "scratch") return {
+			kind: "instruction",
+			text: "its base is another one now"
+		};
+		const lists = [this.#filesBefore(old?.digest ?? ""), this.#filesNow(now.digest ?? "")];
+		const told = lists[0] === void 0 || lists[1] === void 0 ? "" : tellChanges(compareLists(lists[0], lists[1]));
+		const place = now.name === "" ? "" : ` (context ${now.name})`;
+		return {
+			kind: "file",
+			text: told === "" ? `files that it reads changed${place}` : `${told}${place}`
+		};
+	}
+	#instruction(stage, old, now) {
+		const text = now === void 0 ? `${instructionText(old)} is gone` : old === void 0 || old.keyword !== now.keyword ? `${instructionText(now)} is new` : `${instructionText(now)} changed`;
+		this.#tell(stage, {
+			kind: "instruction",
+			line: now?.line ?? stage.line,
+			text
+		});
+	}
+	#tell(stage, reason) {
+		this.#reasons.push({
+			stage: stage.index,
+			...reason
+		});
+	}
+};
+/** Images of one digest may differ in name: a provenance attestation tells it. */
+function isSameSource(old, now) {
+	if (old?.kind !== now.kind || old.digest !== now.digest) return false;
+	return now.kind !== "image" || old.name === now.name;
+}
+/** Variables that a stage's instructions set otherwise than before, and the lines where. */
+function changedVariables(before, now) {
+	const ofStage = ({ steps }) => steps.flatMap(({ words, settings }) => words === "" ? settings : []);
+	const old = new Map(ofStage(before).map(({ name, value }) => [name, value]));
+	return new Map(ofStage(now).flatMap(({ name, value, line }) => old.get(name) === value ? [] : [[name, line]]));
+}
+function settingText(name, what) {
+	if (name.startsWith("$")) return `argument ${name.slice(1)} ${what}`;
+	return `${name.toUpperCase()} ${what}`;
+}
+const LONGEST$1 = 60;
+function instructionText(step) {
+	const text = (step?.text ?? "").replaceAll(/\s+/g, " ");
+	return text.length <= LONGEST$1 ? text : `${text.slice(0, 59)}…`;
+}
+function shortDigest$1(digest) {
+	return digest === void 0 ? "unknown" : digest.slice(0, digest.indexOf(":") + 13);
+}
+
+// src/decision.ts
+/** Inputs that cannot be known beforehand. */
+function unknownInputs({ stage }, print) {
+	const found = (print?.platforms ?? []).flatMap(({ stages }) => stages.flatMap(({ index, unknown }) => unknown.map(({ line, text }) => ({
+		kind: "unknown-input",
+		stage: index,
+		line,
+		text
+	}))));
+	const reasons = distinct(found);
+	return reasons.length > 0 ? reasons : [{
+		kind: "unknown-input",
+		stage,
+		text: "its `# syntax=` frontend is not known, and may read anything"
+	}];
+}
+/** What differs from the latest record. */
+function why$1(options) {
+	const { target, print, candidates, fingerprints, hasRecords } = options;
+	const [last] = candidates;
+	const { stage } = target;
+	if (last === void 0) return [{
+		kind: "no-record",
+		stage,
+		text: hasRecords ? "no record of an earlier build" : "there is no cache to keep records of builds in"
+	}];
+	const { record } = last;
+	const reasons = reasonsOf({
+		print: record.print,
+		filesOf: (digest) => record.files.get(digest)
+	}, {
+		print,
+		filesOf: (digest) => fingerprints.files().get(digest)
+	});
+	return reasons.length > 0 ? reasons : [{
+		kind: "no-record",
+		stage,
+		text: "the record of its last build cannot be compared"
+	}];
+}
+
+// src/images/retag.ts
+/**
+* The plan for one image. A registry's refusal is a plan of kind `unknown`, not an error. References in it are in their
+* full form (`docker.io/library/app:1`).
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function planRetag(options) {
+	const tags = byRepository(options.tags);
+	const looked = await settled([...tags].map(([repository, names]) => lookAt(repository, {
+		...options,
+		tags: names
+	})), options.signal);
+	if (looked.problems.length > 0) return {
+		kind: "unknown",
+		problems: looked.problems
+	};
+	const wanted = looked.values;
+	const missing = wanted.filter(({ has }) => !has);
+	const holders = wanted.filter(({ has }) => has).map(({ repository }) => repository);
+	if (missing.length > 0) {
+		const asked = [...new Set(options.repositories.map(repositoryOf))].filter((name) => !tags.has(name)).filter((name) => holders.length === 0 || missing.some(({ repository }) => sameRegistry(repository, name) && !nearby(holders, repository)));
+		const answers = await settled(asked.map(async (name) => await holds(name, options) ? [name] : []), options.signal);
+		holders.push(...answers.values.flat());
+		if (holders.length === 0) {
+			if (answers.problems.length > 0) return {
+				kind: "unknown",
+				problems: answers.problems
+			};
+			return {
+				kind: "gone",
+				missing: [...tags.keys(), ...asked]
+			};
+		}
+	}
+	return {
+		kind: "possible",
+		actions: wanted.flatMap(({ repository, has, absent }) => {
+			const source = has ? repository : nearby(holders, repository) ?? holders[0];
+			return absent.length === 0 || source === void 0 ? [] : [{
+				source: `${source}@${options.digest}`,
+				tags: absent
+			}];
+		}),
+		present: wanted.flatMap(({ present }) => present)
+	};
+}
+/**
+* Whether every repository holds an image that gets no tags. Never written to: one that lacks it makes it `gone`.
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function planHeld(options) {
+	const answers = await settled([...new Set(options.repositories.map(repositoryOf))].map(async (name) => await holds(name, {
+		...options,
+		tags: []
+	}) ? [] : [name]), options.signal);
+	if (answers.problems.length > 0) return {
+		kind: "unknown",
+		problems: answers.problems
+	};
+	const missing = answers.values.flat();
+	return missing.length > 0 ? {
+		kind: "gone",
+		missing
+	} : {
+		kind: "possible",
+		actions: [],
+		present: []
+	};
+}
+async function lookAt(repository, options) {
+	const { client, tags, digest } = options;
+	const found = await Promise.all(tags.map((tag) => client.findDigest(tag, { signal: options.signal })));
+	const right = tags.filter((_, index) => found[index] === digest);
+	const has = await holds(repository, {
+		...options,
+		proven: right.length > 0
+	});
+	return has ? {
+		repository,
+		has,
+		present: right,
+		absent: tags.filter((tag) => !right.includes(tag))
+	} : {
+		repository,
+		has,
+		present: [],
+		absent: tags
+	};
+}
+async function holds(repository, { client, digest, manifests = [], signal, proven = false }) {
+	const answers = [.../* @__PURE__ */ new Set([...proven ? [] : [digest], ...manifests])].map((part) => client.hasManifest(repository, part, { signal }));
+	return (await Promise.all(answers)).every((there) => there);
+}
+/** What the registries answered, and in what words those refused that did not. */
+async function settled(promises, signal) {
+	const values = [];
+	const problems = /* @__PURE__ */ new Map();
+	for (const result of await Promise.allSettled(promises)) {
+		if (result.status === "fulfilled") {
+			values.push(result.value);
+			continue;
+		}
+		const reason = result.reason;
+		signal?.throwIfAborted();
+		if (!(reason instanceof RegistryError)) throw reason;
+		problems.set(reason.message, {
+			message: reason.message,
+			mend: reason.mend
+		});
+	}
+	return {
+		values,
+		problems: [...problems.values()]
+	};
+}
+/** Full names of tags, each once, by the full name of their repository. */
+function byRepository(tags) {
+	const groups = /* @__PURE__ */ new Map();
+	for (const text of new Set(tags.map((tag) => formatReference(withoutDigest(tagNameOnly(parseReference(tag))))))) {
+		const repository = repositoryOf(text);
+		const group = groups.get(repository);
+		if (group === void 0) groups.set(repository, [text]);
+		else group.push(text);
+	}
+	return groups;
+}
+function withoutDigest({ domain, path, tag }) {
+	return {
+		domain,
+		path,
+		tag
+	};
+}
+function sameRegistry(one, other) {
+	return parseReference(one).domain === parseReference(other).domain;
+}
+/** A holder in the same registry: from there a copy moves no bytes. */
+function nearby(holders, repository) {
+	return holders.find((holder) => sameRegistry(holder, repository));
+}
+
+// src/images/merged-index.ts
+/**
+* The index of an image whose platforms were built apart: the images of all parts, then what attests to them, as BuildKit
+* writes it for a build of all platforms. Made of nothing but the parts, in their order, so equal parts make equal bytes.
+* Pure. https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
+*/
+/** https://github.com/moby/buildkit/blob/v0.25.2/docs/attestations/attestation-storage.md */
+const REFERENCE = "vnd.docker.reference.digest";
+/** Makes the index. */
+function mergeParts(parts) {
+	const images = [];
+	const attestations = [];
+	for (const part of parts) {
+		const found = entriesOf$1(part);
+		if (found === void 0) return {
+			kind: "mismatch",
+			platform: part.platform,
+			found: platformsOf$1(part)
+		};
+		images.push(found.image);
+		attestations.push(...found.attestations);
+	}
+	const annotations = Object.assign({}, ...parts.toReversed().map(annotationsOf));
+	const isDocker = parts.every(({ root }) => DOCKER.includes(root.manifest.mediaType));
+	const mediaType = isDocker ? MEDIA_TYPES.dockerList : MEDIA_TYPES.ociIndex;
+	const json = {
+		schemaVersion: 2,
+		mediaType,
+		manifests: [...images, ...attestations],
+		...isDocker || Object.keys(annotations).length === 0 ? {} : { annotations }
+	};
+	const bytes = Buffer.from(JSON.stringify(json, void 0, 2));
+	const manifest = parseManifest(bytes, mediaType);
+	return {
+		kind: "merged",
+		index: {
+			digest: digestOf$2(bytes),
+			bytes,
+			manifest
+		},
+		manifests: manifest.kind === "index" ? manifest.manifests.map(({ digest }) => digest) : []
+	};
+}
+const DOCKER = [MEDIA_TYPES.dockerList, MEDIA_TYPES.dockerManifest];
+/** Descriptors as they stand in the part; undefined where it has no image of its platform. */
+function entriesOf$1({ platform, root, configPlatform }) {
+	const { manifest, bytes, digest } = root;
+	const wanted = parsePlatform(platform);
+	if (manifest.kind === "image") {
+		if (configPlatform === void 0 || formatPlatform(configPlatform) !== formatPlatform(wanted)) return void 0;
+		const { os, architecture, variant } = configPlatform;
+		const described = {
+			architecture,
+			os,
+			...variant === void 0 ? {} : { variant }
+		};
+		return {
+			image: {
+				mediaType: manifest.mediaType,
+				digest,
+				size: bytes.length,
+				platform: described
+			},
+			attestations: []
+		};
+	}
+	const chosen = selectEntry(manifest.manifests, wanted);
+	if (chosen?.platform === void 0 || formatPlatform(chosen.platform) !== formatPlatform(wanted)) return void 0;
+	const raw = rawEntries(bytes);
+	const pick = (isWanted) => raw.filter((_, at) => manifest.manifests.slice(at, at + 1).some(isWanted));
+	const [image] = pick((entry) => entry === chosen);
+	if (image === void 0) return void 0;
+	return {
+		image,
+		attestations: pick(({ annotations }) => annotations[REFERENCE] === chosen.digest)
+	};
+}
+function platformsOf$1({ root, configPlatform }) {
+	if (root.manifest.kind === "index") return indexPlatforms(root.manifest.manifests);
+	return configPlatform === void 0 ? [] : [formatPlatform(configPlatform)];
+}
+/** As they are written: what is not read here is not lost. The bytes have been read once. */
+function rawEntries(bytes) {
+	const { manifests } = JSON.parse(bytes.toString("utf8"));
+	return manifests;
+}
+/** Of the index itself; an image's own annotations stay with it. */
+function annotationsOf({ root }) {
+	if (root.manifest.kind !== "index") return {};
+	const { annotations } = JSON.parse(root.bytes.toString("utf8"));
+	if (typeof annotations !== "object" || annotations === null) return {};
+	const texts = Object.entries(annotations).filter((pair) => typeof pair[1] === "string");
+	return Object.fromEntries(texts);
+}
+
+// src/pushed-parts.ts
+/**
+* The index of all parts, which nothing has been written of yet.
+* @throws InvalidReferenceError; the signal's reason when it is aborted
+*/
+async function mergePushed(parts, options) {
+	const read = await Promise.all(parts.map((part) => readPart(part, options)));
+	const failed = read.find((part) => "kind" in part);
+	if (failed !== void 0) return failed;
+	return mergeParts(read.flatMap((part) => "kind" in part ? [] : [part]));
+}
+/** From the first of its repositories that has it. */
+async function readPart({ platform, digest, repositories }, options) {
+	const { client, signal } = options;
+	const names = [...new Set(repositories.map(repositoryOf))];
+	let refusal;
+	for (const name of names) try {
+		const root = await client.fetchManifest(`${name}@${digest}`, { signal });
+		const { manifest } = root;
+		if (manifest.kind === "index") return {
+			platform,
+			root
+		};
+		return {
+			platform,
+			root,
+			configPlatform: (await client.fetchConfig(name, manifest.config.digest, { signal })).platform
+		};
+	} catch (error) {
+		signal.throwIfAborted();
+		if (!(error instanceof RegistryError)) throw error;
+		if (error.kind !== "not-found") refusal ??= error;
+	}
+	if (refusal === void 0) return {
+		kind: "gone",
+		platform,
+		missing: names
+	};
+	return {
+		kind: "unknown",
+		platform,
+		problem: {
+			message: refusal.message,
+			mend: refusal.mend
+		}
+	};
+}
+
+// src/deciding-parts.ts
+/** @param isPushed whether registries must have the image, too */
+async function decideByParts(target, { isPushed, ...options }) {
+	const { fingerprints, records } = options;
+	const candidates = records?.of(target.name) ?? [];
+	const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
+		const own = candidates.filter(({ record }) => isOf(record, platform));
+		const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []));
+		const parts = own.filter(({ record: { fingerprint } }) => fingerprint !== void 0 && known.has(fingerprint)).map((match) => ({
+			...match,
+			platform
+		}));
+		const whyOf = (print) => print.fingerprint === void 0 ? unknownInputs(target, print) : why$1({
+			target,
+			print,
+			candidates: own,
+			fingerprints,
+			hasRecords: records !== void 0
+		});
+		const [reasons = []] = prints.map(whyOf).sort((a, b) => a.length - b.length);
+		return {
+			platform,
+			parts,
+			reasons: parts.length > 0 ? [] : reasons
+		};
+	});
+	const changed = found.filter(({ reasons }) => reasons.length > 0);
+	if (changed.length > 0) return {
+		status: "changed",
+		reasons: toldOnce(changed, found.length)
+	};
+	const choices = choicesOf(found.map(({ parts }) => parts));
+	if (isPushed) return await pushedAgain$1(target, choices, options);
+	const [choice] = choices;
+	return choice === void 0 ? notPushed(target) : unchanged(choice, {
+		digest: void 0,
+		retag: void 0
+	});
+}
+/** A reason that is not of all platforms names its own. */
+function toldOnce(changed, platforms) {
+	return [...Map.groupBy(changed.flatMap(({ platform, reasons }) => reasons.map((reason) => ({
+		platform,
+		reason
+	}))), ({ reason }) => JSON.stringify(reason)).values()].flatMap((same) => {
+		const [first] = same;
+		if (first === void 0) return [];
+		const of = [...new Set(same.map(({ platform }) => platform))];
+		const { reason } = first;
+		return [of.length === platforms ? reason : {
+			...reason,
+			text: `${reason.text} (${of.join(", ")})`
+		}];
+	});
+}
+/**
+* Several branches may know equal parts, each pushed by a build of its own: those of one branch first, since what was merged
+* was of one run, and then the first of each platform.
+*/
+function choicesOf(parts) {
+	const best = (all) => all.find(({ record }) => record.image.digest !== void 0) ?? all[0];
+	const choices = [...[...new Set(parts.flat().map(({ ref }) => ref))].map((ref) => parts.map((all) => best(all.filter((part) => part.ref === ref)))), parts.map(best)].flatMap((choice) => {
+		const whole = choice.filter((part) => part !== void 0);
+		return whole.length === parts.length && whole.length > 0 ? [whole] : [];
+	});
+	return [...new Map(choices.map((choice) => [JSON.stringify(choice.map(nameOf$2)), choice])).values()];
+}
+function nameOf$2({ platform, ref, record }) {
+	return [platform, record.image.digest ?? ref];
+}
+async function pushedAgain$1(target, choices, options) {
+	let failed;
+	for (const choice of choices) {
+		const pushed = choice.flatMap(({ platform, record }) => {
+			const { digest, repositories } = record.image;
+			return digest === void 0 ? [] : [{
+				platform,
+				digest,
+				repositories
+			}];
+		});
+		if (pushed.length < choice.length) continue;
+		const merged = await mergePushed(pushed, options);
+		if (merged.kind !== "merged") {
+			failed ??= whyNotMerged(merged);
+			continue;
+		}
+		const { digest } = merged.index;
+		const repositories = pushed.flatMap((part) => part.repositories);
+		const tags = options.tagsOf.get(target.name) ?? [];
+		const plan = await planRetag({
+			...options,
+			digest,
+			manifests: merged.manifests,
+			tags,
+			repositories
+		});
+		if (plan.kind === "possible") return unchanged(choice, {
+			digest,
+			retag: plan
+		});
+		failed ??= plan.kind === "gone" ? `the index of its platforms is not in ${plan.missing.join(", ")}` : unknownText(plan.problems[0]?.message);
+	}
+	return notPushed(target, failed);
+}
+function notPushed({ stage }, text = "its image has not been pushed yet") {
+	return {
+		status: "changed",
+		reasons: [{
+			kind: "image-gone",
+			stage,
+			text
+		}]
+	};
+}
+function whyNotMerged(merged) {
+	switch (merged.kind) {
+		case "gone": return `its image for ${merged.platform} is no longer in ${merged.missing.join(", ")}`;
+		case "mismatch": return `what was pushed for ${merged.platform} is of ${merged.found.join(", ") || "no platform"}`;
+		case "unknown": return unknownText(merged.problem.message);
+	}
+}
+function unknownText(message = "no reason given") {
+	return `whether its image is still there is not known: ${message.replace(/\.$/, "")}`;
+}
+function unchanged(choice, { digest, retag }) {
+	const joined = joinRecords(choice.map(({ record }) => record));
+	return {
+		status: "unchanged",
+		record: {
+			...joined,
+			image: {
+				...joined.image,
+				digest
+			}
+		},
+		ref: (choice.find(({ source }) => source === "own") ?? choice[0])?.ref ?? "",
+		retag
+	};
+}
+
+// src/deciding.ts
+/**
+* Decides for every target whether it is built, and says why. Equal fingerprints mean equal images; with `push` the
+* registries must still have the image, too. Asks registries, changes nothing.
+*/
+/** Targets at a time: each asks registries for its tags and for all that its image consists of. */
+const CONCURRENCY$5 = 16;
+/** By target, in their order. */
+async function decide(options) {
+	const decided = await sideBySide$1(options.targets, CONCURRENCY$5, async (target) => [target.name, await decideOne(target, options)]);
+	return new Map(decided);
+}
+async function decideOne(target, options) {
+	const { fingerprints, records } = options;
+	const inputs = options.inputsOf(target.name);
+	const print = fingerprints.prints.get(target.name);
+	const candidates = records?.of(target.name) ?? [];
+	const changed = (...reasons) => ({
+		status: "changed",
+		reasons
+	});
+	const requested = requestedText(inputs, options.env);
+	if (requested !== void 0) return changed({
+		kind: "requested",
+		stage: target.stage,
+		text: requested
+	});
+	const isPushed = inputs.push && !isBuiltAnyway(inputs);
+	if (inputs.mode === "plan" && inputs.matrixBy === "platform") return await decideByParts(target, {
+		...options,
+		isPushed
+	});
+	if (print?.fingerprint === void 0) return changed(...unknownInputs(target, print));
+	const matches = candidates.filter(({ record }) => record.fingerprint === print.fingerprint);
+	const match = matches.find(({ record }) => record.image.digest !== void 0) ?? matches[0];
+	if (match === void 0) return changed(...why$1({
+		target,
+		print,
+		candidates,
+		fingerprints,
+		hasRecords: records !== void 0
+	}));
+	if (!isPushed) return {
+		status: "unchanged",
+		record: match.record,
+		ref: match.ref,
+		retag: void 0
+	};
+	return await pushedAgain(target, match, options);
+}
+/** Outputs of an unchanged target are made all the same, from the cache. */
+function isBuiltAnyway({ load, outputs }) {
+	return load || outputs.length > 0;
+}
+/** Something that was asked for keeps every target from being skipped. */
+function requestedText(inputs, env) {
+	if (inputs.noCache) return "`no-cache` is set";
+	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
+	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
+	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
+	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
+}
+async function pushedAgain(target, match, options) {
+	const { inputs, client, signal, tagsOf } = options;
+	const { record, ref } = match;
+	const { digest, repositories } = record.image;
+	const gone = (text) => ({
+		status: "changed",
+		reasons: [{
+			kind: "image-gone",
+			stage: target.stage,
+			text
+		}]
+	});
+	if (digest === void 0) return gone("its image has not been pushed yet");
+	const manifests = recordedSizes(record)?.platforms.map((platform) => platform.digest);
+	const tags = tagsOf.get(target.name) ?? [];
+	const image = {
+		client,
+		digest,
+		manifests,
+		signal
+	};
+	const plan = await (inputs.matrixBy === "platform" ? planHeld({
+		...image,
+		repositories: tags
+	}) : planRetag({
+		...image,
+		tags,
+		repositories
+	}));
+	switch (plan.kind) {
+		case "possible": return {
+			status: "unchanged",
+			record,
+			ref,
+			retag: plan
+		};
+		case "gone": return gone(`its image is no longer in ${plan.missing.join(", ")}`);
+		case "unknown": return gone(`whether its image is still there is not known: ${firstMessage(plan.problems)}`);
+	}
+}
+function firstMessage(problems) {
+	return (problems[0]?.message ?? "no reason given").replace(/\.$/, "");
+}
+
+// src/plan/target-print.ts
+/**
+* Fingerprint of a target: its stage's for every platform, and what shapes the image beyond its layers. Names, tags and
+* where the image goes are not in it, secrets and SSH neither.
+*/
+function printTarget(platforms, options) {
+	const fields = [...imageFields(options), ...provenanceFields(platforms, options)].map(([name, value]) => ({
+		name,
+		digest: digestOf$1(value)
+	}));
+	const stages = platforms.map(({ platform, stages: all }) => [platform, all.at(-1)?.fingerprint]);
+	return {
+		platforms,
+		fields,
+		fingerprint: stages.length > 0 && stages.every(([, fingerprint]) => fingerprint !== void 0) ? digestOf$1([
+			VERSION$3,
+			stages,
+			fields
+		]) : void 0
+	};
+}
+/** Raised when what is printed changes, so that no record of before is taken for an equal one. */
+const VERSION$3 = 1;
+function imageFields(options) {
+	const volatile = new Set(options.volatileLabels);
+	const labels = options.labels.filter(({ key }) => !volatile.has(key)).map(({ key, value }) => [key, value]);
+	const annotations = options.annotations.filter((line) => !volatile.has(annotationKey(line)));
+	return [
+		["labels", sortedLast(labels)],
+		["annotations", [...annotations].sort((a, b) => compareTexts(annotationKey(a), annotationKey(b)))],
+		["provenance", [options.provenance ?? null, options.defaultAttestations]],
+		["sbom", options.sbom ?? null],
+		["attests", options.attests],
+		["compression", options.compression],
+		["outputs", options.outputs.map(shapeOf).filter((shape) => shape.length > 0)],
+		["build-args", sortedArgs(options).filter(([name]) => isBuildkits(name))]
+	];
+}
+/**
+* What a provenance attestation holds: names beside digests, and how the build was asked for.
+* https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/provenance/predicate.go
+*/
+function provenanceFields(platforms, options) {
+	const { provenance, attests, buildContexts, externalImages, buildArgs, labels } = options;
+	if ((provenance === void 0 ? !options.defaultAttestations : /^(?:0|f|false)$|(?:^|,)disabled=(?:1|t|true)(?:,|$)/i.test(provenance)) && !attests.some((line) => line.includes("type=provenance"))) return [];
+	const images = new Set(platforms.flatMap(({ stages }) => stages.flatMap(imagesOf)));
+	const contexts = buildContexts.map(({ key, value }) => [key, /^[a-z][a-z0-9+.-]*:/.test(value) ? value : ""]);
+	const { file, network, addHosts, shmSize, ulimit } = options;
+	const fields = [["provenance (names of images)", [[...images].sort(), externalImages.filter(({ name }) => images.has(name))]], ["provenance (how the build is asked for)", [
+		...[
+			file?.replace(/.*\//s, "") ?? null,
+			network ?? null,
+			addHosts,
+			shmSize ?? null,
+			ulimit
+		],
+		contexts.sort(([a = ""], [b = ""]) => compareTexts(a, b)),
+		labels.length > 0 || Object.keys(buildArgs).length > 0
+	]]];
+	if (!isFullProvenance(options)) return fields;
+	const { dockerfileText, ignorePatterns, pull } = options;
+	return [...fields, ["provenance (the whole Dockerfile)", [
+		dockerfileText,
+		sortedArgs(options),
+		ignorePatterns,
+		pull
+	]]];
+}
+function imagesOf({ base, steps }) {
+	return [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, name }) => kind === "image" ? name : []);
+}
+function sortedArgs({ buildArgs }) {
+	return Object.entries(buildArgs).sort(([a], [b]) => compareTexts(a, b));
+}
+function compareTexts(a, b) {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
+/** https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args */
+function isBuildkits(name) {
+	return name === "SOURCE_DATE_EPOCH" || name.startsWith("BUILDKIT_");
+}
+/** Of two labels with one key the last counts. */
+function sortedLast(labels) {
+	return [...new Map(labels.map((pair) => [pair[0], pair])).values()].sort(([a = ""], [b = ""]) => compareTexts(a, b));
+}
+/** `manifest-descriptor[linux/amd64]:KEY=VALUE` → `KEY` */
+function annotationKey(line) {
+	return (line.split("=", 1)[0] ?? "").replace(/^(?:(?:manifest|index)(?:-descriptor)?(?:\[[^\]]*\])?,?)+:/, "");
+}
+/** Where an output goes does not shape the image. */
+const PLACES = /^"?(?:name|dest|push|push-by-digest|name-canonical|registry\.insecure|store|unpack|tar|context)=/;
+function shapeOf(line) {
+	return line.split(",").filter((field) => !PLACES.test(field)).sort((a, b) => compareTexts(fieldKey(a), fieldKey(b)));
+}
+function fieldKey(field) {
+	return field.split("=", 1)[0] ?? "";
+}
+function isFullProvenance({ provenance, attests }) {
+	return /(^|,)mode=max(,|$)/.test(provenance ?? "") || attests.some((line) => /type=provenance/.test(line) && /mode=max/.test(line));
 }
 
 // src/context/content-id.ts
@@ -26976,224 +27798,18 @@ function matches(pattern, path) {
 	}
 }
 
-// src/context/directory-listing.ts
-/**
-* Names and inodes of directories, listed here and, for a large tree, by helper threads at the same time: nearly all of
-* the time that a walk takes is the system's, one call for each file.
-*/
-/** Where a file's numbers are, from `index * FIELDS` on. The mode is 0 for what is gone. */
-const Field = {
-	mode: 0,
-	size: 1,
-	mtimeMs: 2,
-	ctimeMs: 3,
-	ino: 4,
-	dev: 5,
-	uid: 6,
-	gid: 7,
-	rdev: 8
-};
-const FIELDS = 9;
-/** What lstat said of one file, as numbers. */
-function numbersOf(stats) {
-	const numbers = new Float64Array(9);
-	setNumbers(numbers, 0, stats);
-	return numbers;
-}
-function setNumbers(numbers, at, stats) {
-	numbers[at] = stats.mode;
-	numbers[at + Field.size] = stats.size;
-	numbers[at + Field.mtimeMs] = stats.mtimeMs;
-	numbers[at + Field.ctimeMs] = stats.ctimeMs;
-	numbers[at + Field.ino] = stats.ino;
-	numbers[at + Field.dev] = stats.dev;
-	numbers[at + Field.uid] = stats.uid;
-	numbers[at + Field.gid] = stats.gid;
-	numbers[at + Field.rdev] = stats.rdev;
-}
-/** Lists a directory. @throws the system's error when it cannot be listed */
-function listDirectory(path) {
-	const names = readdirSync(path).sort();
-	const numbers = new Float64Array(names.length * 9);
-	for (const [index, name] of names.entries()) {
-		const stats = lstatSync(`${path}/${name}`, { throwIfNoEntry: false });
-		if (stats !== void 0) setNumbers(numbers, index * 9, stats);
-	}
-	return {
-		names,
-		numbers
-	};
-}
-/**
-* What a helper runs. It stands for itself, because a thread is given its text: the action is one bundled file, and has no
-* other that a thread could load.
-*/
-function help() {
-	const { lstatSync, readdirSync } = process.getBuiltinModule("node:fs");
-	const { workerData } = process.getBuiltinModule("node:worker_threads");
-	const { port, fields, answered } = workerData;
-	const list = (path) => {
-		try {
-			const names = readdirSync(path).sort();
-			const numbers = new Float64Array(names.length * fields);
-			for (let index = 0; index < names.length; index++) {
-				const stats = lstatSync(`${path}/${names[index] ?? ""}`, { throwIfNoEntry: false });
-				if (stats === void 0) continue;
-				const at = index * fields;
-				numbers[at] = stats.mode;
-				numbers[at + 1] = stats.size;
-				numbers[at + 2] = stats.mtimeMs;
-				numbers[at + 3] = stats.ctimeMs;
-				numbers[at + 4] = stats.ino;
-				numbers[at + 5] = stats.dev;
-				numbers[at + 6] = stats.uid;
-				numbers[at + 7] = stats.gid;
-				numbers[at + 8] = stats.rdev;
-			}
-			return {
-				names,
-				numbers
-			};
-		} catch {
-			return;
-		}
-	};
-	port.on("message", (paths) => {
-		port.postMessage(paths.map(list));
-		Atomics.add(answered, 0, 1);
-		Atomics.notify(answered, 0);
-	});
-}
-/** Batches that a helper holds at once: one it works on, one that waits. */
-const BATCHES = 2;
-const MOST_HELPERS = 3;
-const WAIT_MS = 5;
-/** Threads that list directories beside this one: none on a machine with one processor. */
-var ListingHelpers = class {
-	#helpers;
-	#answered = new Int32Array(new SharedArrayBuffer(4));
-	#taken = 0;
-	constructor(count = Math.min(MOST_HELPERS, availableParallelism() - 1)) {
-		this.#helpers = Array.from({ length: count }, () => {
-			const { port1: port, port2 } = new MessageChannel();
-			const workerData = {
-				port: port2,
-				fields: 9,
-				answered: this.#answered
-			};
-			const worker = new Worker(`(${help.toString()})()`, {
-				eval: true,
-				workerData,
-				transferList: [port2]
-			});
-			const helper = {
-				worker,
-				port,
-				asked: [],
-				failed: false
-			};
-			worker.on("error", () => {
-				helper.failed = true;
-			});
-			return helper;
-		});
-	}
-	/** Gives directories to the helper with the least to do; false where none has time. */
-	ask(paths) {
-		const [first] = this.#helpers.filter(({ asked, failed }) => asked.length < BATCHES && !failed).sort((a, b) => a.asked.length - b.asked.length);
-		if (first === void 0) return false;
-		const batch = paths();
-		first.asked.push(batch);
-		first.port.postMessage(batch);
-		return true;
-	}
-	/** Whether something was asked and not answered. */
-	get isAwaited() {
-		return this.#helpers.some(({ asked }) => asked.length > 0);
-	}
-	/** An answer that has come, by path, if one has; a helper that has failed answers that it could list nothing. */
-	take() {
-		for (const { port, asked, failed } of this.#helpers) {
-			if (asked.length === 0) continue;
-			const received = receiveMessageOnPort(port);
-			if (received === void 0 && !failed) continue;
-			this.#taken += received === void 0 ? 0 : 1;
-			return (asked.shift() ?? []).map((path, index) => ({
-				path,
-				listing: received?.message[index]
-			}));
-		}
-	}
-	/** Sleeps until an answer may have come, for a few milliseconds at most. */
-	wait() {
-		Atomics.wait(this.#answered, 0, this.#taken, WAIT_MS);
-	}
-	/** Ends the threads. */
-	async [Symbol.asyncDispose]() {
-		for (const { port } of this.#helpers) port.close();
-		await Promise.all(this.#helpers.map(async ({ worker }) => await worker.terminate()));
-	}
-};
-
-// src/context/tree-nodes.ts
-/** The files of a context as they are held in memory: few and small objects, for there may be a million of them. */
-/** A node of what lstat said; not for a directory, which is made with its content. */
-function leafOf(name, numbers, options) {
-	const { at, format } = options;
-	const mode = numbers[at] ?? 0;
-	const kind = mode & constants.S_IFMT;
-	const type = kind === constants.S_IFREG ? "file" : kind === constants.S_IFLNK ? "symlink" : "other";
-	const device = kind === constants.S_IFBLK || kind === constants.S_IFCHR;
-	const special = `${kind.toString(8)}${device ? ` ${numbers[at + Field.rdev] ?? 0}` : ""}`;
-	const content = type === "other" ? special : void 0;
-	return {
-		name,
-		type,
-		mode: mode & 4095,
-		size: numbers[at + Field.size] ?? 0,
-		format,
-		content,
-		gone: false
-	};
-}
-/** Whether its content is still to be asked for. */
-function isUnread(node) {
-	return node.type !== "directory" && node.content === void 0 && !node.gone;
-}
-/** A directory without anything in it yet. */
-function directoryOf$1(name, mode) {
-	return {
-		name,
-		type: "directory",
-		mode,
-		children: [],
-		digest: void 0
-	};
-}
-/** Whether lstat said that it is a directory. */
-function isDirectory(mode) {
-	return (mode & constants.S_IFMT) === constants.S_IFDIR;
-}
-/** The child of that name. */
-function childOf(directory, name) {
-	const { children } = directory;
-	let low = 0;
-	let high = children.length;
-	while (low < high) {
-		const middle = low + high >>> 1;
-		if ((children[middle]?.name ?? "") < name) low = middle + 1;
-		else high = middle;
-	}
-	return children[low]?.name === name ? children[low] : void 0;
-}
-
 // src/context/content-filler.ts
-/** Reads what a digest covers and nobody knows yet: bytes of files, targets of links. */
+/** Reads what a digest covers and nobody knows yet: bytes of files, targets of links. Helper threads read small files beside this one. */
 /** How many large files are read at once. */
 const LARGE_AT_ONCE = 4;
+/** So many small files are given away at once: a message takes as long as one of them. */
+const BATCH$1 = 64;
 var ContentFiller = class {
 	#tree;
 	#reader = new ContentReader();
+	#awaited = 0;
+	/** What helpers could not read. */
+	#left = [];
 	constructor(tree) {
 		this.#tree = tree;
 	}
@@ -27203,12 +27819,69 @@ var ContentFiller = class {
 	*/
 	async fill(found) {
 		const large = [];
+		let small = [];
 		for (const { path, node } of found) {
 			if (!isUnread(node)) continue;
-			await this.#tree.pause();
-			if (node.type === "file") this.#fillSmall(path, node, large);
-			else this.#take(node, readLink(this.#tree, path));
+			if (node.type !== "file") this.#take(node, readLink(this.#tree, path));
+			else if (node.size > 65536) large.push({
+				path,
+				leaf: node
+			});
+			else small.push({
+				path,
+				leaf: node
+			});
+			if (small.length < BATCH$1) continue;
+			await this.#fillSmall(small, large);
+			small = [];
 		}
+		await this.#fillSmall(small, large);
+		while (this.#awaited > 0) {
+			await this.#tree.pause();
+			if (this.#tree.helpers?.take() !== true) this.#tree.helpers?.wait();
+		}
+		this.#readHere(this.#left.splice(0), large);
+		await this.#fillLarge(large);
+	}
+	/** By a helper that has time, or else here. */
+	async #fillSmall(files, large) {
+		await this.#tree.pause();
+		this.#tree.helpers?.take();
+		if (files.length < BATCH$1 || !this.#isGiven(files)) this.#readHere(files, large);
+	}
+	#isGiven(files) {
+		const [first] = files;
+		const { format = "sha1" } = first?.leaf ?? {};
+		const { helpers } = this.#tree;
+		if (helpers?.isFree !== true || files.some(({ leaf }) => leaf.format !== format)) return false;
+		const paths = files.map(({ path }) => this.#tree.absolute(path));
+		const asked = helpers.ask({
+			kind: "read",
+			paths,
+			format
+		}, (answer) => {
+			this.#awaited--;
+			const contents = answer?.kind === "read" ? answer.contents : [];
+			for (const [index, file] of files.entries()) {
+				const content = contents[index];
+				if (content === void 0) this.#left.push(file);
+				else this.#take(file.leaf, content.id, content.mode);
+			}
+		});
+		if (asked) this.#awaited++;
+		return asked;
+	}
+	#readHere(files, large) {
+		for (const { path, leaf } of files) {
+			const read = this.#reader.readSmall(this.#tree.absolute(path), leaf.format);
+			if (read === "large") large.push({
+				path,
+				leaf
+			});
+			else this.#take(leaf, read?.id, read?.mode);
+		}
+	}
+	async #fillLarge(large) {
 		const queue = large.values();
 		const work = async () => {
 			for (const { path, leaf } of queue) {
@@ -27217,14 +27890,6 @@ var ContentFiller = class {
 			}
 		};
 		await Promise.all(Array.from({ length: LARGE_AT_ONCE }, work));
-	}
-	#fillSmall(path, leaf, large) {
-		const read = leaf.size > 65536 ? "large" : this.#reader.readSmall(this.#tree.absolute(path), leaf.format);
-		if (read === "large") large.push({
-			path,
-			leaf
-		});
-		else this.#take(leaf, read?.id, read?.mode);
 	}
 	#take(leaf, content, mode = leaf.mode) {
 		leaf.content = content;
@@ -27371,7 +28036,6 @@ async function withTarget(tree, selected) {
 }
 
 // src/context/tree-walk.ts
-/** The state of one walk: directories that are still to be listed, and who lists them. */
 /** Directories after which help is called: to start a thread takes as long as to list some hundreds. */
 const HELP_AFTER = 200;
 const BATCH = 16;
@@ -27379,31 +28043,81 @@ const BATCH = 16;
 const KEPT = 4;
 var Walk = class {
 	/** To be listed, the last first. */
-	places = [];
-	/** Given to a helper, by absolute path. */
-	asked = /* @__PURE__ */ new Map();
-	helpers;
+	#places = [];
+	/** Listed. */
+	#ready = [];
+	/** Being listed since before the walk. */
+	#coming = [];
+	#awaited = 0;
+	#ahead;
+	#absolute;
 	#excluded = /* @__PURE__ */ new Set();
 	#added = 0;
+	/** @param absolute of a path in the context */
+	constructor(ahead, absolute) {
+		this.#ahead = ahead;
+		this.#absolute = absolute;
+		ahead.stop();
+	}
 	add(place) {
-		this.places.push(place);
-		this.#added++;
 		if (place.excluded) this.#excluded.add(place.node);
-		if (this.#added === HELP_AFTER) this.helpers = new ListingHelpers();
+		const directory = this.#absolute(place.path);
+		const listing = this.#ahead.listing(directory);
+		if (listing !== void 0) this.#ready.push({
+			place,
+			listing
+		});
+		else if (this.#ahead.isComing(directory)) this.#coming.push(place);
+		else {
+			this.#places.push(place);
+			if (++this.#added === HELP_AFTER) this.#ahead.startHelpers();
+		}
+	}
+	/**
+	* A directory to be visited, and what is in it, where that is known already: undefined is to be listed. Waits a few
+	* milliseconds at most: `later` then says to ask again; undefined at the end of the walk.
+	*/
+	next() {
+		const { helpers } = this.#ahead;
+		this.#share();
+		const ready = this.#ready.pop();
+		if (ready !== void 0) return ready;
+		if (helpers?.take() === true) return "later";
+		const place = this.#places.pop();
+		if (place !== void 0) return {
+			place,
+			listing: void 0
+		};
+		if (this.#coming.length === 0 && this.#awaited === 0) return void 0;
+		if (!this.#sift()) helpers?.wait();
+		return "later";
 	}
 	/** Gives helpers what they have time for. */
-	share(absolute) {
-		const { helpers } = this;
-		while (helpers !== void 0 && this.places.length > KEPT) {
-			const taken = () => {
-				return this.places.splice(0, Math.min(BATCH, this.places.length - KEPT)).map((place) => {
-					const path = absolute(place.path);
-					this.asked.set(path, place);
-					return path;
+	#share() {
+		const { helpers } = this.#ahead;
+		while (helpers?.isFree === true && this.#places.length > KEPT) {
+			const batch = this.#places.splice(0, Math.min(BATCH, this.#places.length - KEPT));
+			const paths = batch.map(({ path }) => this.#absolute(path));
+			this.#awaited++;
+			helpers.ask({
+				kind: "list",
+				paths
+			}, (answer) => {
+				this.#awaited--;
+				const listings = answer?.kind === "list" ? unpackListings(answer) : [];
+				for (const [index, place] of batch.entries()) this.#ready.push({
+					place,
+					listing: listings[index]
 				});
-			};
-			if (!helpers.ask(taken)) return;
+			});
 		}
+	}
+	/** Looks which of the directories that were asked for before have come; false where none has. */
+	#sift() {
+		const before = this.#coming;
+		this.#coming = [];
+		for (const place of before) this.add(place);
+		return this.#coming.length < before.length;
 	}
 	/** Takes excluded directories away in which nothing was found. */
 	prune(directory) {
@@ -27414,9 +28128,6 @@ var Walk = class {
 			return child.children.length > 0 || !this.#excluded.has(child);
 		});
 		directory.children.splice(0, 1e400, ...kept);
-	}
-	async end() {
-		await this.helpers?.[Symbol.asyncDispose]();
 	}
 };
 
@@ -27439,14 +28150,18 @@ var ContextTree = class {
 	/** The context's absolute path, without links. */
 	root;
 	#matcher;
-	#repositories;
+	#ahead;
 	#directories = /* @__PURE__ */ new Map();
 	#leaves = /* @__PURE__ */ new Map();
 	#pausedAt = performance.now();
-	constructor(root, matcher, repositories) {
+	constructor(root, matcher, ahead) {
 		this.root = root;
 		this.#matcher = matcher;
-		this.#repositories = repositories;
+		this.#ahead = ahead;
+	}
+	/** Threads that read files, too, if a walk was large enough for them. */
+	get helpers() {
+		return this.#ahead.helpers;
 	}
 	/** The absolute path of a path in the context. */
 	absolute(path) {
@@ -27487,7 +28202,7 @@ var ContextTree = class {
 	/** A leaf of a directory that is not walked: git is asked only where that is cheaper than to read the file. */
 	async #lonelyLeaf(path, stats) {
 		const absolute = this.absolute(path);
-		const repository = await this.#repositories.around(dirname(absolute));
+		const repository = await this.#ahead.repositories.around(dirname(absolute));
 		const numbers = numbersOf(stats);
 		const leaf = leafOf(nameOf$1(path), numbers, {
 			at: 0,
@@ -27527,45 +28242,32 @@ var ContextTree = class {
 		if (verdict?.cut === true) return void 0;
 		const mode = path === "" ? 0 : stats.mode & 4095;
 		const excluded = verdict?.excluded ?? false;
-		const node = directoryOf$1(nameOf$1(path), mode);
-		const walk = new Walk();
+		const node = directoryOf(nameOf$1(path), mode);
+		const known = await this.#knownOf(path);
+		const walk = new Walk(this.#ahead, (below) => this.absolute(below));
 		walk.add({
 			path,
 			node,
 			state: verdict?.state,
 			excluded,
-			known: await this.#knownOf(path)
+			known
 		});
-		try {
-			await this.#walk(walk);
-		} finally {
-			await walk.end();
-		}
+		await this.#walk(walk);
 		walk.prune(node);
 		return excluded && node.children.length === 0 ? void 0 : node;
 	}
 	async #walk(walk) {
 		for (;;) {
 			await this.pause();
-			walk.share((path) => this.absolute(path));
-			const answer = walk.helpers?.take();
-			if (answer !== void 0) {
-				for (const { path, listing } of answer) {
-					const place = walk.asked.get(path);
-					walk.asked.delete(path);
-					if (place !== void 0) await this.#visit(walk, place, listing ?? this.#listing(place));
-				}
-				continue;
-			}
-			const place = walk.places.pop();
-			if (place !== void 0) await this.#visit(walk, place, this.#listing(place));
-			else if (walk.helpers?.isAwaited === true) walk.helpers.wait();
-			else return;
+			const next = walk.next();
+			if (next === void 0) return;
+			if (next !== "later") await this.#visit(walk, next.place, next.listing ?? this.#listing(next.place));
 		}
 	}
 	async #knownOf(path) {
 		const absolute = this.absolute(path);
-		const repository = await this.#repositories.around(absolute);
+		const repository = await this.#ahead.repositories.around(absolute);
+		this.#ahead.prepare(repository);
 		if (repository === void 0) return void 0;
 		return await knownIn(repository, repository.pathOf(absolute));
 	}
@@ -27583,12 +28285,11 @@ var ContextTree = class {
 				requireGone(path);
 				continue;
 			}
-			const below = isDirectory(mode);
-			const verdict = this.#matcher.isEmpty ? void 0 : this.#matcher.enter(path, below, place.state);
-			if (verdict?.cut === true) continue;
-			if (below) {
+			if (isDirectory(mode)) {
+				const verdict = this.#matcher.isEmpty ? void 0 : this.#matcher.enter(path, true, place.state);
+				if (verdict?.cut === true) continue;
 				const before = this.#directories.get(path);
-				const node = before === void 0 ? directoryOf$1(name, mode & 4095) : await before;
+				const node = before === void 0 ? directoryOf(name, mode & 4095) : await before;
 				if (node === void 0) continue;
 				children.push(node);
 				const excluded = verdict?.excluded ?? false;
@@ -27603,7 +28304,7 @@ var ContextTree = class {
 					excluded,
 					known: knownBelow
 				});
-			} else if (verdict?.excluded !== true) {
+			} else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, place.state)) {
 				const leaf = (this.#leaves.size === 0 ? void 0 : this.#leaves.get(path)) ?? leafOf(name, numbers, {
 					at,
 					format
@@ -27624,7 +28325,7 @@ var ContextTree = class {
 	async #knownAmong(place, names) {
 		const { known } = place;
 		if (names.includes(".git") && known?.directory !== "") {
-			const repository = await this.#repositories.at(this.absolute(place.path));
+			const repository = await this.#ahead.repositories.at(this.absolute(place.path));
 			return repository === void 0 ? void 0 : await knownIn(repository, "");
 		}
 		if (known === void 0) return void 0;
@@ -27675,456 +28376,6 @@ function nameOf$1(path) {
 	return path.slice(path.lastIndexOf("/") + 1);
 }
 
-// src/context/git-attributes.ts
-/**
-* Which files git may store otherwise than they lie in the work tree, as .gitattributes files say: LFS and other
-* filters, line ends, `$Id$`, encodings. Answers "perhaps" for "yes": such a file is read, and that is never wrong.
-* https://git-scm.com/docs/gitattributes
-*/
-/** Attributes by which bytes differ. `-text` and `!filter` take a conversion away; what set it before still counts. */
-const CONVERTING = /^(?:filter|text|eol|ident|crlf|working-tree-encoding)(?:=|$)/;
-const EVERYTHING = () => true;
-/** The tests of one attributes file; none where no line of it converts anything. */
-function readAttributes(text) {
-	const tests = [];
-	for (const raw of text.replace(/^\uFEFF/, "").split("\n")) {
-		const line = raw.trim();
-		if (line === "" || line.startsWith("#")) continue;
-		const [pattern = "", ...attributes] = line.split(/[ \t\r]+/);
-		if (line.startsWith("[attr]") || pattern.startsWith("\"")) tests.push(EVERYTHING);
-		else if (attributes.some((attribute) => CONVERTING.test(attribute))) tests.push(compileAttributePattern(pattern));
-	}
-	return tests;
-}
-/** For a file that cannot be read. */
-function unknownAttributes() {
-	return [EVERYTHING];
-}
-/**
-* A pattern, or more than it: without a slash it is for names in any directory, else for paths; letters of either case
-* are alike (`core.ignoreCase`); classes and backslashes are taken to match everything.
-*/
-function compileAttributePattern(pattern) {
-	if (pattern === "*" || pattern === "**" || /[[\]\\]/.test(pattern)) return EVERYTHING;
-	const rooted = pattern.startsWith("/") ? pattern.slice(1) : pattern;
-	const named = !pattern.includes("/");
-	const source = rooted.replace(/[.+^$(){}|]/g, String.raw`\$&`).replace(/\?/g, "[^/]").replace(/\*+\/?/g, ".*");
-	const expression = new RegExp(`${named ? "(?:^|/)" : "^"}${source}$`, "iu");
-	return (path) => expression.test(path);
-}
-
-// src/context/number-table.ts
-/** A table from unsigned 32-bit numbers to others, filled once: a Map of so many would take most of a look-up's time. */
-const FREE = 0;
-/** The golden ratio's bits spread neighbours over the table. */
-const SPREAD = 2654435761;
-var NumberTable = class {
-	#keys;
-	/** 0 is a free place. */
-	#values;
-	#shift;
-	/** @param count how many keys there will be at most */
-	constructor(count) {
-		const bits = Math.max(4, Math.ceil(Math.log2(count * 2)));
-		this.#keys = new Uint32Array(2 ** bits);
-		this.#values = new Uint32Array(2 ** bits);
-		this.#shift = 32 - bits;
-	}
-	/** @param value not 0; the last of a key stays */
-	set(key, value) {
-		const place = this.#placeOf(key);
-		this.#keys[place] = key;
-		this.#values[place] = value;
-	}
-	/** undefined where the key was not set. */
-	get(key) {
-		const value = this.#values[this.#placeOf(key)];
-		return value === FREE ? void 0 : value;
-	}
-	/** Where a key is, or the free place where it would be. */
-	#placeOf(key) {
-		const last = this.#keys.length - 1;
-		let place = Math.imul(key, SPREAD) >>> this.#shift;
-		while (this.#values[place] !== FREE && this.#keys[place] !== key) place = place + 1 & last;
-		return place;
-	}
-};
-
-// src/context/git-index.ts
-/**
-* Git's index, read from its file: which bytes a file had when git last looked at it, and what lstat said then. Read
-* here and not through `git status`, because that walks the tree a second time, may run programs that the repository
-* names (filters, file monitors), and takes more for equal than its bytes (line ends, clean filters).
-* https://git-scm.com/docs/index-format
-*/
-/** Bytes of one object id. */
-const ID_BYTES = {
-	sha1: 20,
-	sha256: 32
-};
-/**
-* A file that was written after this many milliseconds before the index was may have been written again since, with
-* the same time: clocks of file systems tick every few milliseconds. Such a file is read.
-*/
-const RACY_MS = 20;
-const HEADER_BYTES = 12;
-const STAT_BYTES = 40;
-const EXTENDED = 16384;
-const SKIP_OR_INTENDED = 24576;
-const NAME_LENGTH = 4095;
-const ATTRIBUTES = Buffer.from(".gitattributes");
-const SLASH = 47;
-/** The index of one work tree. Paths are relative to the work tree's root, with slashes. */
-var GitIndex = class GitIndex {
-	format;
-	/** Directories with a tracked `.gitattributes`, whether it is checked out or not. */
-	attributeFiles;
-	#kept;
-	constructor(kept) {
-		this.format = kept.format;
-		this.attributeFiles = kept.attributeFiles;
-		this.#kept = kept;
-	}
-	/**
-	* Reads an index; undefined for one that is damaged, split or of an unknown version.
-	* @param options.writtenMs mtime of the index's file
-	*/
-	static parse(bytes, options) {
-		const idBytes = ID_BYTES[options.format];
-		if (bytes.length < HEADER_BYTES + idBytes || bytes.toString("latin1", 0, 4) !== "DIRC") return void 0;
-		const version = bytes.readUInt32BE(4);
-		if (version < 2 || version > 4) return void 0;
-		const end = bytes.length - idBytes;
-		if (!isIntact(bytes, end, options.format)) return void 0;
-		const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-		const count = bytes.readUInt32BE(8);
-		if (count * (STAT_BYTES + idBytes) > end) return void 0;
-		const entries = new NumberTable(count);
-		const shortened = version === 4 ? /* @__PURE__ */ new Map() : void 0;
-		const attributeFiles = /* @__PURE__ */ new Set();
-		let at = HEADER_BYTES;
-		let previous = Buffer.alloc(0);
-		for (let index = 0; index < count; index++) {
-			if (at + STAT_BYTES + idBytes + 4 > end) return void 0;
-			const start = at;
-			const entryName = nameAt(view, start, idBytes);
-			const nameStart = shortened === void 0 ? entryName : skipVariable(bytes, entryName);
-			const nameEnd = bytes.indexOf(0, nameStart);
-			if (nameEnd < 0 || nameEnd >= end) return void 0;
-			if (shortened === void 0) {
-				at += nameEnd - at + 8 & -8;
-				if (isAttributeFile(bytes, nameStart, nameEnd)) attributeFiles.add(directoryOf(bytes.toString("utf8", nameStart, nameEnd)));
-			} else {
-				const kept = previous.length - readVariable(bytes, entryName);
-				if (kept < 0) return void 0;
-				previous = Buffer.concat([previous.subarray(0, kept), bytes.subarray(nameStart, nameEnd)]);
-				at = nameEnd + 1;
-				shortened.set(start, previous.toString("utf8"));
-				if (isAttributeFile(previous, 0, previous.length)) attributeFiles.add(directoryOf(previous.toString("utf8")));
-			}
-			if (isPlain(view, start, idBytes)) entries.set(view.getUint32(start + 20), start);
-		}
-		if (hasRequiredExtension(bytes, at, end)) return void 0;
-		return new GitIndex({
-			...options,
-			bytes,
-			entries,
-			shortened,
-			attributeFiles
-		});
-	}
-	/**
-	* The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
-	* @param path undefined where it does not matter under which path git saw it
-	* @param numbers what lstat says of it, from `at` on
-	*/
-	blobId(path, numbers, at) {
-		const { bytes, entries, format, shortened, writtenMs } = this.#kept;
-		const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0);
-		if (entry === void 0) return void 0;
-		const mtimeMs = milliseconds(bytes, entry + 8);
-		if (!(bytes.readUInt32BE(entry + 36) === numbers[at + Field.size] && mtimeMs === numbers[at + Field.mtimeMs] && milliseconds(bytes, entry) === numbers[at + Field.ctimeMs] && bytes.readUInt32BE(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 && bytes.readUInt32BE(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 && bytes.readUInt32BE(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0) || mtimeMs + RACY_MS >= writtenMs) return void 0;
-		const idEnd = entry + STAT_BYTES + ID_BYTES[format];
-		if (path !== void 0 && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return void 0;
-		return bytes.toString("hex", entry + STAT_BYTES, idEnd);
-	}
-};
-/** As Node computes a time of a Stats, so that both are equal to the last bit. */
-function milliseconds(bytes, at) {
-	return bytes.readUInt32BE(at) * 1e3 + bytes.readUInt32BE(at + 4) / 1e6;
-}
-function nameAt(view, start, idBytes) {
-	const flagsAt = start + STAT_BYTES + idBytes;
-	return flagsAt + ((view.getUint16(flagsAt) & EXTENDED) === 0 ? 2 : 4);
-}
-/** An entry's name, in an index that does not shorten names. */
-function nameIn(bytes, idEnd) {
-	const length = bytes.readUInt16BE(idEnd) & NAME_LENGTH;
-	const name = idEnd + ((bytes.readUInt16BE(idEnd) & EXTENDED) === 0 ? 2 : 4);
-	return bytes.toString("utf8", name, length < NAME_LENGTH ? name + length : bytes.indexOf(0, name));
-}
-/** Whether an entry is of a file and has no flag that keeps its id from being used. */
-function isPlain(view, start, idBytes) {
-	const flagsAt = start + STAT_BYTES + idBytes;
-	const flags = view.getUint16(flagsAt);
-	const extended = (flags & EXTENDED) === 0 ? 0 : view.getUint16(flagsAt + 2);
-	if ((flags & 45056) !== 0 || (extended & SKIP_OR_INTENDED) !== 0) return false;
-	const mode = view.getUint32(start + 24);
-	return mode === 33188 || mode === 33261;
-}
-function isAttributeFile(bytes, start, end) {
-	const at = end - ATTRIBUTES.length;
-	if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || at > start && bytes[at - 1] !== SLASH) return false;
-	return bytes.subarray(at, end).equals(ATTRIBUTES);
-}
-function directoryOf(path) {
-	return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-/** The checksum at the end; it is all zeros where `index.skipHash` is set. */
-function isIntact(bytes, end, format) {
-	const trailer = bytes.subarray(end);
-	return trailer.every((byte) => byte === 0) || createHash(format).update(bytes.subarray(0, end)).digest().equals(trailer);
-}
-/** Git's offset encoding, as in packs: big endian groups of seven bits, each but the first with one added. */
-function readVariable(bytes, start) {
-	let at = start;
-	let byte = bytes[at++] ?? 0;
-	let value = byte & 127;
-	while ((byte & 128) !== 0) {
-		byte = bytes[at++] ?? 0;
-		value = (value + 1) * 128 + (byte & 127);
-	}
-	return value;
-}
-function skipVariable(bytes, start) {
-	let at = start;
-	while (((bytes[at] ?? 0) & 128) !== 0) at++;
-	return at + 1;
-}
-/**
-* Whether there is an extension that must be understood (a small letter first): a split index has most of its entries in
-* another file. `sdir` only says that some entries are directories, which nobody asks for.
-*/
-function hasRequiredExtension(bytes, start, end) {
-	let at = start;
-	while (at + 8 <= end) {
-		const signature = bytes.toString("latin1", at, at + 4);
-		if (!/^[A-Z]/.test(signature) && signature !== "sdir") return true;
-		at += 8 + bytes.readUInt32BE(at + 4);
-	}
-	return at !== end;
-}
-
-// src/context/git-repository.ts
-/**
-* What git knows of the files below a directory. Runs `git config` and nothing else: no filter, hook or monitor of the
-* repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
-* its index is believed, and that only where it agrees with lstat.
-*/
-/** Settings that say how bytes are stored, and where the index lies. */
-const SETTINGS = String.raw`^(core\.(autocrlf|attributesfile|worktree)|attr\.tree|extensions\.objectformat)$`;
-/** Where git looks for attributes of the whole machine, by its usual prefixes. */
-const SYSTEM_ATTRIBUTES = [
-	"/etc/gitattributes",
-	"/usr/local/etc/gitattributes",
-	"/opt/homebrew/etc/gitattributes"
-];
-/** One work tree and, once it has been read, its index. */
-var GitRepository = class GitRepository {
-	/** Absolute path of the work tree's root. */
-	root;
-	format;
-	#readIndex;
-	#common;
-	#scopes = /* @__PURE__ */ new Map();
-	#reading;
-	#index;
-	constructor(root, format, known) {
-		this.root = root;
-		this.format = format;
-		this.#readIndex = known.readIndex;
-		this.#common = known.common;
-	}
-	/**
-	* The repository whose work tree's root is `root` (with a `.git` in it).
-	* @returns undefined where nothing of it can be used, not even the format of its ids
-	*/
-	static async open(root, env) {
-		const gitDir = await gitDirectory(root);
-		if (gitDir === void 0) return void 0;
-		const settings = await readSettings(gitDir, env);
-		if (settings === void 0) return void 0;
-		const format = (settings.get("extensions.objectformat") ?? "sha1").toLowerCase();
-		if (format !== "sha1" && format !== "sha256") return void 0;
-		const converts = !isFalse(settings.get("core.autocrlf")) || settings.has("attr.tree") || "GIT_ATTR_SOURCE" in env;
-		const elsewhere = settings.get("core.worktree");
-		const foreign = elsewhere !== void 0 && resolve$1(gitDir, elsewhere) !== root;
-		const readIndex = async () => converts || foreign ? void 0 : await indexOf(gitDir, format);
-		const common = await commonAttributes(gitDir, {
-			env,
-			configured: settings.get("core.attributesfile")
-		});
-		return new GitRepository(root, format, {
-			readIndex,
-			common
-		});
-	}
-	/** Reads the index, once; before, no id is known. */
-	async readIndex() {
-		this.#index = await (this.#reading ??= this.#readIndex());
-	}
-	/** A path of the work tree (absolute, without links), relative to its root. */
-	pathOf(absolute) {
-		return absolute.slice(this.root.endsWith("/") ? this.root.length : this.root.length + 1);
-	}
-	/**
-	* As scopeOf, for a walk that comes from the directory above and has read the names in this one.
-	* @param present whether there is a `.gitattributes` among them
-	*/
-	scopeBelow(above, directory, present) {
-		return present || (this.#index?.attributeFiles.has(directory) ?? false) ? this.scopeOf(directory) : above;
-	}
-	/** The attributes that hold in a directory of the work tree (relative to its root). */
-	async scopeOf(directory) {
-		const known = this.#scopes.get(directory);
-		if (known !== void 0) return await known;
-		const scope = this.#makeScope(directory);
-		this.#scopes.set(directory, scope);
-		return await scope;
-	}
-	/**
-	* The id of a file's bytes, where git knows it; undefined where they have to be read.
-	* @param path relative to the work tree's root
-	* @param found what lstat says of it, and the attributes of its directory
-	*/
-	blobId(path, found) {
-		const { numbers, at, scope } = found;
-		const anyPath = this.#common.length === 0 && this.#index?.attributeFiles.size === 0;
-		const id = this.#index?.blobId(anyPath ? void 0 : path, numbers, at);
-		if (id === void 0 || scope.tests.length === 0) return id;
-		return scope.tests.some(({ directory, test }) => test(path.slice(directory.length))) ? void 0 : id;
-	}
-	async #makeScope(directory) {
-		const above = directory === "" ? { tests: this.#common.map((test) => ({
-			directory: "",
-			test
-		})) } : await this.scopeOf(parentOf(directory));
-		const own = await this.#ownAttributes(directory);
-		if (own.length === 0) return above;
-		const start = directory === "" ? "" : `${directory}/`;
-		return { tests: [...above.tests, ...own.map((test) => ({
-			directory: start,
-			test
-		}))] };
-	}
-	async #ownAttributes(directory) {
-		const tracked = this.#index?.attributeFiles.has(directory) ?? false;
-		const path = directory === "" ? ".gitattributes" : `${directory}/.gitattributes`;
-		const file = join(this.root, path);
-		try {
-			const stats = await lstat$1(file);
-			if (!stats.isFile()) return unknownAttributes();
-			if (tracked && this.#index?.blobId(path, numbersOf(stats), 0) === void 0) return unknownAttributes();
-			return readAttributes(await readFile(file, "utf8"));
-		} catch {
-			return tracked ? unknownAttributes() : [];
-		}
-	}
-};
-function parentOf(directory) {
-	const slash = directory.lastIndexOf("/");
-	return slash < 0 ? "" : directory.slice(0, slash);
-}
-/** The repository's own directory: `.git`, or where the file `.git` of a worktree or submodule points. */
-async function gitDirectory(root) {
-	const path = join(root, ".git");
-	try {
-		if ((await stat$1(path)).isDirectory()) return path;
-		const target = /^gitdir: (.+?)\r?\n*$/.exec(await readFile(path, "utf8"))?.[1];
-		return target === void 0 ? void 0 : resolve$1(root, target);
-	} catch {
-		return;
-	}
-}
-/** Settings as git reads them here, the environment's included; undefined where git cannot be asked. */
-async function readSettings(gitDir, env) {
-	const args = [
-		`--git-dir=${gitDir}`,
-		"config",
-		"--null",
-		"--get-regexp",
-		SETTINGS
-	];
-	try {
-		const { code, stdout } = await runProcess("git", args, {
-			env,
-			cwd: gitDir
-		});
-		if (code !== 0 && code !== 1) return void 0;
-		const settings = /* @__PURE__ */ new Map();
-		for (const record of stdout.split("\0")) {
-			if (record === "") continue;
-			const [name = "", ...value] = record.split("\n");
-			settings.set(name, value.length === 0 ? "true" : value.join("\n"));
-		}
-		return settings;
-	} catch (error) {
-		if (error instanceof ProgramMissingError) return void 0;
-		throw error;
-	}
-}
-function isFalse(value) {
-	return value === void 0 || /^(?:false|no|off|0|)$/i.test(value);
-}
-async function indexOf(gitDir, format) {
-	try {
-		await using file = await open$1(join(gitDir, "index"));
-		const { mtimeMs } = await file.stat();
-		return GitIndex.parse(await file.readFile(), {
-			format,
-			writtenMs: mtimeMs
-		});
-	} catch {
-		return;
-	}
-}
-/** Attributes that hold in all directories: the repository's, the user's and the machine's. */
-async function commonAttributes(gitDir, { env, configured }) {
-	const home = env["HOME"] ?? homedir();
-	const xdg = env["XDG_CONFIG_HOME"] ?? join(home, ".config");
-	const personal = configured === void 0 ? join(xdg, "git/attributes") : resolve$1(home, configured.replace(/^~\//, ""));
-	const common = await readFile(join(gitDir, "commondir"), "utf8").then((text) => resolve$1(gitDir, text.trim()), () => gitDir);
-	const files = [
-		...SYSTEM_ATTRIBUTES,
-		personal,
-		join(common, "info/attributes")
-	];
-	return (await Promise.all(files.map(async (file) => await readFile(file, "utf8").catch(() => "")))).flatMap((text) => readAttributes(text));
-}
-/** The repositories that a context lies in or holds; each is opened once. */
-var GitRepositories = class {
-	#env;
-	#opened = /* @__PURE__ */ new Map();
-	constructor(env) {
-		this.#env = env;
-	}
-	/** The repository whose work tree's root this is; undefined where it cannot be used. */
-	async at(root) {
-		const known = this.#opened.get(root);
-		if (known !== void 0) return await known;
-		const opened = GitRepository.open(root, this.#env);
-		this.#opened.set(root, opened);
-		return await opened;
-	}
-	/** The repository that a directory (absolute, without links) lies in: the nearest with a `.git`. */
-	async around(directory) {
-		for (let at = directory;; at = dirname(at)) {
-			if (await lstat$1(join(at, ".git")).catch(() => void 0) !== void 0) return await this.at(at);
-			if (dirname(at) === at) return void 0;
-		}
-	}
-};
-
 // src/context/snapshot.ts
 /**
 * The content that instructions read of a build context, as digests that are at least as sensitive as BuildKit's content
@@ -28136,24 +28387,41 @@ var GitRepositories = class {
 */
 /**
 * A snapshot of a context directory. Nothing is walked or read before it is asked for.
+* @param options.ahead what is known of directories and repositories already, and who helps; without it, threads that are started
+* for a read end with it
 * @param options.env of this process: where git looks for its configuration
 * @throws the system's error when there is no such directory
 */
 async function snapshotContext(options) {
 	const root = await realpath(options.directory);
-	return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(options.env)));
+	const own = options.ahead === void 0 ? new LookAhead(options.env) : void 0;
+	const ahead = options.ahead ?? own;
+	if (ahead === void 0) throw new RangeError("nothing to look with");
+	return new Snapshot(root, options.matcher, {
+		ahead,
+		own
+	});
 }
 var Snapshot = class {
 	#tree;
 	#filler;
+	/** Ends with each read. */
+	#own;
 	#results = /* @__PURE__ */ new Map();
 	#last = Promise.resolve();
-	constructor(tree) {
-		this.#tree = tree;
-		this.#filler = new ContentFiller(tree);
+	constructor(root, matcher, { ahead, own }) {
+		this.#tree = new ContextTree(root, matcher, ahead);
+		this.#filler = new ContentFiller(this.#tree);
+		this.#own = own;
 	}
 	async read(query) {
-		const result = this.#last.then(async () => await this.#read(query));
+		const result = this.#last.then(async () => {
+			try {
+				return await this.#read(query);
+			} finally {
+				await this.#own?.[Symbol.asyncDispose]();
+			}
+		});
 		this.#last = result.catch(() => void 0);
 		return await result;
 	}
@@ -28198,29 +28466,36 @@ var Snapshot = class {
 		return `${replaced ? "" : `${textOf(node)}\0`}${led}\0${name}\0`;
 	}
 	async #contentOf({ path, node }) {
-		if (node.type === "directory") return await this.#digestOf(node, path);
+		if (node.type === "directory") {
+			if (node.digest === void 0) await this.#filler.fill(unreadBelow(path, node));
+			return await this.#digestOf(node);
+		}
 		await this.#filler.fill([{
 			path,
 			node
 		}]);
 		return node.gone ? "none" : textOf(node);
 	}
-	/** A directory's digest: its mode, and the names and contents of all in it. */
-	async #digestOf(directory, path) {
+	/** A directory's digest, when all in it has been read: its mode, and the names and contents of all in it. */
+	async #digestOf(directory) {
 		if (directory.digest !== void 0) return directory.digest;
-		const unread = directory.children.filter(isUnread);
-		if (unread.length > 0) await this.#filler.fill(unread.map((node) => ({
-			path: joined(path, node.name),
-			node
-		})));
 		await this.#tree.pause();
 		let text = `${headerOf(directory)}\0`;
-		for (const child of directory.children) if (child.type === "directory") text += `${await this.#digestOf(child, joined(path, child.name))}\0${child.name}\0`;
+		for (const child of directory.children) if (child.type === "directory") text += `${await this.#digestOf(child)}\0${child.name}\0`;
 		else if (!child.gone) text += `${textOf(child)}\0${child.name}\0`;
 		directory.digest = `directory ${hash$2("sha256", text)}`;
 		return directory.digest;
 	}
 };
+/** What is still to be read in a directory. */
+function* unreadBelow(path, directory) {
+	if (directory.digest !== void 0) return;
+	for (const node of directory.children) if (node.type === "directory") yield* unreadBelow(joined(path, node.name), node);
+	else if (isUnread(node)) yield {
+		path: joined(path, node.name),
+		node
+	};
+}
 /** A directory's own line. */
 function headerOf({ mode }) {
 	return `header ${mode}`;
@@ -28294,10 +28569,12 @@ function entryOf({ path, node }) {
 var Snapshots = class {
 	#workspace;
 	#env;
+	#ahead;
 	#known = /* @__PURE__ */ new Map();
-	constructor(workspace, env) {
+	constructor(workspace, env, ahead) {
 		this.#workspace = workspace;
 		this.#env = env;
+		this.#ahead = ahead;
 	}
 	/** Of one directory there may be several ignore files. */
 	async of(directory, ignore) {
@@ -28310,7 +28587,8 @@ var Snapshots = class {
 		const opened = this.#known.get(key) ?? snapshotContext({
 			directory,
 			matcher,
-			env: this.#env
+			env: this.#env,
+			ahead: this.#ahead
 		});
 		this.#known.set(key, opened);
 		return await opened;
@@ -28383,9 +28661,9 @@ var Contexts = class {
 // src/fingerprinting.ts
 /** Makes the prints. Whatever cannot be known leaves a target without a fingerprint; it is no error. */
 async function fingerprintTargets(options) {
-	const { parts, targets, variants, env, workspace } = options;
+	const { parts, targets, variants, env, workspace, ahead } = options;
 	const needed = neededStages(options);
-	const snapshots = new Snapshots(workspace, env);
+	const snapshots = new Snapshots(workspace, env, ahead);
 	const looked = await Promise.all(parts.map(async (part) => {
 		const own = new Set(part.stages);
 		return await lookUp(part, needed.filter(({ index }) => own.has(index)), {
@@ -28393,6 +28671,7 @@ async function fingerprintTargets(options) {
 			snapshots
 		});
 	}));
+	await ahead[Symbol.asyncDispose]();
 	const partAt = new Map(parts.flatMap(({ stages }, part) => stages.map((stage) => [stage, part])));
 	const lookedAt = (stage) => at(looked, partAt.get(stage) ?? 0);
 	const printers = variants.map(({ graph, ...rest }) => ({
@@ -32974,7 +33253,7 @@ async function planBuild(inputs, project, options) {
 	await images.lookUp(imageWants(joined, resolved));
 	const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, workspace)));
 	throwIfAny([...secondLook.flatMap(({ errors }) => errors), ...triggerProblems(resolved)]);
-	const { env, client, signal } = options;
+	const { env, client, signal, ahead } = options;
 	const looked = {
 		env,
 		client,
@@ -32984,6 +33263,7 @@ async function planBuild(inputs, project, options) {
 	};
 	const printed = await fingerprintTargets({
 		...looked,
+		ahead,
 		workspace,
 		partOf: joined.partOf,
 		variants: variantsOf(resolved, joined.targets),
@@ -39658,8 +39938,12 @@ async function run(surroundings) {
 		event,
 		...surroundings
 	});
-	const open = inputs.bakeFiles.length === 0 ? openProject(inputs, env) : openBakeProject(inputs, env, bakeClient(env));
+	await using ahead = new LookAhead(env);
+	const isBake = inputs.bakeFiles.length > 0;
+	if (isBake && env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
+	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env);
 	const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()]);
+	if (!isBake) ahead.beginAt(project.parts[0].contextDir);
 	const warn = (problems) => {
 		announce(runner, problems, {
 			level: "warning",
@@ -39677,6 +39961,7 @@ async function run(surroundings) {
 			env,
 			workspace: project.workspace,
 			signal: surroundings.signal,
+			ahead,
 			onSound: (targets) => {
 				if (inputs.mode === "build") {
 					engine = openEngine(project, env, inputs.builder);
@@ -39920,10 +40205,6 @@ function registryClient({ retries }, { env, runner }, warn) {
 		retries,
 		onRetry
 	});
-}
-/** Bake files are resolved where bake would be run. */
-function bakeClient(env) {
-	return dockerOf({ workspace: env["GITHUB_WORKSPACE"] ?? process.cwd() }, env);
 }
 /** The platform that an engine on this machine builds for. */
 function hostOf({ arch }) {
@@ -41141,7 +41422,7 @@ function propertiesOf({ title, file, startLine, endLine }) {
 }
 
 // src/index.ts
-/** The entry: one bundle for the main and the post step. The only file that does work when it is loaded. */
+/** The entry: one bundle for the main step and for a post step that has something to do. With `post-step.ts` the only file that does work when it is loaded. */
 const env = process.env;
 const runner = githubRunner(env);
 await (runner.state(STATE.isPost) === "" ? main() : post());

@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import { nothingToBuild, printBakeFiles } from './build/bake-print.ts'
 import { readBakeTargets, type BakeFileTarget, type TargetProblem } from './build/bake-targets.ts'
-import type { Docker } from './build/buildx.ts'
 import { isAddress } from './build/definition.ts'
+import { dockerOf } from './engine.ts'
 import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
@@ -23,15 +23,17 @@ import { refusedHead, type Part, type Project } from './project.ts'
  * Reads the bake files and finds what they name.
  * @throws UserError with all that is wrong
  */
-export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, docker: Docker): Promise<Project> {
+export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promise<Project> {
   const workspace = resolve(env['GITHUB_WORKSPACE'] ?? '.')
   const { bakeFiles: files } = inputs
   const missing = await missingBakeFiles(files, workspace)
   // The files are a pull request's, too: nothing of it is read where it must not be built.
   const refused = await refusedHead(workspace, env)
   throwIfAny(distinct([...missing, ...(refused === undefined ? [] : [refused])]))
-  const question = { files, targets: inputs.targets, forPlan: inputs.mode === 'plan' }
-  const { definition, names } = await printBakeFiles(docker, question)
+  const forPlan = inputs.mode === 'plan'
+  // A plan needs no names of targets that it does not plan, but for budgets, which may be of any of them.
+  const question = { files, targets: inputs.targets, forPlan, needsNames: !forPlan || inputs.sizeBudgets.length > 0 }
+  const { definition, names } = await printBakeFiles(dockerOf({ workspace }, env), question)
   const { targets, asked, refused: unkept } = readBakeTargets(definition, env)
   if (asked.length === 0) throw new UserError(nothingToBuild(files))
   const kept = targets.filter(({ name }) => !unkept.has(name))
@@ -60,7 +62,7 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, do
   if (first === undefined) throw new UserError(nothingToBuild(files))
   const name = files.join(' + ')
   return {
-    ...{ workspace, dockerfileName: name, id: inputs.id ?? name, names },
+    ...{ workspace, dockerfileName: name, id: inputs.id ?? name, ...(names === undefined ? {} : { names }) },
     inputs: together(inputs, [first, ...others]),
     warnings: ownCaches(inputs, kept, files),
     parts: [first, ...others],

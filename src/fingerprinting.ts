@@ -2,6 +2,7 @@
  * Fingerprints of this run's targets: what contexts hold and what names stand for is looked up here, `plan/` makes prints
  * of it. Asks registries and git, never an engine.
  */
+import type { LookAhead } from './context/look-ahead.ts'
 import type { ReadEntry } from './context/snapshot.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { stagesOf } from './graph/reachability.ts'
@@ -47,6 +48,8 @@ export interface FingerprintingOptions {
   readonly partOf: (target: string) => number
   readonly images: ImageCatalog
   readonly signal: AbortSignal | undefined
+  /** Directories that are being listed already. */
+  readonly ahead: LookAhead
 }
 
 /** What a leg makes that builds one platform. */
@@ -77,9 +80,9 @@ interface Looked {
 
 /** Makes the prints. Whatever cannot be known leaves a target without a fingerprint; it is no error. */
 export async function fingerprintTargets(options: FingerprintingOptions): Promise<Fingerprints> {
-  const { parts, targets, variants, env, workspace } = options
+  const { parts, targets, variants, env, workspace, ahead } = options
   const needed = neededStages(options)
-  const snapshots = new Snapshots(workspace, env)
+  const snapshots = new Snapshots(workspace, env, ahead)
   const looked = await Promise.all(
     parts.map(async (part) => {
       const own = new Set(part.stages)
@@ -87,6 +90,7 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
       return await lookUp(part, stages, { ...options, snapshots })
     }),
   )
+  await ahead[Symbol.asyncDispose]()
   const partAt = new Map(parts.flatMap(({ stages }, part) => stages.map((stage) => [stage, part] as const)))
   const lookedAt = (stage: number): Looked => at(looked, partAt.get(stage) ?? 0)
   const printers = variants.map(({ graph, ...rest }) => ({

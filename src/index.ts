@@ -1,9 +1,10 @@
-/** The entry: one bundle for the main and the post step. The only file that does work when it is loaded. */
+/** The entry: one bundle for the main step and for a post step that has something to do. With `post-step.ts` the only file that does work when it is loaded. */
 import { announce } from './announce.ts'
 import { UserError, formatProblem } from './errors.ts'
-import { STATE, runPost } from './post.ts'
+import { runPost } from './post.ts'
 import { run } from './run.ts'
 import { githubRunner, type Runner } from './runner.ts'
+import { STATE } from './state.ts'
 
 const env = process.env
 const runner = githubRunner(env)

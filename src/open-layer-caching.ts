@@ -12,9 +12,9 @@ import type { GithubEvent } from './github-event.ts'
 import type { Inputs } from './inputs.ts'
 import { LayerCaching } from './layer-caching.ts'
 import type { SoundTarget } from './planning.ts'
-import { STATE } from './post.ts'
 import type { Project } from './project.ts'
 import type { Runner } from './runner.ts'
+import { STATE } from './state.ts'
 
 export interface CachingQuestion {
   readonly inputs: Inputs

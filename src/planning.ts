@@ -2,6 +2,7 @@
  * From Dockerfiles to the plan: parse, resolve, look up images, choose targets. Asks registries, never an engine.
  * Everything wrong is told at once, at its file and line.
  */
+import type { LookAhead } from './context/look-ahead.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { decide } from './deciding.ts'
 import type { Decision } from './decision.ts'
@@ -70,6 +71,8 @@ export interface SoundTarget {
 export interface PlanningOptions extends CatalogOptions {
   readonly env: NodeJS.ProcessEnv
   readonly signal: AbortSignal
+  /** Directories that are being listed already; ended when all contexts are read. */
+  readonly ahead: LookAhead
   /** What earlier builds left, asked for after `onSound`; undefined where there is no cache to keep it in. */
   readonly records: (targets: readonly RequestedTarget[]) => Promise<KnownRecords | undefined>
   /** The platform of the machine that builds, where `platforms` names none. */
@@ -110,10 +113,10 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, workspace)))
   throwIfAny([...secondLook.flatMap(({ errors }) => errors), ...triggerProblems(resolved)])
 
-  const { env, client, signal } = options
+  const { env, client, signal, ahead } = options
   const looked = { env, client, signal, targets: joined.targets, images }
   const printed = await fingerprintTargets({
-    ...{ ...looked, workspace, partOf: joined.partOf, variants: variantsOf(resolved, joined.targets) },
+    ...{ ...looked, ahead, workspace, partOf: joined.partOf, variants: variantsOf(resolved, joined.targets) },
     parts: resolved.map((part, index) => ({ ...part, stages: joined.stages[index] ?? [] })),
   })
   const { graph, stages, targets, linked, prints } = unite({ ...joined, prints: printed.prints })

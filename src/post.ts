@@ -4,9 +4,7 @@ import { removeBuilder } from './build/own-builder.ts'
 import { saveLeftLayers } from './cache-handover.ts'
 import { removeHelperRecords } from './mount-helper.ts'
 import type { Runner } from './runner.ts'
-
-/** The state that tells the post step from the main step, and hands it what to remove. */
-export const STATE = { isPost: 'is-post', builder: 'builder', cache: 'cache', mounts: 'mounts' } as const
+import { STATE } from './state.ts'
 
 /** Saves the layers that the main step left to it, and removes the builder that it created. */
 export async function runPost({

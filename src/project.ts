@@ -14,7 +14,7 @@ export interface Project {
   readonly dockerfileName: string
   /** What the project's targets are called across runs. */
   readonly id: string
-  /** Of all targets that there are in bake files; undefined of a plain Dockerfile. */
+  /** Of all targets that there are in bake files; undefined of a plain Dockerfile, and where a plan does not need them. */
   readonly names?: readonly string[]
   /** The step's inputs, and all that bake files say of any target. */
   readonly inputs: Inputs

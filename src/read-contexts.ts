@@ -6,6 +6,7 @@ import { relative, resolve } from 'node:path'
 import { isAddress } from './build/definition.ts'
 import { ignoreFileFor, ignoreFileOf, type IgnoreFile } from './context/ignore-file.ts'
 import { IgnoreMatcher } from './context/ignore-matcher.ts'
+import type { LookAhead } from './context/look-ahead.ts'
 import { snapshotContext, type ContextSnapshot, type ReadEntry } from './context/snapshot.ts'
 import type { Stage } from './graph/stage-graph.ts'
 import { parseImageSource } from './images/image-source.ts'
@@ -31,11 +32,13 @@ export interface Read {
 export class Snapshots {
   readonly #workspace: string
   readonly #env: NodeJS.ProcessEnv
+  readonly #ahead: LookAhead
   readonly #known = new Map<string, Promise<ContextSnapshot>>()
 
-  constructor(workspace: string, env: NodeJS.ProcessEnv) {
+  constructor(workspace: string, env: NodeJS.ProcessEnv, ahead: LookAhead) {
     this.#workspace = workspace
     this.#env = env
+    this.#ahead = ahead
   }
 
   /** Of one directory there may be several ignore files. */
@@ -43,7 +46,7 @@ export class Snapshots {
     const key = JSON.stringify([directory, ignore.name])
     const name = relative(this.#workspace, ignore.name)
     const matcher = new IgnoreMatcher({ ...ignore, name })
-    const opened = this.#known.get(key) ?? snapshotContext({ directory, matcher, env: this.#env })
+    const opened = this.#known.get(key) ?? snapshotContext({ directory, matcher, env: this.#env, ahead: this.#ahead })
     this.#known.set(key, opened)
     return await opened
   }

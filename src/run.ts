@@ -5,10 +5,10 @@
 import { homedir } from 'node:os'
 import { announce } from './announce.ts'
 import { openBakeProject } from './bake-project.ts'
-import type { Docker } from './build/buildx.ts'
 import { cleanUp } from './cleaning-up.ts'
 import { buildTargets } from './building.ts'
 import type { Built } from './built.ts'
+import { LookAhead } from './context/look-ahead.ts'
 import { checkPlatform } from './build/docker-facts.ts'
 import { dockerOf, openEngine, type Engine } from './engine.ts'
 import { throwIfAny, type Problem } from './errors.ts'
@@ -70,8 +70,13 @@ export async function run(surroundings: Surroundings): Promise<void> {
     return
   }
   const sizing = new Sizing({ inputs, event, ...surroundings })
-  const open = inputs.bakeFiles.length === 0 ? openProject(inputs, env) : openBakeProject(inputs, env, bakeClient(env))
+  await using ahead = new LookAhead(env)
+  const isBake = inputs.bakeFiles.length > 0
+  // A large tree is listed while buildx reads the files, and while registries are asked.
+  if (isBake && env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
+  const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env)
   const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()])
+  if (!isBake) void ahead.beginAt(project.parts[0].contextDir)
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })
   }
@@ -86,7 +91,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
       ...hostOf(surroundings),
       env,
       workspace: project.workspace,
-      signal: surroundings.signal,
+      ...{ signal: surroundings.signal, ahead },
       onSound: (targets) => {
         if (inputs.mode === 'build') {
           engine = openEngine(project, env, inputs.builder)
@@ -264,11 +269,6 @@ function registryClient(
     runner.log(line)
   }
   return new RegistryClient({ env, credentials, retries, onRetry })
-}
-
-/** Bake files are resolved where bake would be run. */
-function bakeClient(env: NodeJS.ProcessEnv): Docker {
-  return dockerOf({ workspace: env['GITHUB_WORKSPACE'] ?? process.cwd() }, env)
 }
 
 /** The platform that an engine on this machine builds for. */

@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { LookAhead } from '../../src/context/look-ahead.ts'
 import { bake } from '../../src/build/bake.ts'
 import type { VertexEvent } from '../../src/build/rawjson.ts'
 import { sourcePolicy } from '../../src/build/source-policy.ts'
@@ -138,9 +139,13 @@ export class SoundLab implements AsyncDisposable {
     }
     const { inputs } = readInputs((name) => (given[name] ?? []).join('\n'), env)
     const project = await openProject(inputs, env)
+    // As in a large repository.
+    await using ahead = new LookAhead(env, { largeIndexBytes: 0 })
+    await ahead.beginAt(project.parts[0].contextDir)
     const planned = await planBuild(inputs, project, {
       ...{ client: this.#client, workspace: project.workspace, env, hostPlatform: 'linux/amd64' },
       signal: new AbortController().signal,
+      ahead,
       records: () => Promise.resolve(undefined),
     })
     return { inputs, project, planned }

@@ -13,13 +13,15 @@ export interface BakeFilesQuestion {
   readonly targets: readonly string[] | 'all' | undefined
   /** What a build needs beside the files (SSH agents, secret files) need not be there. */
   readonly forPlan: boolean
+  /** Whether all targets of the files have to be known: buildx is asked for them by a call of its own. */
+  readonly needsNames: boolean
 }
 
 export interface PrintedBake {
   /** The resolved definition. */
   readonly definition: unknown
-  /** Of all targets that the files have. */
-  readonly names: readonly string[]
+  /** Of all targets that the files have; undefined where nobody needs them. */
+  readonly names: readonly string[] | undefined
 }
 
 /**
@@ -27,22 +29,27 @@ export interface PrintedBake {
  * @throws UserError in buildx's words, at the file and line that it tells
  */
 export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion): Promise<PrintedBake> {
-  const { files, targets, forPlan } = question
+  const { files, targets, forPlan, needsNames } = question
   const base = ['buildx', 'bake', ...files.flatMap((file) => ['--file', file]), '--progress', 'quiet']
   const without = forPlan ? ['--set', '*.ssh=', '--set', '*.secrets='] : []
-  const listing = ask(docker, [...base, '--list', 'type=targets,format=json'])
+  let listing: ReturnType<typeof ask> | undefined
+  const list = async (): ReturnType<typeof ask> =>
+    await (listing ??= ask(docker, [...base, '--list', 'type=targets,format=json']))
   const print = async (wanted: readonly string[]): Promise<unknown> => {
     const { found, stderr } = await ask(docker, [...base, '--print', ...without, '--', ...wanted])
-    if (found === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await listing).found)))
+    if (found === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)))
     return found
   }
   const names = async (): Promise<readonly string[]> => {
-    const { found, stderr } = await listing
+    const { found, stderr } = await list()
     if (found === undefined) throw new UserError(problemsOf(stderr, question, []))
     return listedNames(found).flatMap(({ name, isGroup }) => (isGroup ? [] : [name]))
   }
-  if (targets === 'all') return { names: await names(), definition: await print(await names()) }
-  const [definition, all] = await Promise.all([print(targets ?? []), names()])
+  if (targets === 'all') {
+    const all = await names()
+    return { names: all, definition: await print(all) }
+  }
+  const [definition, all] = await Promise.all([print(targets ?? []), needsNames ? names() : undefined])
   return { definition, names: all }
 }
 

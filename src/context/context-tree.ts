@@ -9,9 +9,11 @@ import { lstatSync, readdirSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorCode, UserError } from '../errors.ts'
+import type { ContextHelpers } from './context-helpers.ts'
 import { FIELDS, listDirectory, type Listing, numbersOf } from './directory-listing.ts'
-import type { GitRepositories, GitRepository } from './git-repository.ts'
+import type { GitRepository } from './git-repository.ts'
 import type { IgnoreMatcher } from './ignore-matcher.ts'
+import type { LookAhead } from './look-ahead.ts'
 import {
   childOf,
   type DirectoryNode,
@@ -34,15 +36,20 @@ export class ContextTree {
   /** The context's absolute path, without links. */
   readonly root: string
   readonly #matcher: IgnoreMatcher
-  readonly #repositories: GitRepositories
+  readonly #ahead: LookAhead
   readonly #directories = new Map<string, Promise<DirectoryNode | undefined>>()
   readonly #leaves = new Map<string, LeafNode>()
   #pausedAt = performance.now()
 
-  constructor(root: string, matcher: IgnoreMatcher, repositories: GitRepositories) {
+  constructor(root: string, matcher: IgnoreMatcher, ahead: LookAhead) {
     this.root = root
     this.#matcher = matcher
-    this.#repositories = repositories
+    this.#ahead = ahead
+  }
+
+  /** Threads that read files, too, if a walk was large enough for them. */
+  get helpers(): ContextHelpers | undefined {
+    return this.#ahead.helpers
   }
 
   /** The absolute path of a path in the context. */
@@ -89,7 +96,7 @@ export class ContextTree {
   /** A leaf of a directory that is not walked: git is asked only where that is cheaper than to read the file. */
   async #lonelyLeaf(path: string, stats: Stats): Promise<LeafNode> {
     const absolute = this.absolute(path)
-    const repository = await this.#repositories.around(dirname(absolute))
+    const repository = await this.#ahead.repositories.around(dirname(absolute))
     const numbers = numbersOf(stats)
     const leaf = leafOf(nameOf(path), numbers, { at: 0, format: repository?.format ?? 'sha1' })
     if (repository === undefined || leaf.type !== 'file' || leaf.size < ASK_GIT_BYTES) return leaf
@@ -126,13 +133,10 @@ export class ContextTree {
     const mode = path === '' ? 0 : stats.mode & 0o7777
     const excluded = verdict?.excluded ?? false
     const node = directoryOf(nameOf(path), mode)
-    const walk = new Walk()
-    walk.add({ path, node, state: verdict?.state, excluded, known: await this.#knownOf(path) })
-    try {
-      await this.#walk(walk)
-    } finally {
-      await walk.end()
-    }
+    const known = await this.#knownOf(path)
+    const walk = new Walk(this.#ahead, (below) => this.absolute(below))
+    walk.add({ path, node, state: verdict?.state, excluded, known })
+    await this.#walk(walk)
     walk.prune(node)
     return excluded && node.children.length === 0 ? undefined : node
   }
@@ -140,26 +144,16 @@ export class ContextTree {
   async #walk(walk: Walk): Promise<void> {
     for (;;) {
       await this.pause()
-      walk.share((path) => this.absolute(path))
-      const answer = walk.helpers?.take()
-      if (answer !== undefined) {
-        for (const { path, listing } of answer) {
-          const place = walk.asked.get(path)
-          walk.asked.delete(path)
-          if (place !== undefined) await this.#visit(walk, place, listing ?? this.#listing(place))
-        }
-        continue
-      }
-      const place = walk.places.pop()
-      if (place !== undefined) await this.#visit(walk, place, this.#listing(place))
-      else if (walk.helpers?.isAwaited === true) walk.helpers.wait()
-      else return
+      const next = walk.next()
+      if (next === undefined) return
+      if (next !== 'later') await this.#visit(walk, next.place, next.listing ?? this.#listing(next.place))
     }
   }
 
   async #knownOf(path: string): Promise<Known | undefined> {
     const absolute = this.absolute(path)
-    const repository = await this.#repositories.around(absolute)
+    const repository = await this.#ahead.repositories.around(absolute)
+    this.#ahead.prepare(repository)
     if (repository === undefined) return undefined
     return await knownIn(repository, repository.pathOf(absolute))
   }
@@ -179,9 +173,9 @@ export class ContextTree {
         continue
       }
       const below = isDirectory(mode)
-      const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, below, place.state)
-      if (verdict?.cut === true) continue
       if (below) {
+        const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, true, place.state)
+        if (verdict?.cut === true) continue
         const before = this.#directories.get(path)
         const node = before === undefined ? directoryOf(name, mode & 0o7777) : await before
         if (node === undefined) continue
@@ -189,7 +183,7 @@ export class ContextTree {
         const excluded = verdict?.excluded ?? false
         const knownBelow = known === undefined ? undefined : { ...known, directory: gitStart + name }
         if (before === undefined) walk.add({ path, node, state: verdict?.state, excluded, known: knownBelow })
-      } else if (verdict?.excluded !== true) {
+      } else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, place.state)) {
         // Seldom any, and a look-up of every path takes its time.
         const before = this.#leaves.size === 0 ? undefined : this.#leaves.get(path)
         const leaf = before ?? leafOf(name, numbers, { at, format })
@@ -209,7 +203,7 @@ export class ContextTree {
   async #knownAmong(place: Place, names: readonly string[]): Promise<Known | undefined> {
     const { known } = place
     if (names.includes('.git') && known?.directory !== '') {
-      const repository = await this.#repositories.at(this.absolute(place.path))
+      const repository = await this.#ahead.repositories.at(this.absolute(place.path))
       return repository === undefined ? undefined : await knownIn(repository, '')
     }
     if (known === undefined) return undefined

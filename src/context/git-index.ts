@@ -32,6 +32,8 @@ const SLASH = 0x2f
 /** What is kept of an index. */
 interface Kept {
   readonly bytes: Buffer
+  /** Of the same bytes. */
+  readonly view: DataView
   readonly format: ObjectFormat
   /** mtime of the index's file. */
   readonly writtenMs: number
@@ -83,7 +85,9 @@ export class GitIndex {
       const start = at
       const entryName = nameAt(view, start, idBytes)
       const nameStart = shortened === undefined ? entryName : skipVariable(bytes, entryName)
-      const nameEnd = bytes.indexOf(0, nameStart)
+      const nameEnd = nameEndAt(bytes, nameStart, {
+        length: shortened === undefined ? view.getUint16(start + STAT_BYTES + idBytes) & NAME_LENGTH : NAME_LENGTH,
+      })
       if (nameEnd < 0 || nameEnd >= end) return undefined
       if (shortened === undefined) {
         at += (nameEnd - at + 8) & ~7
@@ -101,7 +105,7 @@ export class GitIndex {
       if (isPlain(view, start, idBytes)) entries.set(view.getUint32(start + 20), start)
     }
     if (hasRequiredExtension(bytes, at, end)) return undefined
-    return new GitIndex({ ...options, bytes, entries, shortened, attributeFiles })
+    return new GitIndex({ ...options, bytes, view, entries, shortened, attributeFiles })
   }
 
   /**
@@ -110,17 +114,17 @@ export class GitIndex {
    * @param numbers what lstat says of it, from `at` on
    */
   blobId(path: string | undefined, numbers: Float64Array, at: number): string | undefined {
-    const { bytes, entries, format, shortened, writtenMs } = this.#kept
+    const { bytes, view, entries, format, shortened, writtenMs } = this.#kept
     const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0)
     if (entry === undefined) return undefined
-    const mtimeMs = milliseconds(bytes, entry + 8)
+    const mtimeMs = milliseconds(view, entry + 8)
     const same =
-      bytes.readUInt32BE(entry + 36) === numbers[at + Field.size] &&
+      view.getUint32(entry + 36) === numbers[at + Field.size] &&
       mtimeMs === numbers[at + Field.mtimeMs] &&
-      milliseconds(bytes, entry) === numbers[at + Field.ctimeMs] &&
-      bytes.readUInt32BE(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 &&
-      bytes.readUInt32BE(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 &&
-      bytes.readUInt32BE(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0
+      milliseconds(view, entry) === numbers[at + Field.ctimeMs] &&
+      view.getUint32(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 &&
+      view.getUint32(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 &&
+      view.getUint32(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0
     if (!same || mtimeMs + RACY_MS >= writtenMs) return undefined
     const idEnd = entry + STAT_BYTES + ID_BYTES[format]
     if (path !== undefined && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return undefined
@@ -129,8 +133,14 @@ export class GitIndex {
 }
 
 /** As Node computes a time of a Stats, so that both are equal to the last bit. */
-function milliseconds(bytes: Buffer, at: number): number {
-  return bytes.readUInt32BE(at) * 1000 + bytes.readUInt32BE(at + 4) / 1_000_000
+function milliseconds(view: DataView, at: number): number {
+  return view.getUint32(at) * 1000 + view.getUint32(at + 4) / 1_000_000
+}
+
+/** Where a name ends: its length is told, unless it is too long for that. -1 where there is no end. */
+function nameEndAt(bytes: Buffer, start: number, { length }: { readonly length: number }): number {
+  const told = start + length
+  return length < NAME_LENGTH && bytes[told] === 0 ? told : bytes.indexOf(0, start)
 }
 
 function nameAt(view: DataView, start: number, idBytes: number): number {

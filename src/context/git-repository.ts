@@ -27,6 +27,8 @@ export class GitRepository {
   /** Absolute path of the work tree's root. */
   readonly root: string
   readonly format: ObjectFormat
+  /** Size of its index, by which a large repository is known; 0 where there is none. */
+  readonly indexBytes: number
   readonly #readIndex: () => Promise<GitIndex | undefined>
   readonly #common: readonly ConversionTest[]
   readonly #scopes = new Map<string, Promise<AttributeScope>>()
@@ -36,9 +38,14 @@ export class GitRepository {
   private constructor(
     root: string,
     format: ObjectFormat,
-    known: { readonly readIndex: () => Promise<GitIndex | undefined>; readonly common: readonly ConversionTest[] },
+    known: {
+      readonly indexBytes: number
+      readonly readIndex: () => Promise<GitIndex | undefined>
+      readonly common: readonly ConversionTest[]
+    },
   ) {
     this.root = root
+    this.indexBytes = known.indexBytes
     this.format = format
     this.#readIndex = known.readIndex
     this.#common = known.common
@@ -61,7 +68,11 @@ export class GitRepository {
     const readIndex = async (): Promise<GitIndex | undefined> =>
       converts || foreign ? undefined : await indexOf(gitDir, format)
     const common = await commonAttributes(gitDir, { env, configured: settings.get('core.attributesfile') })
-    return new GitRepository(root, format, { readIndex, common })
+    const indexBytes = await stat(join(gitDir, 'index')).then(
+      ({ size }) => size,
+      () => 0,
+    )
+    return new GitRepository(root, format, { indexBytes, readIndex, common })
   }
 
   /** Reads the index, once; before, no id is known. */

@@ -80,6 +80,20 @@ export class IgnoreMatcher {
   }
 
   /**
+   * Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+   * @throws UserError see `enter`
+   */
+  leavesOut(path: string, parent?: IgnoreState): boolean {
+    let excluded = false
+    for (let index = 0; index < this.#rules.length; index++) {
+      const candidate = this.#rules[index]
+      if (candidate === undefined || candidate.exception !== excluded) continue
+      if (parent?.[index] === true || this.#test(candidate)(path)) excluded = !candidate.exception
+    }
+    return excluded
+  }
+
+  /**
    * Judges one path alone, by its directories and itself. A directory that is excluded may still be sent, as the parent
    * of something that an exception includes.
    * @param path relative to the context, with slashes

@@ -13,8 +13,8 @@ import type { ContextFileType } from './context-files.ts'
 import { type Found, joined } from './context-paths.ts'
 import { type ContextReadQuery, type Selected, type Selection, selectPath } from './context-selection.ts'
 import { ContextTree } from './context-tree.ts'
-import { GitRepositories } from './git-repository.ts'
 import type { IgnoreMatcher } from './ignore-matcher.ts'
+import { LookAhead } from './look-ahead.ts'
 import { type DirectoryNode, isUnread, type LeafNode, type TreeNode } from './tree-nodes.ts'
 
 /** One file, directory or link that an instruction reads. */
@@ -46,6 +46,8 @@ export interface ContextSnapshot {
 
 /**
  * A snapshot of a context directory. Nothing is walked or read before it is asked for.
+ * @param options.ahead what is known of directories and repositories already, and who helps; without it, threads that are started
+ * for a read end with it
  * @param options.env of this process: where git looks for its configuration
  * @throws the system's error when there is no such directory
  */
@@ -53,25 +55,42 @@ export async function snapshotContext(options: {
   readonly directory: string
   readonly matcher: IgnoreMatcher
   readonly env: NodeJS.ProcessEnv
+  readonly ahead?: LookAhead | undefined
 }): Promise<ContextSnapshot> {
   const root = await realpath(options.directory)
-  return new Snapshot(new ContextTree(root, options.matcher, new GitRepositories(options.env)))
+  const own = options.ahead === undefined ? new LookAhead(options.env) : undefined
+  const ahead = options.ahead ?? own
+  if (ahead === undefined) throw new RangeError('nothing to look with')
+  return new Snapshot(root, options.matcher, { ahead, own })
 }
 
 class Snapshot implements ContextSnapshot {
   readonly #tree: ContextTree
   readonly #filler: ContentFiller
+  /** Ends with each read. */
+  readonly #own: LookAhead | undefined
   readonly #results = new Map<string, ContextContent>()
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(tree: ContextTree) {
-    this.#tree = tree
-    this.#filler = new ContentFiller(tree)
+  constructor(
+    root: string,
+    matcher: IgnoreMatcher,
+    { ahead, own }: { readonly ahead: LookAhead; readonly own: LookAhead | undefined },
+  ) {
+    this.#tree = new ContextTree(root, matcher, ahead)
+    this.#filler = new ContentFiller(this.#tree)
+    this.#own = own
   }
 
   async read(query: ContextReadQuery): Promise<ContextContent> {
     // One after the other, so that no file is looked at twice.
-    const result = this.#last.then(async () => await this.#read(query))
+    const result = this.#last.then(async () => {
+      try {
+        return await this.#read(query)
+      } finally {
+        await this.#own?.[Symbol.asyncDispose]()
+      }
+    })
     this.#last = result.catch(() => undefined)
     return await result
   }
@@ -115,25 +134,34 @@ class Snapshot implements ContextSnapshot {
   }
 
   async #contentOf({ path, node }: Found): Promise<string> {
-    if (node.type === 'directory') return await this.#digestOf(node, path)
+    if (node.type === 'directory') {
+      if (node.digest === undefined) await this.#filler.fill(unreadBelow(path, node))
+      return await this.#digestOf(node)
+    }
     await this.#filler.fill([{ path, node }])
     return node.gone ? 'none' : textOf(node)
   }
 
-  /** A directory's digest: its mode, and the names and contents of all in it. */
-  async #digestOf(directory: DirectoryNode, path: string): Promise<string> {
+  /** A directory's digest, when all in it has been read: its mode, and the names and contents of all in it. */
+  async #digestOf(directory: DirectoryNode): Promise<string> {
     if (directory.digest !== undefined) return directory.digest
-    const unread = directory.children.filter(isUnread)
-    if (unread.length > 0) await this.#filler.fill(unread.map((node) => ({ path: joined(path, node.name), node })))
     await this.#tree.pause()
     let text = `${headerOf(directory)}\0`
     for (const child of directory.children) {
-      if (child.type === 'directory')
-        text += `${await this.#digestOf(child, joined(path, child.name))}\0${child.name}\0`
+      if (child.type === 'directory') text += `${await this.#digestOf(child)}\0${child.name}\0`
       else if (!child.gone) text += `${textOf(child)}\0${child.name}\0`
     }
     directory.digest = `directory ${hash('sha256', text)}`
     return directory.digest
+  }
+}
+
+/** What is still to be read in a directory. */
+function* unreadBelow(path: string, directory: DirectoryNode): Generator<Found, void, undefined> {
+  if (directory.digest !== undefined) return
+  for (const node of directory.children) {
+    if (node.type === 'directory') yield* unreadBelow(joined(path, node.name), node)
+    else if (isUnread(node)) yield { path: joined(path, node.name), node }
   }
 }
 

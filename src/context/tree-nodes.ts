@@ -39,11 +39,14 @@ export function leafOf(name: string, numbers: Float64Array, options: { at: numbe
   const mode = numbers[at] ?? 0
   const kind = mode & constants.S_IFMT
   const type = kind === constants.S_IFREG ? 'file' : kind === constants.S_IFLNK ? 'symlink' : 'other'
-  // What a device, pipe or socket is: the bits of its kind, and of a device which one.
-  const device = kind === constants.S_IFBLK || kind === constants.S_IFCHR
-  const special = `${kind.toString(8)}${device ? ` ${numbers[at + Field.rdev] ?? 0}` : ''}`
-  const content = type === 'other' ? special : undefined
+  const content = type === 'other' ? specialOf(kind, numbers[at + Field.rdev] ?? 0) : undefined
   return { name, type, mode: mode & 0o7777, size: numbers[at + Field.size] ?? 0, format, content, gone: false }
+}
+
+/** What a device, pipe or socket is: the bits of its kind, and of a device which one. */
+function specialOf(kind: number, device: number): string {
+  const isDevice = kind === constants.S_IFBLK || kind === constants.S_IFCHR
+  return `${kind.toString(8)}${isDevice ? ` ${device}` : ''}`
 }
 
 /** Whether its content is still to be asked for. */

@@ -1,7 +1,9 @@
 /** The state of one walk: directories that are still to be listed, and who lists them. */
-import { ListingHelpers } from './directory-listing.ts'
+import type { Listing } from './directory-listing.ts'
 import type { AttributeScope, GitRepository } from './git-repository.ts'
+import { unpackListings } from './helper-messages.ts'
 import type { IgnoreState } from './ignore-matcher.ts'
+import type { LookAhead } from './look-ahead.ts'
 import type { DirectoryNode } from './tree-nodes.ts'
 
 /** A directory that is to be listed. */
@@ -32,35 +34,75 @@ const KEPT = 4
 
 export class Walk {
   /** To be listed, the last first. */
-  readonly places: Place[] = []
-  /** Given to a helper, by absolute path. */
-  readonly asked = new Map<string, Place>()
-  helpers: ListingHelpers | undefined
+  readonly #places: Place[] = []
+  /** Listed. */
+  readonly #ready: { readonly place: Place; readonly listing: Listing | undefined }[] = []
+  /** Being listed since before the walk. */
+  #coming: Place[] = []
+  #awaited = 0
+  readonly #ahead: LookAhead
+  readonly #absolute: (path: string) => string
   readonly #excluded = new Set<DirectoryNode>()
   #added = 0
 
+  /** @param absolute of a path in the context */
+  constructor(ahead: LookAhead, absolute: (path: string) => string) {
+    this.#ahead = ahead
+    this.#absolute = absolute
+    ahead.stop()
+  }
+
   add(place: Place): void {
-    this.places.push(place)
-    this.#added++
     if (place.excluded) this.#excluded.add(place.node)
-    if (this.#added === HELP_AFTER) this.helpers = new ListingHelpers()
+    const directory = this.#absolute(place.path)
+    const listing = this.#ahead.listing(directory)
+    if (listing !== undefined) this.#ready.push({ place, listing })
+    else if (this.#ahead.isComing(directory)) this.#coming.push(place)
+    else {
+      this.#places.push(place)
+      if (++this.#added === HELP_AFTER) this.#ahead.startHelpers()
+    }
+  }
+
+  /**
+   * A directory to be visited, and what is in it, where that is known already: undefined is to be listed. Waits a few
+   * milliseconds at most: `later` then says to ask again; undefined at the end of the walk.
+   */
+  next(): { readonly place: Place; readonly listing: Listing | undefined } | 'later' | undefined {
+    const { helpers } = this.#ahead
+    this.#share()
+    const ready = this.#ready.pop()
+    if (ready !== undefined) return ready
+    if (helpers?.take() === true) return 'later'
+    const place = this.#places.pop()
+    if (place !== undefined) return { place, listing: undefined }
+    if (this.#coming.length === 0 && this.#awaited === 0) return undefined
+    if (!this.#sift()) helpers?.wait()
+    return 'later'
   }
 
   /** Gives helpers what they have time for. */
-  share(absolute: (path: string) => string): void {
-    const { helpers } = this
-    while (helpers !== undefined && this.places.length > KEPT) {
-      const taken = (): readonly string[] => {
-        // From those that wait longest: they lie highest, and hold most.
-        const batch = this.places.splice(0, Math.min(BATCH, this.places.length - KEPT))
-        return batch.map((place) => {
-          const path = absolute(place.path)
-          this.asked.set(path, place)
-          return path
-        })
-      }
-      if (!helpers.ask(taken)) return
+  #share(): void {
+    const { helpers } = this.#ahead
+    while (helpers?.isFree === true && this.#places.length > KEPT) {
+      // From those that wait longest: they lie highest, and hold most.
+      const batch = this.#places.splice(0, Math.min(BATCH, this.#places.length - KEPT))
+      const paths = batch.map(({ path }) => this.#absolute(path))
+      this.#awaited++
+      helpers.ask({ kind: 'list', paths }, (answer) => {
+        this.#awaited--
+        const listings = answer?.kind === 'list' ? unpackListings(answer) : []
+        for (const [index, place] of batch.entries()) this.#ready.push({ place, listing: listings[index] })
+      })
     }
+  }
+
+  /** Looks which of the directories that were asked for before have come; false where none has. */
+  #sift(): boolean {
+    const before = this.#coming
+    this.#coming = []
+    for (const place of before) this.add(place)
+    return this.#coming.length < before.length
   }
 
   /** Takes excluded directories away in which nothing was found. */
@@ -72,9 +114,5 @@ export class Walk {
       return child.children.length > 0 || !this.#excluded.has(child)
     })
     directory.children.splice(0, Infinity, ...kept)
-  }
-
-  async end(): Promise<void> {
-    await this.helpers?.[Symbol.asyncDispose]()
   }
 }

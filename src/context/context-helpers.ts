@@ -1,0 +1,100 @@
+/** Threads that list directories and read small files beside the one that walks a context: what takes long are calls of the system. */
+import { availableParallelism } from 'node:os'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
+import type { Answer, HelperData, Question } from './helper-messages.ts'
+
+/** In the bundle a file beside it, in `src/` its source. */
+const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? 'context-helper.ts' : 'context-helper.js', import.meta.url)
+
+interface Helper {
+  readonly worker: Worker
+  readonly port: MessagePort
+  /** Who waits for answers of it, the first first. */
+  readonly awaited: Deliver[]
+  failed: boolean
+}
+
+/** Questions that a helper holds at once: what it works on, and what waits. */
+const QUESTIONS = 3
+const MOST_HELPERS = 3
+const WAIT_MS = 5
+
+/** Takes an answer; undefined where the helper has failed. */
+export type Deliver = (answer: Answer | undefined) => void
+
+export class ContextHelpers {
+  readonly #helpers: readonly Helper[]
+  readonly #answered = new Int32Array(new SharedArrayBuffer(4))
+  #taken = 0
+  #isAnyFailed = false
+
+  /** None on a machine with one processor. */
+  constructor(count = Math.min(MOST_HELPERS, availableParallelism() - 1)) {
+    this.#helpers = Array.from({ length: count }, () => {
+      const { port1: port, port2 } = new MessageChannel()
+      const workerData: HelperData<MessagePort> = { port: port2, answered: this.#answered }
+      const worker = new Worker(PROGRAM, { workerData, transferList: [port2], execArgv: [] })
+      const helper: Helper = { worker, port, awaited: [], failed: false }
+      worker.on('error', () => {
+        helper.failed = true
+        this.#isAnyFailed = true
+      })
+      // Who waits for an answer waits by himself.
+      worker.unref()
+      return helper
+    })
+  }
+
+  /** Whether one of them has time for a question. */
+  get isFree(): boolean {
+    return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS && !failed)
+  }
+
+  /** Gives a question to the helper with the least to do; false where none has time. */
+  ask(question: Question, deliver: Deliver): boolean {
+    let first: Helper | undefined
+    for (const helper of this.#helpers) {
+      if (helper.failed || helper.awaited.length >= (first?.awaited.length ?? QUESTIONS)) continue
+      first = helper
+    }
+    if (first === undefined) return false
+    first.awaited.push(deliver)
+    first.port.postMessage(question)
+    return true
+  }
+
+  /** Delivers an answer that has come to whoever asked; false where none has. */
+  take(): boolean {
+    if (Atomics.load(this.#answered, 0) === this.#taken && !this.#isAnyFailed) return false
+    for (const { port, awaited, failed } of this.#helpers) {
+      if (awaited.length === 0) continue
+      const received = receiveMessageOnPort(port) as { readonly message: Answer } | undefined
+      if (received === undefined && !failed) continue
+      if (received !== undefined) this.#taken++
+      awaited.shift()?.(received?.message)
+      return true
+    }
+    return false
+  }
+
+  /** Sleeps until an answer may have come, for a few milliseconds at most. */
+  wait(): void {
+    Atomics.wait(this.#answered, 0, this.#taken, WAIT_MS)
+  }
+
+  /** The same, while everything else goes on. */
+  async changed(): Promise<void> {
+    const { value } = Atomics.waitAsync(this.#answered, 0, this.#taken, WAIT_MS)
+    await value
+  }
+
+  /** Ends the threads. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const helper of this.#helpers) {
+      helper.failed = true
+      for (const deliver of helper.awaited.splice(0)) deliver(undefined)
+      helper.port.close()
+    }
+    await Promise.all(this.#helpers.map(async ({ worker }) => await worker.terminate()))
+  }
+}
