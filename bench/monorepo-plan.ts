@@ -92,7 +92,7 @@ export async function writeMonorepoPlan(figures: MonorepoPlan, machine: Machine)
     [
       'A bake file makes 60 images of 40 Dockerfiles. Each Dockerfile has a first stage that copies a tree of 100,000 files whole, 5 % of them',
       'unknown to git, and one that copies a folder of its own. There is no record of an earlier build. Times are of main and post',
-      'step, medians, `git status` in the same rounds; the two calls of `docker buildx bake` that read the file are in them.',
+      'step, medians, `git status` in the same rounds; the call of `docker buildx bake` that reads the file is in them.',
       `${main.toFixed(0)} MB were resident at most, ${together.toFixed(0)} MB with all that the action starts.`,
     ].join('\n'),
     `${machine.date} · ${machine.cores} cores (${machine.cpu}) · ${machine.memory} RAM · Linux ${machine.kernel} · buildx ${machine.buildx} · Node.js ${machine.node}${machine.note === undefined ? '' : ` · ${machine.note}`}`,
