@@ -4,10 +4,9 @@
  * carries the bytes does) and keeps no file index; `listener` is there for one (`layer-files.ts`).
  */
 import { createHash } from 'node:crypto'
-import { addAbortSignal, Readable, Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { addAbortSignal, Readable } from 'node:stream'
 
+import { decompress, PIECE_BYTES } from './decompression.ts'
 import { hasValidChecksum } from './tar-header.ts'
 import { createTarWalker, type TarListener } from './tar-walker.ts'
 import { createZstdFrameSplitter, ZstdFormatError } from './zstd-frames.ts'
@@ -51,13 +50,8 @@ export interface ReadLayerOptions {
 
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512
-/**
- * Large pieces in and out, for each is a round trip to the thread that decompresses. Of what goes in, no more is taken
- * than is worked on, as it lies in a buffer that is used again.
- */
-const PIECE_BYTES = 1 << 20
-const DECOMPRESSOR = { chunkSize: PIECE_BYTES, readableHighWaterMark: 2 * PIECE_BYTES, writableHighWaterMark: 1 }
-
+/** What need not be gathered to a larger piece. */
+const ENOUGH_BYTES = PIECE_BYTES / 2
 /**
  * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
  * The source is used up, also after an error.
@@ -102,19 +96,18 @@ export async function readLayer(
     hash?.update(chunk)
     tar += chunk.length
     walker.push(chunk)
-    if (kind !== 'none') release(chunk)
   }
 
   try {
     switch (kind) {
       case 'none':
-        await pipeline(whole, afterwards(take, 1))
+        for await (const piece of whole()) take(piece)
         break
       case 'gzip':
-        await pipeline(whole, createGunzip(DECOMPRESSOR), afterwards(take))
+        await decompress(whole(), { format: kind, take })
         break
       case 'zstd':
-        await pipeline(frames(whole()), createZstdDecompress(DECOMPRESSOR), afterwards(take))
+        await decompress(frames(whole()), { format: kind, take })
         break
     }
     walker.end()
@@ -128,38 +121,8 @@ export async function readLayer(
 }
 
 /**
- * Takes each piece only after whoever brought it went on: a decompressor hands a piece over and then begins the next one,
- * in a thread of its own, so that both sides work at the same time.
- */
-function afterwards(take: (chunk: Buffer) => void, highWaterMark = 2 * PIECE_BYTES): Writable {
-  return new Writable({
-    highWaterMark,
-    write: (chunk: Buffer, _encoding, done) => {
-      queueMicrotask(() => {
-        try {
-          take(chunk)
-        } catch (error) {
-          done(error instanceof Error ? error : new Error(String(error)))
-          return
-        }
-        done()
-      })
-    },
-  })
-}
-
-/**
- * Gives the memory of a whole output buffer back at once, for a garbage collector would keep a hundred megabytes of them,
- * and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
- */
-function release({ buffer, byteOffset, byteLength }: Buffer): void {
-  if ('transfer' in buffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES)
-    buffer.transfer(0)
-}
-
-/**
- * The bytes in large pieces, the next one gathered while one is worked on. Each is only good until another one is asked
- * for: there are two buffers.
+ * The bytes in large pieces, the next one gathered while others are worked on. Each is only good until the next but one is
+ * asked for: there are three buffers.
  */
 async function* pieces(source: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]()
@@ -173,6 +136,11 @@ async function* pieces(source: AsyncIterable<Uint8Array>, count: (bytes: number)
         left = chunk.value
         count(left.length)
       }
+      if (filled === 0 && left.length >= ENOUGH_BYTES && left.length <= piece.length) {
+        const whole = Buffer.from(left.buffer, left.byteOffset, left.byteLength)
+        left = left.subarray(left.length)
+        return whole
+      }
       const taken = left.subarray(0, piece.length - filled)
       piece.set(taken, filled)
       filled += taken.length
@@ -180,15 +148,18 @@ async function* pieces(source: AsyncIterable<Uint8Array>, count: (bytes: number)
     }
     return piece.subarray(0, filled)
   }
-  let [now, then] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)]
-  let gathering = gather(now)
-  for (;;) {
+  const buffers = Array.from({ length: 3 }, () => Buffer.allocUnsafeSlow(PIECE_BYTES))
+  const gatherNext = (number: number): Promise<Buffer> => {
+    const gathering = gather(buffers[number % buffers.length] ?? Buffer.alloc(0))
+    // It is awaited below, unless nobody asks for more.
+    gathering.catch(() => undefined)
+    return gathering
+  }
+  let gathering = gatherNext(0)
+  for (let number = 1; ; number++) {
     const piece = await gathering
     if (piece.length === 0) return
-    ;[now, then] = [then, now]
-    gathering = gather(now)
-    // It is awaited above, unless nobody asks for more.
-    gathering.catch(() => undefined)
+    gathering = gatherNext(number)
     yield piece
   }
 }
