@@ -7,10 +7,10 @@ import { createInterface } from "node:readline";
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
-import { pipeline } from "node:stream/promises";
+import { finished as finished$1, pipeline } from "node:stream/promises";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
-import { PassThrough, Readable, Writable, addAbortSignal } from "node:stream";
+import { PassThrough, Readable, addAbortSignal } from "node:stream";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { once } from "node:events";
@@ -12098,14 +12098,9 @@ function trimPath(path) {
 	return trimmed === "." ? "" : trimmed;
 }
 /** The names on a path; `..` is left to the caller. */
-function* pathNames(path) {
-	let at = 0;
-	while (at < path.length) {
-		const slash = path.indexOf("/", at);
-		const end = slash === -1 ? path.length : slash;
-		if (end > at && !(end === at + 1 && path[at] === ".")) yield path.slice(at, end);
-		at = end + 1;
-	}
+function pathNames(path) {
+	const names = path.split("/");
+	return names.includes("") || names.includes(".") ? names.filter((name) => name !== "" && name !== ".") : names;
 }
 
 // src/measure/package-files.ts
@@ -12214,8 +12209,8 @@ var EntryPacker = class {
 		this.#bytes = larger;
 	}
 };
-/** The entries as they were packed. */
-function* unpackEntries(bytes) {
+/** Visits the entries as they were packed. Each is only good until `visit` returns: one object tells them all. */
+function visitEntries(bytes, visit) {
 	let at = 0;
 	const number = () => {
 		let value = 0;
@@ -12230,18 +12225,21 @@ function* unpackEntries(bytes) {
 		at += length;
 		return bytes.toString("utf8", at - length, at);
 	};
+	const entry = {
+		isBeside: false,
+		path: "",
+		kind: "other",
+		size: 0,
+		linkPath: ""
+	};
 	while (at < bytes.length) {
 		const head = bytes[at++] ?? 0;
-		const kind = KINDS$1[head & -129] ?? "other";
-		const path = text();
-		const size = kind === "file" ? number() : 0;
-		yield {
-			isBeside: (head & SAME_DIRECTORY) !== 0,
-			path,
-			kind,
-			size,
-			linkPath: kind === "hard-link" ? text() : ""
-		};
+		entry.isBeside = (head & SAME_DIRECTORY) !== 0;
+		entry.kind = KINDS$1[head & -129] ?? "other";
+		entry.path = text();
+		entry.size = entry.kind === "file" ? number() : 0;
+		entry.linkPath = entry.kind === "hard-link" ? text() : "";
+		visit(entry);
 	}
 }
 
@@ -12349,6 +12347,77 @@ function collect(size, done) {
 	};
 }
 
+// src/measure/decompression.ts
+/**
+* Decompresses a stream in large pieces on a thread of Node's pool, beside whoever takes what comes out. The thread is never
+* left waiting for this one: the next input lies ready when one is used up, and what came out is only looked at after more
+* was asked for. Memory: some pieces.
+*/
+/** Large, for each piece in or out is a round trip to the thread. */
+const PIECE_BYTES = 1 << 20;
+const OPTIONS = {
+	chunkSize: PIECE_BYTES,
+	readableHighWaterMark: 2 * PIECE_BYTES
+};
+/** One that is worked on, one that is ready. */
+const WRITES$1 = 2;
+/**
+* Passes on what the blob holds, each piece good only until `take` returns.
+* @param blob each piece is used until the next but one is asked for. With zstd none holds bytes of two frames.
+* @throws what the blob or `take` throws; zlib's errors.
+*/
+async function decompress(blob, { format, take }) {
+	const decompressor = format === "gzip" ? createGunzip(OPTIONS) : createZstdDecompress(OPTIONS);
+	const ended = finished$1(decompressor);
+	ended.catch(() => void 0);
+	let failure;
+	decompressor.on("data", (piece) => {
+		queueMicrotask(() => {
+			if (failure !== void 0) return;
+			try {
+				take(piece);
+				release(piece);
+			} catch (error) {
+				failure = { error };
+				decompressor.destroy();
+			}
+		});
+	});
+	let writes = 0;
+	let goOn = () => void 0;
+	decompressor.once("close", () => {
+		goOn();
+	});
+	const written = () => {
+		writes--;
+		goOn();
+	};
+	try {
+		for await (const piece of blob) {
+			writes++;
+			decompressor.write(piece, written);
+			while (writes >= WRITES$1 && !decompressor.destroyed) await new Promise((resolve) => {
+				goOn = resolve;
+			});
+			if (decompressor.destroyed) break;
+		}
+		if (!decompressor.destroyed) decompressor.end();
+		await ended;
+	} catch (error) {
+		throw failure === void 0 ? error : failure.error;
+	} finally {
+		decompressor.destroy();
+	}
+	if (failure !== void 0) throw failure.error;
+}
+/**
+* Gives the memory of a whole output buffer back at once, for a garbage collector would keep a hundred megabytes of them,
+* and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
+*/
+function release({ buffer, byteOffset, byteLength }) {
+	if ("transfer" in buffer && buffer.byteLength === 1048576 && byteOffset + byteLength === 1048576) buffer.transfer(0);
+}
+
 // src/measure/tar-error.ts
 /** The bytes are no tar archive that Docker could unpack. The message holds no text from the archive. */
 var TarFormatError = class extends Error {
@@ -12383,6 +12452,9 @@ const BLOCK$1 = 512;
 const CHECKSUM_AT = 148;
 const CHECKSUM_END = 156;
 const SPACE$1 = 32;
+const USTAR = Buffer.from("ustar\0");
+const GNU = Buffer.from("ustar  \0");
+const STAR$1 = Buffer.from("tar\0");
 /** Whether a block holds only zeros, as the end of an archive does. */
 function isZeroBlock(block) {
 	if (block[0] !== 0) return false;
@@ -12398,19 +12470,25 @@ function hasValidChecksum(block) {
 	} catch {
 		return false;
 	}
-	let sum = 256;
-	let high = 0;
-	for (let i = 0; i < BLOCK$1; i++) {
-		const byte = block[i] ?? 0;
-		sum += byte;
-		high += byte >>> 7;
+	const sum = sumOfBytes(block);
+	return stored === sum || stored === sum - 256 * countOfHighBytes(block);
+}
+/** Four bytes at a time, in two sums of two bytes each: 256 bytes of 255 at most fit in 16 bits. */
+function sumOfBytes(block) {
+	const words = new DataView(block.buffer, block.byteOffset, BLOCK$1);
+	let sums = 0;
+	for (let at = 0; at < BLOCK$1; at += 4) {
+		const word = words.getUint32(at, true);
+		sums = sums + (word & 16711935) + (word >>> 8 & 16711935) | 0;
 	}
-	for (let i = CHECKSUM_AT; i < CHECKSUM_END; i++) {
-		const byte = block[i] ?? 0;
-		sum -= byte;
-		high -= byte >>> 7;
-	}
-	return stored === sum || stored === sum - high * 256;
+	let sum = (sums & 65535) + (sums >>> 16) + 256;
+	for (let at = CHECKSUM_AT; at < CHECKSUM_END; at++) sum -= words.getUint8(at);
+	return sum;
+}
+function countOfHighBytes(block) {
+	return block.subarray(0, BLOCK$1).reduce((count, byte, at) => {
+		return count + (at >= CHECKSUM_AT && at < CHECKSUM_END ? 0 : byte >>> 7);
+	}, 0);
 }
 /**
 * Reads a header block.
@@ -12419,12 +12497,11 @@ function hasValidChecksum(block) {
 function parseBlock(block) {
 	if (!hasValidChecksum(block)) throw new TarFormatError("bad-checksum", "a header with a wrong checksum");
 	const type = String.fromCharCode(block[156] ?? 0);
-	const magic = block.toString("latin1", 257, 265);
-	const isUstar = magic.startsWith("ustar\0");
+	const isUstar = holds$1(block, 257, USTAR);
 	const name = field(block, 0, 100);
-	const isStar = isUstar && block.toString("latin1", 508, 512) === "tar\0";
+	const isStar = isUstar && holds$1(block, 508, STAR$1);
 	const prefix = isUstar ? field(block, 345, isStar ? 476 : 500) : "";
-	const isSparse = type === "S" && magic === "ustar  \0";
+	const isSparse = type === "S" && holds$1(block, 257, GNU);
 	return {
 		path: prefix === "" ? name : `${prefix}/${name}`,
 		linkPath: field(block, 157, 257),
@@ -12434,7 +12511,12 @@ function parseBlock(block) {
 		sparseContinues: isSparse && block[482] !== 0
 	};
 }
+function holds$1(block, start, bytes) {
+	for (let i = 0; i < bytes.length; i++) if (block[start + i] !== bytes[i]) return false;
+	return true;
+}
 function field(block, start, end) {
+	if (block[start] === 0) return "";
 	const nul = block.indexOf(0, start);
 	return decodeName(block, start, nul === -1 || nul > end ? end : nul);
 }
@@ -12849,16 +12931,8 @@ var LayerFormatError = class extends Error {
 };
 /** Enough to tell a tar header by its checksum. */
 const SNIFF_BYTES = 512;
-/**
-* Large pieces in and out, for each is a round trip to the thread that decompresses. Of what goes in, no more is taken
-* than is worked on, as it lies in a buffer that is used again.
-*/
-const PIECE_BYTES = 1 << 20;
-const DECOMPRESSOR = {
-	chunkSize: PIECE_BYTES,
-	readableHighWaterMark: 2 * PIECE_BYTES,
-	writableHighWaterMark: 1
-};
+/** What need not be gathered to a larger piece. */
+const ENOUGH_BYTES$1 = PIECE_BYTES / 2;
 /**
 * Reads a layer to its end. The blob upload does not say what it is, so the first bytes decide.
 * The source is used up, also after an error.
@@ -12897,17 +12971,22 @@ async function readLayer(source, options = {}) {
 		hash?.update(chunk);
 		tar += chunk.length;
 		walker.push(chunk);
-		if (kind !== "none") release(chunk);
 	};
 	try {
 		switch (kind) {
 			case "none":
-				await pipeline(whole, afterwards(take, 1));
+				for await (const piece of whole()) take(piece);
 				break;
 			case "gzip":
-				await pipeline(whole, createGunzip(DECOMPRESSOR), afterwards(take));
+				await decompress(whole(), {
+					format: kind,
+					take
+				});
 				break;
-			case "zstd": await pipeline(frames(whole()), createZstdDecompress(DECOMPRESSOR), afterwards(take));
+			case "zstd": await decompress(frames(whole()), {
+				format: kind,
+				take
+			});
 		}
 		walker.end();
 	} catch (error) {
@@ -12926,35 +13005,8 @@ async function readLayer(source, options = {}) {
 	};
 }
 /**
-* Takes each piece only after whoever brought it went on: a decompressor hands a piece over and then begins the next one,
-* in a thread of its own, so that both sides work at the same time.
-*/
-function afterwards(take, highWaterMark = 2 * PIECE_BYTES) {
-	return new Writable({
-		highWaterMark,
-		write: (chunk, _encoding, done) => {
-			queueMicrotask(() => {
-				try {
-					take(chunk);
-				} catch (error) {
-					done(error instanceof Error ? error : new Error(String(error)));
-					return;
-				}
-				done();
-			});
-		}
-	});
-}
-/**
-* Gives the memory of a whole output buffer back at once, for a garbage collector would keep a hundred megabytes of them,
-* and new memory is slower than what was just used. A decompressor cannot need a buffer that it handed out to its end.
-*/
-function release({ buffer, byteOffset, byteLength }) {
-	if ("transfer" in buffer && buffer.byteLength === PIECE_BYTES && byteOffset + byteLength === PIECE_BYTES) buffer.transfer(0);
-}
-/**
-* The bytes in large pieces, the next one gathered while one is worked on. Each is only good until another one is asked
-* for: there are two buffers.
+* The bytes in large pieces, the next one gathered while others are worked on. Each is only good until the next but one is
+* asked for: there are three buffers.
 */
 async function* pieces(source, count) {
 	const chunks = source[Symbol.asyncIterator]();
@@ -12968,6 +13020,11 @@ async function* pieces(source, count) {
 				left = chunk.value;
 				count(left.length);
 			}
+			if (filled === 0 && left.length >= ENOUGH_BYTES$1 && left.length <= piece.length) {
+				const whole = Buffer.from(left.buffer, left.byteOffset, left.byteLength);
+				left = left.subarray(left.length);
+				return whole;
+			}
 			const taken = left.subarray(0, piece.length - filled);
 			piece.set(taken, filled);
 			filled += taken.length;
@@ -12975,14 +13032,17 @@ async function* pieces(source, count) {
 		}
 		return piece.subarray(0, filled);
 	};
-	let [now, then] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
-	let gathering = gather(now);
-	for (;;) {
+	const buffers = Array.from({ length: 3 }, () => Buffer.allocUnsafeSlow(PIECE_BYTES));
+	const gatherNext = (number) => {
+		const gathering = gather(buffers[number % buffers.length] ?? Buffer.alloc(0));
+		gathering.catch(() => void 0);
+		return gathering;
+	};
+	let gathering = gatherNext(0);
+	for (let number = 1;; number++) {
 		const piece = await gathering;
 		if (piece.length === 0) return;
-		[now, then] = [then, now];
-		gathering = gather(now);
-		gathering.catch(() => void 0);
+		gathering = gatherNext(number);
 		yield piece;
 	}
 }
@@ -13604,13 +13664,16 @@ var FilesBuilder = class {
 			npm: /* @__PURE__ */ new Map()
 		};
 		let number = 0;
-		for (const entry of unpackEntries(entries)) {
+		visitEntries(entries, (entry) => {
 			const file = this.#insert(entry);
-			const [text, manifest] = [texts.get(number), npm.get(number)];
-			if (file !== void 0 && text !== void 0) found.texts.set(file, text);
-			if (file !== void 0 && manifest !== void 0) found.npm.set(file, manifest);
+			if (file !== void 0) {
+				const text = texts.get(number);
+				const manifest = npm.get(number);
+				if (text !== void 0) found.texts.set(file, text);
+				if (manifest !== void 0) found.npm.set(file, manifest);
+			}
 			number++;
-		}
+		});
 		return {
 			root: this.#root,
 			...found
@@ -13689,12 +13752,12 @@ var FilesBuilder = class {
 		}
 		return at;
 	}
-	*#walk(path) {
-		for (const name of pathNames(path)) {
-			if (name === "..") throw new Unindexable("a path leads upwards");
-			if (++this.#names > MAX_NAMES_ON_PATHS) throw new Unindexable("its paths are too deep");
-			yield name;
-		}
+	#walk(path) {
+		const names = pathNames(path);
+		this.#names += names.length;
+		if (names.includes("..")) throw new Unindexable("a path leads upwards");
+		if (this.#names > MAX_NAMES_ON_PATHS) throw new Unindexable("its paths are too deep");
+		return names;
 	}
 	#add(parent, name, node) {
 		if (name.length > MAX_NAME$1 / 3 && Buffer.byteLength(name) > MAX_NAME$1) throw new Unindexable("a name is longer than Linux allows");

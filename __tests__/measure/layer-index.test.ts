@@ -3,7 +3,7 @@ import { FilesBudget } from '../../src/measure/files-budget.ts'
 import { imageFiles } from '../../src/measure/image-files.ts'
 import { LAYER_LIMITS, LayerIndexer, type LayerIndex } from '../../src/measure/layer-index.ts'
 import { readLayer } from '../../src/measure/layer-reader.ts'
-import { EntryPacker, unpackEntries } from '../../src/measure/packed-entries.ts'
+import { EntryPacker, visitEntries } from '../../src/measure/packed-entries.ts'
 import type { TarEntry } from '../../src/measure/tar-walker.ts'
 import { file, folder, hardLink, indexOf, symlink } from '../support/layers.ts'
 import { Random } from '../support/random.ts'
@@ -141,10 +141,11 @@ test.each(Array.from({ length: 20 }, (_, seed) => [seed]))(
     const packer = new EntryPacker()
     for (const entry of entries) packer.add(entry)
     let directory = ''
-    const unpacked = [...unpackEntries(packer.finish())].map(({ isBeside, path: told, ...entry }) => {
+    const unpacked: TarEntry[] = []
+    visitEntries(packer.finish(), ({ isBeside, path: told, ...entry }) => {
       const path = isBeside ? directory + told : told
       directory = path.slice(0, path.lastIndexOf('/') + 1)
-      return { path, ...entry }
+      unpacked.push({ path, ...entry })
     })
     // As a path is written from the root.
     const trimmed = (path: string): string =>

@@ -348,6 +348,19 @@ describe('hostile archives', () => {
     ])
   })
 
+  test.each([
+    ['bytes', 0],
+    ['signed characters', 256],
+  ])('a header whose checksum counts %s, with every byte that may be at 255', async (_name, less) => {
+    const bytes = rawTar([{ path: 'a', size: '00000000000' }])
+    bytes.fill(0xff, 0, 124)
+    bytes.fill(0xff, 136, 512)
+    bytes.fill(0x20, 148, 156)
+    const sum = bytes.subarray(0, 512).reduce((total, byte) => total + byte - (byte === 0xff ? less : 0), 0)
+    bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+    expect((await read(bytes)).all).toMatchObject([{ path: 'ÿ'.repeat(100), kind: 'other', size: 0 }])
+  })
+
   test('a base-256 size is read', async () => {
     const size = Buffer.alloc(12)
     size[0] = 0x80

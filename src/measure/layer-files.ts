@@ -7,7 +7,7 @@
 import { LAYER_LIMITS, unknownFiles, type PackedLayer } from './layer-index.ts'
 import { contentOf, pathNames, trimPath, type LayerFiles, type LayerOther } from './layer-nodes.ts'
 import type { NpmManifest } from './package-files.ts'
-import { unpackEntries, type PackedEntry } from './packed-entries.ts'
+import { visitEntries, type PackedEntry } from './packed-entries.ts'
 
 /** Linux's PATH_MAX and NAME_MAX: what is longer cannot be unpacked. */
 const MAX_PATH = 4096
@@ -70,13 +70,16 @@ class FilesBuilder {
   build({ entries, texts, npm }: PackedLayer): LayerFiles {
     const found = { texts: new Map<File, Buffer>(), npm: new Map<File, NpmManifest>() }
     let number = 0
-    for (const entry of unpackEntries(entries)) {
+    visitEntries(entries, (entry) => {
       const file = this.#insert(entry)
-      const [text, manifest] = [texts.get(number), npm.get(number)]
-      if (file !== undefined && text !== undefined) found.texts.set(file, text)
-      if (file !== undefined && manifest !== undefined) found.npm.set(file, manifest)
+      if (file !== undefined) {
+        const text = texts.get(number)
+        const manifest = npm.get(number)
+        if (text !== undefined) found.texts.set(file, text)
+        if (manifest !== undefined) found.npm.set(file, manifest)
+      }
       number++
-    }
+    })
     return { root: this.#root, ...found }
   }
 
@@ -161,12 +164,12 @@ class FilesBuilder {
     return at
   }
 
-  *#walk(path: string): Generator<string> {
-    for (const name of pathNames(path)) {
-      if (name === '..') throw new Unindexable('a path leads upwards')
-      if (++this.#names > MAX_NAMES_ON_PATHS) throw new Unindexable('its paths are too deep')
-      yield name
-    }
+  #walk(path: string): readonly string[] {
+    const names = pathNames(path)
+    this.#names += names.length
+    if (names.includes('..')) throw new Unindexable('a path leads upwards')
+    if (this.#names > MAX_NAMES_ON_PATHS) throw new Unindexable('its paths are too deep')
+    return names
   }
 
   #add(parent: Directory, name: string, node: Node): void {

@@ -12,7 +12,7 @@ import type { ContentSink, TarEntry, TarListener } from './tar-walker.ts'
 
 /** What was kept of a layer. */
 export interface PackedLayer {
-  /** As `unpackEntries` reads them. */
+  /** As `visitEntries` reads them. */
   readonly entries: Buffer
   /** Text of package databases, by the entry's number. */
   readonly texts: ReadonlyMap<number, Buffer>

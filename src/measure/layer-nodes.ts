@@ -70,12 +70,7 @@ export function trimPath(path: string): string {
 }
 
 /** The names on a path; `..` is left to the caller. */
-export function* pathNames(path: string): Generator<string> {
-  let at = 0
-  while (at < path.length) {
-    const slash = path.indexOf('/', at)
-    const end = slash === -1 ? path.length : slash
-    if (end > at && !(end === at + 1 && path[at] === '.')) yield path.slice(at, end)
-    at = end + 1
-  }
+export function pathNames(path: string): readonly string[] {
+  const names = path.split('/')
+  return names.includes('') || names.includes('.') ? names.filter((name) => name !== '' && name !== '.') : names
 }

@@ -73,8 +73,8 @@ export interface PackedEntry extends Omit<TarEntry, 'path'> {
   readonly path: string
 }
 
-/** The entries as they were packed. */
-export function* unpackEntries(bytes: Buffer): Generator<PackedEntry> {
+/** Visits the entries as they were packed. Each is only good until `visit` returns: one object tells them all. */
+export function visitEntries(bytes: Buffer, visit: (entry: PackedEntry) => void): void {
   let at = 0
   const number = (): number => {
     let value = 0
@@ -89,11 +89,20 @@ export function* unpackEntries(bytes: Buffer): Generator<PackedEntry> {
     at += length
     return bytes.toString('utf8', at - length, at)
   }
+  const entry: { -readonly [Key in keyof PackedEntry]: PackedEntry[Key] } = {
+    isBeside: false,
+    path: '',
+    kind: 'other',
+    size: 0,
+    linkPath: '',
+  }
   while (at < bytes.length) {
     const head = bytes[at++] ?? 0
-    const kind = KINDS[head & ~SAME_DIRECTORY] ?? 'other'
-    const path = text()
-    const size = kind === 'file' ? number() : 0
-    yield { isBeside: (head & SAME_DIRECTORY) !== 0, path, kind, size, linkPath: kind === 'hard-link' ? text() : '' }
+    entry.isBeside = (head & SAME_DIRECTORY) !== 0
+    entry.kind = KINDS[head & ~SAME_DIRECTORY] ?? 'other'
+    entry.path = text()
+    entry.size = entry.kind === 'file' ? number() : 0
+    entry.linkPath = entry.kind === 'hard-link' ? text() : ''
+    visit(entry)
   }
 }
