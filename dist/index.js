@@ -7624,15 +7624,20 @@ async function sideBySide$1(items, limit, work) {
 /**
 * Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
 */
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`; `ms` is milliseconds. */
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
 function formatDuration(ms) {
 	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
 	const tenths = Math.round(ms / 100);
 	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
 	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+	if (seconds < 3600) return withRest$1(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
 	const minutes = Math.round(seconds / 60);
-	return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+	if (minutes < 2880) return withRest$1(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
+	const hours = Math.round(minutes / 60);
+	return withRest$1(`${Math.floor(hours / 24)} days`, hours % 24, "h");
+}
+function withRest$1(whole, rest, unit) {
+	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
 }
 /** `1 target`, `3 targets`, `2 branches` with the plural given. */
 function count(n, singular, plural = `${singular}s`) {
@@ -34348,7 +34353,7 @@ function sideBySide(data) {
 	const rows = sizeRows(data);
 	if (rows.length < 2) return void 0;
 	const table = sizesTable(rows.slice(0, MAX_ROWS$1)).split("\n");
-	return `#### Sizes side by side\n\n${codeBlock(table, { maxLines: 301 })}`;
+	return `#### Sizes side by side\n\n${codeBlock(table, { maxLines: 301 })}\n\n<sub>Own and base are parts of the unpacked size here.</sub>`;
 }
 /** The rows of {@link sizesTable} for every image that there is. */
 function sizeRows(data) {
@@ -36325,7 +36330,7 @@ function budgetSentence(row, verdict, options = {}) {
 }
 function why(row, { actual, metric }) {
 	if (actual === void 0) return "its size is not known";
-	return metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is no size to compare it with";
+	return metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed differently" : "there is no size to compare it with";
 }
 /** One decimal more than in tables, and none that is 0: `186.5 MB`, `160 MB`. */
 function words$2(bytes, digits = 1) {
@@ -36751,7 +36756,7 @@ function isUnchanged({ transfer, unpacked }, notComparable) {
 function otherCompression(before, now) {
 	const [was, is] = [compressionsOf(before), compressionsOf(now)];
 	if (was.length === 0 || is.length === 0 || was.join() === is.join()) return [];
-	return [`The baseline’s layers are ${words$1(was)} and these are ${words$1(is)}, so their transfer sizes are no measure.`];
+	return [`The baseline’s layers are ${words$1(was)} and these are ${words$1(is)}, so their transfer sizes cannot be compared.`];
 }
 /** In one order, each once. */
 function compressionsOf(sizes) {
@@ -37340,7 +37345,7 @@ function sentence({ row, budget }, report, context) {
 }
 /** Each budget once, by why it was not checked. */
 function unchecked(items) {
-	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed otherwise" : "there is nothing to compare with")].map(([reason, group]) => {
+	return [...Map.groupBy(items, ({ row, budget }) => budget.actual === void 0 ? "a size is not known" : budget.metric === "transfer" && row.notComparable.length > 0 ? "the baseline is compressed differently" : "there is nothing to compare with")].map(([reason, group]) => {
 		const names = [...new Set(group.map(({ budget }) => code(budget.budget, 80)))];
 		return `Budgets not checked, since ${reason}: ${list$1(names, 10)}.`;
 	});

@@ -65,7 +65,7 @@ describe('a verdict', () => {
     ['bytes more, over', { now: 111 * MB, before: 100 * MB }, 'prod=+10 MB', 'over', '`prod` grew by 11 MB to 111 MB, 1 MB over its budget of +10MB (transfer)'],
     ['bytes more, unpacked', { now: 1, unpacked: [111 * MB, 100 * MB] }, 'prod=+10 MB unpacked', 'over', '`prod` grew by 11 MB to 111 MB, 1 MB over its budget of +10MB (unpacked)'],
 
-    ['another compression: no share of the transfer', { now: 190 * MB, before: 100 * MB, zstdBefore: true }, 'prod=+5%', 'skipped', '`prod` was not held against its budget of +5% (transfer): the baseline is compressed otherwise'],
+    ['another compression: no share of the transfer', { now: 190 * MB, before: 100 * MB, zstdBefore: true }, 'prod=+5%', 'skipped', '`prod` was not held against its budget of +5% (transfer): the baseline is compressed differently'],
     ['another compression: an absolute one stands', { now: 190 * MB, before: 180 * MB, zstdBefore: true }, 'prod=160MB', 'over', '`prod` is 190 MB, 30 MB over its budget of 160 MB (transfer)'],
     ['another compression: what is unpacked is the same', { now: 1, before: 1, unpacked: [190 * MB, 100 * MB], zstdBefore: true }, 'prod=+5% unpacked', 'over', '`prod` grew by 90 MB to 190 MB, 85 MB over its budget of +5% (unpacked)'],
   ])('%s', (_, figures, line, verdict, sentence) => {

@@ -97,7 +97,7 @@ describe('compression', () => {
   test('another one is no measure, and what is unpacked decides whether something changed', () => {
     const compared = comparePlatforms(image(own('gzip')), image(own('zstd', 0.6 * MB)))
     expect(compared.notComparable).toEqual([
-      'The baseline’s layers are compressed by gzip and these are compressed by zstd, so their transfer sizes are no measure.',
+      'The baseline’s layers are compressed by gzip and these are compressed by zstd, so their transfer sizes cannot be compared.',
     ])
     expect(compared.unchanged).toBe(true)
     expect(compared.transfer).toEqual({ now: 50.6 * MB, before: 51 * MB })

@@ -53,7 +53,7 @@ describe('the section', () => {
         '',
         '| Target | Cache used | Steps from cache |',
         '| :-- | :-- | --: |',
-        '| `app` | `main`, 3 min 0 s old, 12 layers | 5 of 7 |',
+        '| `app` | `main`, 3 min old, 12 layers | 5 of 7 |',
         '',
         '- No cache of this branch (`pull/7/merge`) yet.',
         '- Fetched 12.0 MB in 2 entries from GitHub’s cache service; 3.00 MB of base images passed on.',
@@ -83,9 +83,9 @@ describe('the cache that a target used', () => {
     rows(section({ imports: new Map([['app', imports]]) }))[0]?.[1] ?? ''
 
   test('is told with its age and its layers', () => {
-    expect(used(imported({ layers: 1 }))).toBe('`main`, 3 min 0 s old, 1 layer')
-    expect(used(imported({ ref: 'refs/tags/v1' }))).toBe('`v1`, 3 min 0 s old, 12 layers')
-    expect(used(imported({ ref: 'local' }))).toBe('`local`, 3 min 0 s old, 12 layers')
+    expect(used(imported({ layers: 1 }))).toBe('`main`, 3 min old, 1 layer')
+    expect(used(imported({ ref: 'refs/tags/v1' }))).toBe('`v1`, 3 min old, 12 layers')
+    expect(used(imported({ ref: 'local' }))).toBe('`local`, 3 min old, 12 layers')
   })
 
   test('of a clock that goes before ours is not from the future', () => {
@@ -94,13 +94,13 @@ describe('the cache that a target used', () => {
 
   test('is told once where a failed build left more of it', () => {
     expect(used(imported({ layers: 3 }), imported({ layers: 9 }), imported({ layers: 4 }))).toBe(
-      '`main`, 3 min 0 s old, 9 layers',
+      '`main`, 3 min old, 9 layers',
     )
   })
 
   test('of many branches names three', () => {
     const refs = ['a', 'b', 'c', 'd', 'e'].map((name) => imported({ ref: `refs/heads/${name}`, layers: 1 }))
-    expect(used(...refs.slice(0, 2))).toBe('`a`, 3 min 0 s old, 1 layer and `b`, 3 min 0 s old, 1 layer')
+    expect(used(...refs.slice(0, 2))).toBe('`a`, 3 min old, 1 layer and `b`, 3 min old, 1 layer')
     expect(used(...refs)).toMatch(/^`a`.*`b`.*`c`.* and 2 more$/)
   })
 })
@@ -244,13 +244,13 @@ describe('of cache mounts', () => {
   test('it tells what was put in and taken out', () => {
     const putIn = { bytes: 210e6, ref: MAIN, savedAt: NOW - 2 * 60 * 60_000 }
     expect(told(mount({ putIn, takenOut: { bytes: 211e6 } }))).toEqual([
-      'Cache mount `go`: 210 MB of `main` were put in, 2 h 0 min old; 211 MB taken out.',
+      'Cache mount `go`: 210 MB of `main` were put in, 2 h old; 211 MB taken out.',
     ])
     expect(told(mount({ takenOut: { tooLarge: 3e9 } }))).toEqual([
       'Cache mount `go`: there was nothing to put in; its 3.00 GB are over `cache-mounts-max-size` and were not saved.',
     ])
     expect(told(mount({ putIn, takenOut: 'unchanged' }))).toEqual([
-      'Cache mount `go`: 210 MB of `main` were put in, 2 h 0 min old; the build left it as it is saved.',
+      'Cache mount `go`: 210 MB of `main` were put in, 2 h old; the build left it as it is saved.',
     ])
   })
 

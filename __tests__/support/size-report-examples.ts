@@ -238,7 +238,7 @@ export function olderBaseline(): readonly [SizeReport, SizeReportContext] {
 
 export function notComparable(): readonly [SizeReport, SizeReportContext] {
   const sentence =
-    'The baseline’s layers are compressed by gzip and these are compressed by zstd, so their transfer sizes are no measure.'
+    'The baseline’s layers are compressed by gzip and these are compressed by zstd, so their transfer sizes cannot be compared.'
   const rows = [
     runtime({
       ...{ packages: [], base: undefined, inherited: { transfer: UNKNOWN, unpacked: UNKNOWN }, waste: UNKNOWN },

@@ -89,7 +89,7 @@ export function budgetSentence(
 function why(row: Pick<SizeRowComparison, 'notComparable'>, { actual, metric }: BudgetVerdict): string {
   if (actual === undefined) return 'its size is not known'
   return metric === 'transfer' && row.notComparable.length > 0
-    ? 'the baseline is compressed otherwise'
+    ? 'the baseline is compressed differently'
     : 'there is no size to compare it with'
 }
 

@@ -74,7 +74,9 @@ function isUnchanged({ transfer, unpacked }: Figures, notComparable: readonly st
 function otherCompression(before: PlatformSizes, now: PlatformSizes): readonly string[] {
   const [was, is] = [compressionsOf(before), compressionsOf(now)]
   if (was.length === 0 || is.length === 0 || was.join() === is.join()) return []
-  return [`The baseline’s layers are ${words(was)} and these are ${words(is)}, so their transfer sizes are no measure.`]
+  return [
+    `The baseline’s layers are ${words(was)} and these are ${words(is)}, so their transfer sizes cannot be compared.`,
+  ]
 }
 
 /** In one order, each once. */

@@ -63,7 +63,7 @@ function unchecked(items: readonly Budget[]): readonly string[] {
     budget.actual === undefined
       ? 'a size is not known'
       : budget.metric === 'transfer' && row.notComparable.length > 0
-        ? 'the baseline is compressed otherwise'
+        ? 'the baseline is compressed differently'
         : 'there is nothing to compare with',
   )
   return [...reasons].map(([reason, group]) => {

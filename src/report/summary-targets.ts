@@ -164,7 +164,8 @@ export function sideBySide(data: SummaryData): string | undefined {
   const rows = sizeRows(data)
   if (rows.length < 2) return undefined
   const table = sizesTable(rows.slice(0, MAX_ROWS)).split('\n')
-  return `#### Sizes side by side\n\n${codeBlock(table, { maxLines: MAX_ROWS + 1 })}`
+  const note = '<sub>Own and base are parts of the unpacked size here.</sub>'
+  return `#### Sizes side by side\n\n${codeBlock(table, { maxLines: MAX_ROWS + 1 })}\n\n${note}`
 }
 
 /** The rows of {@link sizesTable} for every image that there is. */

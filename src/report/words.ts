@@ -2,15 +2,21 @@
  * Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
  */
 
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`; `ms` is milliseconds. */
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
 export function formatDuration(ms: number): string {
   if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`
   const tenths = Math.round(ms / 100)
   if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`
   const seconds = Math.round(ms / 1_000)
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  if (seconds < 3_600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, 's')
   const minutes = Math.round(seconds / 60)
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  if (minutes < 48 * 60) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, 'min')
+  const hours = Math.round(minutes / 60)
+  return withRest(`${Math.floor(hours / 24)} days`, hours % 24, 'h')
+}
+
+function withRest(whole: string, rest: number, unit: string): string {
+  return rest === 0 ? whole : `${whole} ${rest} ${unit}`
 }
 
 /** `1 target`, `3 targets`, `2 branches` with the plural given. */
