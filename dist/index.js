@@ -8325,12 +8325,17 @@ function layoutOf(dockerfile, { file, above, stages, onContext } = {}) {
 		}))
 	}));
 }
-/** Where a step stands; undefined when it belongs to no stage. */
-function locate(name, stages) {
+/**
+* The same where one of several Dockerfiles has it: a target that another one is built from has steps in its name, too. Of
+* stages that are called the same, the one counts that has the instruction.
+*/
+function locateAmong(name, dockerfiles) {
 	if (name.kind !== "stage") return void 0;
-	const stage = findStage$1(name.stage, stages);
+	const stages = dockerfiles.flatMap((layouts) => findStage$1(name.stage, layouts) ?? []);
+	const isBase = name.text.startsWith("FROM ");
+	const stage = stages.find((found) => !isBase && sameText(name, found).length > 0) ?? stages[0];
 	if (stage === void 0) return void 0;
-	const { line, endLine } = name.text.startsWith("FROM ") ? stage.from : instructionOf(name, stage) ?? stage.from;
+	const { line, endLine } = isBase ? stage.from : instructionOf(name, stage) ?? stage.from;
 	const file = stage.file === void 0 ? {} : { file: stage.file };
 	return {
 		stage: stage.index,
@@ -8345,10 +8350,14 @@ function locate(name, stages) {
 * The place is counted from the end: triggers of an ONBUILD base stand before the stage's own instructions. The text
 * goes first all the same, since BuildKit counts every trigger in the total, but not every one in the places.
 */
-function instructionOf({ text, place = 0, total = 0 }, stage) {
+function instructionOf(name, stage) {
+	const { place = 0, total = 0 } = name;
 	const placed = stage.counted[stage.counted.length - (stage.onContext === true ? 0 : 1) - (total - place)];
-	const same = stage.counted.filter((instruction) => words$3(instruction.text) === words$3(text));
+	const same = sameText(name, stage);
 	return same.find((instruction) => instruction === placed) ?? same[0] ?? placed;
+}
+function sameText({ text }, { counted }) {
+	return counted.filter((instruction) => words$3(instruction.text) === words$3(text));
 }
 /** A stage by the name that BuildKit gives it; of stages with the same name the last counts, as in BuildKit. */
 function findStage$1(name, stages) {
@@ -8534,7 +8543,8 @@ var BuildProgress = class {
 		const { name } = record;
 		const views = [...record.views.values()];
 		const starts = views.flatMap((view) => view.startedMs === void 0 ? [] : [view.startedMs]);
-		const located = locate(name, this.#options.stagesOf(record.owner));
+		const dockerfiles = new Set([record.owner, ...record.targets].map((target) => this.#options.stagesOf(target)));
+		const located = locateAmong(name, [...dockerfiles]);
 		return {
 			id: record.id,
 			kind: name.kind,

@@ -19,6 +19,8 @@ export interface Replay {
 export interface ReplayOptions {
   readonly targets: readonly string[]
   readonly stages?: readonly StageLayout[]
+  /** Where the targets are of several Dockerfiles. */
+  readonly stagesOf?: (target: string | undefined) => readonly StageLayout[]
   readonly mask?: (text: string) => string
   readonly listener?: ProgressListener
 }
@@ -27,7 +29,7 @@ export interface ReplayOptions {
 export function replay(recording: string, options: ReplayOptions): Replay {
   const progress = new BuildProgress({
     targets: options.targets.map((name) => ({ id: name, name })),
-    stagesOf: () => options.stages ?? [],
+    stagesOf: options.stagesOf ?? (() => options.stages ?? []),
     mask: options.mask ?? ((text) => text),
     ...(options.listener === undefined ? {} : { listener: options.listener }),
   })

@@ -55,6 +55,22 @@ describe('the model of a build', () => {
     expect(find(progress.steps(), 'RUN').status).toBe('cached')
   })
 
+  test('finds the line of a step that belongs to another target’s Dockerfile than the one that told of it first', () => {
+    const at = '2026-11-22T01:50:00Z'
+    const vertex = (target: string): object => ({
+      ...{ digest: `sha256:${'a'.repeat(64)}`, name: `[${target} runtime 2/3] RUN sh -n lib`, inputs: ['sha256:b'] },
+      ...{ started: at, completed: at, error: 'process "/bin/sh -c sh -n lib" did not complete successfully: exit code: 2' },
+    })
+    const [service, site] = [layout('FROM a AS runtime\n\nRUN sh -n lib\n'), layout('FROM a AS pages\nRUN x\nFROM b\nRUN y\n')]
+    const { progress } = replay(JSON.stringify({ vertexes: [vertex('docs'), vertex('runtime')] }), {
+      targets: ['docs', 'runtime'],
+      stagesOf: (target) => (target === 'docs' ? site : service),
+    })
+    expect(progress.steps()).toEqual([
+      expect.objectContaining({ status: 'failed', stage: 0, source: { line: 3, endLine: 3 }, targets: ['docs', 'runtime'] }),
+    ])
+  }) // prettier-ignore
+
   test('tells the root cause of a failure from what was cancelled with it', async () => {
     const { progress } = replay(await readFixture('failing-run.rawjson'), {
       targets: ['a', 'base', 'slow'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { layoutOf, locate } from '../../src/build/stage-layout.ts'
+import { layoutOf, locate, locateAmong } from '../../src/build/stage-layout.ts'
 import { readVertexName } from '../../src/build/vertex-name.ts'
 import { parseDockerfile } from '../../src/dockerfile/parse.ts'
 import { at, layout } from './fixtures.ts'
@@ -104,4 +104,21 @@ RUN same
     expect(located('[stage-1 2/4] COPY mailer ./')).toEqual({ stage: 9, source: { ...at(6), file } })
     expect(located('[stage-1 3/4] RUN echo mailer')).toEqual({ stage: 9, source: { ...at(7), file } })
   })
+
+  test('of a target that others are built from: in its own Dockerfile, whoever told of it first', () => {
+    const runtime = layoutOf(parseDockerfile('FROM alpine AS run\n\nCOPY lib /lib\nRUN check $X\n'), { file: 'base', stages: [7] })
+    const others = ['FROM a AS build\nRUN x\nFROM run\nRUN x\n', 'FROM a AS run\nRUN x\nRUN y\nFROM run\nRUN x\n']
+    for (const text of others) {
+      const other = layoutOf(parseDockerfile(text), { file: 'other', stages: [1, 2] })
+      for (const dockerfiles of [[other, runtime], [runtime, other]]) {
+        const located = (name: string): object | undefined => locateAmong(readVertexName(name, ['x']), dockerfiles)
+        expect(located('[run 2/3] COPY lib /lib')).toEqual({ stage: 7, source: { ...at(3), file: 'base' } })
+        expect(located('[stage-1 1/1] RUN x')).toMatchObject({ stage: 2, source: { file: 'other' } })
+        expect(located('[gone 1/1] RUN x')).toBeUndefined()
+      }
+    }
+    const unnamed = layoutOf(parseDockerfile(others[0] ?? ''), { file: 'other', stages: [1, 2] })
+    // A variable is filled in: then the stage's name alone tells.
+    expect(locateAmong(readVertexName('[run 3/3] RUN check 1', []), [unnamed, runtime])).toMatchObject({ stage: 7, source: at(4) })
+  }) // prettier-ignore
 })

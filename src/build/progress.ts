@@ -7,7 +7,7 @@
  */
 import { outputLines, shownText, type OutputLines } from './output-text.ts'
 import type { ProgressEvents, StatusEvent, VertexEvent, WarningEvent } from './rawjson.ts'
-import { locate, type SourceLines, type StageLayout } from './stage-layout.ts'
+import { locateAmong, type SourceLines, type StageLayout } from './stage-layout.ts'
 import { readVertexName, type VertexName } from './vertex-name.ts'
 
 export type StepStatus = 'waiting' | 'running' | 'done' | 'cached' | 'failed' | 'canceled'
@@ -188,7 +188,8 @@ export class BuildProgress {
     const { name } = record
     const views = [...record.views.values()]
     const starts = views.flatMap((view) => (view.startedMs === undefined ? [] : [view.startedMs]))
-    const located = locate(name, this.#options.stagesOf(record.owner))
+    const dockerfiles = new Set([record.owner, ...record.targets].map((target) => this.#options.stagesOf(target)))
+    const located = locateAmong(name, [...dockerfiles])
     return {
       id: record.id,
       kind: name.kind,

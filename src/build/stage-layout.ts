@@ -80,10 +80,20 @@ export function layoutOf(
 
 /** Where a step stands; undefined when it belongs to no stage. */
 export function locate(name: VertexName, stages: readonly StageLayout[]): Location | undefined {
+  return locateAmong(name, [stages])
+}
+
+/**
+ * The same where one of several Dockerfiles has it: a target that another one is built from has steps in its name, too. Of
+ * stages that are called the same, the one counts that has the instruction.
+ */
+export function locateAmong(name: VertexName, dockerfiles: readonly (readonly StageLayout[])[]): Location | undefined {
   if (name.kind !== 'stage') return undefined
-  const stage = findStage(name.stage, stages)
+  const stages = dockerfiles.flatMap((layouts) => findStage(name.stage, layouts) ?? [])
+  const isBase = name.text.startsWith('FROM ')
+  const stage = stages.find((found) => !isBase && sameText(name, found).length > 0) ?? stages[0]
   if (stage === undefined) return undefined
-  const { line, endLine } = name.text.startsWith('FROM ') ? stage.from : (instructionOf(name, stage) ?? stage.from)
+  const { line, endLine } = isBase ? stage.from : (instructionOf(name, stage) ?? stage.from)
   const file = stage.file === undefined ? {} : { file: stage.file }
   return { stage: stage.index, source: { line, endLine, ...file } }
 }
@@ -92,10 +102,15 @@ export function locate(name: VertexName, stages: readonly StageLayout[]): Locati
  * The place is counted from the end: triggers of an ONBUILD base stand before the stage's own instructions. The text
  * goes first all the same, since BuildKit counts every trigger in the total, but not every one in the places.
  */
-function instructionOf({ text, place = 0, total = 0 }: VertexName, stage: StageLayout): SourceLines | undefined {
+function instructionOf(name: VertexName, stage: StageLayout): SourceLines | undefined {
+  const { place = 0, total = 0 } = name
   const placed = stage.counted[stage.counted.length - (stage.onContext === true ? 0 : 1) - (total - place)]
-  const same = stage.counted.filter((instruction) => words(instruction.text) === words(text))
+  const same = sameText(name, stage)
   return same.find((instruction) => instruction === placed) ?? same[0] ?? placed
+}
+
+function sameText({ text }: VertexName, { counted }: StageLayout): readonly CountedInstruction[] {
+  return counted.filter((instruction) => words(instruction.text) === words(text))
 }
 
 /** A stage by the name that BuildKit gives it; of stages with the same name the last counts, as in BuildKit. */
