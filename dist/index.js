@@ -8,11 +8,11 @@ import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto
 import { fileURLToPath } from "node:url";
 import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { finished as finished$1, pipeline } from "node:stream/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import { PassThrough, Readable, addAbortSignal } from "node:stream";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { once } from "node:events";
 import { crc32, createGunzip, createZstdDecompress, inflateRawSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUtf8 } from "node:buffer";
@@ -3043,6 +3043,51 @@ function workspaceOf(env) {
 	return env["GITHUB_WORKSPACE"] ?? process.cwd();
 }
 
+// src/cache/young-garbage.ts
+/**
+* Collects young garbage while streams run. V8 does not see the 64 KiB buffers that they go through as its own, and lets
+* tens of megabytes of them lie.
+*/
+const LOOK_EVERY_MS = 5;
+/** Bytes outside of the heap that may be garbage. */
+const MUCH = 8 << 20;
+/** Counts what is being streamed. */
+var YoungGarbage = class {
+	#active = 0;
+	#timer;
+	/** Collects until the work is through, however it ends. */
+	async during(work) {
+		if (this.#active++ === 0) this.#timer = sweep();
+		try {
+			return await work();
+		} finally {
+			if (--this.#active === 0) clearInterval(this.#timer);
+		}
+	}
+};
+function sweep() {
+	let least = outside();
+	return setInterval(() => {
+		const now = outside();
+		least = Math.min(least, now);
+		if (now - least > MUCH) collect$1();
+	}, LOOK_EVERY_MS).unref();
+}
+function outside() {
+	return process.memoryUsage().arrayBuffers;
+}
+let collector$1;
+function collect$1() {
+	collector$1 ??= findCollector();
+	collector$1({ type: "minor" });
+}
+/** An action is started without flags; a context that is made after a flag was set has what it adds. */
+function findCollector() {
+	setFlagsFromString("--expose-gc");
+	const found = runInNewContext("gc");
+	return typeof found === "function" ? found : () => void 0;
+}
+
 // src/mounts/archive-line.ts
 /**
 * A line for archives between this process and the helper build on the same machine: a socket on loopback that the helper's
@@ -3450,6 +3495,7 @@ var HelperError = class extends Error {};
 var MountHelper = class {
 	#options;
 	#token = randomBytes(8).toString("hex");
+	#garbage = new YoungGarbage();
 	#tools;
 	/** What the builder runs does not reach this machine's loopback, or may not. */
 	#isDeaf = false;
@@ -3523,7 +3569,7 @@ var MountHelper = class {
 				maxBytes,
 				signal
 			});
-			const failed = await failure(line);
+			const failed = await this.#garbage.during(async () => await failure(line));
 			await line.settled();
 			if (failed === void 0) return true;
 			if (line.wasUsed || signal.aborted) throw new HelperError(failed);
@@ -11561,51 +11607,6 @@ function mediaTypeOf(bytes) {
 	} catch {
 		return;
 	}
-}
-
-// src/cache/young-garbage.ts
-/**
-* Collects young garbage while streams run. V8 does not see the 64 KiB buffers that they go through as its own, and lets
-* tens of megabytes of them lie.
-*/
-const LOOK_EVERY_MS = 5;
-/** Bytes outside of the heap that may be garbage. */
-const MUCH = 8 << 20;
-/** Counts what is being streamed. */
-var YoungGarbage = class {
-	#active = 0;
-	#timer;
-	/** Collects until the work is through, however it ends. */
-	async during(work) {
-		if (this.#active++ === 0) this.#timer = sweep();
-		try {
-			return await work();
-		} finally {
-			if (--this.#active === 0) clearInterval(this.#timer);
-		}
-	}
-};
-function sweep() {
-	let least = outside();
-	return setInterval(() => {
-		const now = outside();
-		least = Math.min(least, now);
-		if (now - least > MUCH) collect$1();
-	}, LOOK_EVERY_MS).unref();
-}
-function outside() {
-	return process.memoryUsage().arrayBuffers;
-}
-let collector$1;
-function collect$1() {
-	collector$1 ??= findCollector();
-	collector$1({ type: "minor" });
-}
-/** An action is started without flags; a context that is made after a flag was set has what it adds. */
-function findCollector() {
-	setFlagsFromString("--expose-gc");
-	const found = runInNewContext("gc");
-	return typeof found === "function" ? found : () => void 0;
 }
 
 // src/cache/upload-endpoint.ts

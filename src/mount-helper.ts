@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { helperArgs, pruneArgs, runDocker, type Docker } from './build/buildx.ts'
+import { YoungGarbage } from './cache/young-garbage.ts'
 import { ArchiveLine, type LineAddress } from './mounts/archive-line.ts'
 import {
   helperContext,
@@ -56,6 +57,7 @@ export class HelperError extends Error {}
 export class MountHelper {
   readonly #options: MountHelperOptions
   readonly #token = randomBytes(8).toString('hex')
+  readonly #garbage = new YoungGarbage()
   #tools: Promise<HelperFiles> | undefined
   /** What the builder runs does not reach this machine's loopback, or may not. */
   #isDeaf = false
@@ -129,7 +131,7 @@ export class MountHelper {
       await using line = await ArchiveLine.open({
         ...{ kind: run.kind === 'put-in' ? 'give' : 'take', archives, maxBytes, signal },
       })
-      const failed = await failure(line)
+      const failed = await this.#garbage.during(async () => await failure(line))
       await line.settled()
       if (failed === undefined) return true
       if (line.wasUsed || signal.aborted) throw new HelperError(failed)
