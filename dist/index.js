@@ -1,6 +1,6 @@
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { spawn } from "node:child_process";
-import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { access as access$1, appendFile as appendFile$1, constants as constants$1, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { Socket, createServer as createServer$1 } from "node:net";
 import { createInterface } from "node:readline";
@@ -2909,17 +2909,21 @@ async function saveIndex({ index }, document, { backend, root, blobs }) {
 		await writeFile$1(join(folder, index.file), serializeIndex(document));
 		for (const file of blobs.files) await link$1(join(root, blobs.path, file), join(folder, file));
 	} catch (error) {
-		return {
-			kind: "failed",
-			why: "limited",
-			reason: error instanceof Error ? error.message : String(error)
-		};
+		return unsaved(error);
 	}
 	return await backend.save({
 		key: index.key,
 		path: index.path,
 		timeoutMs: savingTimeout(0)
 	});
+}
+/** Of an entry that could not be put together on this machine's disk. */
+function unsaved(error) {
+	return {
+		kind: "failed",
+		why: "limited",
+		reason: error instanceof Error ? error.message : String(error)
+	};
 }
 /** Puts blobs that lie elsewhere under the session's folder into a pack's directory, without copying them. */
 async function fillPack(root, path, files) {
@@ -3543,7 +3547,7 @@ var MountHelper = class {
 			}),
 			timeoutMs: timeoutFor(mounts.length * maxBytes)
 		});
-		for (const [name, path] of hadLine ? archives : []) if (await isThere(join(out, `${name}.whole`)) && await isThere(path)) await rename$1(path, join(out, `${name}.tar`));
+		for (const [name, path] of hadLine ? archives : []) if (existsSync(join(out, `${name}.whole`)) && existsSync(path)) await rename$1(path, join(out, `${name}.tar`));
 		return out;
 	}
 	/** @returns whether archives went through a line: where they cannot, BuildKit copies them. */
@@ -3624,9 +3628,6 @@ var MountHelper = class {
 		}
 	}
 };
-async function isThere(path) {
-	return await access$1(path).then(() => true, () => false);
-}
 /** In whole milliseconds. */
 function timeoutFor(bytes) {
 	return PATIENCE_MS$2 + Math.ceil(bytes / SLOWEST_BYTES_PER_SECOND * 1e3);
@@ -8372,10 +8373,11 @@ function layoutOf(dockerfile, { file, above, stages, onContext } = {}) {
 	}));
 }
 /**
-* The same where one of several Dockerfiles has it: a target that another one is built from has steps in its name, too. Of
-* stages that are called the same, the one counts that has the instruction.
+* Where a step stands; undefined when it belongs to no stage.
+* @param dockerfiles of all targets that need it: one that is built from another target has that one's steps in its name, too.
+* Of stages that are called the same, the one counts that has the instruction.
 */
-function locateAmong(name, dockerfiles) {
+function locate(name, dockerfiles) {
 	if (name.kind !== "stage") return void 0;
 	const stages = dockerfiles.flatMap((layouts) => findStage$1(name.stage, layouts) ?? []);
 	const isBase = name.text.startsWith("FROM ");
@@ -8555,7 +8557,10 @@ var BuildProgress = class {
 		const target = name.target ?? (this.#ids.length === 1 ? this.#ids[0] : void 0);
 		const targetName = target === void 0 ? void 0 : this.#names.get(target);
 		const record = this.#records.get(vertex.digest) ?? this.#add(vertex, name, targetName);
-		if (targetName !== void 0 && !record.targets.includes(targetName)) record.targets.push(targetName);
+		if (targetName !== void 0 && !record.targets.includes(targetName)) {
+			record.targets.push(targetName);
+			if (targetName !== record.owner) record.located = this.#locate(record.name, [record.owner, ...record.targets]);
+		}
 		const view = record.views.get(target ?? "") ?? newView();
 		record.views.set(target ?? "", view);
 		if (vertex.startedMs !== void 0 && view.startedMs !== void 0 && vertex.startedMs !== view.startedMs) view.earlierMs += Math.max(0, (view.completedMs ?? view.startedMs) - view.startedMs);
@@ -8577,6 +8582,7 @@ var BuildProgress = class {
 			owner,
 			name,
 			targets: [],
+			located: this.#locate(name, [owner]),
 			views: /* @__PURE__ */ new Map(),
 			output,
 			inputs,
@@ -8585,12 +8591,13 @@ var BuildProgress = class {
 		this.#records.set(vertex.digest, record);
 		return record;
 	}
+	#locate(name, targets) {
+		return locate(name, [...new Set(targets.map((target) => this.#options.stagesOf(target)))]);
+	}
 	#step(record) {
-		const { name } = record;
+		const { name, located } = record;
 		const views = [...record.views.values()];
 		const starts = views.flatMap((view) => view.startedMs === void 0 ? [] : [view.startedMs]);
-		const dockerfiles = new Set([record.owner, ...record.targets].map((target) => this.#options.stagesOf(target)));
-		const located = locateAmong(name, [...dockerfiles]);
 		return {
 			id: record.id,
 			kind: name.kind,
@@ -14968,7 +14975,7 @@ var EarlySaves = class {
 			createdAt: new Date(now()).toISOString()
 		};
 		this.#begun.set(pack.key, pack);
-		const result = await this.#send(pack).catch(failed$1);
+		const result = await this.#send(pack).catch(unsaved);
 		if (result.kind === "failed") this.#begun.delete(pack.key);
 		return [pack.key, result];
 	}
@@ -14985,13 +14992,6 @@ var EarlySaves = class {
 		return await saved;
 	}
 };
-function failed$1(error) {
-	return {
-		kind: "failed",
-		why: "limited",
-		reason: error instanceof Error ? error.message : String(error)
-	};
-}
 
 // src/cache/image-notes.ts
 /**
@@ -28473,32 +28473,32 @@ function nameOf$1(path) {
 */
 async function snapshotContext(options) {
 	const root = await realpath(options.directory);
-	const own = options.ahead === void 0 ? new LookAhead(options.env) : void 0;
-	const ahead = options.ahead ?? own;
-	if (ahead === void 0) throw new RangeError("nothing to look with");
-	return new Snapshot(root, options.matcher, {
+	const { matcher, env, ahead = new LookAhead(env) } = options;
+	return new Snapshot(root, matcher, {
 		ahead,
-		own
+		isOwn: options.ahead === void 0
 	});
 }
 var Snapshot = class {
 	#tree;
 	#filler;
-	/** Ends with each read. */
-	#own;
+	#ahead;
+	/** Then its threads end with each read. */
+	#isOwn;
 	#results = /* @__PURE__ */ new Map();
 	#last = Promise.resolve();
-	constructor(root, matcher, { ahead, own }) {
+	constructor(root, matcher, { ahead, isOwn }) {
 		this.#tree = new ContextTree(root, matcher, ahead);
 		this.#filler = new ContentFiller(this.#tree);
-		this.#own = own;
+		this.#ahead = ahead;
+		this.#isOwn = isOwn;
 	}
 	async read(query) {
 		const result = this.#last.then(async () => {
 			try {
 				return await this.#read(query);
 			} finally {
-				await this.#own?.[Symbol.asyncDispose]();
+				if (this.#isOwn) await this.#ahead[Symbol.asyncDispose]();
 			}
 		});
 		this.#last = result.catch(() => void 0);
@@ -33115,8 +33115,13 @@ function matrixOf(plan) {
 
 // src/plan/target-tags.ts
 /** Which tags each target gets, from lines `TARGET=REF` and bare references. */
+const IN_INPUT = {
+	input: "tags",
+	called: "`tags`",
+	mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
+};
 /** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-function assignTags(targets, lines) {
+function assignTags(targets, lines, { input, called, mend } = IN_INPUT) {
 	const problems = [];
 	const names = targets.map((target) => target.name);
 	const tagsOf = new Map(names.map((name) => [name, []]));
@@ -33126,8 +33131,8 @@ function assignTags(targets, lines) {
 		if (wanted.length === 0 && target !== void 0) {
 			const near = nearest(target, names);
 			problems.push({
-				input: "tags",
-				message: `\`tags\`: \`${target}=${ref}\` is for a target that is not built.`,
+				input,
+				message: `${called}: \`${target}=${ref}\` is for a target that is not built.`,
 				mend: near === void 0 ? `The targets are ${names.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`
 			});
 		}
@@ -33136,9 +33141,9 @@ function assignTags(targets, lines) {
 			const owner = owners.get(tag);
 			if (owner !== void 0 && owner !== name) {
 				problems.push({
-					input: "tags",
-					message: `\`tags\`: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
-					mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
+					input,
+					mend,
+					message: `${called}: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`
 				});
 				continue;
 			}
@@ -33463,20 +33468,18 @@ function tagsOf(targets, { tags }, parts) {
 	const written = assignTags(targets, left.flatMap(({ name, tags: own }) => own.map((ref) => ({
 		target: name,
 		ref
-	}))));
-	const told = written.problems.map(({ message, ...problem }) => ({
-		...problem,
-		input: "bake-files",
-		message: message.replace(/^`tags`/, "`tags` of the bake files"),
-		.../ is given to /.test(message) ? { mend: DOUBLE_TAG } : {}
-	}));
+	}))), IN_BAKE_FILES);
 	const both = targets.map(({ name }) => [name, [...given.tagsOf.get(name) ?? [], ...written.tagsOf.get(name) ?? []]]);
 	return {
 		tagsOf: new Map(both),
-		problems: [...given.problems, ...told]
+		problems: [...given.problems, ...written.problems]
 	};
 }
-const DOUBLE_TAG = "Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.";
+const IN_BAKE_FILES = {
+	input: "bake-files",
+	called: "`tags` of the bake files",
+	mend: "Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`."
+};
 /** With `push` every target needs somewhere to go, unless its outputs say where. */
 function homeless(parts, { tagsOf: all }, inputs) {
 	if (!inputs.push || inputs.mode !== "build") return [];
@@ -40238,8 +40241,7 @@ async function report(options) {
 	if (built.images.length > 0) runner.log(`\n${sizesTable(sizeRows(data))}`);
 	tell(runner, sizes);
 	await appendSummary(runner, renderSummary(data), warn);
-	const problems = [...built.problems, ...sizes.problems];
-	throwIfAny(problems);
+	throwIfAny([...built.problems, ...sizes.problems]);
 }
 function tell(runner, { verdict, notice, commentUrl }) {
 	for (const line of [
@@ -40264,8 +40266,7 @@ async function appendSummary(runner, markdown, warn) {
 	}
 }
 function refuseOtherPlatforms(platform) {
-	const problems = checkPlatform(platform);
-	throwIfAny(problems);
+	throwIfAny(checkPlatform(platform));
 }
 function registryClient({ retries }, { env, runner }, warn) {
 	const credentials = new DockerCredentials({

@@ -1,6 +1,7 @@
 /** Runs the helper build of cache mounts on the builder, and removes what it leaves there. */
 import { randomBytes } from 'node:crypto'
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { helperArgs, pruneArgs, runDocker, type Docker } from './build/buildx.ts'
 import { YoungGarbage } from './cache/young-garbage.ts'
@@ -108,9 +109,7 @@ export class MountHelper {
     })
     for (const [name, path] of hadLine ? archives : []) {
       // One that is a little too large is whole in the helper's eyes, and was broken off here.
-      if ((await isThere(join(out, `${name}.whole`))) && (await isThere(path))) {
-        await rename(path, join(out, `${name}.tar`))
-      }
+      if (existsSync(join(out, `${name}.whole`)) && existsSync(path)) await rename(path, join(out, `${name}.tar`))
     }
     return out
   }
@@ -175,13 +174,6 @@ export class MountHelper {
       await rm(folder, { recursive: true, force: true })
     }
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** In whole milliseconds. */

@@ -18,7 +18,7 @@ import { parseSizeBudgets } from './measure/size-budgets.ts'
 import { draftPart, partProblems, resolvePart, type PartDraft } from './part-planning.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
-import { assignTags, untagged, type AssignedTags } from './plan/target-tags.ts'
+import { assignTags, untagged, type AssignedTags, type TagPlace } from './plan/target-tags.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import { unite } from './plan/unite.ts'
 import type { Part, Project } from './project.ts'
@@ -205,20 +205,19 @@ function tagsOf(targets: readonly RequestedTarget[], { tags }: Inputs, parts: re
   const written = assignTags(
     targets,
     left.flatMap(({ name, tags: own }) => own.map((ref) => ({ target: name, ref }))),
+    IN_BAKE_FILES,
   )
-  const told = written.problems.map(({ message, ...problem }) => ({
-    ...{ ...problem, input: 'bake-files', message: message.replace(/^`tags`/, '`tags` of the bake files') },
-    ...(/ is given to /.test(message) ? { mend: DOUBLE_TAG } : {}),
-  }))
   const both = targets.map(({ name }): readonly [string, readonly string[]] => [
     name,
     [...(given.tagsOf.get(name) ?? []), ...(written.tagsOf.get(name) ?? [])],
   ])
-  return { tagsOf: new Map(both), problems: [...given.problems, ...told] }
+  return { tagsOf: new Map(both), problems: [...given.problems, ...written.problems] }
 }
 
-const DOUBLE_TAG =
-  'Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.'
+const IN_BAKE_FILES: TagPlace = {
+  ...{ input: 'bake-files', called: '`tags` of the bake files' },
+  mend: 'Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.',
+}
 
 /** With `push` every target needs somewhere to go, unless its outputs say where. */
 function homeless(parts: readonly PartDraft[], { tagsOf: all }: AssignedTags, inputs: Inputs): readonly Problem[] {

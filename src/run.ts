@@ -222,8 +222,7 @@ async function report(options: {
   if (built.images.length > 0) runner.log(`\n${sizesTable(sizeRows(data))}`)
   tell(runner, sizes)
   await appendSummary(runner, renderSummary(data), warn)
-  const problems = [...built.problems, ...sizes.problems]
-  throwIfAny(problems)
+  throwIfAny([...built.problems, ...sizes.problems])
 }
 
 function tell(runner: Runner, { verdict, notice, commentUrl }: SizesReported): void {
@@ -249,8 +248,7 @@ async function appendSummary(
 }
 
 function refuseOtherPlatforms(platform: NodeJS.Platform): void {
-  const problems = checkPlatform(platform)
-  throwIfAny(problems)
+  throwIfAny(checkPlatform(platform))
 }
 
 function registryClient(

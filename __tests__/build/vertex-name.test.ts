@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { layoutOf, locate, locateAmong } from '../../src/build/stage-layout.ts'
+import { layoutOf, locate } from '../../src/build/stage-layout.ts'
 import { readVertexName } from '../../src/build/vertex-name.ts'
 import { parseDockerfile } from '../../src/dockerfile/parse.ts'
 import { at, layout } from './fixtures.ts'
@@ -90,14 +90,14 @@ RUN same
     ['[builder 2/4] WORKDIR /x', { stage: 0, source: at(2) }],
     ['[builder 3/4] RUN one &&   two $X   three', { stage: 0, source: at(3, 5) }],
   ])('%s', (name, expected) => {
-    expect(locate(readVertexName(name, ['x']), stages)).toEqual(expected)
+    expect(locate(readVertexName(name, ['x']), [stages])).toEqual(expected)
   })
 
   test('on a named context, and in one of several files', () => {
     const file = 'worker/Dockerfile'
     const text = 'FROM alpine AS one\nRUN x\nFROM base\nARG S\nCOPY lib /\nCOPY $S ./\nRUN echo $S\n'
     const several = layoutOf(parseDockerfile(text), { file, stages: [4, 9], onContext: new Set([1]) })
-    const located = (name: string): object | undefined => locate(readVertexName(name, ['x']), several)
+    const located = (name: string): object | undefined => locate(readVertexName(name, ['x']), [several])
     expect(located('[one 2/2] RUN x')).toEqual({ stage: 4, source: { ...at(2), file } })
     expect(located('[stage-1 1/4] COPY lib /')).toEqual({ stage: 9, source: { ...at(5), file } })
     // BuildKit counts the FROM, and gives it no place.
@@ -111,7 +111,7 @@ RUN same
     for (const text of others) {
       const other = layoutOf(parseDockerfile(text), { file: 'other', stages: [1, 2] })
       for (const dockerfiles of [[other, runtime], [runtime, other]]) {
-        const located = (name: string): object | undefined => locateAmong(readVertexName(name, ['x']), dockerfiles)
+        const located = (name: string): object | undefined => locate(readVertexName(name, ['x']), dockerfiles)
         expect(located('[run 2/3] COPY lib /lib')).toEqual({ stage: 7, source: { ...at(3), file: 'base' } })
         expect(located('[stage-1 1/1] RUN x')).toMatchObject({ stage: 2, source: { file: 'other' } })
         expect(located('[gone 1/1] RUN x')).toBeUndefined()
@@ -119,6 +119,6 @@ RUN same
     }
     const unnamed = layoutOf(parseDockerfile(others[0] ?? ''), { file: 'other', stages: [1, 2] })
     // A variable is filled in: then the stage's name alone tells.
-    expect(locateAmong(readVertexName('[run 3/3] RUN check 1', []), [unnamed, runtime])).toMatchObject({ stage: 7, source: at(4) })
+    expect(locate(readVertexName('[run 3/3] RUN check 1', []), [unnamed, runtime])).toMatchObject({ stage: 7, source: at(4) })
   }) // prettier-ignore
 })

@@ -7,7 +7,7 @@
  */
 import { outputLines, shownText, type OutputLines } from './output-text.ts'
 import type { ProgressEvents, StatusEvent, VertexEvent, WarningEvent } from './rawjson.ts'
-import { locateAmong, type SourceLines, type StageLayout } from './stage-layout.ts'
+import { locate, type Location, type SourceLines, type StageLayout } from './stage-layout.ts'
 import { readVertexName, type VertexName } from './vertex-name.ts'
 
 export type StepStatus = 'waiting' | 'running' | 'done' | 'cached' | 'failed' | 'canceled'
@@ -84,6 +84,8 @@ interface StepRecord {
   readonly owner: string | undefined
   readonly name: VertexName
   readonly targets: string[]
+  /** Found anew only with another target: this is asked for with every line that the step prints. */
+  located: Location | undefined
   readonly views: Map<string, View>
   readonly output: OutputLines
   readonly inputs: readonly string[]
@@ -159,7 +161,10 @@ export class BuildProgress {
     const target = name.target ?? (this.#ids.length === 1 ? this.#ids[0] : undefined)
     const targetName = target === undefined ? undefined : this.#names.get(target)
     const record = this.#records.get(vertex.digest) ?? this.#add(vertex, name, targetName)
-    if (targetName !== undefined && !record.targets.includes(targetName)) record.targets.push(targetName)
+    if (targetName !== undefined && !record.targets.includes(targetName)) {
+      record.targets.push(targetName)
+      if (targetName !== record.owner) record.located = this.#locate(record.name, [record.owner, ...record.targets])
+    }
     const view = record.views.get(target ?? '') ?? newView()
     record.views.set(target ?? '', view)
     if (vertex.startedMs !== undefined && view.startedMs !== undefined && vertex.startedMs !== view.startedMs) {
@@ -179,17 +184,20 @@ export class BuildProgress {
       if (record !== undefined) this.#options.listener?.onLine?.(this.#step(record), line)
     })
     const { digest: id, inputs } = vertex
-    const record = { id, owner, name, targets: [], views: new Map(), output, inputs, text }
+    const located = this.#locate(name, [owner])
+    const record = { id, owner, name, targets: [], located, views: new Map(), output, inputs, text }
     this.#records.set(vertex.digest, record)
     return record
   }
 
+  #locate(name: VertexName, targets: readonly (string | undefined)[]): Location | undefined {
+    return locate(name, [...new Set(targets.map((target) => this.#options.stagesOf(target)))])
+  }
+
   #step(record: StepRecord): Step {
-    const { name } = record
+    const { name, located } = record
     const views = [...record.views.values()]
     const starts = views.flatMap((view) => (view.startedMs === undefined ? [] : [view.startedMs]))
-    const dockerfiles = new Set([record.owner, ...record.targets].map((target) => this.#options.stagesOf(target)))
-    const located = locateAmong(name, [...dockerfiles])
     return {
       id: record.id,
       kind: name.kind,

@@ -78,16 +78,12 @@ export function layoutOf(
   }))
 }
 
-/** Where a step stands; undefined when it belongs to no stage. */
-export function locate(name: VertexName, stages: readonly StageLayout[]): Location | undefined {
-  return locateAmong(name, [stages])
-}
-
 /**
- * The same where one of several Dockerfiles has it: a target that another one is built from has steps in its name, too. Of
- * stages that are called the same, the one counts that has the instruction.
+ * Where a step stands; undefined when it belongs to no stage.
+ * @param dockerfiles of all targets that need it: one that is built from another target has that one's steps in its name, too.
+ * Of stages that are called the same, the one counts that has the instruction.
  */
-export function locateAmong(name: VertexName, dockerfiles: readonly (readonly StageLayout[])[]): Location | undefined {
+export function locate(name: VertexName, dockerfiles: readonly (readonly StageLayout[])[]): Location | undefined {
   if (name.kind !== 'stage') return undefined
   const stages = dockerfiles.flatMap((layouts) => findStage(name.stage, layouts) ?? [])
   const isBase = name.text.startsWith('FROM ')

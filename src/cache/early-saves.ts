@@ -3,7 +3,7 @@
  * a service counts entries and refuses too many.
  */
 import type { CacheBackend, SaveResult } from './cache-backend.ts'
-import { fillPack, savingTimeout, type PackContent } from './saving.ts'
+import { fillPack, savingTimeout, unsaved, type PackContent } from './saving.ts'
 
 export interface EarlySavesOptions {
   readonly backend: CacheBackend
@@ -69,7 +69,7 @@ export class EarlySaves {
     const { now, newPack } = this.#options
     const pack = { ...newPack(), blobs, createdAt: new Date(now()).toISOString() }
     this.#begun.set(pack.key, pack)
-    const result = await this.#send(pack).catch(failed)
+    const result = await this.#send(pack).catch(unsaved)
     if (result.kind === 'failed') this.#begun.delete(pack.key)
     return [pack.key, result]
   }
@@ -82,8 +82,4 @@ export class EarlySaves {
     this.#last = saved.catch(() => undefined)
     return await saved
   }
-}
-
-function failed(error: unknown): SaveResult {
-  return { kind: 'failed', why: 'limited', reason: error instanceof Error ? error.message : String(error) }
 }

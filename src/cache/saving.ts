@@ -177,9 +177,14 @@ async function saveIndex(
     await writeFile(join(folder, index.file), serializeIndex(document))
     for (const file of blobs.files) await link(join(root, blobs.path, file), join(folder, file))
   } catch (error) {
-    return { kind: 'failed', why: 'limited', reason: error instanceof Error ? error.message : String(error) }
+    return unsaved(error)
   }
   return await backend.save({ key: index.key, path: index.path, timeoutMs: savingTimeout(0) })
+}
+
+/** Of an entry that could not be put together on this machine's disk. */
+export function unsaved(error: unknown): SaveResult {
+  return { kind: 'failed', why: 'limited', reason: error instanceof Error ? error.message : String(error) }
 }
 
 /** Puts blobs that lie elsewhere under the session's folder into a pack's directory, without copying them. */

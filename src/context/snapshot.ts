@@ -58,28 +58,28 @@ export async function snapshotContext(options: {
   readonly ahead?: LookAhead | undefined
 }): Promise<ContextSnapshot> {
   const root = await realpath(options.directory)
-  const own = options.ahead === undefined ? new LookAhead(options.env) : undefined
-  const ahead = options.ahead ?? own
-  if (ahead === undefined) throw new RangeError('nothing to look with')
-  return new Snapshot(root, options.matcher, { ahead, own })
+  const { matcher, env, ahead = new LookAhead(env) } = options
+  return new Snapshot(root, matcher, { ahead, isOwn: options.ahead === undefined })
 }
 
 class Snapshot implements ContextSnapshot {
   readonly #tree: ContextTree
   readonly #filler: ContentFiller
-  /** Ends with each read. */
-  readonly #own: LookAhead | undefined
+  readonly #ahead: LookAhead
+  /** Then its threads end with each read. */
+  readonly #isOwn: boolean
   readonly #results = new Map<string, ContextContent>()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(
     root: string,
     matcher: IgnoreMatcher,
-    { ahead, own }: { readonly ahead: LookAhead; readonly own: LookAhead | undefined },
+    { ahead, isOwn }: { readonly ahead: LookAhead; readonly isOwn: boolean },
   ) {
     this.#tree = new ContextTree(root, matcher, ahead)
     this.#filler = new ContentFiller(this.#tree)
-    this.#own = own
+    this.#ahead = ahead
+    this.#isOwn = isOwn
   }
 
   async read(query: ContextReadQuery): Promise<ContextContent> {
@@ -88,7 +88,7 @@ class Snapshot implements ContextSnapshot {
       try {
         return await this.#read(query)
       } finally {
-        await this.#own?.[Symbol.asyncDispose]()
+        if (this.#isOwn) await this.#ahead[Symbol.asyncDispose]()
       }
     })
     this.#last = result.catch(() => undefined)

@@ -12,8 +12,25 @@ export interface AssignedTags {
   readonly problems: readonly Problem[]
 }
 
+/** Where tags are given, in words of its problems. */
+export interface TagPlace {
+  readonly input: string
+  readonly called: string
+  /** How each target gets one of its own. */
+  readonly mend: string
+}
+
+const IN_INPUT: TagPlace = {
+  ...{ input: 'tags', called: '`tags`' },
+  mend: 'Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference.',
+}
+
 /** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-export function assignTags(targets: readonly Pick<RequestedTarget, 'name'>[], lines: readonly TagLine[]): AssignedTags {
+export function assignTags(
+  targets: readonly Pick<RequestedTarget, 'name'>[],
+  lines: readonly TagLine[],
+  { input, called, mend }: TagPlace = IN_INPUT,
+): AssignedTags {
   const problems: Problem[] = []
   const names = targets.map((target) => target.name)
   const tagsOf = new Map(names.map((name): [string, string[]] => [name, []]))
@@ -23,8 +40,8 @@ export function assignTags(targets: readonly Pick<RequestedTarget, 'name'>[], li
     if (wanted.length === 0 && target !== undefined) {
       const near = nearest(target, names)
       problems.push({
-        input: 'tags',
-        message: `\`tags\`: \`${target}=${ref}\` is for a target that is not built.`,
+        input,
+        message: `${called}: \`${target}=${ref}\` is for a target that is not built.`,
         mend:
           near === undefined
             ? `The targets are ${names.map((name) => `\`${name}\``).join(', ')}.`
@@ -37,9 +54,8 @@ export function assignTags(targets: readonly Pick<RequestedTarget, 'name'>[], li
       const owner = owners.get(tag)
       if (owner !== undefined && owner !== name) {
         problems.push({
-          input: 'tags',
-          message: `\`tags\`: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
-          mend: 'Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference.',
+          ...{ input, mend },
+          message: `${called}: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
         })
         continue
       }
