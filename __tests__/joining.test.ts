@@ -1,9 +1,10 @@
 /** Several Dockerfiles as one graph: links, shared stages, names that are the same, what cannot be followed. */
-import { expect, test } from '@jest/globals'
+import { afterAll, expect, test } from '@jest/globals'
 import type { StageGraph } from '../src/graph/stage-graph.ts'
 import { ImageCatalog } from '../src/image-catalog.ts'
 import { readInputs, type InputName } from '../src/inputs.ts'
-import { joinParts, linkEnvironment, linkOrder, triggerProblems, variantsOf } from '../src/joining.ts'
+import { linkProblems, variantsOf } from '../src/graph-variants.ts'
+import { joinParts, contextEnvironment, linkOrder, linkTriggers, type ResolvedPart } from '../src/joining.ts'
 import { withLinks } from '../src/link-reasons.ts'
 import { draftPart, resolvePart, type PartDraft } from '../src/part-planning.ts'
 import { makePlan } from '../src/plan/plan.ts'
@@ -40,6 +41,34 @@ function part({ file, text, targets, inputs = {}, links = {}, onlyLinked = false
 
 function drafts(...cases: readonly Case[]): readonly PartDraft[] {
   return cases.map((one) => draftPart(part(one), 'linux/amd64'))
+}
+
+const client = new RegistryClient({ env: {}, credentials: { find: () => Promise.resolve(undefined) } })
+const NO_IMAGES = new ImageCatalog([], { client, workspace: '/w' })
+const NOTHING_LOOKED_UP = {
+  images: NO_IMAGES,
+  contextImages: { of: () => undefined, isImage: () => true, unread: [] },
+}
+afterAll(() => {
+  client.close()
+})
+
+/** As they are when what is linked is known. */
+function resolvedParts(parts: readonly PartDraft[]): readonly ResolvedPart[] {
+  const resolved = new Map<number, ReturnType<typeof resolvePart>>()
+  const environmentOf = contextEnvironment(parts, resolved, NOTHING_LOOKED_UP)
+  const triggersOf = linkTriggers(parts, resolved)
+  for (const index of linkOrder(parts)) {
+    const draft = parts[index]
+    if (draft === undefined) continue
+    const found = resolvePart(draft, {
+      images: NO_IMAGES,
+      environmentOf: (context, cell) => environmentOf(index, context, cell),
+      triggersOf: (context, cell) => triggersOf(index, context, cell),
+    })
+    resolved.set(index, found)
+  }
+  return parts.flatMap((_, index) => resolved.get(index) ?? [])
 }
 
 /** Every target printed, each read's digest being what is read. */
@@ -96,19 +125,13 @@ test('the variables of a linked target are known where it is the base', () => {
     { ...BASE, text: `${BASE.text.replace('alpine', 'scratch')}ENV WHERE=/opt MORE=1\n`, targets: { base: undefined } },
   ) // prettier-ignore
   expect(linkOrder(parts)).toEqual([1, 0])
-  const client = new RegistryClient({ env: {}, credentials: { lookUp: () => Promise.resolve(undefined) } as never })
-  const images = new ImageCatalog([], { client, workspace: '/w' })
-  const resolved = new Map<number, ReturnType<typeof resolvePart>>()
-  const environmentOf = linkEnvironment(parts, resolved, images)
-  for (const index of linkOrder(parts)) {
-    const draft = parts[index]
-    if (draft === undefined) continue
-    const of = (context: string, platform: string): readonly string[] | undefined =>
-      environmentOf(index, context, platform)
-    resolved.set(index, resolvePart(draft, { images, environmentOf: of }))
-  }
-  client.close()
-  expect(environmentOf(0, 'base', 'linux/amd64')).toEqual(['WHERE=/srv', 'WHERE=/opt', 'MORE=1'])
+  const resolved = new Map(resolvedParts(parts).entries())
+  const environmentOf = contextEnvironment(parts, resolved, NOTHING_LOOKED_UP)
+  expect(environmentOf(0, 'base', { platform: 'linux/amd64', machine: 'linux/amd64' })).toEqual([
+    'WHERE=/srv',
+    'WHERE=/opt',
+    'MORE=1',
+  ])
   const copy = resolved.get(0)?.graph.stages[0]?.steps.find(({ keyword }) => keyword === 'COPY')
   expect(copy?.words).toContain('destination=/opt/')
 })
@@ -193,14 +216,21 @@ test('a reason that is another target’s says through which it came', () => {
   expect(texts('base')).toEqual(['base changed', 'app changed'])
 })
 
-test('an ONBUILD over a link is refused, at its line', () => {
+test('what is based on a link carries out its ONBUILD instructions, and nothing that those of its own base were', () => {
+  const lower = 'FROM scratch AS lower\nONBUILD COPY early /\nFROM lower\n'
   const parts = drafts(
-    { ...BASE, text: `${BASE.text}ONBUILD RUN it\n`, targets: { base: undefined } },
-    { file: 'app/Dockerfile', text: APP, targets: { app: undefined }, links: { base: 'base' } },
-  )
-  expect(triggerProblems(parts)).toMatchObject([
-    { file: 'base/Dockerfile', line: 4, message: expect.stringMatching(/`base` has an ONBUILD .* app\/Dockerfile is based/) },
-  ]) // prettier-ignore
+    { file: 'base', text: `${lower}ENV WHERE=/srv\nONBUILD COPY conf \${WHERE}/\nONBUILD COPY --from=made /m /m\n`, targets: { base: undefined } },
+    { file: 'app', text: 'FROM scratch AS made\nCOPY made /m\nFROM base\nCOPY app /\n', targets: { app: undefined }, links: { base: 'base' } },
+  ) // prettier-ignore
+  const { graph } = joinParts(resolvedParts(parts))
+  const app = graph.stages.at(-1)
+  expect(app?.steps.map(({ isTrigger, line, words }) => [isTrigger, line, words.at(-1)])).toEqual([
+    [true, 3, 'destination=/srv/'],
+    [true, 3, 'destination=/m'],
+    [false, 4, 'destination=/'],
+  ])
+  expect(app?.needs).toEqual([{ via: 'onbuild-copy', source: { kind: 'stage', stage: 2 }, line: 3 }])
+  expect(app?.reads.flatMap(({ paths }) => paths)).toEqual(['/conf', '/app'])
 })
 
 test('of several platforms each has a graph; a target that has fewer is there as it is', () => {
@@ -213,5 +243,53 @@ test('of several platforms each has a graph; a target that has fewer is there as
   expect(variants.map(({ platform, graph }) => [platform, graph.stages.map((stage) => stage.platform)])).toEqual([
     ['linux/amd64', ['linux/amd64', 'linux/amd64']],
     ['linux/arm64', ['linux/amd64', 'linux/arm64']],
+  ])
+})
+
+test('each platform of a link is in a graph of its own; what needs two of them in one has no fingerprint', () => {
+  const both = { platforms: 'linux/amd64,linux/arm64' }
+  const base = { ...BASE, targets: { base: undefined }, inputs: both, onlyLinked: true }
+  const amd64 = {
+    ...{ file: 'mid', text: APP, targets: { mid: undefined }, links: { base: 'base' } },
+    onlyLinked: true,
+  }
+  const app = (text: string, platforms: string): Case => ({
+    ...{ file: 'app', text, targets: { app: undefined }, links: { mid: 'mid', base: 'base' }, inputs: { platforms } },
+  })
+  const of = (...cases: readonly Case[]): unknown => {
+    const parts = drafts(...cases)
+    return variantsOf(parts, joinParts(parts).targets).map(({ platform, graph, unknown }) => [
+      ...[platform, graph.stages.map((stage) => stage.platform.slice(6)).join(), unknown !== undefined],
+    ])
+  }
+  // Through another target that has only one platform.
+  expect(of(base, amd64, { ...app('FROM mid', 'linux/arm64'), links: { mid: 'mid' } })).toEqual([
+    ['linux/arm64', 'amd64,amd64,arm64', false],
+  ])
+  const two = 'FROM mid AS a\nFROM base\nCOPY --from=a /x /\n'
+  expect(of(base, amd64, app(two, 'linux/arm64'))).toEqual([['linux/arm64', 'arm64,amd64,arm64,arm64', true]])
+  // The other one is in the graph of the other platform.
+  expect(of(base, amd64, app(two, 'linux/amd64,linux/arm64'))).toEqual([
+    ['linux/amd64', 'amd64,amd64,amd64,amd64', false],
+    ['linux/arm64', 'arm64,amd64,arm64,arm64', false],
+  ])
+  const built = 'FROM --platform=$BUILDPLATFORM base AS a\nFROM scratch\nCOPY --from=a /x /\n'
+  expect(of(base, { ...app(built, 'linux/arm64'), links: { base: 'base' } })).toEqual([
+    ['linux/arm64', 'amd64,amd64,arm64', false],
+  ])
+  const copied = built.replace('scratch', 'base')
+  expect(of(base, { ...app(copied, 'linux/arm64'), links: { base: 'base' } })).toEqual([
+    ['linux/arm64', 'amd64,amd64,arm64', true],
+  ])
+})
+
+test('a link that has no image for a platform is told', () => {
+  const parts = drafts(
+    { ...BASE, targets: { base: undefined }, inputs: { platforms: 'linux/amd64,linux/s390x' } },
+    { file: 'a', text: APP, targets: { app: undefined }, links: { base: 'base' }, inputs: { platforms: 'linux/arm64' } },
+    { file: 'b', text: 'FROM scratch', targets: { bare: undefined }, links: { base: 'base' }, inputs: { platforms: 'linux/arm64' } },
+  ) // prettier-ignore
+  expect(linkProblems(parts).map(({ message, mend = '' }) => `${message} ${mend}`)).toEqual([
+    'The bake target `app` is built for linux/arm64, and `base`, which it is built from, for linux/amd64, linux/s390x only. Add linux/arm64 to the `platforms` of `base`, or leave out all but one, whose image then serves every platform.',
   ])
 })

@@ -89,6 +89,15 @@ describe('a target of which every platform was pushed', () => {
     expect(image.manifestDigest).toBe(bare.digest)
   })
 
+  test('may have fewer platforms than others of its plan', async () => {
+    const { digest } = await push('linux/arm64')
+    const merged = await merge([handed('linux/arm64', digest)], { platforms: ['linux/arm64'] })
+    expect([messages(merged), merged.written]).toEqual([[], true])
+    expect(messages(await merge([handed('linux/arm64', digest)]))).toEqual([
+      expect.stringContaining('nothing came of its leg for `linux/amd64`'),
+    ])
+  })
+
   test('is copied to where no leg pushed', async () => {
     const [a, b] = await Promise.all(PLATFORMS.map(async (platform) => await push(platform)))
     const other = `${registry.host}/org/other${count}:v1`

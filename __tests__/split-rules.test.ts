@@ -77,6 +77,25 @@ describe('the plan of legs for platforms', () => {
   })
 })
 
+describe('bake files', () => {
+  const FILES = { 'matrix-by': 'platform', 'bake-files': 'docker-bake.hcl' }
+
+  test('name platforms of each target themselves', () => {
+    expect(problemsOf({ ...FILES, mode: 'plan' })).toEqual([])
+    expect(problemsOf({ ...FILES, mode: 'plan', platforms: 'arm64' })).toEqual([
+      expect.stringContaining('Write `OS/ARCH`'),
+    ])
+  })
+
+  test('do not excuse a tag in an input of a leg', () => {
+    const leg = { ...FILES, platforms: 'linux/arm64', push: 'true' }
+    expect(problemsOf(leg)).toEqual([])
+    expect(problemsOf({ ...leg, tags: 'app=ghcr.io/org/app:v1' })).toEqual([
+      expect.stringContaining('would be pushed with a tag'),
+    ])
+  })
+})
+
 describe('the job that merges', () => {
   test('needs the plan, and is of the run that it is about', () => {
     expect(problemsOf({ mode: 'merge' })).toEqual([expect.stringContaining('`mode: merge` needs `plan`')])

@@ -68,8 +68,8 @@ async function measureGrowth(): Promise<NonNullable<PlanFigures['growth']>> {
     files: largest,
     curves: [
       growthOf('files', files.map((point) => ({ ...point, count: point.files }))), // prettier-ignore
-      await curve('stages', [10, 100, 1_000], measureStagesPlan),
-      await curve('targets', [1, 10, 100], measureTargetsPlan),
+      await curve('stages', [10, 500, 2_000], measureStagesPlan),
+      await curve('targets', [1, 50, 200], measureTargetsPlan),
     ],
   }
 }

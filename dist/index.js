@@ -4,13 +4,13 @@ import { closeSync, constants, createReadStream, existsSync, fstatSync, lstatSyn
 import { access as access$1, appendFile as appendFile$1, constants as constants$1, copyFile as copyFile$1, link as link$1, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { Socket, createServer as createServer$1 } from "node:net";
 import { createInterface } from "node:readline";
+import { availableParallelism, homedir, tmpdir } from "node:os";
 import { createHash, hash as hash$2, randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
 import { finished as finished$1, pipeline } from "node:stream/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { availableParallelism, homedir, tmpdir } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import { PassThrough, Readable, addAbortSignal } from "node:stream";
 import { once } from "node:events";
@@ -377,6 +377,250 @@ function startChild(script, nodeFlags, options) {
 	};
 }
 
+// src/images/registry-error.ts
+/**
+* What can go wrong between us and a registry, in words for the user. No secret, token or signed address ever enters a
+* message: only names of hosts and images, and the registry's own short text with control characters taken out.
+*/
+/** A registry (or an OCI layout) could not give what was asked for. */
+var RegistryError = class extends Error {
+	kind;
+	mend;
+	status;
+	retryAfter;
+	said;
+	constructor(fault, options) {
+		super(fault.message, options);
+		this.name = "RegistryError";
+		this.kind = fault.kind;
+		this.mend = fault.mend;
+		this.status = fault.status;
+		this.retryAfter = fault.retryAfter;
+		this.said = fault.said;
+	}
+};
+/** The error for an answer that is no success. */
+function answerError$1(answer) {
+	const said = answer.detail === void 0 ? void 0 : oneLine(answer.detail);
+	return new RegistryError({
+		...faultOf(answer, said === void 0 ? "" : ` It said: ${said}`),
+		said
+	});
+}
+function faultOf(answer, said) {
+	const { subject, domain, status, retryAfter } = answer;
+	const login = `docker/login-action${domain === "docker.io" ? "" : ` (registry: ${domain})`}`;
+	if (status === 404) return {
+		kind: "not-found",
+		message: `${subject} was not found in ${domain}.${said}`,
+		mend: "Check the name and the tag.",
+		status
+	};
+	if (status === 401) return {
+		kind: "unauthorized",
+		message: answer.loggedIn ? `${domain} does not accept the login for ${subject}.${said}` : `${domain} asks for a login for ${subject} (or there is no such image).${said}`,
+		mend: answer.loggedIn ? `Log in again with ${login}: the password or token may have expired, or may not read this repository.` : `Check the name; for a private image, log in first with ${login}.`,
+		status
+	};
+	if (status === 403) return {
+		kind: "denied",
+		message: `${domain} denies access to ${subject}.${said}`,
+		mend: answer.loggedIn ? "Give the account or token that is logged in the right to read this repository." : `Log in first with ${login}.`,
+		status
+	};
+	if (status === 429) {
+		const wait = retryAfter === void 0 ? "" : `Try again in ${retryAfter} s. `;
+		return {
+			kind: "rate-limited",
+			message: `${domain} refuses more requests for now (${subject}).${said}`,
+			mend: `${wait}Log in with ${login} for a higher limit, or map the image to a mirror with external-images.`,
+			status,
+			retryAfter
+		};
+	}
+	if (status >= 500) return {
+		kind: "server",
+		message: `${domain} failed with status ${status} for ${subject}.${said}`,
+		mend: "Try again later.",
+		status,
+		retryAfter
+	};
+	return badFault(subject, `${domain} answered with status ${status}.${said}`, status);
+}
+/** An answer that is no valid one. `why` is a sentence. */
+function badAnswer(subject, why, status) {
+	return new RegistryError(badFault(subject, why, status));
+}
+function badFault(subject, why, status) {
+	return {
+		kind: "bad-answer",
+		message: `The registry's answer for ${subject} cannot be used: ${why}`,
+		mend: "Check that the address is that of a container registry, and that no proxy stands in between.",
+		status
+	};
+}
+/** No answer at all. */
+function unreachable$1(subject, host, cause) {
+	const reason = errorCode(cause) ?? (cause instanceof Error ? cause.message : "unknown error");
+	return new RegistryError({
+		kind: "unreachable",
+		message: `${host} could not be reached for ${subject}: ${oneLine(reason)}.`,
+		mend: "Check the name of the registry and the network."
+	}, { cause });
+}
+/** Untrusted text as one short line. */
+function oneLine(text) {
+	const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
+	return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
+}
+
+// src/images/docker-credentials.ts
+/**
+* Logins for registries, from where `docker login` puts them: the Docker configuration and its credential helpers. A
+* helper that is missing or fails is a warning, and the registry is asked without a login. Secrets stay in the returned
+* value; no message holds one.
+* https://github.com/docker/cli/blob/v28.0.0/cli/config/configfile/file.go#L276 (lookup)
+* https://github.com/docker/docker-credential-helpers#development (the helpers' protocol)
+*/
+/** Docker Hub's key in every Docker configuration. */
+const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
+const HELPER_TIMEOUT_MS = 3e4;
+/** What helpers print for a registry without a login. */
+const NOT_FOUND = "credentials not found in native keychain";
+/** The folder of docker's configuration. */
+function dockerFolder(env, homeDirectory) {
+	return env["DOCKER_CONFIG"] ?? join(homeDirectory, ".docker");
+}
+/** The logins of one Docker configuration; each is looked up once. */
+var DockerCredentials = class {
+	#options;
+	#known = /* @__PURE__ */ new Map();
+	#configuration;
+	constructor(options) {
+		this.#options = options;
+	}
+	/** The login for a registry as in image names (`docker.io`, `ghcr.io`), or undefined: then ask without. Never throws. */
+	async find(domain) {
+		const key = domain === "docker.io" ? DOCKER_HUB_KEY : domain;
+		let found = this.#known.get(key);
+		if (found === void 0) {
+			found = this.#lookUp(key);
+			this.#known.set(key, found);
+		}
+		return await found;
+	}
+	async #lookUp(key) {
+		this.#configuration ??= this.#readConfiguration();
+		const configuration = await this.#configuration;
+		const helper = text$3(object$1(configuration["credHelpers"])[key]) ?? text$3(configuration["credsStore"]);
+		if (helper !== void 0 && helper !== "") {
+			const answer = await this.#askHelper(helper, key);
+			if (answer !== "failed") return answer;
+		}
+		return storedCredential(object$1(configuration["auths"]), key);
+	}
+	async #readConfiguration() {
+		const { env, homeDirectory, warn } = this.#options;
+		const path = join(dockerFolder(env, homeDirectory), "config.json");
+		let content;
+		try {
+			content = await readFile(path, "utf8");
+		} catch (error) {
+			if (errorCode(error) !== "ENOENT") warn(`${path} could not be read, so registries are asked without a login.`);
+			return {};
+		}
+		try {
+			return object$1(JSON.parse(content));
+		} catch {
+			warn(`${path} is not valid JSON, so registries are asked without a login.`);
+			return {};
+		}
+	}
+	async #askHelper(helper, key) {
+		const { env, warn } = this.#options;
+		const fail = (why) => {
+			warn(`The credential helper ${JSON.stringify(helper)} for ${key} ${why}, so the registry is asked without a login from it.`);
+			return "failed";
+		};
+		if (!/^[A-Za-z0-9_.-]+$/.test(helper)) return fail("has no valid name");
+		try {
+			const signal = AbortSignal.timeout(HELPER_TIMEOUT_MS);
+			const result = await runProcess(`docker-credential-${helper}`, ["get"], {
+				env,
+				input: key,
+				signal
+			});
+			if (result.code !== 0) {
+				if (oneLine(result.stdout).includes(NOT_FOUND)) return void 0;
+				return fail(signal.aborted ? "did not answer in time" : `failed (status ${result.code ?? "unknown"})`);
+			}
+			return helperCredential(object$1(JSON.parse(result.stdout))) ?? fail("gave no login");
+		} catch (error) {
+			return fail(error instanceof ProgramMissingError ? "is not installed" : "gave no valid answer");
+		}
+	}
+};
+function helperCredential(answer) {
+	const username = text$3(answer["Username"]);
+	const secret = text$3(answer["Secret"]);
+	if (username === void 0 || secret === void 0) return void 0;
+	return username === "<token>" ? {
+		kind: "identity-token",
+		token: secret
+	} : {
+		kind: "basic",
+		username,
+		password: secret
+	};
+}
+/** The entry under the key itself, else one whose key is an address of that host. */
+function storedCredential(auths, key) {
+	const exact = auths[key];
+	if (exact !== void 0) return entryCredential(object$1(exact));
+	const host = hostOf$2(key);
+	for (const [address, entry] of Object.entries(auths)) if (hostOf$2(address) === host) return entryCredential(object$1(entry));
+}
+function hostOf$2(address) {
+	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
+}
+function entryCredential(entry) {
+	const identityToken = text$3(entry["identitytoken"]);
+	if (identityToken !== void 0 && identityToken !== "") return {
+		kind: "identity-token",
+		token: identityToken
+	};
+	const registryToken = text$3(entry["registrytoken"]);
+	if (registryToken !== void 0 && registryToken !== "") return {
+		kind: "registry-token",
+		token: registryToken
+	};
+	const auth = text$3(entry["auth"]);
+	if (auth !== void 0 && auth !== "") {
+		const decoded = Buffer.from(auth, "base64").toString("utf8");
+		const colon = decoded.indexOf(":");
+		if (colon <= 0) return void 0;
+		return {
+			kind: "basic",
+			username: decoded.slice(0, colon),
+			password: decoded.slice(colon + 1).replace(/\0+$/, "")
+		};
+	}
+	const username = text$3(entry["username"]);
+	const password = text$3(entry["password"]);
+	if (username === void 0 || username === "" || password === void 0) return void 0;
+	return {
+		kind: "basic",
+		username,
+		password
+	};
+}
+function object$1(value) {
+	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+}
+function text$3(value) {
+	return typeof value === "string" ? value : void 0;
+}
+
 // src/json-fields.ts
 /** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
 /** Undefined for what is no JSON. */
@@ -422,7 +666,7 @@ function list$3(value) {
 	return Array.isArray(value) ? value : [];
 }
 /** A text that says something. */
-function text$3(value) {
+function text$2(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 /** A whole number from 1: of a pull request, of a comment, of a run's attempt. */
@@ -435,6 +679,72 @@ function isText$2(value, longest) {
 /** A whole number, neither negative nor too large to be exact. */
 function isCount(value) {
 	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+// src/build/buildx-program.ts
+/**
+* The program behind `docker buildx`. Docker asks each of its plugins who it is before it starts one, which takes longer
+* than most of what is asked of buildx; started by itself, buildx does the same with the same settings.
+*/
+const PLUGIN = "docker-buildx";
+/** https://github.com/docker/cli/blob/v28.5.2/cli-plugins/manager/manager_unix.go */
+const SYSTEM_FOLDERS = [
+	"local/lib",
+	"local/libexec",
+	"lib",
+	"libexec"
+].map((name) => `/usr/${name}/docker/cli-plugins`);
+/** By this variable a plugin takes itself for one that docker has started. */
+const STARTED_BY_DOCKER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
+/**
+* The plugin that docker would run; undefined where docker had better be asked: it is not there, it is a script (which may
+* set what docker needs), or the plugin is none that can run by itself.
+* https://github.com/docker/cli/blob/v28.5.2/cli-plugins/manager/manager.go#L57 (getPluginDirs, PluginRunCommand)
+* https://github.com/docker/buildx/blob/v0.29.1/cmd/buildx/main.go#L37 (runStandalone)
+*/
+async function findBuildx(env) {
+	if (env[STARTED_BY_DOCKER] !== void 0) return void 0;
+	const docker = await findProgram("docker", env["PATH"] ?? "");
+	if (docker === void 0 || !await isBinary(docker)) return void 0;
+	const config = dockerFolder(env, env["HOME"] ?? homedir());
+	const extra = await extraFolders(join(config, "config.json"));
+	if (extra === void 0) return void 0;
+	for (const folder of [
+		...extra,
+		join(config, "cli-plugins"),
+		...SYSTEM_FOLDERS
+	]) {
+		const file = join(folder, PLUGIN);
+		if (await stat$1(file).then(() => true, (error) => errorCode(error) !== "ENOENT")) return await isBinary(file) ? file : void 0;
+	}
+}
+/** Folders that docker's configuration names; undefined where it cannot be read. */
+async function extraFolders(file) {
+	let text;
+	try {
+		text = await readFile(file, "utf8");
+	} catch (error) {
+		return errorCode(error) === "ENOENT" ? [] : void 0;
+	}
+	const config = parseJson(text);
+	if (config === void 0) return void 0;
+	const folders = list$3(field$1(config, "cliPluginsExtraDirs"));
+	return folders.every((folder) => typeof folder === "string") ? folders : void 0;
+}
+/** Whether it is a program of the machine (ELF, Mach-O), and not a script. */
+async function isBinary(file) {
+	try {
+		await using handle = await open$1(file);
+		const start = Buffer.alloc(4);
+		await handle.read(start, 0, 4, 0);
+		return [
+			"7f454c46",
+			"cffaedfe",
+			"cafebabe"
+		].includes(start.toString("hex"));
+	} catch {
+		return false;
+	}
 }
 
 // src/build/json.ts
@@ -619,7 +929,7 @@ function readDockerInfo(stdout, stderr, { needsEngine } = { needsEngine: true })
 	const isThere = serverVersion !== void 0 && serverVersion !== "";
 	const problems = [];
 	if (info !== void 0) problems.push(...checkBuildx(buildxVersion));
-	if (!isThere && (needsEngine || info === void 0)) problems.push(unreachable$1(errorText(info, stderr)));
+	if (!isThere && (needsEngine || info === void 0)) problems.push(unreachable(errorText(info, stderr)));
 	if (problems.length > 0 || info === void 0) return { problems };
 	return {
 		clientVersion: textAt(client, "Version") ?? "unknown",
@@ -644,7 +954,7 @@ function errorText(info, stderr) {
 	return [...list$3(info?.["ServerErrors"]).filter((error) => typeof error === "string"), stderr.trim()].filter((text) => text !== "").join(" ");
 }
 /** The problem of an engine that does not answer, told from docker's own words. */
-function unreachable$1(text) {
+function unreachable(text) {
 	const said = text.replaceAll(/\s+/g, " ").trim();
 	if (/permission denied/i.test(said)) return {
 		message: "This user may not talk to the Docker engine (permission denied on its socket).",
@@ -706,21 +1016,34 @@ function goArchitecture(kernel) {
 * they said; which builder to use, what to build and what an error means is decided elsewhere.
 */
 /**
-* Runs `docker …` to its end; a non-zero exit is a result, not an error.
+* Runs `docker …` to its end; a non-zero exit is a result, not an error. `docker buildx …` is run without docker where that
+* is the same.
 * @throws UserError when there is no docker program.
 */
 async function runDocker(docker, args, options = {}) {
+	const ran = {
+		cwd: docker.cwd,
+		...options,
+		env: {
+			...docker.env,
+			...options.env
+		}
+	};
 	try {
-		return await runProcess("docker", args, {
-			cwd: docker.cwd,
-			...options,
-			env: {
-				...docker.env,
-				...options.env
-			}
-		});
+		return await runBuildx(args, ran) ?? await runProcess("docker", args, ran);
 	} catch (error) {
 		if (error instanceof ProgramMissingError) throw new UserError(dockerMissing(), { cause: error });
+		throw error;
+	}
+}
+/** `buildx …` by its own program; undefined where docker is to start it, or knows why it does not start. */
+async function runBuildx([command, ...args], options) {
+	const program = command === "buildx" ? await findBuildx(options.env) : void 0;
+	if (program === void 0) return void 0;
+	try {
+		return await runProcess(program, args, options);
+	} catch (error) {
+		if (error instanceof ProgramMissingError) return void 0;
 		throw error;
 	}
 }
@@ -2190,8 +2513,8 @@ function parseConfig(config) {
 }
 /** A layer of a manifest, or undefined. */
 function layerDescriptor(value) {
-	const mediaType = text$2(field$1(value, "mediaType"));
-	const digest = text$2(field$1(value, "digest"));
+	const mediaType = text$1(field$1(value, "mediaType"));
+	const digest = text$1(field$1(value, "digest"));
 	const size = field$1(value, "size");
 	const annotations = textMap(field$1(value, "annotations"));
 	if (mediaType === void 0 || digest === void 0 || !isDigest$2(digest) || annotations === false) return void 0;
@@ -2204,7 +2527,7 @@ function layerDescriptor(value) {
 	};
 }
 function cacheLayer(value, count) {
-	const blob = text$2(field$1(value, "blob"));
+	const blob = text$1(field$1(value, "blob"));
 	const parent = field$1(value, "parent") ?? 0;
 	const annotations = field$1(value, "annotations");
 	if (blob === void 0 || !isDigest$2(blob) || parent !== -1 && !isIndex(parent, count)) return void 0;
@@ -2218,10 +2541,10 @@ function cacheLayer(value, count) {
 /** https://github.com/moby/buildkit/blob/v0.25.2/cache/remotecache/v1/types/spec.go (LayerAnnotations) */
 function isLayerAnnotations(value) {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-	return Object.entries(value).every(([name, entry]) => text$2(name) !== void 0 && (text$2(entry) !== void 0 || Number.isSafeInteger(entry)));
+	return Object.entries(value).every(([name, entry]) => text$1(name) !== void 0 && (text$1(entry) !== void 0 || Number.isSafeInteger(entry)));
 }
 function cacheRecord(value, counts) {
-	const digest = text$2(field$1(value, "digest"));
+	const digest = text$1(field$1(value, "digest"));
 	if (digest === void 0 || !/^[a-z0-9]+:[0-9a-f]{32,128}$/.test(digest)) return void 0;
 	const layers = optionalList(field$1(value, "layers"), (result) => cacheResult(result, counts.layerCount));
 	const chains = optionalList(field$1(value, "chains"), (chain) => chainResult(chain, counts.layerCount));
@@ -2253,7 +2576,7 @@ function chainResult(value, count) {
 function cacheInput(value, count) {
 	const link = field$1(value, "link") ?? 0;
 	const selector = field$1(value, "selector");
-	if (!isIndex(link, count) || selector !== void 0 && text$2(selector) === void 0) return void 0;
+	if (!isIndex(link, count) || selector !== void 0 && text$1(selector) === void 0) return void 0;
 	return {
 		...selector === void 0 ? {} : { selector },
 		link
@@ -2273,10 +2596,10 @@ function optionalList(value, read) {
 }
 function textMap(value) {
 	if (value === void 0 || value === null) return void 0;
-	if (typeof value !== "object" || Object.values(value).some((entry) => text$2(entry) === void 0)) return false;
+	if (typeof value !== "object" || Object.values(value).some((entry) => text$1(entry) === void 0)) return false;
 	return value;
 }
-function text$2(value) {
+function text$1(value) {
 	return typeof value === "string" && value.length <= MAX_TEXT ? value : void 0;
 }
 
@@ -4067,6 +4390,160 @@ function fault(line, index, what) {
 	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
 }
 
+// src/images/reference.ts
+/** A text that is no image name; the message is the one docker prints for it. */
+var InvalidReferenceError = class extends Error {
+	text;
+	constructor(text, message) {
+		super(message);
+		this.name = "InvalidReferenceError";
+		this.text = text;
+	}
+};
+const DEFAULT_DOMAIN = "docker.io";
+const LEGACY_DOMAIN = "index.docker.io";
+const OFFICIAL_PREFIX = "library/";
+const DEFAULT_TAG = "latest";
+const MAX_PATH_LENGTH = 255;
+const PATH_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*";
+const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
+const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
+const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
+const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
+const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
+const REFERENCE$1 = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
+const ANCHORED_TAG = new RegExp(`^${TAG}$`);
+const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
+const IDENTIFIER = /^[a-f0-9]{64}$/;
+/** Hex digits of each algorithm that go-digest registers (sha256, sha384, sha512). */
+const DIGEST_HEX_LENGTH = /* @__PURE__ */ new Map([
+	["sha256", 64],
+	["sha384", 96],
+	["sha512", 128]
+]);
+/**
+* Parses a name as `docker build` does (ParseNormalizedNamed): completes domain and `library/`, adds no tag.
+* @throws InvalidReferenceError with distribution's message.
+*/
+function parseReference(text) {
+	if (IDENTIFIER.test(text)) throw new InvalidReferenceError(text, `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
+	const { domain, remainder } = splitDomain(text);
+	const colon = remainder.indexOf(":");
+	const remote = colon === -1 ? remainder : remainder.slice(0, colon);
+	if (remote.toLowerCase() !== remote) throw new InvalidReferenceError(text, `invalid reference format: repository name (${remote}) must be lowercase`);
+	return parseCanonical(text, `${domain}/${remainder}`);
+}
+/** A full name as text: `domain/path[:tag][@digest]`. */
+function formatReference(reference) {
+	return `${repositoryName$2(reference)}${suffix(reference)}`;
+}
+/** The full name without tag and digest: `docker.io/library/alpine`. */
+function repositoryName$2(reference) {
+	return `${reference.domain}/${reference.path}`;
+}
+/**
+* The full name as text, with `:latest` when there is neither tag nor digest; a name with both keeps both.
+* @throws InvalidReferenceError
+*/
+function normalizeReference(text) {
+	return formatReference(tagNameOnly(parseReference(text)));
+}
+/** Adds `latest` to a name that has neither tag nor digest. */
+function tagNameOnly(reference) {
+	return reference.tag === void 0 && reference.digest === void 0 ? {
+		...reference,
+		tag: DEFAULT_TAG
+	} : reference;
+}
+/**
+* The short name people write: Docker Hub's domain and `library/` are dropped, tag and digest kept as given.
+* @throws InvalidReferenceError
+*/
+function familiarName$1(text) {
+	return formatFamiliar(parseReference(text));
+}
+/** `familiarName` of a parsed reference. */
+function formatFamiliar(reference) {
+	if (reference.domain !== DEFAULT_DOMAIN) return formatReference(reference);
+	const official = reference.path.startsWith(OFFICIAL_PREFIX) ? reference.path.slice(8) : void 0;
+	return `${official === void 0 || official.includes("/") ? reference.path : official}${suffix(reference)}`;
+}
+/**
+* The same name with that digest; a tag stays.
+* @throws InvalidReferenceError `invalid digest format`, or go-digest's message for a wrong length or algorithm.
+*/
+function withDigest(reference, digest) {
+	if (!ANCHORED_DIGEST.test(digest)) throw new InvalidReferenceError(digest, "invalid digest format");
+	const fault = digestFault(digest);
+	if (fault !== void 0) throw new InvalidReferenceError(digest, fault);
+	return {
+		...reference,
+		digest
+	};
+}
+/**
+* Why a text is not a valid digest, in go-digest's words, or undefined when it is.
+* https://github.com/opencontainers/go-digest/blob/v1.0.0/digest.go#L120
+*/
+function digestFault(digest) {
+	const colon = digest.indexOf(":");
+	if (colon <= 0 || colon + 1 === digest.length) return "invalid checksum digest format";
+	const length = DIGEST_HEX_LENGTH.get(digest.slice(0, colon));
+	if (length === void 0) return /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/.test(digest) ? "unsupported digest algorithm" : "invalid checksum digest format";
+	const encoded = digest.slice(colon + 1);
+	if (encoded.length !== length) return "invalid checksum digest length";
+	return /^[a-f0-9]*$/.test(encoded) ? void 0 : "invalid checksum digest format";
+}
+function suffix({ tag, digest }) {
+	return `${tag === void 0 ? "" : `:${tag}`}${digest === void 0 ? "" : `@${digest}`}`;
+}
+function parseCanonical(text, full) {
+	const match = REFERENCE$1.exec(full);
+	if (match === null) {
+		const lowered = full.toLowerCase();
+		const uppercase = lowered !== full && REFERENCE$1.test(lowered);
+		throw new InvalidReferenceError(text, uppercase ? "repository name must be lowercase" : "invalid reference format");
+	}
+	const [, domain = "", path = "", tag, digest] = match;
+	if (path.length > MAX_PATH_LENGTH) throw new InvalidReferenceError(text, `repository name must not be more than ${MAX_PATH_LENGTH} characters`);
+	const fault = digest === void 0 ? void 0 : digestFault(digest);
+	if (fault !== void 0) throw new InvalidReferenceError(text, fault);
+	return {
+		domain,
+		path,
+		...tag === void 0 ? {} : { tag },
+		...digest === void 0 ? {} : { digest }
+	};
+}
+/** What stands before the first slash is a host only when it cannot be a Docker Hub namespace. */
+function splitDomain(name) {
+	const slash = name.indexOf("/");
+	if (slash === -1) return {
+		domain: DEFAULT_DOMAIN,
+		remainder: OFFICIAL_PREFIX + name
+	};
+	const first = name.slice(0, slash);
+	const isHost = first === "localhost" || /[.:]/.test(first) || first.toLowerCase() !== first;
+	const domain = !isHost || first === LEGACY_DOMAIN ? DEFAULT_DOMAIN : first;
+	const remainder = isHost ? name.slice(slash + 1) : name;
+	return {
+		domain,
+		remainder: domain === DEFAULT_DOMAIN && !remainder.includes("/") ? OFFICIAL_PREFIX + remainder : remainder
+	};
+}
+/**
+* The repository that a name is in, in full: `docker.io/library/alpine`.
+* @throws InvalidReferenceError
+*/
+function repositoryOf(text) {
+	const { domain, path } = parseReference(text);
+	return `${domain}/${path}`;
+}
+/** A reference as it is written, without tag and digest. */
+function nameAlone(reference) {
+	return reference.replace(/@.*$/s, "").replace(/:[^/]*$/, "");
+}
+
 // src/build/output-lines.ts
 /**
 * The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
@@ -4180,11 +4657,14 @@ function withPush(outputs, push) {
 /** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
 function byDigest(output) {
 	if (output.type !== "image" || !pushes(output)) return output;
-	return Object.entries({
+	const name = output.attributes.get("name")?.split(",").map(nameAlone).join(",");
+	const attributes = {
 		"push-by-digest": "true",
 		"name-canonical": "true",
-		store: "false"
-	}).reduce((done, [key, value]) => changed(done, key, value), output);
+		store: "false",
+		...name === void 0 ? {} : { name }
+	};
+	return Object.entries(attributes).reduce((done, [key, value]) => changed(done, key, value), output);
 }
 function withLoad(outputs, load) {
 	if (load !== true) return outputs;
@@ -4321,7 +4801,7 @@ function planBake(request, privateDir) {
 		const entry = {
 			...commonPart(options, {
 				secrets: secrets.of(options.secrets ?? []),
-				links: linksOf(target, idOf)
+				links: linksOf$2(target, idOf)
 			}),
 			...target.stage === void 0 ? {} : { target: target.stage },
 			output: outputs[index]?.lines ?? ["type=cacheonly"],
@@ -4368,7 +4848,7 @@ function linkedTargets({ targets, linked = [] }) {
 	});
 }
 /** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
-function linksOf({ links }, idOf) {
+function linksOf$2({ links }, idOf) {
 	return new Map([...links ?? []].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]));
 }
 /** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
@@ -6042,6 +6522,71 @@ async function whatDockerfile(path, contextDir) {
 	return near === void 0 ? "Give `dockerfile` relative to `context`." : `Did you mean \`dockerfile: ${shown$1(relative(contextDir, join(dirname(path), near)))}\`? It is relative to \`context\`.`;
 }
 
+// src/bake-inputs.ts
+/**
+* A leg of a matrix gives `platforms` as the plan told them. Where the files say the same of what is asked for, those that it
+* is built from keep their own: the plan has read them so, too.
+*/
+function withoutSaidPlatforms(inputs, { targets, asked }) {
+	const text = (platforms) => [...platforms].sort().join();
+	return targets.filter(({ name }) => asked.includes(name)).every(({ platforms }) => text(platforms) === text(inputs.platforms)) ? {
+		...inputs,
+		platforms: []
+	} : inputs;
+}
+/** What the files say of a target, with the step's inputs over it. */
+function laidOver(inputs, target, file) {
+	const own = (given, written) => given.length > 0 ? given : written;
+	const ids = new Set(inputs.secrets.map(({ id }) => id));
+	const said = /* @__PURE__ */ new Set([
+		...inputs.attests.map(typeOf),
+		...inputs.provenance === void 0 ? [] : ["provenance"],
+		...inputs.sbom === void 0 ? [] : ["sbom"]
+	]);
+	return {
+		...inputs,
+		context: target.context,
+		file,
+		pull: inputs.pull || target.pull,
+		noCache: inputs.noCache || target.noCache,
+		buildContexts: target.contexts.map(({ key, value }) => ({
+			key,
+			value: localPath(value)
+		})),
+		buildArgs: {
+			...target.args,
+			...inputs.buildArgs
+		},
+		platforms: own(inputs.platforms, target.platforms),
+		labels: [...target.labels, ...inputs.labels],
+		annotations: [...target.annotations, ...inputs.annotations],
+		secrets: [...target.secrets.filter(({ id }) => !ids.has(id)), ...inputs.secrets],
+		ssh: [.../* @__PURE__ */ new Set([...target.ssh, ...inputs.ssh])],
+		outputs: own(inputs.outputs, outputsOf(target, inputs)),
+		cacheFrom: own(inputs.cacheFrom, target.cacheFrom),
+		cacheTo: own(inputs.cacheTo, target.cacheTo),
+		attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
+		noCacheFilters: own(inputs.noCacheFilters, target.noCacheFilters),
+		network: inputs.network ?? target.network,
+		addHosts: [...target.addHosts, ...inputs.addHosts],
+		shmSize: inputs.shmSize ?? target.shmSize,
+		ulimit: own(inputs.ulimit, target.ulimits),
+		allow: [.../* @__PURE__ */ new Set([...target.entitlements, ...inputs.allow])]
+	};
+}
+function typeOf(attest) {
+	return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? "";
+}
+/** Without those that say only what `push` and `load` say, too: they would keep an unchanged target from being skipped. */
+function outputsOf({ outputs }, { push, load }) {
+	const isTold = (line) => line === "type=cacheonly" || push && /^type=(?:registry|image)(?:,push=true)?$/.test(line) || load && line === "type=docker";
+	return outputs.filter((line) => !isTold(line));
+}
+/** As it counts from the workspace. */
+function localPath(path) {
+	return path.replace(/^cwd:\/\//, "");
+}
+
 // src/bake-places.ts
 /** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
 /** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
@@ -6259,154 +6804,115 @@ function arm64Variants(wanted) {
 	return match[1] === "9" ? [...named(9, minor), ...named(8, minor + 6)] : named(8, minor);
 }
 
-// src/images/reference.ts
-/** A text that is no image name; the message is the one docker prints for it. */
-var InvalidReferenceError = class extends Error {
-	text;
-	constructor(text, message) {
-		super(message);
-		this.name = "InvalidReferenceError";
-		this.text = text;
+// src/link-platforms.ts
+/**
+* The platform of a linked target that serves one which is built for `platform`; undefined where none does. One that names no
+* platform is built for that of the leg.
+*/
+function linkedPlatform(written, platform) {
+	if (written.length < 2) return written[0] ?? platform;
+	return written.find((one) => isSamePlatform(one, platform));
+}
+function isSamePlatform(a, b) {
+	return a === b || normal(a) === normal(b);
+}
+function normal(platform) {
+	try {
+		return formatPlatform(parsePlatform(platform));
+	} catch {
+		return platform;
 	}
+}
+/** As records of legs tell them. */
+const FULL_PLATFORM = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
+/**
+* What each target is built for, by all legs that the plan has, or by this one: what is asked for by `platforms` or else by
+* what the files say, and what that is built from by what its leg is for. Plan and legs reckon by the same rule.
+* @param host for a target that nothing names a platform of
+*/
+function splitTargets(targets, { asked, inputs, host }) {
+	const known = new Map(targets.map((target) => [target.name, target]));
+	const wanted = targets.filter(({ name }) => asked.includes(name));
+	const said = (target) => inputs.platforms.length > 0 ? inputs.platforms : target.platforms.length > 0 ? target.platforms : [host];
+	const cells = /* @__PURE__ */ new Map();
+	const problems = [];
+	const add = (target, cell) => {
+		const own = cells.get(target.name) ?? [];
+		if (own.some(({ platform, leg }) => platform === cell.platform && leg === cell.leg)) return;
+		cells.set(target.name, [...own, cell]);
+		for (const name of linksOf$1(target)) {
+			const linked = known.get(name);
+			if (linked === void 0) continue;
+			const platform = linkedPlatform(linked.platforms, cell.platform) ?? linked.platforms[0] ?? cell.platform;
+			add(linked, {
+				platform,
+				leg: cell.leg
+			});
+			if (inputs.mode === "build" && asked.includes(name) && !isSamePlatform(platform, cell.leg)) problems.push(apart$1(name, target.name, {
+				platform,
+				leg: cell.leg
+			}));
+		}
+	};
+	for (const target of wanted) for (const platform of said(target)) add(target, {
+		platform,
+		leg: platform
+	});
+	if (inputs.platforms.length === 0 && wanted.every(({ platforms }) => platforms.length === 0) && wanted[0] !== void 0) problems.push({
+		...NO_PLATFORMS$1,
+		target: wanted[0].name
+	});
+	if (inputs.platforms.length === 0) problems.push(...wanted.flatMap(platformProblems));
+	return {
+		targets: targets.map((target) => {
+			const own = cells.get(target.name) ?? [];
+			const platforms = asked.includes(target.name) ? said(target) : [...new Set(own.map(({ platform }) => platform))];
+			return {
+				...target,
+				platforms,
+				written: target.platforms,
+				cells: own
+			};
+		}),
+		problems
+	};
+}
+function linksOf$1({ contexts }) {
+	return contexts.flatMap(({ value }) => value.startsWith("target:") ? [value.slice(7)] : []);
+}
+const NO_PLATFORMS$1 = {
+	input: "platforms",
+	message: "`matrix-by: platform` makes a leg for each platform of a target, and neither `platforms` nor a target names any.",
+	mend: "Name them in the bake files, such as `platforms = [\"linux/amd64\", \"linux/arm64\"]`, or with `platforms` for all targets."
 };
-const DEFAULT_DOMAIN = "docker.io";
-const LEGACY_DOMAIN = "index.docker.io";
-const OFFICIAL_PREFIX = "library/";
-const DEFAULT_TAG = "latest";
-const MAX_PATH_LENGTH = 255;
-const PATH_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*";
-const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
-const DOMAIN_COMPONENT = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
-const DOMAIN = `(?:${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?`;
-const TAG = "[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}";
-const DIGEST$1 = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
-const REFERENCE$1 = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST$1}))?$`);
-const ANCHORED_TAG = new RegExp(`^${TAG}$`);
-const ANCHORED_DIGEST = new RegExp(`^${DIGEST$1}$`);
-const IDENTIFIER = /^[a-f0-9]{64}$/;
-/** Hex digits of each algorithm that go-digest registers (sha256, sha384, sha512). */
-const DIGEST_HEX_LENGTH = /* @__PURE__ */ new Map([
-	["sha256", 64],
-	["sha384", 96],
-	["sha512", 128]
-]);
-/**
-* Parses a name as `docker build` does (ParseNormalizedNamed): completes domain and `library/`, adds no tag.
-* @throws InvalidReferenceError with distribution's message.
-*/
-function parseReference(text) {
-	if (IDENTIFIER.test(text)) throw new InvalidReferenceError(text, `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
-	const { domain, remainder } = splitDomain(text);
-	const colon = remainder.indexOf(":");
-	const remote = colon === -1 ? remainder : remainder.slice(0, colon);
-	if (remote.toLowerCase() !== remote) throw new InvalidReferenceError(text, `invalid reference format: repository name (${remote}) must be lowercase`);
-	return parseCanonical(text, `${domain}/${remainder}`);
+/** What keeps platforms from being told apart. */
+function platformProblems({ name, platforms }) {
+	const where = {
+		input: "bake-files",
+		target: name
+	};
+	return platforms.flatMap((platform, at) => {
+		if (!FULL_PLATFORM.test(platform)) return [{
+			...where,
+			message: `The bake target \`${name}\`: the platform \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
+			mend: "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`."
+		}];
+		const first = platforms.slice(0, at).find((other) => isSamePlatform(other, platform));
+		if (first === void 0) return [];
+		return [{
+			...where,
+			message: `The bake target \`${name}\`: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`,
+			mend: "Keep one of them."
+		}];
+	});
 }
-/** A full name as text: `domain/path[:tag][@digest]`. */
-function formatReference(reference) {
-	return `${repositoryName$2(reference)}${suffix(reference)}`;
-}
-/** The full name without tag and digest: `docker.io/library/alpine`. */
-function repositoryName$2(reference) {
-	return `${reference.domain}/${reference.path}`;
-}
-/**
-* The full name as text, with `:latest` when there is neither tag nor digest; a name with both keeps both.
-* @throws InvalidReferenceError
-*/
-function normalizeReference(text) {
-	return formatReference(tagNameOnly(parseReference(text)));
-}
-/** Adds `latest` to a name that has neither tag nor digest. */
-function tagNameOnly(reference) {
-	return reference.tag === void 0 && reference.digest === void 0 ? {
-		...reference,
-		tag: DEFAULT_TAG
-	} : reference;
-}
-/**
-* The short name people write: Docker Hub's domain and `library/` are dropped, tag and digest kept as given.
-* @throws InvalidReferenceError
-*/
-function familiarName$1(text) {
-	return formatFamiliar(parseReference(text));
-}
-/** `familiarName` of a parsed reference. */
-function formatFamiliar(reference) {
-	if (reference.domain !== DEFAULT_DOMAIN) return formatReference(reference);
-	const official = reference.path.startsWith(OFFICIAL_PREFIX) ? reference.path.slice(8) : void 0;
-	return `${official === void 0 || official.includes("/") ? reference.path : official}${suffix(reference)}`;
-}
-/**
-* The same name with that digest; a tag stays.
-* @throws InvalidReferenceError `invalid digest format`, or go-digest's message for a wrong length or algorithm.
-*/
-function withDigest(reference, digest) {
-	if (!ANCHORED_DIGEST.test(digest)) throw new InvalidReferenceError(digest, "invalid digest format");
-	const fault = digestFault(digest);
-	if (fault !== void 0) throw new InvalidReferenceError(digest, fault);
+function apart$1(name, user, { platform, leg }) {
 	return {
-		...reference,
-		digest
+		input: "targets",
+		target: name,
+		message: `\`targets\`: this leg builds \`${name}\` for ${leg}, and \`${user}\`, which is built in it, too, needs it for ${platform}.`,
+		mend: `Build \`${name}\` in a leg of its own, as the plan’s matrix has it.`
 	};
-}
-/**
-* Why a text is not a valid digest, in go-digest's words, or undefined when it is.
-* https://github.com/opencontainers/go-digest/blob/v1.0.0/digest.go#L120
-*/
-function digestFault(digest) {
-	const colon = digest.indexOf(":");
-	if (colon <= 0 || colon + 1 === digest.length) return "invalid checksum digest format";
-	const length = DIGEST_HEX_LENGTH.get(digest.slice(0, colon));
-	if (length === void 0) return /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/.test(digest) ? "unsupported digest algorithm" : "invalid checksum digest format";
-	const encoded = digest.slice(colon + 1);
-	if (encoded.length !== length) return "invalid checksum digest length";
-	return /^[a-f0-9]*$/.test(encoded) ? void 0 : "invalid checksum digest format";
-}
-function suffix({ tag, digest }) {
-	return `${tag === void 0 ? "" : `:${tag}`}${digest === void 0 ? "" : `@${digest}`}`;
-}
-function parseCanonical(text, full) {
-	const match = REFERENCE$1.exec(full);
-	if (match === null) {
-		const lowered = full.toLowerCase();
-		const uppercase = lowered !== full && REFERENCE$1.test(lowered);
-		throw new InvalidReferenceError(text, uppercase ? "repository name must be lowercase" : "invalid reference format");
-	}
-	const [, domain = "", path = "", tag, digest] = match;
-	if (path.length > MAX_PATH_LENGTH) throw new InvalidReferenceError(text, `repository name must not be more than ${MAX_PATH_LENGTH} characters`);
-	const fault = digest === void 0 ? void 0 : digestFault(digest);
-	if (fault !== void 0) throw new InvalidReferenceError(text, fault);
-	return {
-		domain,
-		path,
-		...tag === void 0 ? {} : { tag },
-		...digest === void 0 ? {} : { digest }
-	};
-}
-/** What stands before the first slash is a host only when it cannot be a Docker Hub namespace. */
-function splitDomain(name) {
-	const slash = name.indexOf("/");
-	if (slash === -1) return {
-		domain: DEFAULT_DOMAIN,
-		remainder: OFFICIAL_PREFIX + name
-	};
-	const first = name.slice(0, slash);
-	const isHost = first === "localhost" || /[.:]/.test(first) || first.toLowerCase() !== first;
-	const domain = !isHost || first === LEGACY_DOMAIN ? DEFAULT_DOMAIN : first;
-	const remainder = isHost ? name.slice(slash + 1) : name;
-	return {
-		domain,
-		remainder: domain === DEFAULT_DOMAIN && !remainder.includes("/") ? OFFICIAL_PREFIX + remainder : remainder
-	};
-}
-/**
-* The repository that a name is in, in full: `docker.io/library/alpine`.
-* @throws InvalidReferenceError
-*/
-function repositoryOf(text) {
-	const { domain, path } = parseReference(text);
-	return `${domain}/${path}`;
 }
 
 // src/split-rules.ts
@@ -6415,10 +6921,8 @@ function repositoryOf(text) {
 function splitProblems(inputs, eventName) {
 	if (inputs.mode === "merge") return mergeProblems(inputs, eventName);
 	if (inputs.matrixBy !== "platform" || inputs.mode !== "plan" && inputs.mode !== "build") return [];
-	return [...inputs.mode === "plan" ? planProblems(inputs) : legProblems(inputs), ...inputs.platforms.filter((platform) => !FULL.test(platform)).map(unfinished)];
+	return [...inputs.mode === "plan" ? planProblems(inputs) : legProblems(inputs), ...inputs.platforms.filter((platform) => !FULL_PLATFORM.test(platform)).map(unfinished)];
 }
-/** Records of legs tell platforms in full. */
-const FULL = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/;
 function unfinished(platform) {
 	return {
 		input: "platforms",
@@ -6426,9 +6930,9 @@ function unfinished(platform) {
 		mend: "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`."
 	};
 }
-function planProblems({ platforms }) {
-	if (platforms.length === 0) return [NO_PLATFORMS];
-	const full = platforms.filter((platform) => FULL.test(platform));
+function planProblems({ platforms, bakeFiles }) {
+	if (platforms.length === 0) return bakeFiles.length > 0 ? [] : [NO_PLATFORMS];
+	const full = platforms.filter((platform) => FULL_PLATFORM.test(platform));
 	const names = full.map((platform) => formatPlatform(parsePlatform(platform)));
 	return full.flatMap((platform, at) => {
 		const first = full[names.indexOf(names[at] ?? "")] ?? platform;
@@ -6502,7 +7006,7 @@ function withoutTag(ref) {
 	try {
 		const { tag, digest } = parseReference(ref.replaceAll("{target}", "x"));
 		if (tag === void 0 && digest === void 0) return void 0;
-		return ref.replace(/@.*$/, "").replace(/:[^/]*$/, "");
+		return nameAlone(ref);
 	} catch {
 		return;
 	}
@@ -6573,11 +7077,6 @@ function sharedOutputs({ outputs }, several) {
 		mend: "Put `{target}` into its `dest` or `name`."
 	}));
 }
-const SPLIT_BAKE = {
-	input: "matrix-by",
-	message: "`matrix-by: platform` does not go together with `bake-files` yet.",
-	mend: "Leave it out: each target is then built for its platforms in one leg; or plan the targets of one Dockerfile with `file`."
-};
 /** What bake files say of each target stands beside them in no input. */
 function besideBakeFiles(inputs, raw) {
 	if (inputs.bakeFiles.length === 0) return [];
@@ -6586,17 +7085,16 @@ function besideBakeFiles(inputs, raw) {
 		"file",
 		"build-contexts"
 	].filter((name) => raw(name) !== "" && raw(name) !== ".");
-	const split = inputs.matrixBy === "platform" ? [SPLIT_BAKE] : [];
 	const mends = {
 		context: "context",
 		file: "dockerfile",
 		"build-contexts": "contexts"
 	};
-	return [...given.map((name) => ({
+	return given.map((name) => ({
 		input: name,
 		message: `\`${name}\` (\`${shown$1(raw(name))}\`) is given beside \`bake-files\`.`,
 		mend: `Remove it, and say \`${mends[name]}\` in the bake file, of the target that it is for.`
-	})), ...split];
+	}));
 }
 /** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */
 function writesSomewhere(output) {
@@ -6646,6 +7144,106 @@ async function isDirectory$1(path) {
 	}
 }
 
+// src/plan/target-tags.ts
+/** Which tags each target gets, from lines `TARGET=REF` and bare references. */
+const IN_INPUT = {
+	input: "tags",
+	called: "`tags`",
+	mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
+};
+/** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
+function assignTags(targets, lines, { input, called, mend } = IN_INPUT) {
+	const problems = [];
+	const names = targets.map((target) => target.name);
+	const tagsOf = new Map(names.map((name) => [name, []]));
+	const owners = /* @__PURE__ */ new Map();
+	for (const { target, ref } of lines) {
+		const wanted = target === void 0 ? names : names.filter((name) => name.toLowerCase() === target.toLowerCase());
+		if (wanted.length === 0 && target !== void 0) {
+			const near = nearest(target, names);
+			problems.push({
+				input,
+				message: `${called}: \`${target}=${ref}\` is for a target that is not built.`,
+				mend: near === void 0 ? `The targets are ${names.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`
+			});
+		}
+		for (const name of wanted) {
+			const tag = ref.replaceAll("{target}", name.toLowerCase());
+			const owner = owners.get(tag);
+			if (owner !== void 0 && owner !== name) {
+				problems.push({
+					input,
+					mend,
+					message: `${called}: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`
+				});
+				continue;
+			}
+			owners.set(tag, name);
+			const tags = tagsOf.get(name);
+			if (tags !== void 0 && !tags.includes(tag)) tags.push(tag);
+		}
+	}
+	return {
+		tagsOf,
+		problems
+	};
+}
+/**
+* With `push` every target needs somewhere to go.
+* @param place what is given: where a leg pushes one platform, a name without a tag
+*/
+function untagged(tagsOf, place = "tag") {
+	const end = place === "tag" ? ":1" : "";
+	return [...tagsOf].filter(([, tags]) => tags.length === 0).map(([name]) => ({
+		input: "push",
+		message: `\`push\`: the target \`${name}\` has no ${place}, so there is nowhere to push it.`,
+		mend: tagsOf.size === 1 ? `Give it one with \`tags\`, such as \`ghcr.io/org/app${end}\`.` : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app${end}\` or \`ghcr.io/org/{target}${end}\` for all, or set \`push: false\`.`
+	}));
+}
+
+// src/planned-tags.ts
+/**
+* What `tags` says; a target that it does not name has those of the bake files, and its leg pushes to their repositories.
+* @param wanted of bake files
+*/
+function tagsOf(targets, inputs, wanted) {
+	const given = assignTags(targets, inputs.tags);
+	if (wanted.length === 0) return given;
+	const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0);
+	const written = assignTags(targets, left.flatMap(({ name, tags: own }) => own.map((ref) => ({
+		target: name,
+		ref
+	}))), IN_BAKE_FILES);
+	const both = targets.map(({ name }) => {
+		const own = written.tagsOf.get(name) ?? [];
+		const pushed = isLeg(inputs) && inputs.push ? new Set(own.map((ref) => withoutTag(ref) ?? ref)) : own;
+		return [name, [...given.tagsOf.get(name) ?? [], ...pushed]];
+	});
+	return {
+		tagsOf: new Map(both),
+		problems: [...given.problems, ...written.problems]
+	};
+}
+const IN_BAKE_FILES = {
+	input: "bake-files",
+	called: "`tags` of the bake files",
+	mend: "Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`."
+};
+function isLeg({ matrixBy, mode }) {
+	return matrixBy === "platform" && mode === "build";
+}
+/**
+* With `push` every target needs somewhere to go, unless its outputs say where. Of what a leg pushes elsewhere than to its tags'
+* repositories no image is made.
+*/
+function homeless(parts, { tagsOf: all }, inputs) {
+	if (!inputs.push || inputs.mode !== "build") return [];
+	if (isLeg(inputs)) return untagged(all, "repository");
+	const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)));
+	const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)));
+	return untagged(new Map([...all].filter(([name]) => !sent.has(name))));
+}
+
 // src/git.ts
 /** The git adapter: the little that the action asks of the checkout. A checkout without git is no error. */
 /** The commit checked out in `directory`, or undefined where that is no git checkout. */
@@ -6682,8 +7280,8 @@ async function readEvent(env) {
 	const repositoryOf = (side) => field$1(pull, side, "repo", "full_name");
 	return {
 		payload: event,
-		defaultBranch: text$3(field$1(event, "repository", "default_branch")),
-		headSha: text$3(field$1(pull, "head", "sha")),
+		defaultBranch: text$2(field$1(event, "repository", "default_branch")),
+		headSha: text$2(field$1(pull, "head", "sha")),
 		isFork: pull !== void 0 && repositoryOf("head") !== repositoryOf("base")
 	};
 }
@@ -6698,6 +7296,10 @@ async function parsed$1(path) {
 
 // src/project.ts
 /** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
+/** What a named context of a Dockerfile stands for; '' where there is none of that name. */
+function contextValue({ inputs }, context) {
+	return inputs.buildContexts.find(({ key }) => key === context)?.value ?? "";
+}
 /**
 * Finds the build context and the Dockerfile.
 * @throws UserError when either is missing, or when a pull request's head must not be built here.
@@ -6787,13 +7389,13 @@ async function refusedHead(contextDir, env) {
 	if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") return void 0;
 	const head = await readHead(contextDir);
 	const { headSha: pullHead } = await readEvent(env);
-	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf$1(head, pullHead)) return void 0;
+	if (head !== void 0 && head.commit === env["GITHUB_SHA"] || head !== void 0 && pullHead !== void 0 && !isOf$2(head, pullHead)) return void 0;
 	return {
 		message: "This job runs on `pull_request_target` and has a pull request’s head checked out: building it would run foreign code beside this repository’s secrets.",
 		mend: "Build on `pull_request` instead; where a fork’s run needs a comment, let a `workflow_run` workflow write it."
 	};
 }
-function isOf$1(head, pullHead) {
+function isOf$2(head, pullHead) {
 	return head.commit === pullHead || head.parents.includes(pullHead);
 }
 async function names$1(directory) {
@@ -6811,9 +7413,10 @@ async function names$1(directory) {
 */
 /**
 * Reads the bake files and finds what they name.
+* @param host the platform of targets that name none
 * @throws UserError with all that is wrong
 */
-async function openBakeProject(inputs, env) {
+async function openBakeProject(inputs, env, host) {
 	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
 	const { bakeFiles: files } = inputs;
 	const missing = await missingBakeFiles(files, workspace);
@@ -6829,9 +7432,21 @@ async function openBakeProject(inputs, env) {
 	const { definition, names } = await printBakeFiles(dockerOf({ workspace }, env), question);
 	const { targets, asked, refused: unkept } = readBakeTargets(definition, env);
 	if (asked.length === 0) throw new UserError(nothingToBuild(files));
-	const kept = targets.filter(({ name }) => !unkept.has(name));
+	const isSplit = inputs.matrixBy === "platform";
+	const split = isSplit ? splitTargets(targets, {
+		asked,
+		inputs,
+		host
+	}) : {
+		targets,
+		problems: []
+	};
+	const kept = split.targets.filter(({ name }) => !unkept.has(name));
 	const of = {
-		inputs: withoutSaidPlatforms(inputs, {
+		inputs: isSplit ? {
+			...inputs,
+			platforms: []
+		} : withoutSaidPlatforms(inputs, {
 			targets,
 			asked
 		}),
@@ -6845,7 +7460,13 @@ async function openBakeProject(inputs, env) {
 		asked
 	})));
 	const [first, ...others] = parts.flatMap(({ part }) => part ?? []);
-	throwIfAny(distinct([...await atTargets([...[...unkept.values()].flat(), ...parts.flatMap((part) => part.problems)], files, workspace), ...sharedOutputs(inputs, asked.length > 1)]));
+	const problems = [...await atTargets([
+		...[...unkept.values()].flat(),
+		...split.problems,
+		...parts.flatMap((part) => part.problems)
+	], files, workspace), ...sharedOutputs(inputs, asked.length > 1)];
+	if (problems.length > 0) problems.push(...tagsOf(asked.map((name) => ({ name })), inputs, targets).problems);
+	throwIfAny(distinct(problems));
 	if (first === void 0) throw new UserError(nothingToBuild(files));
 	const name = files.join(" + ");
 	return {
@@ -6857,17 +7478,6 @@ async function openBakeProject(inputs, env) {
 		warnings: ownCaches(inputs, kept, files),
 		parts: [first, ...others]
 	};
-}
-/**
-* A leg of a matrix gives `platforms` as the plan told them. Where the files say the same of what is asked for, those that it
-* is built from keep their own: the plan has read them so, too.
-*/
-function withoutSaidPlatforms(inputs, { targets, asked }) {
-	const text = (platforms) => [...platforms].sort().join();
-	return targets.filter(({ name }) => asked.includes(name)).every(({ platforms }) => text(platforms) === text(inputs.platforms)) ? {
-		...inputs,
-		platforms: []
-	} : inputs;
 }
 /** What a run has to be ready for. */
 function together(inputs, parts) {
@@ -6900,9 +7510,6 @@ const NAMES$1 = 8;
 function dockerfilePath({ context, dockerfile }, workspace) {
 	const [, ofWorkspace] = /^cwd:\/\/(.*)$/s.exec(dockerfile) ?? [];
 	return ofWorkspace === void 0 ? resolve$1(workspace, localPath(context), dockerfile) : resolve$1(workspace, ofWorkspace);
-}
-function localPath(path) {
-	return path.replace(/^cwd:\/\//, "");
 }
 /** Each Dockerfile's text, or why there is none, by path. */
 async function dockerfileTexts(targets, workspace) {
@@ -6967,6 +7574,10 @@ async function openPart(members, { inputs, workspace, env, text, asked, placeOf 
 			dockerfileText: text,
 			dockerfileName: name,
 			links: new Map(links),
+			..."cells" in target ? { split: {
+				written: target.written,
+				cells: target.cells
+			} } : {},
 			...inline === void 0 ? { dockerfilePath: path } : {
 				dockerfilePath: void 0,
 				linesAbove: inline.above
@@ -6989,54 +7600,6 @@ function unsetSecrets({ secrets }, env) {
 		message: `its secret \`${shown$1(secret.id)}\` is the variable \`${shown$1(secret.env)}\`, which is not set.`,
 		mend: "Set it in the step’s `env:`."
 	}] : []);
-}
-/** What the files say of a target, with the step's inputs over it. */
-function laidOver(inputs, target, file) {
-	const own = (given, written) => given.length > 0 ? given : written;
-	const ids = new Set(inputs.secrets.map(({ id }) => id));
-	const said = /* @__PURE__ */ new Set([
-		...inputs.attests.map(typeOf),
-		...inputs.provenance === void 0 ? [] : ["provenance"],
-		...inputs.sbom === void 0 ? [] : ["sbom"]
-	]);
-	return {
-		...inputs,
-		context: target.context,
-		file,
-		pull: inputs.pull || target.pull,
-		noCache: inputs.noCache || target.noCache,
-		buildContexts: target.contexts.map(({ key, value }) => ({
-			key,
-			value: localPath(value)
-		})),
-		buildArgs: {
-			...target.args,
-			...inputs.buildArgs
-		},
-		platforms: own(inputs.platforms, target.platforms),
-		labels: [...target.labels, ...inputs.labels],
-		annotations: [...target.annotations, ...inputs.annotations],
-		secrets: [...target.secrets.filter(({ id }) => !ids.has(id)), ...inputs.secrets],
-		ssh: [.../* @__PURE__ */ new Set([...target.ssh, ...inputs.ssh])],
-		outputs: own(inputs.outputs, outputsOf(target, inputs)),
-		cacheFrom: own(inputs.cacheFrom, target.cacheFrom),
-		cacheTo: own(inputs.cacheTo, target.cacheTo),
-		attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
-		noCacheFilters: own(inputs.noCacheFilters, target.noCacheFilters),
-		network: inputs.network ?? target.network,
-		addHosts: [...target.addHosts, ...inputs.addHosts],
-		shmSize: inputs.shmSize ?? target.shmSize,
-		ulimit: own(inputs.ulimit, target.ulimits),
-		allow: [.../* @__PURE__ */ new Set([...target.entitlements, ...inputs.allow])]
-	};
-}
-function typeOf(attest) {
-	return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? "";
-}
-/** Without those that say only what `push` and `load` say, too: they would keep an unchanged target from being skipped. */
-function outputsOf({ outputs }, { push, load }) {
-	const isTold = (line) => line === "type=cacheonly" || push && /^type=(?:registry|image)(?:,push=true)?$/.test(line) || load && line === "type=docker";
-	return outputs.filter((line) => !isTold(line));
 }
 
 // src/cache/cleanup-plan.ts
@@ -7361,7 +7924,7 @@ var Client = class {
 		if (!answer.ok) return answer;
 		const [first] = list$3(field$1(answer.value.data, "errors"));
 		if (first === void 0) return success(field$1(answer.value.data, "data"));
-		const message = plainMessage(text$3(field$1(first, "message")) ?? "the query failed", this.#options.token);
+		const message = plainMessage(text$2(field$1(first, "message")) ?? "the query failed", this.#options.token);
 		const kind = field$1(first, "type") === "FORBIDDEN" ? "forbidden" : "invalid";
 		return failure$1({
 			kind,
@@ -7400,7 +7963,7 @@ var Client = class {
 				ok: true,
 				value: {
 					data,
-					hasNext: /\brel="next"/.test(text$3(headers["link"]) ?? "")
+					hasNext: /\brel="next"/.test(text$2(headers["link"]) ?? "")
 				}
 			};
 		} catch (error) {
@@ -7469,12 +8032,12 @@ function kindOf$2(status, message, retryAfterMs) {
 * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
 */
 function readRetryAfter(headers) {
-	const after = Number(text$3(field$1(headers, "retry-after")) ?? NaN);
+	const after = Number(text$2(field$1(headers, "retry-after")) ?? NaN);
 	if (Number.isFinite(after) && after >= 0) return after * 1e3;
 	if (String(field$1(headers, "x-ratelimit-remaining")) !== "0") return void 0;
-	const reset = Number(text$3(field$1(headers, "x-ratelimit-reset")) ?? NaN);
+	const reset = Number(text$2(field$1(headers, "x-ratelimit-reset")) ?? NaN);
 	if (!Number.isFinite(reset)) return void 0;
-	const now = Date.parse(text$3(field$1(headers, "date")) ?? "");
+	const now = Date.parse(text$2(field$1(headers, "date")) ?? "");
 	return Math.max(0, reset * 1e3 - (Number.isFinite(now) ? now : Date.now())) + 1e3;
 }
 
@@ -7625,10 +8188,10 @@ function parametersOf(repository) {
 function entryOf$1(value) {
 	const [id, ref, key] = [
 		positive(field$1(value, "id")),
-		text$3(field$1(value, "ref")),
-		text$3(field$1(value, "key"))
+		text$2(field$1(value, "ref")),
+		text$2(field$1(value, "key"))
 	];
-	const createdAt = Date.parse(text$3(field$1(value, "created_at")) ?? "");
+	const createdAt = Date.parse(text$2(field$1(value, "created_at")) ?? "");
 	const size = Number(field$1(value, "size_in_bytes"));
 	if (id === void 0 || ref === void 0 || key === void 0 || Number.isNaN(createdAt)) return void 0;
 	return {
@@ -8086,14 +8649,14 @@ const KINDS$2 = [
 		})
 	},
 	{
-		pattern: /too\s?many\s?requests|toomanyrequests|\b429\b/i,
+		pattern: /too\s?many\s?requests|toomanyrequests|: 429\b/i,
 		explain: (error) => ({
 			message: `${registryOf(error)} refused the request: too many requests (rate limit).`,
 			mend: `Log in to the registry (docker/login-action), which raises the limit, or ${MIRROR}.`
 		})
 	},
 	{
-		pattern: /failed to push ([^\s:]+(?::\d+)?[^\s:]*(?::[^\s:]+)?): .*(?:401|403|unauthorized|denied|forbidden|no basic auth|authentication required|insufficient_scope|failed to authorize)/is,
+		pattern: /failed to push ([^\s:]+(?::\d+)?[^\s:]*(?::[^\s:]+)?): .*(?:: 40[13]\b|unauthorized|denied|forbidden|no basic auth|authentication required|insufficient_scope|failed to authorize)/is,
 		explain: (_error, reference) => ({
 			message: `The registry did not let \`${reference}\` be pushed (not logged in, or no permission).`,
 			mend: LOGIN
@@ -8107,7 +8670,7 @@ const KINDS$2 = [
 		})
 	},
 	{
-		pattern: /401|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
+		pattern: /: 401\b|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
 		explain: (error) => ({
 			message: `${registryOf(error)} did not let ${imageOf$3(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
 			mend: `Check the name. ${LOGIN}`
@@ -8597,7 +9160,7 @@ var BuildProgress = class {
 	#step(record) {
 		const { name, located } = record;
 		const views = [...record.views.values()];
-		const starts = views.flatMap((view) => view.startedMs === void 0 ? [] : [view.startedMs]);
+		const durationMs = Math.max(0, ...views.map(duration));
 		return {
 			id: record.id,
 			kind: name.kind,
@@ -8610,8 +9173,8 @@ var BuildProgress = class {
 			text: record.text,
 			source: located?.source,
 			status: merge(views),
-			startedMs: starts.length === 0 ? void 0 : Math.min(...starts),
-			durationMs: Math.max(0, ...views.map(duration)),
+			startedMs: startOf(views, durationMs),
+			durationMs,
 			error: views.find((view) => view.error !== void 0 && !isCancellation(view.error))?.error ?? views.find((view) => view.error)?.error,
 			tail: record.output.tail(),
 			inputs: record.inputs
@@ -8634,6 +9197,12 @@ function newView() {
 function duration(view) {
 	const present = view.startedMs === void 0 || view.completedMs === void 0 ? 0 : view.completedMs - view.startedMs;
 	return Math.max(0, present) + view.earlierMs;
+}
+function startOf(views, durationMs) {
+	const starts = views.flatMap((view) => view.startedMs === void 0 ? [] : [view.startedMs]);
+	if (starts.length === 0) return void 0;
+	const ends = views.flatMap((view) => view.earlierMs > 0 && duration(view) === durationMs ? view.completedMs ?? [] : []);
+	return ends.length === 0 ? Math.min(...starts) : Math.min(...ends) - durationMs;
 }
 /**
 * One status of several views. A step that ran for one target is shown as cached to the next, so "done" wins; and
@@ -8872,7 +9441,7 @@ function judge$3({ kind, text, error = "" }) {
 		error
 	})) return LASTING;
 	const image = imageOf$2(error) ?? /^load metadata for (\S+)$/.exec(text)?.[1];
-	const who = hostOf$2(error) ?? (image === void 0 ? "the registry" : domainOf(image));
+	const who = hostOf$1(error) ?? (image === void 0 ? "the registry" : domainOf(image));
 	const [, status, reason] = STATUS.exec(error) ?? [];
 	const said = status === void 0 ? CODES.find(([code]) => code.test(error))?.[1] : [status, reason].filter((part) => part !== void 0).join(" ");
 	if (said !== void 0) return /^(?:429|5\d\d)\b/.test(said) ? {
@@ -8901,7 +9470,7 @@ function imageOf$2(error) {
 	if (kind === "blobs") return `${domain}/${path}`;
 	return `${domain}/${path}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
 }
-function hostOf$2(error) {
+function hostOf$1(error) {
 	return /https?:\/\/([^/\s"]+)/.exec(error)?.[1];
 }
 function domainOf(image) {
@@ -8922,7 +9491,7 @@ function stagesOfAll(graph, targets) {
 	return buildOrder(graph, targets);
 }
 function buildOrder(graph, targets) {
-	const reached = reachedFrom(graph, targets);
+	const reached = reachedFrom$1(graph, targets);
 	const order = [];
 	const entered = /* @__PURE__ */ new Set();
 	for (const root of [...reached].sort((a, b) => a - b)) {
@@ -8950,7 +9519,7 @@ function buildOrder(graph, targets) {
 	}
 	return order;
 }
-function reachedFrom(graph, targets) {
+function reachedFrom$1(graph, targets) {
 	const reached = new Set(targets.filter((target) => graph.stages[target] !== void 0));
 	for (const stage of reached) for (const needed of neededStages$1(graph, stage)) reached.add(needed);
 	return reached;
@@ -8971,14 +9540,14 @@ function sourcesOf$2(stage) {
 function sharedStages(graph, targets, sameAs = (stage) => stage) {
 	const counts = /* @__PURE__ */ new Map();
 	for (const target of new Set(targets)) {
-		const reached = new Set([...reachedFrom(graph, [target])].map(sameAs));
+		const reached = new Set([...reachedFrom$1(graph, [target])].map(sameAs));
 		for (const stage of reached) counts.set(stage, (counts.get(stage) ?? 0) + 1);
 	}
 	return buildOrder(graph, targets).filter((stage) => (counts.get(sameAs(stage)) ?? 0) > 1);
 }
 /** The errors that count for these targets, in BuildKit's order. */
 function errorsFor(errors, graph, targets) {
-	const reached = graph === void 0 ? /* @__PURE__ */ new Set() : reachedFrom(graph, targets);
+	const reached = graph === void 0 ? /* @__PURE__ */ new Set() : reachedFrom$1(graph, targets);
 	return errors.filter(({ scope, stage }) => scope !== "reachable-only" || stage !== void 0 && reached.has(stage));
 }
 /** Every image from outside that these stages (default: all) name, in the order of the file. */
@@ -9657,26 +10226,26 @@ function parseManifest(bytes, contentType) {
 /** @throws ManifestError */
 function parseImageConfig(bytes) {
 	const json = parseObject(bytes, "image config");
-	const config = object$1(json["config"]);
-	const diffIds = strings(object$1(json["rootfs"])["diff_ids"]);
+	const config = object(json["config"]);
+	const diffIds = strings(object(json["rootfs"])["diff_ids"]);
 	if (diffIds.some((digest) => digestFault(digest) !== void 0)) throw new ManifestError("a diff ID is no digest");
 	return {
 		platform: normalizePlatform({
-			os: text$1(json["os"]) ?? "linux",
-			architecture: text$1(json["architecture"]) ?? "unknown",
-			variant: text$1(json["variant"])
+			os: text(json["os"]) ?? "linux",
+			architecture: text(json["architecture"]) ?? "unknown",
+			variant: text(json["variant"])
 		}),
 		diffIds,
 		history: list(json["history"]).map((entry) => ({
-			createdBy: text$1(object$1(entry)["created_by"]) ?? "",
-			created: text$1(object$1(entry)["created"]),
-			comment: text$1(object$1(entry)["comment"]) ?? "",
-			emptyLayer: object$1(entry)["empty_layer"] === true
+			createdBy: text(object(entry)["created_by"]) ?? "",
+			created: text(object(entry)["created"]),
+			comment: text(object(entry)["comment"]) ?? "",
+			emptyLayer: object(entry)["empty_layer"] === true
 		})),
 		env: strings(config["Env"]),
 		onBuild: strings(config["OnBuild"]),
-		user: text$1(config["User"]) ?? "",
-		workingDir: text$1(config["WorkingDir"]) ?? ""
+		user: text(config["User"]) ?? "",
+		workingDir: text(config["WorkingDir"]) ?? ""
 	};
 }
 /**
@@ -9709,27 +10278,27 @@ function digestOf$2(bytes, like = "sha256:") {
 	return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 }
 function parseEntry(value) {
-	const json = object$1(value);
-	const platform = object$1(json["platform"]);
-	const os = text$1(platform["os"]);
-	const architecture = text$1(platform["architecture"]);
-	const annotations = Object.entries(object$1(json["annotations"])).filter((pair) => typeof pair[1] === "string");
+	const json = object(value);
+	const platform = object(json["platform"]);
+	const os = text(platform["os"]);
+	const architecture = text(platform["architecture"]);
+	const annotations = Object.entries(object(json["annotations"])).filter((pair) => typeof pair[1] === "string");
 	return {
 		...parseDescriptor(value),
 		annotations: Object.fromEntries(annotations),
 		...os === void 0 || architecture === void 0 ? {} : { platform: normalizePlatform({
 			os,
 			architecture,
-			variant: text$1(platform["variant"])
+			variant: text(platform["variant"])
 		}) }
 	};
 }
 function parseDescriptor(value) {
-	const { digest, size, mediaType } = object$1(value);
+	const { digest, size, mediaType } = object(value);
 	if (typeof digest !== "string" || digestFault(digest) !== void 0) throw new ManifestError("the manifest names something by an invalid digest");
 	if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) throw new ManifestError("the manifest names something of an invalid size");
 	return {
-		mediaType: text$1(mediaType) ?? "",
+		mediaType: text(mediaType) ?? "",
 		digest,
 		size
 	};
@@ -9741,114 +10310,17 @@ function parseObject(bytes, what) {
 	} catch {}
 	throw new ManifestError(`the ${what} is not a JSON object`);
 }
-function object$1(value) {
+function object(value) {
 	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
 function list(value) {
 	return Array.isArray(value) ? value : [];
 }
-function text$1(value) {
+function text(value) {
 	return typeof value === "string" && value !== "" ? value : void 0;
 }
 function strings(value) {
 	return list(value).filter((item) => typeof item === "string");
-}
-
-// src/images/registry-error.ts
-/**
-* What can go wrong between us and a registry, in words for the user. No secret, token or signed address ever enters a
-* message: only names of hosts and images, and the registry's own short text with control characters taken out.
-*/
-/** A registry (or an OCI layout) could not give what was asked for. */
-var RegistryError = class extends Error {
-	kind;
-	mend;
-	status;
-	retryAfter;
-	said;
-	constructor(fault, options) {
-		super(fault.message, options);
-		this.name = "RegistryError";
-		this.kind = fault.kind;
-		this.mend = fault.mend;
-		this.status = fault.status;
-		this.retryAfter = fault.retryAfter;
-		this.said = fault.said;
-	}
-};
-/** The error for an answer that is no success. */
-function answerError$1(answer) {
-	const said = answer.detail === void 0 ? void 0 : oneLine(answer.detail);
-	return new RegistryError({
-		...faultOf(answer, said === void 0 ? "" : ` It said: ${said}`),
-		said
-	});
-}
-function faultOf(answer, said) {
-	const { subject, domain, status, retryAfter } = answer;
-	const login = `docker/login-action${domain === "docker.io" ? "" : ` (registry: ${domain})`}`;
-	if (status === 404) return {
-		kind: "not-found",
-		message: `${subject} was not found in ${domain}.${said}`,
-		mend: "Check the name and the tag.",
-		status
-	};
-	if (status === 401) return {
-		kind: "unauthorized",
-		message: answer.loggedIn ? `${domain} does not accept the login for ${subject}.${said}` : `${domain} asks for a login for ${subject} (or there is no such image).${said}`,
-		mend: answer.loggedIn ? `Log in again with ${login}: the password or token may have expired, or may not read this repository.` : `Check the name; for a private image, log in first with ${login}.`,
-		status
-	};
-	if (status === 403) return {
-		kind: "denied",
-		message: `${domain} denies access to ${subject}.${said}`,
-		mend: answer.loggedIn ? "Give the account or token that is logged in the right to read this repository." : `Log in first with ${login}.`,
-		status
-	};
-	if (status === 429) {
-		const wait = retryAfter === void 0 ? "" : `Try again in ${retryAfter} s. `;
-		return {
-			kind: "rate-limited",
-			message: `${domain} refuses more requests for now (${subject}).${said}`,
-			mend: `${wait}Log in with ${login} for a higher limit, or map the image to a mirror with external-images.`,
-			status,
-			retryAfter
-		};
-	}
-	if (status >= 500) return {
-		kind: "server",
-		message: `${domain} failed with status ${status} for ${subject}.${said}`,
-		mend: "Try again later.",
-		status,
-		retryAfter
-	};
-	return badFault(subject, `${domain} answered with status ${status}.${said}`, status);
-}
-/** An answer that is no valid one. `why` is a sentence. */
-function badAnswer(subject, why, status) {
-	return new RegistryError(badFault(subject, why, status));
-}
-function badFault(subject, why, status) {
-	return {
-		kind: "bad-answer",
-		message: `The registry's answer for ${subject} cannot be used: ${why}`,
-		mend: "Check that the address is that of a container registry, and that no proxy stands in between.",
-		status
-	};
-}
-/** No answer at all. */
-function unreachable(subject, host, cause) {
-	const reason = errorCode(cause) ?? (cause instanceof Error ? cause.message : "unknown error");
-	return new RegistryError({
-		kind: "unreachable",
-		message: `${host} could not be reached for ${subject}: ${oneLine(reason)}.`,
-		mend: "Check the name of the registry and the network."
-	}, { cause });
-}
-/** Untrusted text as one short line. */
-function oneLine(text) {
-	const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
-	return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
 }
 
 // src/images/resolve-image.ts
@@ -11049,9 +11521,12 @@ function mapSources(stage, change) {
 function environmentOf(graph, stage) {
 	return baseChain$1(graph, stage).flatMap(({ steps }) => steps.filter(({ keyword }) => keyword === "ENV").flatMap(({ settings }) => settings.map(([name, value]) => `${name}=${value ?? ""}`)));
 }
-/** The first line of an ONBUILD that a stage or one that it is based on has. */
-function triggerLine(graph, stage) {
-	return baseChain$1(graph, stage).flatMap(({ steps }) => steps).find(({ keyword }) => keyword === "ONBUILD");
+/**
+* The triggers that a stage's image holds: its own alone, since what its base says was carried out in it.
+* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dockerfile2llb/convert.go (dispatchOnbuild, init)
+*/
+function triggersOf$1(graph, stage) {
+	return (graph.stages[stage]?.steps ?? []).flatMap(({ keyword, history }) => keyword === "ONBUILD" ? history.slice(0, 1) : []);
 }
 /** A stage and the stages that it is based on, the lowest first. */
 function baseChain$1(graph, stage) {
@@ -14807,7 +15282,7 @@ function parseTargetCache(manifest, config) {
 }
 /** Of the configuration that a manifest names. */
 function configDigest(manifest) {
-	return text$3(field$1(parseJson(manifest.toString("utf8")), "config", "digest"));
+	return text$2(field$1(parseJson(manifest.toString("utf8")), "config", "digest"));
 }
 /** Digest → bytes. */
 function blobsOf({ layers }) {
@@ -15864,10 +16339,10 @@ function recordedSizes({ image }) {
 }
 /** Whether a record is of one of these platforms, and of no other. */
 function isPart({ print }, platforms) {
-	return print.platforms.length === 1 && platforms.some((platform) => isOf({ print }, platform));
+	return print.platforms.length === 1 && platforms.some((platform) => isOf$1({ print }, platform));
 }
 /** Whether a record is of this platform alone. */
-function isOf({ print }, platform) {
+function isOf$1({ print }, platform) {
 	const [only, ...others] = print.platforms;
 	return others.length === 0 && only?.platform === platform;
 }
@@ -15878,10 +16353,10 @@ function isOf({ print }, platform) {
 function joinRecords(records) {
 	const latest = records.toSorted((a, b) => a.createdAt < b.createdAt ? 1 : -1)[0];
 	if (latest === void 0) throw new Error("there is no record to join");
-	const prints = firstOfEach(records.flatMap(({ print }) => print.platforms));
+	const prints = firstOfEach$1(records.flatMap(({ print }) => print.platforms));
 	const sizes = records.map((record) => recordedSizes(record)?.platforms);
 	const known = sizes.every((platforms) => platforms !== void 0);
-	const platforms = firstOfEach(sizes.flatMap((all) => all ?? []));
+	const platforms = firstOfEach$1(sizes.flatMap((all) => all ?? []));
 	return {
 		...latest,
 		fingerprint: void 0,
@@ -15898,7 +16373,7 @@ function joinRecords(records) {
 		}
 	};
 }
-function firstOfEach(all) {
+function firstOfEach$1(all) {
 	return [...new Map(all.toReversed().map((one) => [one.platform, one])).values()].reverse();
 }
 
@@ -16341,14 +16816,15 @@ function openLayerCaching(question, { runner, now, signal }) {
 		legPlaces: (names) => {
 			const wanted = targets.filter(({ name }) => names.includes(name));
 			if (!isSplit) return wanted.flatMap(({ name, platforms: own }) => placesOf([name], own));
-			const whole = names.length > 1 ? [{
-				names,
-				platforms
-			}] : [];
-			return [...wanted.map(({ name, platforms: own }) => ({
+			const of = (platform) => wanted.flatMap(({ name, platforms: own }) => own.includes(platform) ? [name] : []);
+			const whole = platforms.map((platform) => ({
+				names: of(platform),
+				platform
+			})).filter((leg) => leg.names.length > 1);
+			return [...wanted.flatMap(({ name, platforms: own }) => own.map((platform) => ({
 				names: [name],
-				platforms: own
-			})), ...whole].flatMap((set) => set.platforms.flatMap((platform) => placesOf(set.names, [platform])));
+				platform
+			}))), ...whole].flatMap((leg) => placesOf(leg.names, [leg.platform]));
 		},
 		parts: isSplit ? platforms : void 0,
 		packPrefix: packPrefix(identity),
@@ -16911,7 +17387,7 @@ function withOci(request, { planned, project }, measuring) {
 /** In the bundle a file beside it, in `src/` its source. */
 const PROGRAM = new URL(import.meta.url.endsWith(".ts") ? "context-helper.ts" : "context-helper.js", import.meta.url);
 /** Questions that a helper holds at once: what it works on, and what waits. */
-const QUESTIONS = 3;
+const QUESTIONS$1 = 3;
 const MOST_HELPERS = 3;
 const WAIT_MS = 5;
 var ContextHelpers = class {
@@ -16948,13 +17424,16 @@ var ContextHelpers = class {
 	}
 	/** Whether one of them has time for a question. */
 	get isFree() {
-		return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS && !failed);
+		return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS$1 && !failed);
 	}
-	/** Gives a question to the helper with the least to do; false where none has time. */
-	ask(question, deliver) {
+	/**
+	* Gives a question to the helper with the least to do; false where none has time.
+	* @param most how many it may hold: more where who asks cannot come back soon
+	*/
+	ask(question, deliver, most = QUESTIONS$1) {
 		let first;
 		for (const helper of this.#helpers) {
-			if (helper.failed || helper.awaited.length >= (first?.awaited.length ?? QUESTIONS)) continue;
+			if (helper.failed || helper.awaited.length >= (first?.awaited.length ?? most)) continue;
 			first = helper;
 		}
 		if (first === void 0) return false;
@@ -17140,6 +17619,7 @@ const SKIP_OR_INTENDED = 24576;
 const NAME_LENGTH = 4095;
 const ATTRIBUTES = Buffer.from(".gitattributes");
 const SLASH$1 = 47;
+const DOT = 46;
 /** The index of one work tree. Paths are relative to the work tree's root, with slashes. */
 var GitIndex = class GitIndex {
 	format;
@@ -17246,7 +17726,7 @@ function isPlain(view, start, idBytes) {
 }
 function isAttributeFile(bytes, start, end) {
 	const at = end - ATTRIBUTES.length;
-	if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || at > start && bytes[at - 1] !== SLASH$1) return false;
+	if (bytes[at] !== DOT || at < start || at > start && bytes[at - 1] !== SLASH$1) return false;
 	return bytes.subarray(at, end).equals(ATTRIBUTES);
 }
 function directoryOf$1(path) {
@@ -17605,7 +18085,8 @@ async function ignoreFileOf(contextDir) {
 /** The file's text, if it is readable and really lies in the directory. */
 async function readWithin(path, directory) {
 	try {
-		const from = relative(await realpath(directory), await realpath(path));
+		const real = await realpath(path);
+		const from = relative(await realpath(directory), real);
 		if (from.startsWith("..") || isAbsolute(from)) return void 0;
 		return await readFile(path, "utf8");
 	} catch {
@@ -24842,6 +25323,8 @@ const LARGE_INDEX_BYTES = 1e6;
 /** No more files than this are looked at ahead: what nobody asks for must not fill the memory. */
 const MOST_FILES = 3e5;
 const BATCH$2 = 64;
+/** Questions that a helper holds: it is to have work while this thread reads Dockerfiles. */
+const QUESTIONS = 16;
 /** What all contexts of a run share. */
 var LookAhead = class {
 	repositories;
@@ -24917,12 +25400,19 @@ var LookAhead = class {
 	#isLarge(repository) {
 		return repository !== void 0 && repository.indexBytes >= this.#largeIndexBytes;
 	}
+	/** Whether there is more to list. */
+	get #isWanting() {
+		return this.#open.length > 0 && this.#files < MOST_FILES;
+	}
 	async #run(helpers, matcher) {
 		while (!this.#isOver) {
-			while (this.#open.length > 0 && this.#files < MOST_FILES && this.#ask(helpers, matcher));
+			while (this.#isWanting && this.#ask(helpers, matcher));
 			if (helpers.take()) continue;
-			if (this.#coming.size === 0) return;
-			await helpers.changed();
+			if (this.#isWanting) {
+				this.#listHere(matcher);
+				await setImmediate();
+			} else if (this.#coming.size === 0) return;
+			else await helpers.changed();
 		}
 	}
 	#ask(helpers, matcher) {
@@ -24931,17 +25421,25 @@ var LookAhead = class {
 			kind: "list",
 			paths: places.map(({ directory }) => directory)
 		};
-		if (!helpers.ask(question, (answer) => {
+		const deliver = (answer) => {
 			for (const path of question.paths) this.#coming.delete(path);
 			if (answer?.kind !== "list") return;
 			for (const [index, listing] of unpackListings(answer).entries()) {
 				const place = places[index];
 				if (place !== void 0 && listing !== void 0) this.#keep(place, listing, matcher);
 			}
-		})) return false;
+		};
+		if (!helpers.ask(question, deliver, QUESTIONS)) return false;
 		this.#open.splice(0, places.length);
 		for (const path of question.paths) this.#coming.add(path);
 		return true;
+	}
+	#listHere(matcher) {
+		const place = this.#open.pop();
+		if (place === void 0) return;
+		try {
+			this.#keep(place, listDirectory(place.directory), matcher);
+		} catch {}
 	}
 	#keep({ directory, path, state }, listing, matcher) {
 		const { names, numbers } = listing;
@@ -24962,149 +25460,6 @@ var LookAhead = class {
 		}
 	}
 };
-
-// src/images/docker-credentials.ts
-/**
-* Logins for registries, from where `docker login` puts them: the Docker configuration and its credential helpers. A
-* helper that is missing or fails is a warning, and the registry is asked without a login. Secrets stay in the returned
-* value; no message holds one.
-* https://github.com/docker/cli/blob/v28.0.0/cli/config/configfile/file.go#L276 (lookup)
-* https://github.com/docker/docker-credential-helpers#development (the helpers' protocol)
-*/
-/** Docker Hub's key in every Docker configuration. */
-const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
-const HELPER_TIMEOUT_MS = 3e4;
-/** What helpers print for a registry without a login. */
-const NOT_FOUND = "credentials not found in native keychain";
-/** The logins of one Docker configuration; each is looked up once. */
-var DockerCredentials = class {
-	#options;
-	#known = /* @__PURE__ */ new Map();
-	#configuration;
-	constructor(options) {
-		this.#options = options;
-	}
-	/** The login for a registry as in image names (`docker.io`, `ghcr.io`), or undefined: then ask without. Never throws. */
-	async find(domain) {
-		const key = domain === "docker.io" ? DOCKER_HUB_KEY : domain;
-		let found = this.#known.get(key);
-		if (found === void 0) {
-			found = this.#lookUp(key);
-			this.#known.set(key, found);
-		}
-		return await found;
-	}
-	async #lookUp(key) {
-		this.#configuration ??= this.#readConfiguration();
-		const configuration = await this.#configuration;
-		const helper = text(object(configuration["credHelpers"])[key]) ?? text(configuration["credsStore"]);
-		if (helper !== void 0 && helper !== "") {
-			const answer = await this.#askHelper(helper, key);
-			if (answer !== "failed") return answer;
-		}
-		return storedCredential(object(configuration["auths"]), key);
-	}
-	async #readConfiguration() {
-		const { env, homeDirectory, warn } = this.#options;
-		const path = join(env["DOCKER_CONFIG"] ?? join(homeDirectory, ".docker"), "config.json");
-		let content;
-		try {
-			content = await readFile(path, "utf8");
-		} catch (error) {
-			if (errorCode(error) !== "ENOENT") warn(`${path} could not be read, so registries are asked without a login.`);
-			return {};
-		}
-		try {
-			return object(JSON.parse(content));
-		} catch {
-			warn(`${path} is not valid JSON, so registries are asked without a login.`);
-			return {};
-		}
-	}
-	async #askHelper(helper, key) {
-		const { env, warn } = this.#options;
-		const fail = (why) => {
-			warn(`The credential helper ${JSON.stringify(helper)} for ${key} ${why}, so the registry is asked without a login from it.`);
-			return "failed";
-		};
-		if (!/^[A-Za-z0-9_.-]+$/.test(helper)) return fail("has no valid name");
-		try {
-			const signal = AbortSignal.timeout(HELPER_TIMEOUT_MS);
-			const result = await runProcess(`docker-credential-${helper}`, ["get"], {
-				env,
-				input: key,
-				signal
-			});
-			if (result.code !== 0) {
-				if (oneLine(result.stdout).includes(NOT_FOUND)) return void 0;
-				return fail(signal.aborted ? "did not answer in time" : `failed (status ${result.code ?? "unknown"})`);
-			}
-			return helperCredential(object(JSON.parse(result.stdout))) ?? fail("gave no login");
-		} catch (error) {
-			return fail(error instanceof ProgramMissingError ? "is not installed" : "gave no valid answer");
-		}
-	}
-};
-function helperCredential(answer) {
-	const username = text(answer["Username"]);
-	const secret = text(answer["Secret"]);
-	if (username === void 0 || secret === void 0) return void 0;
-	return username === "<token>" ? {
-		kind: "identity-token",
-		token: secret
-	} : {
-		kind: "basic",
-		username,
-		password: secret
-	};
-}
-/** The entry under the key itself, else one whose key is an address of that host. */
-function storedCredential(auths, key) {
-	const exact = auths[key];
-	if (exact !== void 0) return entryCredential(object(exact));
-	const host = hostOf$1(key);
-	for (const [address, entry] of Object.entries(auths)) if (hostOf$1(address) === host) return entryCredential(object(entry));
-}
-function hostOf$1(address) {
-	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
-}
-function entryCredential(entry) {
-	const identityToken = text(entry["identitytoken"]);
-	if (identityToken !== void 0 && identityToken !== "") return {
-		kind: "identity-token",
-		token: identityToken
-	};
-	const registryToken = text(entry["registrytoken"]);
-	if (registryToken !== void 0 && registryToken !== "") return {
-		kind: "registry-token",
-		token: registryToken
-	};
-	const auth = text(entry["auth"]);
-	if (auth !== void 0 && auth !== "") {
-		const decoded = Buffer.from(auth, "base64").toString("utf8");
-		const colon = decoded.indexOf(":");
-		if (colon <= 0) return void 0;
-		return {
-			kind: "basic",
-			username: decoded.slice(0, colon),
-			password: decoded.slice(colon + 1).replace(/\0+$/, "")
-		};
-	}
-	const username = text(entry["username"]);
-	const password = text(entry["password"]);
-	if (username === void 0 || username === "" || password === void 0) return void 0;
-	return {
-		kind: "basic",
-		username,
-		password
-	};
-}
-function object(value) {
-	return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-}
-function text(value) {
-	return typeof value === "string" ? value : void 0;
-}
 
 // src/images/http-exchange.ts
 /**
@@ -25316,7 +25671,7 @@ async function readSmall(answer, { request, limit }) {
 	} catch (error) {
 		request.signal?.throwIfAborted();
 		if (error instanceof BodyTooLargeError) throw badAnswer(request.subject, `${error.message}.`);
-		throw unreachable(request.subject, request.domain, error);
+		throw unreachable$1(request.subject, request.domain, error);
 	}
 }
 
@@ -25524,7 +25879,7 @@ var RegistryTransport = class {
 			return answer;
 		} catch (error) {
 			signal?.throwIfAborted();
-			const failure = error instanceof RegistryError ? error : unreachable(subject, domain, error);
+			const failure = error instanceof RegistryError ? error : unreachable$1(subject, domain, error);
 			if (!isPassing(failure)) throw failure;
 			const { retryAfter } = failure;
 			const { random } = this.#options;
@@ -25917,7 +26272,7 @@ async function* received(answer, request) {
 		yield* answer.body;
 	} catch (error) {
 		request.signal?.throwIfAborted();
-		throw error instanceof RegistryError ? error : unreachable(request.subject, request.domain, error);
+		throw error instanceof RegistryError ? error : unreachable$1(request.subject, request.domain, error);
 	}
 }
 async function* checked(answer, { digest, request }) {
@@ -26489,6 +26844,11 @@ function readInputs(read, env) {
 * The plan: which stages there are, what they need, which targets must be built and why. A stable JSON (version 1) that
 * other jobs read; making it needs no engine. Digests are looked up elsewhere and handed in.
 */
+/** What is known of an external image: the digest that its registry answered, and what it is mapped to. */
+/** The platforms of a target where they are not those of the plan; none where they are. */
+function ownPlatforms(plan, { platforms = [] }) {
+	return platforms.length === plan.platforms.length ? [] : platforms;
+}
 /** Makes the plan. */
 function makePlan(request) {
 	const { graph, prints } = request;
@@ -26699,35 +27059,122 @@ function difference(now, before) {
 	return now === void 0 || before === void 0 ? null : now - before;
 }
 
+// src/context-images.ts
+/**
+* Configurations of the images that named contexts stand for (`docker-image://`, `oci-layout://`), where a stage is based on one:
+* BuildKit begins with their variables and carries out their ONBUILD instructions, as of any base image. Asks registries.
+* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
+*/
+/** Looks up what stages are based on. Rejects only when the signal is aborted. */
+async function lookUpContextImages(drafts, options) {
+	const looked = /* @__PURE__ */ new Map();
+	const configs = /* @__PURE__ */ new Map();
+	const unread = drafts.map(() => /* @__PURE__ */ new Set());
+	await Promise.all(drafts.flatMap((draft, part) => wantedOf(draft).map(async ({ context, value, platform }) => {
+		const key = JSON.stringify([value, platform]);
+		const asked = looked.get(key) ?? configOf(value, platform, options);
+		looked.set(key, asked);
+		const config = await asked;
+		if (config === void 0) unread[part]?.add(context);
+		else configs.set(keyOf(part, context, platform), config);
+	})));
+	return {
+		of: (part, context, platform) => configs.get(keyOf(part, context, platform)),
+		isImage: (index, context) => {
+			const part = drafts[index]?.part;
+			return part !== void 0 && /^(?:docker-image|oci-layout|target):/.test(contextValue(part, context));
+		},
+		unread
+	};
+}
+function keyOf(part, context, platform) {
+	return JSON.stringify([
+		part,
+		context,
+		platform
+	]);
+}
+/** Contexts that are images and that stages are based on. */
+function wantedOf(draft) {
+	return draft.resolutions.flatMap(({ graph }) => graph?.stages ?? []).flatMap(({ from, platform }) => {
+		if (from.kind !== "context") return [];
+		const { context } = from;
+		const value = contextValue(draft.part, context);
+		return /^(?:docker-image|oci-layout):/.test(value) ? [{
+			context,
+			value,
+			platform
+		}] : [];
+	});
+}
+/** Undefined where it cannot be had; why is told by the build, which needs it, too. */
+async function configOf(value, platform, { client, workspace, signal }) {
+	try {
+		const source = parseImageSource(value);
+		if (source.kind === "registry") {
+			const { configDigest } = await client.resolveImage(source.ref, {
+				platform,
+				signal
+			});
+			return await client.fetchConfig(source.ref, configDigest, { signal });
+		}
+		const path = resolve$1(workspace, source.path);
+		const { configDigest } = await resolveOciLayout({
+			...source,
+			path
+		}, { platform });
+		return await readOciConfig(path, configDigest);
+	} catch {
+		signal.throwIfAborted();
+		return;
+	}
+}
+
 // src/plan/file-lists.ts
 /** As many names as a list keeps. */
 const MOST_NAMES = 2e3;
+/** The deepest directories that may stand for what is in them. */
+const DEEPEST = 4;
 /**
 * A list of at most `MOST_NAMES` names.
+* @param files each path once; asked for several times, since there may be too many to be kept
 * @param fold makes one digest of several
 */
 function listFiles(files, fold) {
-	const all = /* @__PURE__ */ new Map();
-	for (const { path, digest } of files) all.set(path, digest);
-	if (all.size <= 2e3) return all;
-	for (let depth = 4; depth > 0; depth--) {
-		const folded = foldAt(all, depth, fold);
-		if (folded.size <= 2e3) return folded;
+	return foldAt(files, [1e400, ...Array.from({ length: DEEPEST }, (_, index) => DEEPEST - index)].find((depth) => isShort(files, depth)) ?? 0, fold);
+}
+/** Whether there are few enough names where directories of that depth stand for what is in them. */
+function isShort(files, depth) {
+	const names = /* @__PURE__ */ new Set();
+	for (const { path } of files()) {
+		names.add(path.slice(0, cutAt(path, depth)));
+		if (names.size > 2e3) return false;
 	}
-	return /* @__PURE__ */ new Map([["/", fold([...all].map(([path, digest]) => `${path} ${digest}`))]]);
+	return true;
+}
+/** Where the name of the directory at that depth ends, its slash included; the whole length of what lies higher. */
+function cutAt(path, depth) {
+	if (depth === 1e400) return path.length;
+	let at = 0;
+	for (let level = 0; level < depth; level++) {
+		const slash = path.indexOf("/", at);
+		if (slash < 0) return path.length;
+		at = slash + 1;
+	}
+	return at;
 }
 function foldAt(files, depth, fold) {
 	const groups = /* @__PURE__ */ new Map();
 	const list = /* @__PURE__ */ new Map();
-	for (const [path, digest] of files) {
-		const parts = path.split("/");
-		if (parts.length <= depth) {
+	for (const { path, digest } of files()) {
+		const cut = cutAt(path, depth);
+		const name = cut === 0 ? "/" : path.slice(0, cut);
+		if (cut === path.length) {
 			list.set(path, digest);
 			continue;
 		}
-		const directory = `${parts.slice(0, depth).join("/")}/`;
-		const group = groups.get(directory);
-		if (group === void 0) groups.set(directory, [`${path} ${digest}`]);
+		const group = groups.get(name);
+		if (group === void 0) groups.set(name, [`${path} ${digest}`]);
 		else group.push(`${path} ${digest}`);
 	}
 	for (const [directory, digests] of groups) list.set(directory, fold(digests));
@@ -27321,7 +27768,7 @@ async function decideByParts(target, { isPushed, ...options }) {
 	const { fingerprints, records } = options;
 	const candidates = records?.of(target.name) ?? [];
 	const found = (fingerprints.parts.get(target.name) ?? []).map(({ platform, prints }) => {
-		const own = candidates.filter(({ record }) => isOf(record, platform));
+		const own = candidates.filter(({ record }) => isOf$1(record, platform));
 		const known = new Set(prints.flatMap(({ fingerprint }) => fingerprint ?? []));
 		const parts = own.filter(({ record: { fingerprint } }) => fingerprint !== void 0 && known.has(fingerprint)).map((match) => ({
 			...match,
@@ -28695,13 +29142,10 @@ var Contexts = class {
 		}));
 		return new Map(found.flat());
 	}
-	#valueOf(context) {
-		return this.#options.part.inputs.buildContexts.find(({ key }) => key === context)?.value ?? "";
-	}
 	#directoryOf(context) {
 		const { part, workspace } = this.#options;
 		if (context === void 0) return part.contextDir;
-		const value = this.#valueOf(context);
+		const value = contextValue(part, context);
 		return value === "" || isAddress$2(value) ? void 0 : resolve$1(workspace, value);
 	}
 	/** What the ignore files of the contexts that are read say, by context. */
@@ -28718,7 +29162,7 @@ var Contexts = class {
 		return await snapshots.of(directory, ignore);
 	}
 	async #resolve(context, platform = "linux/amd64") {
-		const digest = await this.#digestOf(this.#valueOf(context), platform).catch(() => void 0);
+		const digest = await this.#digestOf(contextValue(this.#options.part, context), platform).catch(() => void 0);
 		this.#options.signal?.throwIfAborted();
 		if (digest !== void 0) this.digests.set(context, digest);
 	}
@@ -28760,18 +29204,21 @@ async function fingerprintTargets(options) {
 	}));
 	const prints = targets.map(({ name, stage }) => {
 		const { part, platforms: wanted } = at(parts, options.partOf(name));
-		const own = printers.filter(({ target, platform }) => (target === void 0 || target === name) && wanted.includes(platform));
-		const all = own.map(({ platform, printer }) => ({
+		const all = printers.filter(({ target, platform }) => (target === void 0 || target === name) && wanted.includes(platform)).map(({ platform, printer, graph, unknown }) => ({
 			platform,
-			stages: printer.print(stage)
+			stages: unknown === void 0 ? printer.print(stage) : withoutFingerprint(printer.print(stage), unknown),
+			reached: stagesOf(graph, stage).map((index) => partAt.get(index) ?? 0)
 		}));
 		const ofEach = Map.groupBy(all, ({ platform }) => platform);
 		const platforms = [...ofEach.values()].flatMap(([first]) => first ?? []);
-		const reached = new Set(own.flatMap(({ graph }) => stagesOf(graph, stage).map((index) => partAt.get(index) ?? 0)));
-		const linked = [...reached].map((index) => at(parts, index)).filter((other) => other.part !== part);
-		const isUnknown = [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend);
 		const printOf = (some) => {
-			const print = printTarget(some, {
+			const reached = [...new Set(some.flatMap((one) => one.reached))];
+			const linked = reached.map((index) => at(parts, index)).filter((other) => other.part !== part);
+			const isUnknown = [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend);
+			const print = printTarget(some.map(({ platform, stages }) => ({
+				platform,
+				stages
+			})), {
 				...part.inputs,
 				labels: [...linked.flatMap((other) => other.part.inputs.labels), ...part.inputs.labels],
 				dockerfileText: [part, ...linked.map((other) => other.part)].map((one) => one.dockerfileText).join("\n"),
@@ -28802,7 +29249,7 @@ async function fingerprintTargets(options) {
 		files: () => files ??= new Map(reads.map(({ digest, entries }) => [digest, listOf(entries)]))
 	};
 }
-async function lookUp({ part, dockerfile }, stages, options) {
+async function lookUp({ part, dockerfile, unread }, stages, options) {
 	const { inputs } = part;
 	const contexts = new Contexts({
 		...options,
@@ -28817,11 +29264,25 @@ async function lookUp({ part, dockerfile }, stages, options) {
 		printInputs: {
 			imageDigest: (image) => options.images.pinOf(image).digest,
 			readDigest: (read, context) => reads.get(readKey(read, context))?.digest,
-			contextDigest: (context) => contexts.digests.get(context),
+			contextDigest: (context) => unread?.has(context) === true ? void 0 : contexts.digests.get(context),
 			options: [...frontend === void 0 ? [] : [["syntax", frontend]], ...buildkitOptions(inputs, options.env)],
 			runOptions: runOptions(inputs)
 		}
 	};
+}
+/** The stages of a target, of which more is needed than is known. */
+function withoutFingerprint(stages, text) {
+	return stages.map((stage, index) => {
+		if (index < stages.length - 1) return stage;
+		return {
+			...stage,
+			fingerprint: void 0,
+			unknown: [...stage.unknown, {
+				line: stage.line,
+				text
+			}]
+		};
+	});
 }
 function at(list, index) {
 	const found = list[index];
@@ -28872,7 +29333,7 @@ function listOf(entries) {
 			};
 		}
 	};
-	return listFiles(files(), (digests) => digestOf$1(digests).slice(7, 19));
+	return listFiles(files, (digests) => digestOf$1(digests).slice(7, 19));
 }
 
 // src/joining.ts
@@ -28904,39 +29365,17 @@ function joinParts(parts) {
 		partOf: (target) => places.get(target)?.part ?? 0
 	};
 }
-/** The graph as it is on each platform; where a FROM depends on the target, for each of them. */
-function variantsOf(parts, targets) {
-	const [first, ...others] = parts;
-	if (first === void 0) return [];
-	if (others.length === 0 && first.part.wanted === void 0) {
-		const { cells, resolutions, dependsOnTarget } = first;
-		return resolutions.flatMap(({ graph }, index) => {
-			const { platform = "", machine } = cells[index % cells.length] ?? {};
-			const target = dependsOnTarget === true ? targets[Math.floor(index / cells.length)]?.name : void 0;
-			return graph === void 0 ? [] : [{
-				platform,
-				machine,
-				target,
-				graph
-			}];
-		});
-	}
-	return [...new Set(parts.flatMap((part) => part.platforms))].map((platform) => ({
-		platform,
-		target: void 0,
-		graph: joinedGraph(parts, (part) => graphFor(part, platform) ?? part.graph)
-	}));
-}
+/** The graph of all parts, as each is given. */
 function joinedGraph(parts, graphOf) {
 	const places = placesOf(parts);
-	const [first, ...others] = parts.map((resolved) => {
+	const [first, ...others] = parts.map((resolved, index) => {
 		const { part } = resolved;
 		const links = [...part.links].flatMap(([key, target]) => {
 			const place = places.get(target);
 			return place === void 0 ? [] : [[key, place]];
 		});
 		return {
-			graph: graphOf(resolved),
+			graph: graphOf(resolved, index),
 			file: part.dockerfileName,
 			links: new Map(links)
 		};
@@ -28944,18 +29383,23 @@ function joinedGraph(parts, graphOf) {
 	if (first === void 0) throw new RangeError("nothing to join");
 	return parts[0]?.part.wanted === void 0 ? first.graph : joinGraphs([first, ...others]);
 }
-/** Of a part that is not built for the platform, what is built of it. */
-function graphFor({ platforms, resolutions }, platform) {
-	return (resolutions[platforms.indexOf(platform)] ?? resolutions[0])?.graph;
+/** Of a part that is not built for this, what is built of it. */
+function graphAt({ cells, resolutions }, { platform, machine }) {
+	const exact = cells.findIndex((cell) => cell.platform === platform && cell.machine === machine);
+	return (resolutions[exact === -1 ? cells.findIndex((cell) => cell.platform === platform) : exact] ?? resolutions[0])?.graph;
+}
+/** What others that are built from a part hold to: what bake files say, or what it is built for. */
+function platformsToUse({ part, platforms }) {
+	return part.split?.written ?? platforms;
 }
 /** The images that the stages of each part need, and for which platforms. */
 function imageWants({ graph, stages, targets, linked }, parts) {
 	const needed = stagesOfAll(graph, [...targets, ...linked].map(({ stage }) => stage));
-	return parts.map(({ platforms }, index) => {
+	return parts.map(({ cells }, index) => {
 		const own = new Set(stages[index]);
 		return {
 			graph,
-			platforms,
+			platforms: [...new Set(cells.map(({ platform }) => platform))],
 			stages: needed.filter((stage) => own.has(stage))
 		};
 	});
@@ -28977,39 +29421,213 @@ function linkOrder(parts) {
 	return [...order];
 }
 /**
-* What the image of a linked target sets: its base image's variables and those of its ENV instructions.
+* What the image behind a named context sets: of a linked target its base image's variables and those of its ENV instructions.
 * @param resolved parts that are resolved already, by index
 */
-function linkEnvironment(drafts, resolved, images) {
-	const places = placesOf(drafts);
-	const environment = (index, context, platform) => {
-		const place = places.get(drafts[index]?.part.links.get(context) ?? "");
-		const part = place === void 0 ? void 0 : resolved.get(place.part);
-		const graph = part === void 0 ? void 0 : graphFor(part, platform);
-		if (place === void 0 || graph === void 0) return void 0;
+function contextEnvironment(drafts, resolved, { images, contextImages }) {
+	const linkOf = linksOf(drafts, resolved);
+	const environment = (index, context, cell) => {
+		if (drafts[index]?.part.links.has(context) !== true) return contextImages.of(index, context, cell.platform)?.env;
+		const link = linkOf(index, context, cell);
+		if (link === void 0) return void 0;
+		const { place, graph } = link;
 		const lowest = baseChain$1(graph, place.stage)[0];
-		const below = lowest?.from.kind === "image" ? images.baseOf(lowest.from.image, lowest.platform)?.config.env : lowest?.from.kind === "context" ? environment(place.part, lowest.from.context, platform) : [];
+		const below = lowest?.from.kind === "image" ? images.baseOf(lowest.from.image, lowest.platform)?.config.env : lowest?.from.kind === "context" ? environment(place.part, lowest.from.context, {
+			...cell,
+			platform: lowest.platform
+		}) ?? (contextImages.isImage(place.part, lowest.from.context) ? void 0 : []) : [];
 		return below === void 0 ? void 0 : [...below, ...environmentOf(graph, place.stage)];
 	};
 	return environment;
 }
-/** A linked target's ONBUILD instructions would add to the Dockerfile that is based on it: nothing knows of them here. */
-function triggerProblems(parts) {
+/**
+* The ONBUILD triggers of linked targets, which BuildKit carries out where a stage is based on one.
+* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go (input)
+* @param resolved as above
+*/
+function linkTriggers(drafts, resolved) {
+	const linkOf = linksOf(drafts, resolved);
+	return (...asked) => {
+		const link = linkOf(...asked);
+		return link === void 0 ? void 0 : triggersOf$1(link.graph, link.place.stage);
+	};
+}
+/** The target behind a part's context, and its graph as it is for who is built from it; undefined where it is not resolved. */
+function linksOf(drafts, resolved) {
+	const places = placesOf(drafts);
+	return (index, context, cell) => {
+		const place = places.get(drafts[index]?.part.links.get(context) ?? "");
+		const part = place === void 0 ? void 0 : resolved.get(place.part);
+		if (place === void 0 || part === void 0) return void 0;
+		const platform = linkedPlatform(platformsToUse(part), cell.platform) ?? cell.platform;
+		const graph = graphAt(part, {
+			...cell,
+			platform
+		});
+		return graph === void 0 ? void 0 : {
+			place,
+			graph
+		};
+	};
+}
+
+// src/graph-variants.ts
+/**
+* The graph of all Dockerfiles as it is for each platform of each target: what a target is built from (`target:` contexts) may
+* be built for other platforms than itself. Pure.
+*/
+/** The graph as it is on each platform and machine; where it is not one for all targets, for each of them. */
+function variantsOf(parts, targets) {
+	const [first, ...others] = parts;
+	if (first === void 0) return [];
+	if (others.length > 0 || first.part.wanted !== void 0) return variantsOfLinked(parts, targets);
+	const { cells, resolutions, dependsOnTarget } = first;
+	return resolutions.flatMap(({ graph }, index) => {
+		const { platform = "", machine } = cells[index % cells.length] ?? {};
+		const target = dependsOnTarget === true ? targets[Math.floor(index / cells.length)]?.name : void 0;
+		return graph === void 0 ? [] : [{
+			platform,
+			machine,
+			target,
+			graph
+		}];
+	});
+}
+function variantsOfLinked(parts, targets) {
 	const places = placesOf(parts);
-	return parts.flatMap(({ part, graph }) => graph.stages.flatMap(({ from }) => {
-		const target = from.kind === "context" ? part.links.get(from.context) : void 0;
-		const place = places.get(target ?? "");
-		const linked = place === void 0 ? void 0 : parts[place.part];
-		const trigger = place === void 0 || linked === void 0 ? void 0 : triggerLine(linked.graph, place.stage);
-		if (linked === void 0 || trigger === void 0) return [];
+	const wanted = targets.flatMap(({ name }) => {
+		const part = places.get(name)?.part ?? 0;
+		const { cells = [], platforms = [] } = parts[part] ?? {};
+		return cells.filter(({ platform }) => platforms.includes(platform)).map((cell) => ({
+			name,
+			cell,
+			reached: reachedFrom({
+				part,
+				platform: cell.platform
+			}, {
+				parts,
+				places,
+				cell
+			})
+		}));
+	});
+	const unknown = new Map(targets.map(({ name }) => [name, unknownOf(name, wanted, parts)]));
+	return [...Map.groupBy(wanted, ({ cell }) => JSON.stringify([cell.platform, cell.machine])).values()].flatMap((same) => {
+		const [cell] = same.map((one) => one.cell);
+		if (cell === void 0) return [];
+		const layouts = [];
+		for (const { name, reached } of same) {
+			const platforms = firstOfEach(reached);
+			const layout = layouts.find((one) => [...platforms].every(([part, at]) => (one.platforms.get(part) ?? at) === at));
+			if (layout === void 0) layouts.push({
+				platforms,
+				targets: [name]
+			});
+			else {
+				for (const [part, platform] of platforms) layout.platforms.set(part, platform);
+				layout.targets.push(name);
+			}
+		}
+		return layouts.flatMap((layout) => {
+			const graph = joinedGraph(parts, (part, index) => {
+				const platform = layout.platforms.get(index) ?? cell.platform;
+				return graphAt(part, {
+					...cell,
+					platform
+				}) ?? part.graph;
+			});
+			if (layouts.length === 1 && layout.targets.every((name) => unknown.get(name) === void 0)) return [{
+				...cell,
+				target: void 0,
+				graph
+			}];
+			return layout.targets.map((target) => ({
+				...cell,
+				target,
+				graph,
+				unknown: unknown.get(target)
+			}));
+		});
+	});
+}
+/** A part and all that it is built from, the nearest first; where a link is used for several platforms, once for each. */
+function reachedFrom(from, { parts, places, cell }) {
+	const reached = [from];
+	for (const place of reached) {
+		const user = parts[place.part];
+		for (const [key, name] of user?.part.links ?? []) {
+			const linked = places.get(name);
+			const used = linked === void 0 ? void 0 : parts[linked.part];
+			if (user === void 0 || linked === void 0 || used === void 0) continue;
+			for (const platform of platformsOfLink(user, key, {
+				...cell,
+				platform: place.platform
+			})) {
+				const at = linkedPlatform(platformsToUse(used), platform) ?? platformsToUse(used)[0] ?? platform;
+				const next = {
+					part: linked.part,
+					platform: at
+				};
+				if (!reached.some((known) => isDeepStrictEqual(known, next))) reached.push(next);
+			}
+		}
+	}
+	return reached;
+}
+/**
+* The platforms that a link is looked up for: that of the user, or with `FROM --platform=…` another one. A leg builds what it
+* links for one platform, which stands for all.
+*/
+function platformsOfLink(user, key, cell) {
+	if (user.part.split !== void 0) return [cell.platform];
+	const platforms = (graphAt(user, cell)?.stages ?? []).flatMap(({ from, needs, platform }) => [...isOf(key, from) ? [isSamePlatform(platform, cell.platform) ? cell.platform : platform] : [], ...needs.some(({ source }) => isOf(key, source)) ? [cell.platform] : []]);
+	return [...new Set(platforms)];
+}
+/**
+* Why the prints of a target do not hold all that it is built from: something is used for two platforms in one graph, and the
+* other is in no graph that the print is of.
+*/
+function unknownOf(target, wanted, parts) {
+	const own = wanted.filter(({ name }) => name === target);
+	const isSplit = parts.some(({ part }) => part.split !== void 0);
+	const printed = own.map(({ cell, reached }) => ({
+		cell,
+		platforms: firstOfEach(reached)
+	}));
+	for (const { cell, reached } of own) {
+		const graphs = printed.filter((one) => !isSplit || one.cell === cell);
+		const left = reached.find(({ part, platform }) => !graphs.some(({ platforms }) => platforms.get(part) === platform));
+		const name = parts[left?.part ?? -1]?.targets[0]?.name;
+		if (left !== void 0) return `what it is built from (${name ?? ""}) is needed for several platforms in one build`;
+	}
+}
+function firstOfEach(places) {
+	return new Map(places.toReversed().map(({ part, platform }) => [part, platform]));
+}
+/** Linked targets that have no image for a platform that they are used for: BuildKit would look for an image of the context's name. */
+function linkProblems(parts) {
+	const places = placesOf(parts);
+	return parts.flatMap((user) => [...user.part.links].flatMap(([key, name]) => {
+		const linked = parts[places.get(name)?.part ?? -1];
+		if (linked === void 0 || !isUsed(user, key)) return [];
+		const has = platformsToUse(linked);
+		const lacking = [...new Set(user.cells.map(({ platform }) => platform))].find((platform) => linkedPlatform(has, platform) === void 0);
+		const [of] = user.targets;
+		if (lacking === void 0 || of === void 0) return [];
 		return [{
 			input: "bake-files",
-			file: linked.part.dockerfileName,
-			line: trigger.line,
-			message: `The bake target \`${target ?? ""}\` has an ONBUILD instruction, and ${part.dockerfileName} is based on it through \`target:${target ?? ""}\`: what it would add is not known before the build.`,
-			mend: "Write what it does into the Dockerfile that is based on it."
+			file: user.part.dockerfileName,
+			message: `The bake target \`${of.name}\` is built for ${lacking}, and \`${name}\`, which it is built from, for ${has.join(", ")} only.`,
+			mend: `Add ${lacking} to the \`platforms\` of \`${name}\`, or leave out all but one, whose image then serves every platform.`
 		}];
 	}));
+}
+function isUsed({ graph }, key) {
+	return graph.stages.some(({ from, needs }) => isOf(key, from) || needs.some(({ source }) => isOf(key, source)));
+}
+/** Whether it is the named context. */
+function isOf(context, source) {
+	return source.kind === "context" && source.context === context;
 }
 
 // src/context/context-files.ts
@@ -29169,7 +29787,7 @@ async function unfound(context, { source, path }) {
 	}
 }
 async function unmatched(context, { source, path }) {
-	if (path.includes("**") || await leadsThroughLink(context, path)) return void 0;
+	if (path.includes("**") || leadsThroughLink(context, path)) return void 0;
 	try {
 		for await (const file of listContext(context.directory, context.matcher)) if (goMatch(path, file.path)) return void 0;
 	} catch (error) {
@@ -29184,11 +29802,11 @@ async function unmatched(context, { source, path }) {
 	};
 }
 /** Whether a link stands on the way to the first wildcard: BuildKit follows it there, and nowhere behind. */
-async function leadsThroughLink(context, path) {
+function leadsThroughLink(context, path) {
 	const parts = path.split("/");
 	const fixed = parts.slice(0, parts.findIndex(hasWildcard));
 	for (let length = 1; length <= fixed.length; length++) {
-		const stat = await lstat$1(join(context.directory, ...fixed.slice(0, length))).catch(() => void 0);
+		const stat = statOf(join(context.directory, ...fixed.slice(0, length)));
 		if (stat === void 0) return false;
 		if (stat.isSymbolicLink()) return true;
 	}
@@ -29205,7 +29823,7 @@ async function resolve(context, path) {
 			done = "";
 			continue;
 		}
-		const stat = await lstat$1(join(context.directory, here)).catch(() => void 0);
+		const stat = statOf(join(context.directory, here));
 		if (stat === void 0) return {
 			kind: "absent",
 			path: here
@@ -29233,7 +29851,7 @@ async function resolve(context, path) {
 		done = here;
 	}
 	if (done === "") return { kind: "found" };
-	const isDirectory = (await lstat$1(join(context.directory, done))).isDirectory();
+	const isDirectory = statOf(join(context.directory, done))?.isDirectory() === true;
 	const verdict = context.matcher.excludes(done, isDirectory);
 	if (!verdict.excluded) return { kind: "found" };
 	if (isDirectory && !verdict.cut && await holdsIncluded(context, done)) return { kind: "found" };
@@ -29242,6 +29860,14 @@ async function resolve(context, path) {
 		path: done,
 		verdict
 	};
+}
+/** What lstat says; undefined for what is not there or cannot be reached. A trip through the thread pool takes ten times as long. */
+function statOf(path) {
+	try {
+		return lstatSync(path, { throwIfNoEntry: false });
+	} catch {
+		return;
+	}
 }
 /** Whether an excluded directory is sent all the same, as the parent of something included. */
 async function holdsIncluded(context, directory) {
@@ -29254,6 +29880,68 @@ async function similar(context, path) {
 	const name = nearest(posix.basename(path), names);
 	return name === void 0 ? void 0 : posix.join(parent, name);
 }
+
+// src/missing-files.ts
+/** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
+/** Looks for each file once, however many Dockerfiles copy it: a plan looks before and after images are known. */
+var MissingFiles = class {
+	#workspace;
+	#places = /* @__PURE__ */ new Map();
+	/** By context, ignore file and paths. */
+	#looked = /* @__PURE__ */ new Map();
+	constructor(workspace) {
+		this.#workspace = workspace;
+	}
+	/** @throws UserError for a broken .dockerignore pattern */
+	async problemsOf(part, { graph, stages }) {
+		const errors = [];
+		const warnings = [];
+		const place = await this.#placeOf(part);
+		for (const index of stagesOfAll(graph, stages)) {
+			const stage = graph.stages[index];
+			if (stage === void 0 || stage.replacedByContext !== void 0 || stage.undefinedVariables.length > 0) continue;
+			for (const read of stage.reads.filter((candidate) => !candidate.parents)) for (const missing of await this.#look(place, read.paths)) {
+				const problem = {
+					message: missing.message,
+					mend: missing.mend,
+					file: part.dockerfileName,
+					line: read.line
+				};
+				if (missing.kind === "no-match") warnings.push(problem);
+				else errors.push(problem);
+			}
+		}
+		return {
+			errors,
+			warnings
+		};
+	}
+	async #placeOf(part) {
+		const known = this.#places.get(part) ?? this.#open(part);
+		this.#places.set(part, known);
+		return await known;
+	}
+	async #open({ dockerfilePath, contextDir }) {
+		const ignore = await ignoreFileFor(dockerfilePath, contextDir);
+		return {
+			directory: contextDir,
+			matcher: new IgnoreMatcher({
+				...ignore,
+				name: relative(this.#workspace, ignore.name)
+			})
+		};
+	}
+	async #look({ directory, matcher }, paths) {
+		const key = JSON.stringify([
+			directory,
+			matcher.name,
+			paths
+		]);
+		const known = this.#looked.get(key) ?? missingSources(directory, matcher, paths);
+		this.#looked.set(key, known);
+		return await known;
+	}
+};
 
 // src/dockerfile/suggest.ts
 /**
@@ -32001,7 +32689,7 @@ function assembleGraph(drafts, options) {
 		const from = stageFrom(draft, options);
 		const platform = formatPlatform$1(normalizePlatform$1(draft.platform));
 		const config = from.kind === "image" ? options.configOf(from.image, platform) : void 0;
-		const given = from.kind === "context" ? options.environmentOf(from.context) : config?.env;
+		const given = from.kind === "context" ? options.environmentOf(from.context, platform) : config?.env;
 		const environment = base?.environment.child() ?? Environment.initial(given);
 		const { faults, workdir, ...found } = dispatchStage(draft.replacedBy === void 0 ? draft.commands : [], {
 			stage: draft.index,
@@ -32715,7 +33403,7 @@ function resolveStageGraph(dockerfile, options) {
 		globalArgs: args.values,
 		targetPlatform: platforms.targetPlatform,
 		configOf: (image, platform) => options.configOf?.(image, platform),
-		environmentOf: (context) => options.environmentOf?.(context),
+		environmentOf: (context, platform) => options.environmentOf?.(context, platform),
 		stageNames: drafts.length + resolved.size === 1 ? [""] : drafts.map(displayName),
 		fail: (fault, stage, { line, endLine, text }) => {
 			fail(fault, {
@@ -32802,12 +33490,13 @@ function seeds(wanted, target, states, count) {
 	if (wanted === "all") return Array.from({ length: count }, (_, index) => index);
 	return wanted?.flatMap((name) => name === "" ? count - 1 : states.findName(name) ?? []) ?? (target === void 0 ? [] : [target]);
 }
-function imageTriggers(draft, sources, { onBuildOf }) {
-	if (onBuildOf === void 0 || draft.base !== void 0 || draft.replacedBy !== void 0 || draft.broken) return [];
+function imageTriggers(draft, sources, { onBuildOf, triggersOf }) {
+	if (draft.base !== void 0 || draft.replacedBy !== void 0 || draft.broken) return [];
 	try {
 		const source = sources.find(draft.fromText, draft.platform);
 		const platform = formatPlatform$1(normalizePlatform$1(draft.platform));
-		return source.kind === "image" ? onBuildOf(source.image, platform) ?? [] : [];
+		if (source.kind === "context") return triggersOf?.(source.context, platform) ?? [];
+		return source.kind === "image" ? onBuildOf?.(source.image, platform) ?? [] : [];
 	} catch (error) {
 		if (error instanceof SyntaxFault) return [];
 		throw error;
@@ -32918,13 +33607,12 @@ function findStage(graph, name) {
 }
 
 // src/part-planning.ts
-/** One Dockerfile of a plan: parsed and resolved, its targets chosen, and all that is wrong with it. Asks nobody. */
 /** @throws UserError with all that stands against having a graph */
 function draftPart(part, hostPlatform) {
 	const { inputs, dockerfileName: file } = part;
 	const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform];
 	const dockerfile = parseDockerfile(part.dockerfileText, part.linesAbove);
-	const cells = cellsOf$2(inputs, platforms, hostPlatform);
+	const cells = cellsOf$2(part, platforms, hostPlatform);
 	const resolve = resolverOf(dockerfile, part, cells);
 	const resolutions = resolve({
 		targets: [void 0],
@@ -32986,13 +33674,12 @@ function resolvePart(draft, found) {
 	};
 }
 /** What is wrong in the Dockerfile for these targets, and what they copy that is not there. */
-async function partProblems({ part, resolutions, graph, targets }, workspace) {
+async function partProblems({ part, resolutions, graph, targets }, missingFiles) {
 	const stages = targets.map(({ stage }) => stage);
 	const file = part.dockerfileName;
-	const missing = await missingFiles(part, {
+	const missing = await missingFiles.problemsOf(part, {
 		graph,
-		stages,
-		workspace
+		stages
 	});
 	const errors = resolutions.flatMap(({ errors: all }) => errorsFor(all, graph, stages));
 	return {
@@ -33001,18 +33688,22 @@ async function partProblems({ part, resolutions, graph, targets }, workspace) {
 	};
 }
 /** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
-function cellsOf$2({ mode, matrixBy }, platforms, host) {
-	const isSplit = mode === "plan" && matrixBy === "platform";
-	const machinesOf = (platform) => isSplit ? [.../* @__PURE__ */ new Set([nativeMachine(platform), host])] : [host];
-	return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({
+function cellsOf$2({ inputs, split }, platforms, host) {
+	const isPlan = inputs.mode === "plan" && inputs.matrixBy === "platform";
+	const machinesOf = (leg) => isPlan ? distinct([nativeMachine(leg), host]) : [host];
+	const cells = split?.cells ?? platforms.map((platform) => ({
+		platform,
+		leg: platform
+	}));
+	return distinct(cells.flatMap(({ platform, leg }) => machinesOf(leg).map((machine) => ({
 		platform,
 		machine
-	})));
+	}))));
 }
 /** Resolves the same file once per platform, machine and target. */
 function resolverOf(dockerfile, { inputs }, cells) {
 	const contexts = inputs.buildContexts.map((context) => context.key);
-	return ({ targets, triggersFor, images, environmentOf }) => targets.flatMap((target) => cells.map(({ platform, machine }) => resolveStageGraph(dockerfile, {
+	return ({ targets, triggersFor, images, environmentOf, triggersOf }) => targets.flatMap((target) => cells.map(({ platform, machine }) => resolveStageGraph(dockerfile, {
 		buildArgs: inputs.buildArgs,
 		target,
 		platform,
@@ -33020,7 +33711,14 @@ function resolverOf(dockerfile, { inputs }, cells) {
 		contexts,
 		onBuildOf: (image, platform) => images?.triggersOf(image, platform),
 		configOf: (image, platform) => images?.baseOf(image, platform)?.config,
-		environmentOf: (context) => environmentOf?.(context, platform),
+		environmentOf: (context, of) => environmentOf?.(context, {
+			platform: of,
+			machine
+		}),
+		triggersOf: (context, of) => triggersOf?.(context, {
+			platform: of,
+			machine
+		}),
 		triggersFor
 	})));
 }
@@ -33048,34 +33746,6 @@ function warningOf({ rule, message, line, endLine }, file) {
 		file,
 		line,
 		endLine
-	};
-}
-/** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
-async function missingFiles(part, { graph, stages, workspace }) {
-	const ignore = await ignoreFileFor(part.dockerfilePath, part.contextDir);
-	const matcher = new IgnoreMatcher({
-		...ignore,
-		name: relative(workspace, ignore.name)
-	});
-	const errors = [];
-	const warnings = [];
-	for (const index of stagesOfAll(graph, stages)) {
-		const stage = graph.stages[index];
-		if (stage === void 0 || stage.replacedByContext !== void 0 || stage.undefinedVariables.length > 0) continue;
-		for (const read of stage.reads.filter((candidate) => !candidate.parents)) for (const missing of await missingSources(part.contextDir, matcher, read.paths)) {
-			const problem = {
-				message: missing.message,
-				mend: missing.mend,
-				file: part.dockerfileName,
-				line: read.line
-			};
-			if (missing.kind === "no-match") warnings.push(problem);
-			else errors.push(problem);
-		}
-	}
-	return {
-		errors,
-		warnings
 	};
 }
 
@@ -33111,59 +33781,6 @@ function matrixOf(plan) {
 		});
 	}
 	return { include };
-}
-
-// src/plan/target-tags.ts
-/** Which tags each target gets, from lines `TARGET=REF` and bare references. */
-const IN_INPUT = {
-	input: "tags",
-	called: "`tags`",
-	mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
-};
-/** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-function assignTags(targets, lines, { input, called, mend } = IN_INPUT) {
-	const problems = [];
-	const names = targets.map((target) => target.name);
-	const tagsOf = new Map(names.map((name) => [name, []]));
-	const owners = /* @__PURE__ */ new Map();
-	for (const { target, ref } of lines) {
-		const wanted = target === void 0 ? names : names.filter((name) => name.toLowerCase() === target.toLowerCase());
-		if (wanted.length === 0 && target !== void 0) {
-			const near = nearest(target, names);
-			problems.push({
-				input,
-				message: `${called}: \`${target}=${ref}\` is for a target that is not built.`,
-				mend: near === void 0 ? `The targets are ${names.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`
-			});
-		}
-		for (const name of wanted) {
-			const tag = ref.replaceAll("{target}", name.toLowerCase());
-			const owner = owners.get(tag);
-			if (owner !== void 0 && owner !== name) {
-				problems.push({
-					input,
-					mend,
-					message: `${called}: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`
-				});
-				continue;
-			}
-			owners.set(tag, name);
-			const tags = tagsOf.get(name);
-			if (tags !== void 0 && !tags.includes(tag)) tags.push(tag);
-		}
-	}
-	return {
-		tagsOf,
-		problems
-	};
-}
-/** With `push` every target needs somewhere to go. */
-function untagged(tagsOf) {
-	return [...tagsOf].filter(([, tags]) => tags.length === 0).map(([name]) => ({
-		input: "push",
-		message: `\`push\`: the target \`${name}\` has no tag, so there is nowhere to push it.`,
-		mend: tagsOf.size === 1 ? "Give it one with `tags`, such as `ghcr.io/org/app:1`." : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app:1\` or \`ghcr.io/org/{target}:1\` for all, or set \`push: false\`.`
-	}));
 }
 
 // src/plan/unite.ts
@@ -33307,21 +33924,29 @@ function withLinks(decisions, plan) {
 
 // src/planning.ts
 /**
+* From Dockerfiles to the plan: parse, resolve, look up images, choose targets. Asks registries, never an engine.
+* Everything wrong is told at once, at its file and line.
+*/
+/**
 * Plans the build.
 * @throws UserError with every problem of the Dockerfiles, the targets and the tags.
 */
 async function planBuild(inputs, project, options) {
 	const { workspace } = project;
-	const drafts = each(project.parts, (part) => draftPart(part, options.hostPlatform));
+	const wanted = project.parts.flatMap((part) => part.wanted ?? []);
+	const asked = wanted.filter(({ place }) => place !== void 0);
+	const drafts = each(project.parts, (part) => draftPart(part, options.hostPlatform), () => asked.length === 0 ? [] : tagsOf(asked, inputs, wanted).problems);
 	const draft = joinParts(drafts);
 	const platforms = [...new Set(drafts.flatMap((part) => part.platforms))];
-	const tags = tagsOf(draft.targets, inputs, project.parts);
-	const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, workspace)));
+	const tags = tagsOf(draft.targets, inputs, wanted);
+	const missingFiles = new MissingFiles(workspace);
+	const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, missingFiles)));
 	throwIfAny([
 		...firstLook.flatMap(({ errors }) => errors),
 		...drafts.flatMap(({ problems }) => problems),
 		...tags.problems,
 		...homeless(drafts, tags, inputs),
+		...linkProblems(drafts),
 		...inputs.mode === "build" ? sharedCaches(inputs, draft.targets) : [],
 		...budgetProblems(inputs.sizeBudgets, draft, project.names ?? [])
 	]);
@@ -33331,12 +33956,15 @@ async function planBuild(inputs, project, options) {
 	})));
 	const records = options.records(draft.targets);
 	const images = new ImageCatalog(inputs.externalImages, options);
-	await images.lookUp(imageWants(draft, drafts));
-	const resolved = resolveAll(drafts, images);
+	const [contextImages] = await Promise.all([lookUpContextImages(drafts, {
+		...options,
+		workspace
+	}), images.lookUp(imageWants(draft, drafts))]);
+	const resolved = resolveAll(drafts, images, contextImages);
 	const joined = joinParts(resolved);
 	await images.lookUp(imageWants(joined, resolved));
-	const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, workspace)));
-	throwIfAny([...secondLook.flatMap(({ errors }) => errors), ...triggerProblems(resolved)]);
+	const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, missingFiles)));
+	throwIfAny(secondLook.flatMap(({ errors }) => errors));
 	const { env, client, signal, ahead } = options;
 	const looked = {
 		env,
@@ -33353,7 +33981,8 @@ async function planBuild(inputs, project, options) {
 		variants: variantsOf(resolved, joined.targets),
 		parts: resolved.map((part, index) => ({
 			...part,
-			stages: joined.stages[index] ?? []
+			stages: joined.stages[index] ?? [],
+			unread: contextImages.unread[index]
 		}))
 	});
 	const { graph, stages, targets, linked, prints } = unite({
@@ -33430,22 +34059,31 @@ async function planBuild(inputs, project, options) {
 	};
 }
 /** The Dockerfiles as they are when images are known; one that uses another one's target comes after it. */
-function resolveAll(drafts, images) {
+function resolveAll(drafts, images, contextImages) {
 	const resolved = /* @__PURE__ */ new Map();
-	const environmentOf = linkEnvironment(drafts, resolved, images);
+	const environmentOf = contextEnvironment(drafts, resolved, {
+		images,
+		contextImages
+	});
+	const triggersOf = linkTriggers(drafts, resolved);
 	for (const index of linkOrder(drafts)) {
 		const draft = drafts[index];
 		if (draft === void 0) continue;
 		const found = resolvePart(draft, {
 			images,
-			environmentOf: (context, platform) => environmentOf(index, context, platform)
+			environmentOf: (context, cell) => environmentOf(index, context, cell),
+			triggersOf: (context, cell) => triggersOf(index, context, cell) ?? contextImages.of(index, context, cell.platform)?.onBuild
 		});
 		resolved.set(index, found);
 	}
 	return drafts.flatMap((_, index) => resolved.get(index) ?? []);
 }
-/** All that is made of these. @throws UserError with what stands against any of them */
-function each(items, make) {
+/**
+* All that is made of these.
+* @param besides what else is wrong, told with it
+* @throws UserError with what stands against any of them
+*/
+function each(items, make, besides) {
 	const problems = [];
 	const made = items.flatMap((item) => {
 		try {
@@ -33456,36 +34094,8 @@ function each(items, make) {
 			return [];
 		}
 	});
-	throwIfAny(distinct(problems));
+	if (problems.length > 0) throwIfAny(distinct([...problems, ...besides()]));
 	return made;
-}
-/** What `tags` says; a target that it does not name has those of the bake files. */
-function tagsOf(targets, { tags }, parts) {
-	const given = assignTags(targets, tags);
-	const wanted = parts.flatMap((part) => part.wanted ?? []);
-	if (wanted.length === 0) return given;
-	const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0);
-	const written = assignTags(targets, left.flatMap(({ name, tags: own }) => own.map((ref) => ({
-		target: name,
-		ref
-	}))), IN_BAKE_FILES);
-	const both = targets.map(({ name }) => [name, [...given.tagsOf.get(name) ?? [], ...written.tagsOf.get(name) ?? []]]);
-	return {
-		tagsOf: new Map(both),
-		problems: [...given.problems, ...written.problems]
-	};
-}
-const IN_BAKE_FILES = {
-	input: "bake-files",
-	called: "`tags` of the bake files",
-	mend: "Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`."
-};
-/** With `push` every target needs somewhere to go, unless its outputs say where. */
-function homeless(parts, { tagsOf: all }, inputs) {
-	if (!inputs.push || inputs.mode !== "build") return [];
-	const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)));
-	const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)));
-	return untagged(new Map([...all].filter(([name]) => !sent.has(name))));
 }
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
 function budgetProblems(lines, { graph, targets }, others) {
@@ -34001,6 +34611,7 @@ function tagsAndDigests(data) {
 }
 
 // src/report/plan-summary.ts
+/** The job summary of `mode: plan`: which targets are to be built and why, their stages, the stage graph. */
 const MAX_ROWS$3 = 300;
 const NOTHING = {
 	reasons: [],
@@ -34010,7 +34621,7 @@ const NOTHING = {
 function renderPlanSummary(plan, data) {
 	const verdict = `**Plan: ${plan.targets.filter((target) => target.status === "changed").length} of ${count(plan.targets.length, "target")} to build**`;
 	const rows = plan.targets.slice(0, MAX_ROWS$3).map((target) => [
-		code(target.name, 60),
+		[code(target.name, 60), ...ownPlatforms(plan, target).map((platform) => code(platform, 40))].join("<br>"),
 		target.status,
 		whyCell(data.targets.find(({ name }) => name === target.name) ?? NOTHING),
 		stageList(plan, target)
@@ -34563,12 +35174,12 @@ const SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 /** The run of a `workflow_run` event (the parsed file of GITHUB_EVENT_PATH); undefined for another event. */
 function measuredRun(event) {
 	const run = field$1(event, "workflow_run");
-	const [, owner, repository] = REPOSITORY.exec(text$3(field$1(event, "repository", "full_name")) ?? "") ?? [];
+	const [, owner, repository] = REPOSITORY.exec(text$2(field$1(event, "repository", "full_name")) ?? "") ?? [];
 	const id = positive(field$1(run, "id"));
-	const headSha = text$3(field$1(run, "head_sha"));
+	const headSha = text$2(field$1(run, "head_sha"));
 	if (owner === void 0 || repository === void 0 || id === void 0) return void 0;
 	if (headSha === void 0 || !SHA.test(headSha)) return void 0;
-	const headRepository = text$3(field$1(run, "head_repository", "full_name"));
+	const headRepository = text$2(field$1(run, "head_repository", "full_name"));
 	return {
 		id,
 		owner,
@@ -34576,9 +35187,9 @@ function measuredRun(event) {
 		headSha,
 		attempt: positive(field$1(run, "run_attempt")) ?? 1,
 		headRepository: headRepository !== void 0 && REPOSITORY.test(headRepository) ? headRepository : void 0,
-		headBranch: text$3(field$1(run, "head_branch")),
-		event: text$3(field$1(run, "event")) ?? "",
-		conclusion: text$3(field$1(run, "conclusion"))
+		headBranch: text$2(field$1(run, "head_branch")),
+		event: text$2(field$1(run, "event")) ?? "",
+		conclusion: text$2(field$1(run, "conclusion"))
 	};
 }
 /**
@@ -35720,7 +36331,7 @@ function decoded(data) {
 	const severity = field$1(value, "severity");
 	const form = field$1(value, "form");
 	return {
-		verdict: cleaned(text$3(field$1(value, "verdict")) ?? "Image sizes").replaceAll(/\s+/g, " ").slice(0, LONGEST_VERDICT),
+		verdict: cleaned(text$2(field$1(value, "verdict")) ?? "Image sizes").replaceAll(/\s+/g, " ").slice(0, LONGEST_VERDICT),
 		severity: typeof severity === "number" && Number.isFinite(severity) ? severity : 0,
 		commit: commitName(field$1(value, "commit")),
 		form: form === "compact" || form === "verdict" ? form : "full"
@@ -35928,7 +36539,7 @@ var Writer = class {
 	}
 	async #viewer() {
 		const answer = await this.#client.query("query { viewer { login } }");
-		return answer.ok ? text$3(field$1(answer.value, "viewer", "login")) : void 0;
+		return answer.ok ? text$2(field$1(answer.value, "viewer", "login")) : void 0;
 	}
 	/** Removes our own comments that say nothing that the one does not say: two writers made one each. */
 	async #removeDuplicates(body, duplicates) {
@@ -35953,8 +36564,8 @@ function readComment(value) {
 	if (id === void 0) return void 0;
 	return {
 		id,
-		url: text$3(field$1(value, "html_url")) ?? "",
-		author: text$3(field$1(value, "user", "login")) ?? "",
+		url: text$2(field$1(value, "html_url")) ?? "",
+		author: text$2(field$1(value, "user", "login")) ?? "",
 		body: typeof body === "string" ? body : ""
 	};
 }
@@ -36016,7 +36627,7 @@ function known(source) {
 				kind: name,
 				headSha,
 				baseSha: commitName(field$1(payload, "merge_group", "base_sha")),
-				number: queuedNumber(text$3(field$1(payload, "merge_group", "head_ref")) ?? source.ref)
+				number: queuedNumber(text$2(field$1(payload, "merge_group", "head_ref")) ?? source.ref)
 			};
 		}
 		case "workflow_run": return workflowRun(field$1(payload, "workflow_run"));
@@ -36038,7 +36649,7 @@ function pullRequest(kind, payload, repository) {
 		number,
 		headSha,
 		baseSha: commitName(field$1(pull, "base", "sha")),
-		baseRef: text$3(field$1(pull, "base", "ref")),
+		baseRef: text$2(field$1(pull, "base", "ref")),
 		isFork: !sameRepository(field$1(pull, "head", "repo", "full_name"), repository),
 		isDependabot: field$1(pull, "user", "login") === "dependabot[bot]"
 	};
@@ -36051,7 +36662,7 @@ function workflowRun(run) {
 		kind: "workflow_run",
 		headSha,
 		headRepository: repositoryName(field$1(run, "head_repository", "full_name")),
-		headBranch: text$3(field$1(run, "head_branch")),
+		headBranch: text$2(field$1(run, "head_branch")),
 		numbers: numbers.filter((number) => number !== void 0)
 	};
 }
@@ -36202,13 +36813,13 @@ var Finder = class {
 		const headSha = commitName(field$1(value, "head", "sha"));
 		if (number === void 0 || headSha === void 0) return void 0;
 		const headName = field$1(value, "head", "repo", "full_name");
-		const labels = list$3(field$1(value, "labels")).map((label) => text$3(field$1(label, "name")));
+		const labels = list$3(field$1(value, "labels")).map((label) => text$2(field$1(label, "name")));
 		return {
 			number,
 			headSha,
 			headName,
-			mergeSha: text$3(field$1(value, "merged_at")) === void 0 ? void 0 : commitName(field$1(value, "merge_commit_sha")),
-			baseRef: text$3(field$1(value, "base", "ref")),
+			mergeSha: text$2(field$1(value, "merged_at")) === void 0 ? void 0 : commitName(field$1(value, "merge_commit_sha")),
+			baseRef: text$2(field$1(value, "base", "ref")),
 			baseSha: commitName(field$1(value, "base", "sha")),
 			labels: labels.filter((label) => label !== void 0),
 			isFork: !sameRepository(headName, this.#repository)
@@ -38635,7 +39246,8 @@ async function mergeTargets(options) {
 	return new Map(merged);
 }
 async function mergeTarget(target, options) {
-	const parts = options.plan.platforms.map((platform) => partOf(target.name, platform, options));
+	const { platforms = options.plan.platforms } = target;
+	const parts = platforms.map((platform) => partOf(target.name, platform, options));
 	const problems = parts.flatMap((part) => "message" in part ? [part] : []);
 	if (problems.length > 0) return {
 		written: false,
@@ -38954,13 +39566,14 @@ const TO_BE_MERGED = {
 	mend: "Use `mode: merge`, which does all that `mode: report` does."
 };
 /**
-* The plan of a job with tags of its own: `tags` wins over those that the plan was given.
+* The plan of a job with tags of its own: `tags` wins over those that the plan was given, of bake files target by target.
 * @throws UserError with every tag that is for no target of the plan, and, with `push`, every target without any
 */
 function withTags(plan, { tags, push }) {
 	if (tags.length === 0 && !push) return plan;
 	const given = assignTags(plan.targets, tags);
-	const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf;
+	const isKept = ({ name, file }) => tags.length === 0 || file !== void 0 && given.tagsOf.get(name)?.length === 0;
+	const tagsOf = new Map(plan.targets.map((one) => [one.name, isKept(one) ? one.tags : given.tagsOf.get(one.name) ?? []]));
 	throwIfAny([...given.problems, ...push ? untagged(tagsOf) : []]);
 	return {
 		...plan,
@@ -40023,7 +40636,7 @@ async function run(surroundings) {
 	await using ahead = new LookAhead(env);
 	const isBake = inputs.bakeFiles.length > 0;
 	if (isBake && env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
-	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env);
+	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform);
 	const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()]);
 	if (!isBake) ahead.beginAt(project.parts[0].contextDir);
 	const warn = (problems) => {
@@ -40301,7 +40914,9 @@ function logPlan(runner, { plan, graph }) {
 			name: void 0,
 			index
 		}));
-		runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(" → ")}`);
+		const own = ownPlatforms(plan, target);
+		const where = own.length === 0 ? "" : ` (${own.join(", ")})`;
+		runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(" → ")}${where}`);
 	}
 }
 /** Why a target is built. */

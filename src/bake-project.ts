@@ -12,18 +12,22 @@ import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
 import { missingBakeFiles, whatDockerfile } from './bake-missing.ts'
+import { laidOver, localPath, withoutSaidPlatforms } from './bake-inputs.ts'
 import { atTargets, inlinePlaces, type InlinePlace } from './bake-places.ts'
 import { sharedOutputs } from './input-rules.ts'
 import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
+import { splitTargets, type SplitTarget } from './link-platforms.ts'
 import { isDirectory, missingPaths } from './local-paths.ts'
+import { tagsOf } from './planned-tags.ts'
 import { refusedHead, type Part, type Project } from './project.ts'
 
 /**
  * Reads the bake files and finds what they name.
+ * @param host the platform of targets that name none
  * @throws UserError with all that is wrong
  */
-export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promise<Project> {
+export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, host: string): Promise<Project> {
   const workspace = resolve(env['GITHUB_WORKSPACE'] ?? '.')
   const { bakeFiles: files } = inputs
   const missing = await missingBakeFiles(files, workspace)
@@ -36,9 +40,11 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv): P
   const { definition, names } = await printBakeFiles(dockerOf({ workspace }, env), question)
   const { targets, asked, refused: unkept } = readBakeTargets(definition, env)
   if (asked.length === 0) throw new UserError(nothingToBuild(files))
-  const kept = targets.filter(({ name }) => !unkept.has(name))
+  const isSplit = inputs.matrixBy === 'platform'
+  const split = isSplit ? splitTargets(targets, { asked, inputs, host }) : { targets, problems: [] }
+  const kept = split.targets.filter(({ name }) => !unkept.has(name))
   const of = {
-    inputs: withoutSaidPlatforms(inputs, { targets, asked }),
+    inputs: isSplit ? { ...inputs, platforms: [] } : withoutSaidPlatforms(inputs, { targets, asked }),
     workspace,
     env,
     placeOf: await inlinePlaces(files, kept, workspace),
@@ -49,16 +55,24 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv): P
     ),
   )
   const [first, ...others] = parts.flatMap(({ part }) => part ?? [])
-  throwIfAny(
-    distinct([
-      ...(await atTargets(
-        [...[...unkept.values()].flat(), ...parts.flatMap((part) => part.problems)],
-        files,
-        workspace,
-      )),
-      ...sharedOutputs(inputs, asked.length > 1),
-    ]),
-  )
+  const problems = [
+    ...(await atTargets(
+      [...[...unkept.values()].flat(), ...split.problems, ...parts.flatMap((part) => part.problems)],
+      files,
+      workspace,
+    )),
+    ...sharedOutputs(inputs, asked.length > 1),
+  ]
+  // The plan looks at tags; where it does not come to that, what is wrong with them is told with the rest.
+  if (problems.length > 0)
+    problems.push(
+      ...tagsOf(
+        asked.map((name) => ({ name })),
+        inputs,
+        targets,
+      ).problems,
+    )
+  throwIfAny(distinct(problems))
   if (first === undefined) throw new UserError(nothingToBuild(files))
   const name = files.join(' + ')
   return {
@@ -67,20 +81,6 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv): P
     warnings: ownCaches(inputs, kept, files),
     parts: [first, ...others],
   }
-}
-
-/**
- * A leg of a matrix gives `platforms` as the plan told them. Where the files say the same of what is asked for, those that it
- * is built from keep their own: the plan has read them so, too.
- */
-function withoutSaidPlatforms(
-  inputs: Inputs,
-  { targets, asked }: { readonly targets: readonly BakeFileTarget[]; readonly asked: readonly string[] },
-): Inputs {
-  const text = (platforms: readonly string[]): string => [...platforms].sort().join()
-  const wanted = targets.filter(({ name }) => asked.includes(name))
-  const isSaid = wanted.every(({ platforms }) => text(platforms) === text(inputs.platforms))
-  return isSaid ? { ...inputs, platforms: [] } : inputs
 }
 
 /** What a run has to be ready for. */
@@ -124,10 +124,6 @@ function dockerfilePath({ context, dockerfile }: BakeFileTarget, workspace: stri
     : resolve(workspace, ofWorkspace)
 }
 
-function localPath(path: string): string {
-  return path.replace(/^cwd:\/\//, '')
-}
-
 /** Each Dockerfile's text, or why there is none, by path. */
 async function dockerfileTexts(
   targets: readonly BakeFileTarget[],
@@ -143,14 +139,17 @@ async function dockerfileTexts(
   return (target) => target.inline ?? texts.get(dockerfilePath(target, workspace))
 }
 
+/** Where legs build a platform each, with what they are built for. */
+type LaidTarget = BakeFileTarget | SplitTarget
+
 interface Group {
   /** They differ in name, stage and tags alone. */
-  readonly members: readonly [BakeFileTarget, ...BakeFileTarget[]]
+  readonly members: readonly [LaidTarget, ...LaidTarget[]]
   readonly text: string | undefined
 }
 
 function grouped(
-  targets: readonly BakeFileTarget[],
+  targets: readonly LaidTarget[],
   textOf: (target: BakeFileTarget) => string | undefined,
 ): readonly Group[] {
   const groups = new Map<string, Group>()
@@ -218,6 +217,7 @@ async function openPart(
       ? undefined
       : {
           ...{ inputs: laid, contextDir, dockerfileText: text, dockerfileName: name, links: new Map(links) },
+          ...('cells' in target ? { split: { written: target.written, cells: target.cells } } : {}),
           ...(inline === undefined
             ? { dockerfilePath: path }
             : { dockerfilePath: undefined, linesAbove: inline.above }),
@@ -240,49 +240,4 @@ function unsetSecrets({ secrets }: BakeFileTarget, env: NodeJS.ProcessEnv): read
         ]
       : [],
   )
-}
-
-/** What the files say of a target, with the step's inputs over it. */
-function laidOver(inputs: Inputs, target: BakeFileTarget, file: string): Inputs {
-  const own = <T>(given: readonly T[], written: readonly T[]): readonly T[] => (given.length > 0 ? given : written)
-  const ids = new Set(inputs.secrets.map(({ id }) => id))
-  const said = new Set([
-    ...inputs.attests.map(typeOf),
-    ...(inputs.provenance === undefined ? [] : ['provenance']),
-    ...(inputs.sbom === undefined ? [] : ['sbom']),
-  ])
-  return {
-    ...inputs,
-    ...{ context: target.context, file, pull: inputs.pull || target.pull, noCache: inputs.noCache || target.noCache },
-    buildContexts: target.contexts.map(({ key, value }) => ({ key, value: localPath(value) })),
-    buildArgs: { ...target.args, ...inputs.buildArgs },
-    platforms: own(inputs.platforms, target.platforms),
-    labels: [...target.labels, ...inputs.labels],
-    annotations: [...target.annotations, ...inputs.annotations],
-    secrets: [...target.secrets.filter(({ id }) => !ids.has(id)), ...inputs.secrets],
-    ssh: [...new Set([...target.ssh, ...inputs.ssh])],
-    outputs: own(inputs.outputs, outputsOf(target, inputs)),
-    cacheFrom: own(inputs.cacheFrom, target.cacheFrom),
-    cacheTo: own(inputs.cacheTo, target.cacheTo),
-    attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
-    noCacheFilters: own(inputs.noCacheFilters, target.noCacheFilters),
-    network: inputs.network ?? target.network,
-    addHosts: [...target.addHosts, ...inputs.addHosts],
-    shmSize: inputs.shmSize ?? target.shmSize,
-    ulimit: own(inputs.ulimit, target.ulimits),
-    allow: [...new Set([...target.entitlements, ...inputs.allow])],
-  }
-}
-
-function typeOf(attest: string): string {
-  return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? ''
-}
-
-/** Without those that say only what `push` and `load` say, too: they would keep an unchanged target from being skipped. */
-function outputsOf({ outputs }: BakeFileTarget, { push, load }: Inputs): readonly string[] {
-  const isTold = (line: string): boolean =>
-    line === 'type=cacheonly' ||
-    (push && /^type=(?:registry|image)(?:,push=true)?$/.test(line)) ||
-    (load && line === 'type=docker')
-  return outputs.filter((line) => !isTold(line))
 }

@@ -12,7 +12,14 @@ import { familiarName } from './images/reference.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import { listFiles, type FileList } from './plan/file-lists.ts'
-import { digestOf, readKey, StagePrinter, type BuildOption, type PrintInputs } from './plan/stage-print.ts'
+import {
+  digestOf,
+  readKey,
+  StagePrinter,
+  type BuildOption,
+  type PrintInputs,
+  type StagePrint,
+} from './plan/stage-print.ts'
 import { isBuildkits, printTarget, type TargetPrint } from './plan/target-print.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { Part } from './project.ts'
@@ -26,6 +33,8 @@ export interface GraphVariant {
   /** Undefined: of every target. */
   readonly target: string | undefined
   readonly graph: StageGraph
+  /** Why not all that the target is built from is in the graph: a clause. */
+  readonly unknown?: string | undefined
 }
 
 /** A Dockerfile with what is said of its targets, and where its stages are in the graph. */
@@ -35,6 +44,8 @@ export interface FingerprintedPart {
   readonly platforms: readonly string[]
   /** By their place in the Dockerfile. */
   readonly stages: readonly number[]
+  /** Named contexts of which it is not known what they do in a stage that is based on them. */
+  readonly unread?: ReadonlySet<string> | undefined
 }
 
 export interface FingerprintingOptions {
@@ -102,21 +113,28 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
     const own = printers.filter(
       ({ target, platform }) => (target === undefined || target === name) && wanted.includes(platform),
     )
-    const all = own.map(({ platform, printer }) => ({ platform, stages: printer.print(stage) }))
+    const all = own.map(({ platform, printer, graph, unknown }) => ({
+      platform,
+      stages: unknown === undefined ? printer.print(stage) : withoutFingerprint(printer.print(stage), unknown),
+      reached: stagesOf(graph, stage).map((index) => partAt.get(index) ?? 0),
+    }))
     const ofEach = Map.groupBy(all, ({ platform }) => platform)
     const platforms = [...ofEach.values()].flatMap(([first]) => first ?? [])
-    const reached = new Set(own.flatMap(({ graph }) => stagesOf(graph, stage).map((index) => partAt.get(index) ?? 0)))
-    // What another target's image says beside its layers comes along with it.
-    const linked = [...reached].map((index) => at(parts, index)).filter((other) => other.part !== part)
-    const isUnknown = [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend)
     const printOf = (some: typeof platforms): TargetPrint => {
-      const print = printTarget(some, {
-        ...part.inputs,
-        labels: [...linked.flatMap((other) => other.part.inputs.labels), ...part.inputs.labels],
-        dockerfileText: [part, ...linked.map((other) => other.part)].map((one) => one.dockerfileText).join('\n'),
-        ignorePatterns: at(looked, options.partOf(name)).contexts.ignorePatterns,
-        defaultAttestations: !/^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? ''),
-      })
+      const reached = [...new Set(some.flatMap((one) => one.reached))]
+      // What another target's image says beside its layers comes along with it.
+      const linked = reached.map((index) => at(parts, index)).filter((other) => other.part !== part)
+      const isUnknown = [options.partOf(name), ...reached].some((index) => at(looked, index).unknownFrontend)
+      const print = printTarget(
+        some.map(({ platform, stages }) => ({ platform, stages })),
+        {
+          ...part.inputs,
+          labels: [...linked.flatMap((other) => other.part.inputs.labels), ...part.inputs.labels],
+          dockerfileText: [part, ...linked.map((other) => other.part)].map((one) => one.dockerfileText).join('\n'),
+          ignorePatterns: at(looked, options.partOf(name)).contexts.ignorePatterns,
+          defaultAttestations: !/^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? ''),
+        },
+      )
       return isUnknown ? { ...print, fingerprint: undefined } : print
     }
     const split = [...ofEach].map(([platform, some]) => ({ platform, prints: some.map((one) => printOf([one])) }))
@@ -133,7 +151,7 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
 }
 
 async function lookUp(
-  { part, dockerfile }: FingerprintedPart,
+  { part, dockerfile, unread }: FingerprintedPart,
   stages: readonly Stage[],
   options: FingerprintingOptions & { readonly snapshots: Snapshots },
 ): Promise<Looked> {
@@ -148,7 +166,7 @@ async function lookUp(
     printInputs: {
       imageDigest: (image) => options.images.pinOf(image).digest,
       readDigest: (read, context) => reads.get(readKey(read, context))?.digest,
-      contextDigest: (context) => contexts.digests.get(context),
+      contextDigest: (context) => (unread?.has(context) === true ? undefined : contexts.digests.get(context)),
       options: [
         ...(frontend === undefined ? [] : [['syntax', frontend] as const]),
         ...buildkitOptions(inputs, options.env),
@@ -156,6 +174,14 @@ async function lookUp(
       runOptions: runOptions(inputs),
     },
   }
+}
+
+/** The stages of a target, of which more is needed than is known. */
+function withoutFingerprint(stages: readonly StagePrint[], text: string): readonly StagePrint[] {
+  return stages.map((stage, index) => {
+    if (index < stages.length - 1) return stage
+    return { ...stage, fingerprint: undefined, unknown: [...stage.unknown, { line: stage.line, text }] }
+  })
 }
 
 function at<T>(list: readonly T[], index: number): T {
@@ -213,5 +239,5 @@ function listOf(entries: Iterable<ReadEntry>): FileList {
       yield { path, digest: `${type.slice(0, 1)}${mode.toString(8)}${id}` }
     }
   }
-  return listFiles(files(), (digests) => digestOf(digests).slice(7, 19))
+  return listFiles(files, (digests) => digestOf(digests).slice(7, 19))
 }

@@ -74,24 +74,16 @@ export function sharedOutputs({ outputs }: Inputs, several: boolean): readonly P
     }))
 }
 
-const SPLIT_BAKE: Problem = {
-  input: 'matrix-by',
-  message: '`matrix-by: platform` does not go together with `bake-files` yet.',
-  mend: 'Leave it out: each target is then built for its platforms in one leg; or plan the targets of one Dockerfile with `file`.',
-}
-
 /** What bake files say of each target stands beside them in no input. */
 function besideBakeFiles(inputs: Inputs, raw: (name: InputName) => string): readonly Problem[] {
   if (inputs.bakeFiles.length === 0) return []
   const given = (['context', 'file', 'build-contexts'] as const).filter((name) => raw(name) !== '' && raw(name) !== '.')
-  const split: readonly Problem[] = inputs.matrixBy === 'platform' ? [SPLIT_BAKE] : []
   const mends = { context: 'context', file: 'dockerfile', 'build-contexts': 'contexts' }
-  const told = given.map((name): Problem => ({
+  return given.map((name): Problem => ({
     input: name,
     message: `\`${name}\` (\`${shown(raw(name))}\`) is given beside \`bake-files\`.`,
     mend: `Remove it, and say \`${mends[name]}\` in the bake file, of the target that it is for.`,
   }))
-  return [...told, ...split]
 }
 
 /** A bare path, or an output with a `dest` or a `name`: two targets writing it would overwrite each other. */

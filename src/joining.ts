@@ -1,12 +1,12 @@
 /** The Dockerfiles of a plan as one graph: where each one's stages and targets are in it, on every platform. Pure. */
-import type { Problem } from './errors.ts'
-import type { GraphVariant } from './fingerprinting.ts'
-import { baseChain, environmentOf, joinGraphs, offsetsOf, triggerLine, type PartStage } from './graph/join.ts'
+import type { ContextImages } from './context-images.ts'
+import { baseChain, environmentOf, joinGraphs, offsetsOf, triggersOf, type PartStage } from './graph/join.ts'
 import { stagesOfAll } from './graph/reachability.ts'
 import type { Resolution } from './graph/resolve.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import type { ImageCatalog, ImageWants } from './image-catalog.ts'
-import type { PartDraft } from './part-planning.ts'
+import { linkedPlatform } from './link-platforms.ts'
+import type { BuildCell, PartDraft } from './part-planning.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 
 /** A Dockerfile that is resolved. */
@@ -29,7 +29,7 @@ export interface Joined {
 }
 
 /** Where bake's targets are: part and stage, by name. */
-function placesOf(parts: readonly ResolvedPart[]): ReadonlyMap<string, PartStage> {
+export function placesOf(parts: readonly ResolvedPart[]): ReadonlyMap<string, PartStage> {
   return new Map(parts.flatMap(({ targets }, part) => targets.map(({ name, stage }) => [name, { part, stage }])))
 }
 
@@ -54,46 +54,38 @@ export function joinParts(parts: readonly ResolvedPart[]): Joined {
   }
 }
 
-/** The graph as it is on each platform; where a FROM depends on the target, for each of them. */
-export function variantsOf(
+/** The graph of all parts, as each is given. */
+export function joinedGraph(
   parts: readonly ResolvedPart[],
-  targets: readonly RequestedTarget[],
-): readonly GraphVariant[] {
-  const [first, ...others] = parts
-  if (first === undefined) return []
-  if (others.length === 0 && first.part.wanted === undefined) {
-    const { cells, resolutions, dependsOnTarget } = first
-    return resolutions.flatMap(({ graph }, index) => {
-      const { platform = '', machine } = cells[index % cells.length] ?? {}
-      const target = dependsOnTarget === true ? targets[Math.floor(index / cells.length)]?.name : undefined
-      return graph === undefined ? [] : [{ platform, machine, target, graph }]
-    })
-  }
-  const platforms = [...new Set(parts.flatMap((part) => part.platforms))]
-  return platforms.map((platform) => ({
-    ...{ platform, target: undefined },
-    graph: joinedGraph(parts, (part) => graphFor(part, platform) ?? part.graph),
-  }))
-}
-
-function joinedGraph(parts: readonly ResolvedPart[], graphOf: (part: ResolvedPart) => StageGraph): StageGraph {
+  graphOf: (part: ResolvedPart, index: number) => StageGraph,
+): StageGraph {
   const places = placesOf(parts)
-  const [first, ...others] = parts.map((resolved) => {
+  const [first, ...others] = parts.map((resolved, index) => {
     const { part } = resolved
     const links = [...part.links].flatMap(([key, target]) => {
       const place = places.get(target)
       return place === undefined ? [] : [[key, place] as const]
     })
-    return { graph: graphOf(resolved), file: part.dockerfileName, links: new Map(links) }
+    return { graph: graphOf(resolved, index), file: part.dockerfileName, links: new Map(links) }
   })
   if (first === undefined) throw new RangeError('nothing to join')
   return parts[0]?.part.wanted === undefined ? first.graph : joinGraphs([first, ...others])
 }
 
-/** Of a part that is not built for the platform, what is built of it. */
-function graphFor({ platforms, resolutions }: ResolvedPart, platform: string): StageGraph | undefined {
-  const own: Resolution | undefined = resolutions[platforms.indexOf(platform)] ?? resolutions[0]
+/** Of a part that is not built for this, what is built of it. */
+export function graphAt(
+  { cells, resolutions }: ResolvedPart,
+  { platform, machine }: BuildCell,
+): StageGraph | undefined {
+  const exact = cells.findIndex((cell) => cell.platform === platform && cell.machine === machine)
+  const like = exact === -1 ? cells.findIndex((cell) => cell.platform === platform) : exact
+  const own: Resolution | undefined = resolutions[like] ?? resolutions[0]
   return own?.graph
+}
+
+/** What others that are built from a part hold to: what bake files say, or what it is built for. */
+export function platformsToUse({ part, platforms }: ResolvedPart): readonly string[] {
+  return part.split?.written ?? platforms
 }
 
 /** The images that the stages of each part need, and for which platforms. */
@@ -102,9 +94,13 @@ export function imageWants({ graph, stages, targets, linked }: Joined, parts: re
     graph,
     [...targets, ...linked].map(({ stage }) => stage),
   )
-  return parts.map(({ platforms }, index) => {
+  return parts.map(({ cells }, index) => {
     const own = new Set(stages[index])
-    return { graph, platforms, stages: needed.filter((stage) => own.has(stage)) }
+    return {
+      graph,
+      platforms: [...new Set(cells.map(({ platform }) => platform))],
+      stages: needed.filter((stage) => own.has(stage)),
+    }
   })
 }
 
@@ -126,49 +122,65 @@ export function linkOrder(parts: readonly PartDraft[]): readonly number[] {
 }
 
 /**
- * What the image of a linked target sets: its base image's variables and those of its ENV instructions.
+ * What the image behind a named context sets: of a linked target its base image's variables and those of its ENV instructions.
  * @param resolved parts that are resolved already, by index
  */
-export function linkEnvironment(
+export function contextEnvironment(
   drafts: readonly PartDraft[],
   resolved: ReadonlyMap<number, ResolvedPart>,
-  images: ImageCatalog,
-): (part: number, context: string, platform: string) => readonly string[] | undefined {
-  const places = placesOf(drafts)
-  const environment = (index: number, context: string, platform: string): readonly string[] | undefined => {
-    const place = places.get(drafts[index]?.part.links.get(context) ?? '')
-    const part = place === undefined ? undefined : resolved.get(place.part)
-    const graph = part === undefined ? undefined : graphFor(part, platform)
-    if (place === undefined || graph === undefined) return undefined
+  { images, contextImages }: { readonly images: ImageCatalog; readonly contextImages: ContextImages },
+): (part: number, context: string, cell: BuildCell) => readonly string[] | undefined {
+  const linkOf = linksOf(drafts, resolved)
+  const environment = (index: number, context: string, cell: BuildCell): readonly string[] | undefined => {
+    if (drafts[index]?.part.links.has(context) !== true) return contextImages.of(index, context, cell.platform)?.env
+    const link = linkOf(index, context, cell)
+    if (link === undefined) return undefined
+    const { place, graph } = link
     const lowest = baseChain(graph, place.stage)[0]
     const below =
       lowest?.from.kind === 'image'
         ? images.baseOf(lowest.from.image, lowest.platform)?.config.env
         : lowest?.from.kind === 'context'
-          ? environment(place.part, lowest.from.context, platform)
+          ? (environment(place.part, lowest.from.context, { ...cell, platform: lowest.platform }) ??
+            (contextImages.isImage(place.part, lowest.from.context) ? undefined : []))
           : []
     return below === undefined ? undefined : [...below, ...environmentOf(graph, place.stage)]
   }
   return environment
 }
 
-/** A linked target's ONBUILD instructions would add to the Dockerfile that is based on it: nothing knows of them here. */
-export function triggerProblems(parts: readonly ResolvedPart[]): readonly Problem[] {
-  const places = placesOf(parts)
-  return parts.flatMap(({ part, graph }) =>
-    graph.stages.flatMap(({ from }) => {
-      const target = from.kind === 'context' ? part.links.get(from.context) : undefined
-      const place = places.get(target ?? '')
-      const linked = place === undefined ? undefined : parts[place.part]
-      const trigger = place === undefined || linked === undefined ? undefined : triggerLine(linked.graph, place.stage)
-      if (linked === undefined || trigger === undefined) return []
-      return [
-        {
-          ...{ input: 'bake-files', file: linked.part.dockerfileName, line: trigger.line },
-          message: `The bake target \`${target ?? ''}\` has an ONBUILD instruction, and ${part.dockerfileName} is based on it through \`target:${target ?? ''}\`: what it would add is not known before the build.`,
-          mend: 'Write what it does into the Dockerfile that is based on it.',
-        },
-      ]
-    }),
-  )
+/**
+ * The ONBUILD triggers of linked targets, which BuildKit carries out where a stage is based on one.
+ * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go (input)
+ * @param resolved as above
+ */
+export function linkTriggers(
+  drafts: readonly PartDraft[],
+  resolved: ReadonlyMap<number, ResolvedPart>,
+): (part: number, context: string, cell: BuildCell) => readonly string[] | undefined {
+  const linkOf = linksOf(drafts, resolved)
+  return (...asked) => {
+    const link = linkOf(...asked)
+    return link === undefined ? undefined : triggersOf(link.graph, link.place.stage)
+  }
+}
+
+/** The target behind a part's context, and its graph as it is for who is built from it; undefined where it is not resolved. */
+function linksOf(
+  drafts: readonly PartDraft[],
+  resolved: ReadonlyMap<number, ResolvedPart>,
+): (
+  part: number,
+  context: string,
+  cell: BuildCell,
+) => { readonly place: PartStage; readonly graph: StageGraph } | undefined {
+  const places = placesOf(drafts)
+  return (index, context, cell) => {
+    const place = places.get(drafts[index]?.part.links.get(context) ?? '')
+    const part = place === undefined ? undefined : resolved.get(place.part)
+    if (place === undefined || part === undefined) return undefined
+    const platform = linkedPlatform(platformsToUse(part), cell.platform) ?? cell.platform
+    const graph = graphAt(part, { ...cell, platform })
+    return graph === undefined ? undefined : { place, graph }
+  }
 }

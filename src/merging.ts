@@ -52,7 +52,8 @@ export async function mergeTargets(options: MergeOptions): Promise<ReadonlyMap<s
 }
 
 async function mergeTarget(target: PlannedTarget, options: MergeOptions): Promise<MergedTarget> {
-  const parts = options.plan.platforms.map((platform) => partOf(target.name, platform, options))
+  const { platforms = options.plan.platforms } = target
+  const parts = platforms.map((platform) => partOf(target.name, platform, options))
   const problems = parts.flatMap((part) => ('message' in part ? [part] : []))
   if (problems.length > 0) return { written: false, problems }
   if (!options.push) return { written: false, problems: [] }

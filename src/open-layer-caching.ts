@@ -78,9 +78,14 @@ export function openLayerCaching(
     legPlaces: (names) => {
       const wanted = targets.filter(({ name }) => names.includes(name))
       if (!isSplit) return wanted.flatMap(({ name, platforms: own }) => placesOf([name], own))
-      const whole = names.length > 1 ? [{ names, platforms }] : []
-      const sets = [...wanted.map(({ name, platforms: own }) => ({ names: [name], platforms: own })), ...whole]
-      return sets.flatMap((set) => set.platforms.flatMap((platform) => placesOf(set.names, [platform])))
+      const of = (platform: string): readonly string[] =>
+        wanted.flatMap(({ name, platforms: own }) => (own.includes(platform) ? [name] : []))
+      // A leg may build all that there is for its platform.
+      const whole = platforms
+        .map((platform) => ({ names: of(platform), platform }))
+        .filter((leg) => leg.names.length > 1)
+      const legs = wanted.flatMap(({ name, platforms: own }) => own.map((platform) => ({ names: [name], platform })))
+      return [...legs, ...whole].flatMap((leg) => placesOf(leg.names, [leg.platform]))
     },
     parts: isSplit ? platforms : undefined,
     packPrefix: packPrefix(identity),

@@ -1,21 +1,17 @@
 /** One Dockerfile of a plan: parsed and resolved, its targets chosen, and all that is wrong with it. Asks nobody. */
-import { relative } from 'node:path'
-import { IgnoreMatcher } from './context/ignore-matcher.ts'
-import { ignoreFileFor } from './context/ignore-file.ts'
-import { missingSources } from './context/missing-sources.ts'
 import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
 import { nearest, UserError, sentence, type Problem } from './errors.ts'
 import { mergeGraphs } from './graph/merge.ts'
-import { errorsFor, stagesOfAll } from './graph/reachability.ts'
+import { errorsFor } from './graph/reachability.ts'
 import { resolveStageGraph, type Resolution } from './graph/resolve.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { findTarget } from './graph/targets.ts'
 import type { ImageCatalog } from './image-catalog.ts'
 import { nativeMachine } from './images/platform.ts'
-import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
+import type { MissingFiles } from './missing-files.ts'
 import { chooseTargets, type ChosenTargets, type RequestedTarget } from './plan/targets.ts'
 import type { Part } from './project.ts'
 
@@ -40,8 +36,10 @@ export type Resolver = (options: {
   readonly targets: readonly (string | undefined)[]
   readonly triggersFor?: readonly string[]
   readonly images: ImageCatalog | undefined
-  /** What a named context that is another target's image sets. */
-  readonly environmentOf?: (context: string, platform: string) => readonly string[] | undefined
+  /** What a named context that is an image, perhaps another target's, sets; `platform` is that of the stage which is based on it. */
+  readonly environmentOf?: (context: string, cell: BuildCell) => readonly string[] | undefined
+  /** The triggers that such an image holds. */
+  readonly triggersOf?: (context: string, cell: BuildCell) => readonly string[] | undefined
 }) => readonly Resolution[]
 
 /** @throws UserError with all that stands against having a graph */
@@ -49,7 +47,7 @@ export function draftPart(part: Part, hostPlatform: string): PartDraft {
   const { inputs, dockerfileName: file } = part
   const platforms = inputs.platforms.length > 0 ? inputs.platforms : [hostPlatform]
   const dockerfile = parseDockerfile(part.dockerfileText, part.linesAbove)
-  const cells = cellsOf(inputs, platforms, hostPlatform)
+  const cells = cellsOf(part, platforms, hostPlatform)
   const resolve = resolverOf(dockerfile, part, cells)
   const resolutions = resolve({ targets: [undefined], images: undefined })
   const graph = graphOrThrow(resolutions, file)
@@ -81,7 +79,7 @@ function wantedTargets({ wanted = [], dockerfileName }: Part, graph: StageGraph)
 /** The same Dockerfile with what images and other targets are found to be. @throws UserError as `draftPart` */
 export function resolvePart(
   draft: PartDraft,
-  found: Pick<Parameters<Resolver>[0], 'images' | 'environmentOf'>,
+  found: Pick<Parameters<Resolver>[0], 'images' | 'environmentOf' | 'triggersOf'>,
 ): Omit<PartDraft, 'problems'> & { readonly dependsOnTarget: boolean } {
   // Triggers in base images may add edges, and a FROM may depend on the target: now both are known.
   const names = draft.targets.map((target) => target.stageName)
@@ -97,11 +95,11 @@ export function resolvePart(
 /** What is wrong in the Dockerfile for these targets, and what they copy that is not there. */
 export async function partProblems(
   { part, resolutions, graph, targets }: Pick<PartDraft, 'part' | 'resolutions' | 'graph' | 'targets'>,
-  workspace: string,
+  missingFiles: MissingFiles,
 ): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
   const stages = targets.map(({ stage }) => stage)
   const file = part.dockerfileName
-  const missing = await missingFiles(part, { graph, stages, workspace })
+  const missing = await missingFiles.problemsOf(part, { graph, stages })
   const errors = resolutions.flatMap(({ errors: all }) => errorsFor(all, graph, stages))
   return {
     errors: distinct([...errors.map((error) => problemOf(error, file)), ...missing.errors]),
@@ -119,17 +117,17 @@ export interface BuildCell {
 }
 
 /** Legs that build a platform each run on a machine of it, or on one like that which plans: both are reckoned with. */
-function cellsOf({ mode, matrixBy }: Inputs, platforms: readonly string[], host: string): readonly BuildCell[] {
-  const isSplit = mode === 'plan' && matrixBy === 'platform'
-  const machinesOf = (platform: string): readonly string[] =>
-    isSplit ? [...new Set([nativeMachine(platform), host])] : [host]
-  return platforms.flatMap((platform) => machinesOf(platform).map((machine) => ({ platform, machine })))
+function cellsOf({ inputs, split }: Part, platforms: readonly string[], host: string): readonly BuildCell[] {
+  const isPlan = inputs.mode === 'plan' && inputs.matrixBy === 'platform'
+  const machinesOf = (leg: string): readonly string[] => (isPlan ? distinct([nativeMachine(leg), host]) : [host])
+  const cells = split?.cells ?? platforms.map((platform) => ({ platform, leg: platform }))
+  return distinct(cells.flatMap(({ platform, leg }) => machinesOf(leg).map((machine) => ({ platform, machine }))))
 }
 
 /** Resolves the same file once per platform, machine and target. */
 function resolverOf(dockerfile: Dockerfile, { inputs }: Part, cells: readonly BuildCell[]): Resolver {
   const contexts = inputs.buildContexts.map((context) => context.key)
-  return ({ targets, triggersFor, images, environmentOf }) =>
+  return ({ targets, triggersFor, images, environmentOf, triggersOf }) =>
     targets.flatMap((target) =>
       cells.map(({ platform, machine }) =>
         resolveStageGraph(dockerfile, {
@@ -140,7 +138,8 @@ function resolverOf(dockerfile: Dockerfile, { inputs }: Part, cells: readonly Bu
           contexts,
           onBuildOf: (image, platform) => images?.triggersOf(image, platform),
           configOf: (image, platform) => images?.baseOf(image, platform)?.config,
-          environmentOf: (context) => environmentOf?.(context, platform),
+          environmentOf: (context, of) => environmentOf?.(context, { platform: of, machine }),
+          triggersOf: (context, of) => triggersOf?.(context, { platform: of, machine }),
           triggersFor,
         }),
       ),
@@ -167,32 +166,4 @@ function problemOf(error: DockerfileError, file: string): Problem {
 
 function warningOf({ rule, message, line, endLine }: DockerfileWarning, file: string): Problem {
   return { message: `${rule}: ${sentence(message)}`, file, line, endLine }
-}
-
-/** Files that a needed stage copies and that the context does not have: the build would fail on them, later. */
-async function missingFiles(
-  part: Part,
-  {
-    graph,
-    stages,
-    workspace,
-  }: { readonly graph: StageGraph; readonly stages: readonly number[]; readonly workspace: string },
-): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
-  const ignore = await ignoreFileFor(part.dockerfilePath, part.contextDir)
-  const matcher = new IgnoreMatcher({ ...ignore, name: relative(workspace, ignore.name) })
-  const errors: Problem[] = []
-  const warnings: Problem[] = []
-  for (const index of stagesOfAll(graph, stages)) {
-    const stage = graph.stages[index]
-    // A variable from the base image's configuration may stand in a path: then nothing can be said beforehand.
-    if (stage === undefined || stage.replacedByContext !== undefined || stage.undefinedVariables.length > 0) continue
-    for (const read of stage.reads.filter((candidate) => !candidate.parents)) {
-      for (const missing of await missingSources(part.contextDir, matcher, read.paths)) {
-        const problem = { message: missing.message, mend: missing.mend, file: part.dockerfileName, line: read.line }
-        if (missing.kind === 'no-match') warnings.push(problem)
-        else errors.push(problem)
-      }
-    }
-  }
-  return { errors, warnings }
 }

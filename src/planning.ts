@@ -2,6 +2,7 @@
  * From Dockerfiles to the plan: parse, resolve, look up images, choose targets. Asks registries, never an engine.
  * Everything wrong is told at once, at its file and line.
  */
+import { lookUpContextImages, type ContextImages } from './context-images.ts'
 import type { LookAhead } from './context/look-ahead.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { decide } from './deciding.ts'
@@ -11,14 +12,16 @@ import { fingerprintTargets, type Fingerprints } from './fingerprinting.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
 import type { Inputs } from './inputs.ts'
-import { imageWants, joinParts, linkEnvironment, linkOrder, triggerProblems, variantsOf } from './joining.ts'
+import { linkProblems, variantsOf } from './graph-variants.ts'
+import { imageWants, joinParts, contextEnvironment, linkOrder, linkTriggers } from './joining.ts'
 import { distinct } from './json-fields.ts'
 import type { KnownRecords } from './known-records.ts'
 import { parseSizeBudgets } from './measure/size-budgets.ts'
+import { MissingFiles } from './missing-files.ts'
 import { draftPart, partProblems, resolvePart, type PartDraft } from './part-planning.ts'
 import { fitsMatrix, matrixOf, type Matrix } from './plan/matrix.ts'
 import { makePlan, type Plan, type PlanTarget } from './plan/plan.ts'
-import { assignTags, untagged, type AssignedTags, type TagPlace } from './plan/target-tags.ts'
+import { homeless, tagsOf } from './planned-tags.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import { unite } from './plan/unite.ts'
 import type { Part, Project } from './project.ts'
@@ -87,16 +90,24 @@ export interface PlanningOptions extends CatalogOptions {
  */
 export async function planBuild(inputs: Inputs, project: Project, options: PlanningOptions): Promise<Planned> {
   const { workspace } = project
-  const drafts = each(project.parts, (part) => draftPart(part, options.hostPlatform))
+  const wanted = project.parts.flatMap((part) => part.wanted ?? [])
+  const asked = wanted.filter(({ place }) => place !== undefined)
+  const drafts = each(
+    project.parts,
+    (part) => draftPart(part, options.hostPlatform),
+    () => (asked.length === 0 ? [] : tagsOf(asked, inputs, wanted).problems),
+  )
   const draft = joinParts(drafts)
   const platforms = [...new Set(drafts.flatMap((part) => part.platforms))]
-  const tags = tagsOf(draft.targets, inputs, project.parts)
-  const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, workspace)))
+  const tags = tagsOf(draft.targets, inputs, wanted)
+  const missingFiles = new MissingFiles(workspace)
+  const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, missingFiles)))
   throwIfAny([
     ...firstLook.flatMap(({ errors }) => errors),
     ...drafts.flatMap(({ problems }) => problems),
     ...tags.problems,
     ...homeless(drafts, tags, inputs),
+    ...linkProblems(drafts),
     ...(inputs.mode === 'build' ? sharedCaches(inputs, draft.targets) : []),
     ...budgetProblems(inputs.sizeBudgets, draft, project.names ?? []),
   ])
@@ -106,18 +117,23 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const records = options.records(draft.targets)
 
   const images = new ImageCatalog(inputs.externalImages, options)
-  await images.lookUp(imageWants(draft, drafts))
-  const resolved = resolveAll(drafts, images)
+  const [contextImages] = await Promise.all([
+    lookUpContextImages(drafts, { ...options, workspace }),
+    images.lookUp(imageWants(draft, drafts)),
+  ])
+  const resolved = resolveAll(drafts, images, contextImages)
   const joined = joinParts(resolved)
   await images.lookUp(imageWants(joined, resolved))
-  const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, workspace)))
-  throwIfAny([...secondLook.flatMap(({ errors }) => errors), ...triggerProblems(resolved)])
+  const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, missingFiles)))
+  throwIfAny(secondLook.flatMap(({ errors }) => errors))
 
   const { env, client, signal, ahead } = options
   const looked = { env, client, signal, targets: joined.targets, images }
   const printed = await fingerprintTargets({
     ...{ ...looked, ahead, workspace, partOf: joined.partOf, variants: variantsOf(resolved, joined.targets) },
-    parts: resolved.map((part, index) => ({ ...part, stages: joined.stages[index] ?? [] })),
+    parts: resolved.map((part, index) => ({
+      ...{ ...part, stages: joined.stages[index] ?? [], unread: contextImages.unread[index] },
+    })),
   })
   const { graph, stages, targets, linked, prints } = unite({ ...joined, prints: printed.prints })
   const parts = resolved.map(
@@ -165,23 +181,34 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
 }
 
 /** The Dockerfiles as they are when images are known; one that uses another one's target comes after it. */
-function resolveAll(drafts: readonly PartDraft[], images: ImageCatalog): readonly ReturnType<typeof resolvePart>[] {
+function resolveAll(
+  drafts: readonly PartDraft[],
+  images: ImageCatalog,
+  contextImages: ContextImages,
+): readonly ReturnType<typeof resolvePart>[] {
   const resolved = new Map<number, ReturnType<typeof resolvePart>>()
-  const environmentOf = linkEnvironment(drafts, resolved, images)
+  const environmentOf = contextEnvironment(drafts, resolved, { images, contextImages })
+  const triggersOf = linkTriggers(drafts, resolved)
   for (const index of linkOrder(drafts)) {
     const draft = drafts[index]
     if (draft === undefined) continue
     const found = resolvePart(draft, {
       images,
-      environmentOf: (context, platform) => environmentOf(index, context, platform),
+      environmentOf: (context, cell) => environmentOf(index, context, cell),
+      triggersOf: (context, cell) =>
+        triggersOf(index, context, cell) ?? contextImages.of(index, context, cell.platform)?.onBuild,
     })
     resolved.set(index, found)
   }
   return drafts.flatMap((_, index) => resolved.get(index) ?? [])
 }
 
-/** All that is made of these. @throws UserError with what stands against any of them */
-function each<T, R>(items: readonly T[], make: (item: T) => R): readonly R[] {
+/**
+ * All that is made of these.
+ * @param besides what else is wrong, told with it
+ * @throws UserError with what stands against any of them
+ */
+function each<T, R>(items: readonly T[], make: (item: T) => R, besides: () => readonly Problem[]): readonly R[] {
   const problems: Problem[] = []
   const made = items.flatMap((item) => {
     try {
@@ -192,39 +219,8 @@ function each<T, R>(items: readonly T[], make: (item: T) => R): readonly R[] {
       return []
     }
   })
-  throwIfAny(distinct(problems))
+  if (problems.length > 0) throwIfAny(distinct([...problems, ...besides()]))
   return made
-}
-
-/** What `tags` says; a target that it does not name has those of the bake files. */
-function tagsOf(targets: readonly RequestedTarget[], { tags }: Inputs, parts: readonly Part[]): AssignedTags {
-  const given = assignTags(targets, tags)
-  const wanted = parts.flatMap((part) => part.wanted ?? [])
-  if (wanted.length === 0) return given
-  const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0)
-  const written = assignTags(
-    targets,
-    left.flatMap(({ name, tags: own }) => own.map((ref) => ({ target: name, ref }))),
-    IN_BAKE_FILES,
-  )
-  const both = targets.map(({ name }): readonly [string, readonly string[]] => [
-    name,
-    [...(given.tagsOf.get(name) ?? []), ...(written.tagsOf.get(name) ?? [])],
-  ])
-  return { tagsOf: new Map(both), problems: [...given.problems, ...written.problems] }
-}
-
-const IN_BAKE_FILES: TagPlace = {
-  ...{ input: 'bake-files', called: '`tags` of the bake files' },
-  mend: 'Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.',
-}
-
-/** With `push` every target needs somewhere to go, unless its outputs say where. */
-function homeless(parts: readonly PartDraft[], { tagsOf: all }: AssignedTags, inputs: Inputs): readonly Problem[] {
-  if (!inputs.push || inputs.mode !== 'build') return []
-  const named = parts.filter(({ part }) => part.inputs.outputs.some((line) => /(^|,)"?name=/.test(line)))
-  const sent = new Set(named.flatMap(({ targets }) => targets.map(({ name }) => name)))
-  return untagged(new Map([...all].filter(([name]) => !sent.has(name))))
 }
 
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */

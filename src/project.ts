@@ -6,6 +6,7 @@ import { readHead } from './git.ts'
 import { readEvent } from './github-event.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
+import type { LegCell } from './link-platforms.ts'
 import { missingPaths, isDirectory } from './local-paths.ts'
 
 export interface Project {
@@ -41,6 +42,18 @@ export interface Part {
   readonly wanted: readonly WantedTarget[] | undefined
   /** Keys of named contexts that stand for targets of bake files, and these targets' names. */
   readonly links: ReadonlyMap<string, string>
+  /** Of bake files, where legs build a platform each; its `inputs` name the platforms that are asked for. */
+  readonly split?: {
+    /** What the files say. */
+    readonly written: readonly string[]
+    /** All that its targets are built for, also for others that use them. */
+    readonly cells: readonly LegCell[]
+  }
+}
+
+/** What a named context of a Dockerfile stands for; '' where there is none of that name. */
+export function contextValue({ inputs }: Pick<Part, 'inputs'>, context: string): string {
+  return inputs.buildContexts.find(({ key }) => key === context)?.value ?? ''
 }
 
 /** A target of a bake file. */

@@ -13,7 +13,7 @@ import { parseImageSource } from './images/image-source.ts'
 import { resolveOciLayout } from './images/oci-layout.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { digestOf, readKey, readsOf } from './plan/stage-print.ts'
-import type { Part } from './project.ts'
+import { contextValue, type Part } from './project.ts'
 
 export interface ContextsOptions {
   readonly part: Part
@@ -79,14 +79,10 @@ export class Contexts {
     return new Map(found.flat())
   }
 
-  #valueOf(context: string): string {
-    return this.#options.part.inputs.buildContexts.find(({ key }) => key === context)?.value ?? ''
-  }
-
   #directoryOf(context: string | undefined): string | undefined {
     const { part, workspace } = this.#options
     if (context === undefined) return part.contextDir
-    const value = this.#valueOf(context)
+    const value = contextValue(part, context)
     return value === '' || isAddress(value) ? undefined : resolve(workspace, value)
   }
 
@@ -111,7 +107,7 @@ export class Contexts {
   }
 
   async #resolve(context: string, platform = 'linux/amd64'): Promise<void> {
-    const digest = await this.#digestOf(this.#valueOf(context), platform).catch(() => undefined)
+    const digest = await this.#digestOf(contextValue(this.#options.part, context), platform).catch(() => undefined)
     this.#options.signal?.throwIfAborted()
     if (digest !== undefined) this.digests.set(context, digest)
   }

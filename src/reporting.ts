@@ -143,13 +143,18 @@ const TO_BE_MERGED: Problem = {
 }
 
 /**
- * The plan of a job with tags of its own: `tags` wins over those that the plan was given.
+ * The plan of a job with tags of its own: `tags` wins over those that the plan was given, of bake files target by target.
  * @throws UserError with every tag that is for no target of the plan, and, with `push`, every target without any
  */
 function withTags(plan: GivenPlan, { tags, push }: Inputs): GivenPlan {
   if (tags.length === 0 && !push) return plan
   const given = assignTags(plan.targets, tags)
-  const tagsOf = tags.length === 0 ? new Map(plan.targets.map((one) => [one.name, one.tags])) : given.tagsOf
+  // Bake files have tags of each target: those of one that `tags` does not name stay.
+  const isKept = ({ name, file }: PlannedTarget): boolean =>
+    tags.length === 0 || (file !== undefined && given.tagsOf.get(name)?.length === 0)
+  const tagsOf = new Map(
+    plan.targets.map((one) => [one.name, isKept(one) ? one.tags : (given.tagsOf.get(one.name) ?? [])]),
+  )
   throwIfAny([...given.problems, ...(push ? untagged(tagsOf) : [])])
   return { ...plan, targets: plan.targets.map((one) => ({ ...one, tags: tagsOf.get(one.name) ?? [] })) }
 }

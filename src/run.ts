@@ -21,7 +21,7 @@ import type { LayerCaching } from './layer-caching.ts'
 import { openLayerCaching } from './open-layer-caching.ts'
 import { writeBuildOutputs, writePlanOutputs, type ReportOutputs } from './outputs.ts'
 import { planBuild, type Planned } from './planning.ts'
-import type { Plan } from './plan/plan.ts'
+import { ownPlatforms, type Plan } from './plan/plan.ts'
 import { openProject, type Project } from './project.ts'
 import { cleanupVerdict, renderCleanupSummary } from './report/cleanup-summary.ts'
 import { renderPlanSummary } from './report/plan-summary.ts'
@@ -74,7 +74,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
   const isBake = inputs.bakeFiles.length > 0
   // A large tree is listed while buildx reads the files, and while registries are asked.
   if (isBake && env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
-  const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env)
+  const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform)
   const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()])
   if (!isBake) void ahead.beginAt(project.parts[0].contextDir)
   const warn = (problems: readonly Problem[]): void => {
@@ -281,7 +281,9 @@ function logPlan(runner: Runner, { plan, graph }: Planned): void {
   )
   for (const target of plan.targets) {
     const stages = target.stages.map((index) => stageName(graph.stages[index] ?? { name: undefined, index }))
-    runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(' → ')}`)
+    const own = ownPlatforms(plan, target)
+    const where = own.length === 0 ? '' : ` (${own.join(', ')})`
+    runner.log(`  ${target.name}: ${target.status}${whyText(target)}; ${shortened(stages).join(' → ')}${where}`)
   }
 }
 

@@ -2,20 +2,18 @@
 import { namesPushed } from './build/output-lines.ts'
 import { UserError, type Problem } from './errors.ts'
 import { formatPlatform, parsePlatform } from './images/platform.ts'
-import { parseReference } from './images/reference.ts'
+import { nameAlone, parseReference } from './images/reference.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
+import { FULL_PLATFORM } from './link-platforms.ts'
 
 /** What stands against the inputs. */
 export function splitProblems(inputs: Inputs, eventName: string | undefined): readonly Problem[] {
   if (inputs.mode === 'merge') return mergeProblems(inputs, eventName)
   if (inputs.matrixBy !== 'platform' || (inputs.mode !== 'plan' && inputs.mode !== 'build')) return []
   const problems = inputs.mode === 'plan' ? planProblems(inputs) : legProblems(inputs)
-  return [...problems, ...inputs.platforms.filter((platform) => !FULL.test(platform)).map(unfinished)]
+  return [...problems, ...inputs.platforms.filter((platform) => !FULL_PLATFORM.test(platform)).map(unfinished)]
 }
-
-/** Records of legs tell platforms in full. */
-const FULL = /^[\w-]{1,32}\/[\w.-]{1,32}(?:\/[\w.-]{1,32})?$/
 
 function unfinished(platform: string): Problem {
   return {
@@ -25,9 +23,10 @@ function unfinished(platform: string): Problem {
   }
 }
 
-function planProblems({ platforms }: Inputs): readonly Problem[] {
-  if (platforms.length === 0) return [NO_PLATFORMS]
-  const full = platforms.filter((platform) => FULL.test(platform))
+function planProblems({ platforms, bakeFiles }: Inputs): readonly Problem[] {
+  // Of bake files each target may name its own.
+  if (platforms.length === 0) return bakeFiles.length > 0 ? [] : [NO_PLATFORMS]
+  const full = platforms.filter((platform) => FULL_PLATFORM.test(platform))
   const names = full.map((platform) => formatPlatform(parsePlatform(platform)))
   return full.flatMap((platform, at): readonly Problem[] => {
     const first = full[names.indexOf(names[at] ?? '')] ?? platform
@@ -101,12 +100,12 @@ function namesIn(line: string, push: boolean): readonly string[] {
 }
 
 /** The name without its tag or digest; undefined where it has none, or is no reference, which is told elsewhere. */
-function withoutTag(ref: string): string | undefined {
+export function withoutTag(ref: string): string | undefined {
   try {
     // `{target}` is no character of a reference.
     const { tag, digest } = parseReference(ref.replaceAll('{target}', 'x'))
     if (tag === undefined && digest === undefined) return undefined
-    return ref.replace(/@.*$/, '').replace(/:[^/]*$/, '')
+    return nameAlone(ref)
   } catch {
     return undefined
   }

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { Plan } from '../../src/plan/plan.ts'
 import { REPOSITORY } from '../support/action.ts'
 import { digestInRegistry, runImage } from '../support/containers.ts'
-import { workspace, type Workspace } from '../support/engine.ts'
+import { docker, workspace, type Workspace } from '../support/engine.ts'
+import { contentOf } from '../support/image-content.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { builds, forgetImages, fresh, step, type Step, type StepOptions } from '../support/step.ts'
 
@@ -151,6 +152,48 @@ describe('twelve services in four Dockerfiles', () => {
 function order({ stdout }: Step, name: string): number {
   return stdout.indexOf(`  ${name}: `)
 }
+
+test('ONBUILD of a target is carried out in what is based on it, as bake does it, and what it reads is seen', async () => {
+  const target = (name: string, more: string): string => `target "${name}" {\n  context = "${name}"\n${more}\n}\n`
+  await using space = await workspace({
+    'docker-bake.hcl': [
+      target('base', ''),
+      target('app', '  contexts = { base = "target:base" }\n  args = { NAME = "given" }'),
+      target('stood', '  contexts = { kept = "target:base" }'),
+      'group "default" {\n  targets = ["app", "stood"]\n}\n',
+    ].join(''),
+    'base/Dockerfile':
+      'FROM scratch AS lower\nONBUILD COPY early /early\nFROM lower\nENV WHERE=/srv\nONBUILD ARG NAME=named\nONBUILD COPY conf ${WHERE}/${NAME}\nONBUILD COPY --from=made /x /y\nONBUILD ENV LAST=${NAME}\n',
+    'base/early': fresh(),
+    'app/Dockerfile': 'FROM scratch AS made\nCOPY x /x\nFROM base\nCOPY app /app-${LAST}\n',
+    ...{ 'app/x': 'x', 'app/app': 'app', 'app/conf': 'a setting' },
+    // Where it stands for a stage, BuildKit carries out nothing.
+    'stood/Dockerfile': 'FROM scratch AS made\nCOPY z /x\nFROM scratch AS kept\nFROM kept\nCOPY z /z\n',
+    'stood/z': 'z',
+  })
+  const names = ['app', 'stood']
+  const inputs = { 'bake-files': 'docker-bake.hcl', 'cache-dir': `${space.tempRoot}/cache`, provenance: 'false' }
+  const built = await builds(space, { inputs: { ...inputs, outputs: 'type=oci,tar=false,dest=out/{target}' } })
+  const plain = names.flatMap((name) => [
+    '--set',
+    `${name}.output=type=oci,tar=false,dest=${space.path('plain', name)}`,
+  ])
+  const file = space.path('docker-bake.hcl')
+  const root = ['--set', `*.attest=type=provenance,disabled=true`, '--no-cache', '--allow', 'fs=*', ...plain]
+  const contexts = ['base', ...names].flatMap((name) => ['--set', `${name}.context=${space.path(name)}`])
+  await docker('buildx', 'bake', '--file', file, ...root, ...contexts, ...names)
+  for (const name of names)
+    expect(await contentOf(space.path('out', name))).toBe(await contentOf(space.path('plain', name)))
+  expect(built.errors).toEqual([])
+
+  const run = async (): Promise<Readonly<Record<string, string>>> => told(await builds(space, { inputs }))
+  await run()
+  expect(await run()).toEqual({ app: 'unchanged', stood: 'unchanged' })
+  await space.write({ 'app/conf': 'another setting' })
+  expect(await run()).toEqual({ app: 'conf changed', stood: 'unchanged' })
+  await space.write({ 'app/x': 'y' })
+  expect(await run()).toEqual({ app: 'x changed', stood: 'unchanged' })
+}, 240_000)
 
 describe('what bake files say that is wrong', () => {
   const file = (...targets: readonly string[]): string => targets.map((text) => `target ${text}\n`).join('')

@@ -157,6 +157,36 @@ describe('a named context', () => {
     })
   })
 
+  test.each([['docker-image://'], ['oci-layout://./layout']])(
+    'that is an image brings its variables and ONBUILD instructions, and what these read is seen: %s',
+    async (scheme) => {
+      const base = 'FROM scratch\nCOPY stamp /\nENV PLACE=/in\nONBUILD COPY ${PLACE}/read /triggered\n'
+      await using space = await workspace({
+        ...{ Dockerfile: 'FROM given\nCOPY ${PLACE}/own /own\n', 'in/read': 'one', 'in/own': fresh(), 'in/other': 'x' },
+        ...{ 'make/Dockerfile': base, 'make/stamp': fresh() },
+      })
+      const ref = `${registry.host}/triggering/image:1`
+      const isImage = scheme === 'docker-image://'
+      const made = isImage ? { tags: ref, push: 'true' } : { outputs: 'type=oci,dest=layout,tar=false' }
+      await builds(space, { inputs: { context: 'make', ...made } })
+      const inputs = {
+        'build-contexts': `given=${scheme}${isImage ? ref : ''}`,
+        'cache-dir': `${space.tempRoot}/cache`,
+      }
+      const statuses = async (): Promise<string | undefined> => {
+        const { stdout } = await builds(space, { inputs })
+        return /^ {2}default: (changed|unchanged)/m.exec(stdout)?.[1]
+      }
+      expect([await statuses(), await statuses()]).toEqual(['changed', 'unchanged'])
+      await space.write({ 'in/read': 'two' })
+      expect(await statuses()).toBe('changed')
+      await space.write({ 'in/own': 'another' })
+      expect(await statuses()).toBe('changed')
+      await space.write({ 'in/other': 'y' })
+      expect(await statuses()).toBe('unchanged')
+    },
+  )
+
   test('may replace the target itself', async () => {
     await using space = await workspace({ Dockerfile, stamp: 'own', 'dir/stamp': 'dir' })
     const inputs = {

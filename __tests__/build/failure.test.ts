@@ -131,6 +131,17 @@ describe('what errors mean', () => {
       /`nosuch\.invalid` cannot be reached/,
       /network/,
     ],
+    // Numbers in a name are no answer of a registry.
+    [
+      'failed to do request: Head "https://r.example/v2/x401/manifests/429": dial tcp 192.0.2.1:443: connect: connection refused',
+      /`r\.example` cannot be reached: .*connection refused/,
+      /network/,
+    ],
+    [
+      'failed to push r.example/x401:403: failed to do request: Head "https://r.example/v2/x401/blobs/sha256:429": connection refused',
+      /`r\.example\/x401:403` could not be pushed/,
+      /reached/,
+    ],
     ['network.host is not allowed', /entitlement `network\.host`/, /`allow`/],
     [
       'granting entitlement security.insecure is not allowed by build daemon configuration',

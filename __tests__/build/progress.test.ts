@@ -71,6 +71,17 @@ describe('the model of a build', () => {
     ])
   }) // prettier-ignore
 
+  test('says of a step that was left and taken up again when its work ended, not when it would have ended in one go', () => {
+    const time = (second: number): string => `2026-11-22T01:50:${String(second).padStart(2, '0')}Z`
+    const vertex = (started: number, completed?: number): object => ({
+      ...{ digest: `sha256:${'a'.repeat(64)}`, name: '[base 1/2] FROM golang', started: time(started) },
+      ...(completed === undefined ? {} : { completed: time(completed) }),
+    })
+    const told = [vertex(1, 5), vertex(7), vertex(7, 9)].map((one) => JSON.stringify({ vertexes: [one] }))
+    const { progress } = replay(told.join('\n'), { targets: ['app'], stages: layout('FROM golang AS base\nRUN y\n') })
+    expect(find(progress.steps(), 'FROM')).toMatchObject({ durationMs: 6_000, startedMs: Date.parse(time(3)) })
+  })
+
   test('tells the root cause of a failure from what was cancelled with it', async () => {
     const { progress } = replay(await readFixture('failing-run.rawjson'), {
       targets: ['a', 'base', 'slow'],

@@ -44,6 +44,8 @@ export class SplitMatrix {
   readonly #cold: ColdEngine
   readonly #engines: { readonly first: EngineEnv; readonly second: EngineEnv }
   readonly #builders: readonly ContainerBuilder[]
+  /** The environment of every job, as variables of bake files. */
+  variables: Readonly<Record<string, string>> = {}
   #runId = 700
 
   private constructor(parts: {
@@ -170,7 +172,7 @@ export class SplitMatrix {
     // The REST API is another stand-in's.
     const token = Object.entries(this.#artifacts.env({ runId: this.#runId, attempt }))
     const env = Object.fromEntries(token.filter(([name]) => name !== 'GITHUB_API_URL'))
-    return await this.project[kind]({ inputs, env: { ...env, ...engine } })
+    return await this.project[kind]({ inputs, env: { ...this.variables, ...env, ...engine } })
   }
 }
 

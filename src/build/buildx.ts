@@ -4,6 +4,7 @@
  */
 import { UserError } from '../errors.ts'
 import { ProgramMissingError, runProcess, type RunOptions, type RunResult } from '../process.ts'
+import { findBuildx } from './buildx-program.ts'
 import { DiskUsageReader, type DiskRecord } from './du.ts'
 import { dockerMissing, readBuilders, readDockerInfo, type BuilderFacts, type DockerFacts } from './docker-facts.ts'
 
@@ -14,14 +15,31 @@ export interface Docker {
 }
 
 /**
- * Runs `docker …` to its end; a non-zero exit is a result, not an error.
+ * Runs `docker …` to its end; a non-zero exit is a result, not an error. `docker buildx …` is run without docker where that
+ * is the same.
  * @throws UserError when there is no docker program.
  */
 export async function runDocker(docker: Docker, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const ran = { cwd: docker.cwd, ...options, env: { ...docker.env, ...options.env } }
   try {
-    return await runProcess('docker', args, { cwd: docker.cwd, ...options, env: { ...docker.env, ...options.env } })
+    return (await runBuildx(args, ran)) ?? (await runProcess('docker', args, ran))
   } catch (error) {
     if (error instanceof ProgramMissingError) throw new UserError(dockerMissing(), { cause: error })
+    throw error
+  }
+}
+
+/** `buildx …` by its own program; undefined where docker is to start it, or knows why it does not start. */
+async function runBuildx(
+  [command, ...args]: readonly string[],
+  options: RunOptions & { readonly env: NodeJS.ProcessEnv },
+): Promise<RunResult | undefined> {
+  const program = command === 'buildx' ? await findBuildx(options.env) : undefined
+  if (program === undefined) return undefined
+  try {
+    return await runProcess(program, args, options)
+  } catch (error) {
+    if (error instanceof ProgramMissingError) return undefined
     throw error
   }
 }

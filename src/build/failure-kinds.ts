@@ -72,7 +72,7 @@ const KINDS: readonly Kind[] = [
     }),
   },
   {
-    pattern: /too\s?many\s?requests|toomanyrequests|\b429\b/i,
+    pattern: /too\s?many\s?requests|toomanyrequests|: 429\b/i,
     explain: (error) => ({
       message: `${registryOf(error)} refused the request: too many requests (rate limit).`,
       mend: `Log in to the registry (docker/login-action), which raises the limit, or ${MIRROR}.`,
@@ -80,7 +80,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     pattern:
-      /failed to push ([^\s:]+(?::\d+)?[^\s:]*(?::[^\s:]+)?): .*(?:401|403|unauthorized|denied|forbidden|no basic auth|authentication required|insufficient_scope|failed to authorize)/is,
+      /failed to push ([^\s:]+(?::\d+)?[^\s:]*(?::[^\s:]+)?): .*(?:: 40[13]\b|unauthorized|denied|forbidden|no basic auth|authentication required|insufficient_scope|failed to authorize)/is,
     explain: (_error, reference) => ({
       message: `The registry did not let \`${reference}\` be pushed (not logged in, or no permission).`,
       mend: LOGIN,
@@ -95,7 +95,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     pattern:
-      /401|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
+      /: 401\b|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
     explain: (error) => ({
       message: `${registryOf(error)} did not let ${imageOf(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
       mend: `Check the name. ${LOGIN}`,

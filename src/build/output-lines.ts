@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path'
 import { UserError } from '../errors.ts'
 import { csvFields } from '../dockerfile/csv.ts'
+import { nameAlone } from '../images/reference.ts'
 import { csvField } from './buildx.ts'
 import type { BuildRequest, BuildTarget } from './build-request.ts'
 
@@ -122,7 +123,12 @@ function withPush(outputs: readonly Output[], push: boolean | undefined): readon
 /** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
 function byDigest(output: Output): Output {
   if (output.type !== 'image' || !pushes(output)) return output
-  const attributes = { 'push-by-digest': 'true', 'name-canonical': 'true', store: 'false' }
+  // One that bake files write may have a tag.
+  const name = output.attributes.get('name')?.split(',').map(nameAlone).join(',')
+  const attributes = {
+    ...{ 'push-by-digest': 'true', 'name-canonical': 'true', store: 'false' },
+    ...(name === undefined ? {} : { name }),
+  }
   return Object.entries(attributes).reduce((done, [key, value]) => changed(done, key, value), output)
 }
 

@@ -30,7 +30,7 @@ export interface Step {
   /** Where the instruction stands. */
   readonly source: SourceLines | undefined
   readonly status: StepStatus
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; where BuildKit went on with a step several times, so long before its end as it took. */
   readonly startedMs: number | undefined
   readonly durationMs: number
   readonly error: string | undefined
@@ -197,7 +197,7 @@ export class BuildProgress {
   #step(record: StepRecord): Step {
     const { name, located } = record
     const views = [...record.views.values()]
-    const starts = views.flatMap((view) => (view.startedMs === undefined ? [] : [view.startedMs]))
+    const durationMs = Math.max(0, ...views.map(duration))
     return {
       id: record.id,
       kind: name.kind,
@@ -210,8 +210,8 @@ export class BuildProgress {
       text: record.text,
       source: located?.source,
       status: merge(views),
-      startedMs: starts.length === 0 ? undefined : Math.min(...starts),
-      durationMs: Math.max(0, ...views.map(duration)),
+      startedMs: startOf(views, durationMs),
+      durationMs,
       error:
         views.find((view) => view.error !== undefined && !isCancellation(view.error))?.error ??
         views.find((view) => view.error)?.error,
@@ -233,6 +233,16 @@ function newView(): View {
 function duration(view: View): number {
   const present = view.startedMs === undefined || view.completedMs === undefined ? 0 : view.completedMs - view.startedMs
   return Math.max(0, present) + view.earlierMs
+}
+
+function startOf(views: readonly View[], durationMs: number): number | undefined {
+  const starts = views.flatMap((view) => (view.startedMs === undefined ? [] : [view.startedMs]))
+  if (starts.length === 0) return undefined
+  // Work that was left and taken up again would end later than it did, counted from its last beginning.
+  const ends = views.flatMap((view) =>
+    view.earlierMs > 0 && duration(view) === durationMs ? (view.completedMs ?? []) : [],
+  )
+  return ends.length === 0 ? Math.min(...starts) : Math.min(...ends) - durationMs
 }
 
 /**

@@ -50,11 +50,14 @@ export class ContextHelpers {
     return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS && !failed)
   }
 
-  /** Gives a question to the helper with the least to do; false where none has time. */
-  ask(question: Question, deliver: Deliver): boolean {
+  /**
+   * Gives a question to the helper with the least to do; false where none has time.
+   * @param most how many it may hold: more where who asks cannot come back soon
+   */
+  ask(question: Question, deliver: Deliver, most = QUESTIONS): boolean {
     let first: Helper | undefined
     for (const helper of this.#helpers) {
-      if (helper.failed || helper.awaited.length >= (first?.awaited.length ?? QUESTIONS)) continue
+      if (helper.failed || helper.awaited.length >= (first?.awaited.length ?? most)) continue
       first = helper
     }
     if (first === undefined) return false

@@ -28,6 +28,7 @@ const SKIP_OR_INTENDED = 0x6000
 const NAME_LENGTH = 0xfff
 const ATTRIBUTES = Buffer.from('.gitattributes')
 const SLASH = 0x2f
+const DOT = 0x2e
 
 /** What is kept of an index. */
 interface Kept {
@@ -167,7 +168,8 @@ function isPlain(view: DataView, start: number, idBytes: number): boolean {
 
 function isAttributeFile(bytes: Buffer, start: number, end: number): boolean {
   const at = end - ATTRIBUTES.length
-  if (at < start || bytes[end - 1] !== ATTRIBUTES.at(-1) || (at > start && bytes[at - 1] !== SLASH)) return false
+  // Asked of every file: most are told by one byte.
+  if (bytes[at] !== DOT || at < start || (at > start && bytes[at - 1] !== SLASH)) return false
   return bytes.subarray(at, end).equals(ATTRIBUTES)
 }
 

@@ -87,7 +87,9 @@ export async function ignoreFileOf(contextDir: string): Promise<IgnoreFile> {
 /** The file's text, if it is readable and really lies in the directory. */
 async function readWithin(path: string, directory: string): Promise<string | undefined> {
   try {
-    const from = relative(await realpath(directory), await realpath(path))
+    // First the file: mostly there is none.
+    const real = await realpath(path)
+    const from = relative(await realpath(directory), real)
     if (from.startsWith('..') || isAbsolute(from)) return undefined
     return await readFile(path, 'utf8')
   } catch {

@@ -4,8 +4,9 @@
  * context, and what git knows of them, is judged by the walk.
  */
 import { realpath } from 'node:fs/promises'
-import { ContextHelpers } from './context-helpers.ts'
-import { FIELDS, type Listing } from './directory-listing.ts'
+import { setImmediate } from 'node:timers/promises'
+import { ContextHelpers, type Deliver } from './context-helpers.ts'
+import { FIELDS, listDirectory, type Listing } from './directory-listing.ts'
 import { GitRepositories, type GitRepository } from './git-repository.ts'
 import { unpackListings } from './helper-messages.ts'
 import { ignoreFileOf } from './ignore-file.ts'
@@ -18,6 +19,8 @@ const LARGE_INDEX_BYTES = 1_000_000
 /** No more files than this are looked at ahead: what nobody asks for must not fill the memory. */
 const MOST_FILES = 300_000
 const BATCH = 64
+/** Questions that a helper holds: it is to have work while this thread reads Dockerfiles. */
+const QUESTIONS = 16
 
 /** Where to look: a directory, and what an ignore file says of it. */
 interface AheadPlace {
@@ -111,30 +114,49 @@ export class LookAhead {
     return repository !== undefined && repository.indexBytes >= this.#largeIndexBytes
   }
 
+  /** Whether there is more to list. */
+  get #isWanting(): boolean {
+    return this.#open.length > 0 && this.#files < MOST_FILES
+  }
+
   async #run(helpers: ContextHelpers, matcher: IgnoreMatcher): Promise<void> {
     while (!this.#isOver) {
-      while (this.#open.length > 0 && this.#files < MOST_FILES && this.#ask(helpers, matcher));
+      while (this.#isWanting && this.#ask(helpers, matcher));
       if (helpers.take()) continue
-      if (this.#coming.size === 0) return
-      await helpers.changed()
+      if (this.#isWanting) {
+        // Nobody else needs this thread now, and whoever comes waits for one directory only.
+        this.#listHere(matcher)
+        await setImmediate()
+      } else if (this.#coming.size === 0) return
+      else await helpers.changed()
     }
   }
 
   #ask(helpers: ContextHelpers, matcher: IgnoreMatcher): boolean {
     const places = this.#open.slice(0, BATCH)
     const question = { kind: 'list', paths: places.map(({ directory }) => directory) } as const
-    const asked = helpers.ask(question, (answer) => {
+    const deliver: Deliver = (answer) => {
       for (const path of question.paths) this.#coming.delete(path)
       if (answer?.kind !== 'list') return
       for (const [index, listing] of unpackListings(answer).entries()) {
         const place = places[index]
         if (place !== undefined && listing !== undefined) this.#keep(place, listing, matcher)
       }
-    })
-    if (!asked) return false
+    }
+    if (!helpers.ask(question, deliver, QUESTIONS)) return false
     this.#open.splice(0, places.length)
     for (const path of question.paths) this.#coming.add(path)
     return true
+  }
+
+  #listHere(matcher: IgnoreMatcher): void {
+    const place = this.#open.pop()
+    if (place === undefined) return
+    try {
+      this.#keep(place, listDirectory(place.directory), matcher)
+    } catch {
+      // Whoever asks for it finds out.
+    }
   }
 
   #keep({ directory, path, state }: AheadPlace, listing: Listing, matcher: IgnoreMatcher): void {

@@ -24,7 +24,7 @@ export interface AssembleOptions {
     platform: string,
   ) => { readonly env: readonly string[]; readonly workingDir: string } | undefined
   /** What a named context that is another build's image sets; undefined where it is not known. */
-  readonly environmentOf: (context: string) => readonly string[] | undefined
+  readonly environmentOf: (context: string, platform: string) => readonly string[] | undefined
   /** As BuildKit calls the stages in messages. */
   readonly stageNames: readonly string[]
   readonly fail: (fault: SyntaxFault, stage: number, instruction: StageInstruction) => void
@@ -44,7 +44,7 @@ export function assembleGraph(drafts: readonly StageDraft[], options: AssembleOp
     const from = stageFrom(draft, options)
     const platform = formatPlatform(normalizePlatform(draft.platform))
     const config = from.kind === 'image' ? options.configOf(from.image, platform) : undefined
-    const given = from.kind === 'context' ? options.environmentOf(from.context) : config?.env
+    const given = from.kind === 'context' ? options.environmentOf(from.context, platform) : config?.env
     const environment = base?.environment.child() ?? Environment.initial(given)
     const dispatched = dispatchStage(draft.replacedBy === undefined ? draft.commands : [], {
       ...{ stage: draft.index, stageName: options.stageNames[draft.index] ?? '', environment },

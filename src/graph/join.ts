@@ -74,11 +74,13 @@ export function environmentOf(graph: StageGraph, stage: number): readonly string
   )
 }
 
-/** The first line of an ONBUILD that a stage or one that it is based on has. */
-export function triggerLine(graph: StageGraph, stage: number): { readonly line: number } | undefined {
-  return baseChain(graph, stage)
-    .flatMap(({ steps }) => steps)
-    .find(({ keyword }) => keyword === 'ONBUILD')
+/**
+ * The triggers that a stage's image holds: its own alone, since what its base says was carried out in it.
+ * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dockerfile2llb/convert.go (dispatchOnbuild, init)
+ */
+export function triggersOf(graph: StageGraph, stage: number): readonly string[] {
+  const steps = graph.stages[stage]?.steps ?? []
+  return steps.flatMap(({ keyword, history }) => (keyword === 'ONBUILD' ? history.slice(0, 1) : []))
 }
 
 /** A stage and the stages that it is based on, the lowest first. */

@@ -40,8 +40,10 @@ export interface ResolveOptions {
   readonly onBuildOf?: ((image: string, platform: string) => readonly string[] | undefined) | undefined
   /** What an image's configuration says beside; undefined where it is not known. */
   readonly configOf?: ((image: string, platform: string) => BaseConfig | undefined) | undefined
-  /** What a named context that is another build's image sets (`NAME=value`); undefined where it is not known. */
-  readonly environmentOf?: ((context: string) => readonly string[] | undefined) | undefined
+  /** What a named context that is an image sets for a platform (`NAME=value`); undefined where it is not known. */
+  readonly environmentOf?: ((context: string, platform: string) => readonly string[] | undefined) | undefined
+  /** The ONBUILD triggers of such an image; undefined where they are not known. */
+  readonly triggersOf?: ((context: string, platform: string) => readonly string[] | undefined) | undefined
   /**
    * The stages whose triggers are followed: those that these targets need (BuildKit: the target's). Default: `target`.
    * A name that is no stage's is passed over.
@@ -138,7 +140,7 @@ export function resolveStageGraph(dockerfile: Dockerfile, options: ResolveOption
   const graph = assembleGraph(drafts, {
     ...{ dockerfile, sources, buildArgs, globalArgs: args.values, targetPlatform: platforms.targetPlatform },
     configOf: (image, platform) => options.configOf?.(image, platform),
-    environmentOf: (context) => options.environmentOf?.(context),
+    environmentOf: (context, platform) => options.environmentOf?.(context, platform),
     stageNames: drafts.length + resolved.size === 1 ? [''] : drafts.map(displayName),
     fail: (fault, stage, { line, endLine, text }) => {
       fail(fault, { phase: 'dispatch', scope: 'reachable-only', range: { line, endLine }, stage }, text)
@@ -227,12 +229,17 @@ function seeds(
   return named ?? (target === undefined ? [] : [target])
 }
 
-function imageTriggers(draft: StageDraft, sources: ImageSources, { onBuildOf }: ResolveOptions): readonly string[] {
-  if (onBuildOf === undefined || draft.base !== undefined || draft.replacedBy !== undefined || draft.broken) return []
+function imageTriggers(
+  draft: StageDraft,
+  sources: ImageSources,
+  { onBuildOf, triggersOf }: ResolveOptions,
+): readonly string[] {
+  if (draft.base !== undefined || draft.replacedBy !== undefined || draft.broken) return []
   try {
     const source = sources.find(draft.fromText, draft.platform)
     const platform = formatPlatform(normalizePlatform(draft.platform))
-    return source.kind === 'image' ? (onBuildOf(source.image, platform) ?? []) : []
+    if (source.kind === 'context') return triggersOf?.(source.context, platform) ?? []
+    return source.kind === 'image' ? (onBuildOf?.(source.image, platform) ?? []) : []
   } catch (error) {
     // Said already, when the reference was checked.
     if (error instanceof SyntaxFault) return []

@@ -32,6 +32,11 @@ const NOT_FOUND = 'credentials not found in native keychain'
 
 type Json = Readonly<Record<string, unknown>>
 
+/** The folder of docker's configuration. */
+export function dockerFolder(env: NodeJS.ProcessEnv, homeDirectory: string): string {
+  return env['DOCKER_CONFIG'] ?? join(homeDirectory, '.docker')
+}
+
 /** The logins of one Docker configuration; each is looked up once. */
 export class DockerCredentials {
   readonly #options: DockerCredentialsOptions
@@ -66,7 +71,7 @@ export class DockerCredentials {
 
   async #readConfiguration(): Promise<Json> {
     const { env, homeDirectory, warn } = this.#options
-    const path = join(env['DOCKER_CONFIG'] ?? join(homeDirectory, '.docker'), 'config.json')
+    const path = join(dockerFolder(env, homeDirectory), 'config.json')
     let content: string
     try {
       content = await readFile(path, 'utf8')

@@ -191,3 +191,8 @@ export function repositoryOf(text: string): string {
   const { domain, path } = parseReference(text)
   return `${domain}/${path}`
 }
+
+/** A reference as it is written, without tag and digest. */
+export function nameAlone(reference: string): string {
+  return reference.replace(/@.*$/s, '').replace(/:[^/]*$/, '')
+}

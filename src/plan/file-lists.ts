@@ -14,37 +14,57 @@ export interface ListedFile {
 /** As many names as a list keeps. */
 export const MOST_NAMES = 2_000
 
+/** The deepest directories that may stand for what is in them. */
+const DEEPEST = 4
+
 /**
  * A list of at most `MOST_NAMES` names.
+ * @param files each path once; asked for several times, since there may be too many to be kept
  * @param fold makes one digest of several
  */
-export function listFiles(files: Iterable<ListedFile>, fold: (digests: readonly string[]) => string): FileList {
-  const all = new Map<string, string>()
-  for (const { path, digest } of files) all.set(path, digest)
-  if (all.size <= MOST_NAMES) return all
-  for (let depth = 4; depth > 0; depth--) {
-    const folded = foldAt(all, depth, fold)
-    if (folded.size <= MOST_NAMES) return folded
+export function listFiles(files: () => Iterable<ListedFile>, fold: (digests: readonly string[]) => string): FileList {
+  const depths = [Infinity, ...Array.from({ length: DEEPEST }, (_, index) => DEEPEST - index)]
+  return foldAt(files, depths.find((depth) => isShort(files, depth)) ?? 0, fold)
+}
+
+/** Whether there are few enough names where directories of that depth stand for what is in them. */
+function isShort(files: () => Iterable<ListedFile>, depth: number): boolean {
+  const names = new Set<string>()
+  for (const { path } of files()) {
+    names.add(path.slice(0, cutAt(path, depth)))
+    if (names.size > MOST_NAMES) return false
   }
-  return new Map([['/', fold([...all].map(([path, digest]) => `${path} ${digest}`))]])
+  return true
+}
+
+/** Where the name of the directory at that depth ends, its slash included; the whole length of what lies higher. */
+function cutAt(path: string, depth: number): number {
+  if (depth === Infinity) return path.length
+  let at = 0
+  for (let level = 0; level < depth; level++) {
+    const slash = path.indexOf('/', at)
+    if (slash < 0) return path.length
+    at = slash + 1
+  }
+  return at
 }
 
 function foldAt(
-  files: ReadonlyMap<string, string>,
+  files: () => Iterable<ListedFile>,
   depth: number,
   fold: (digests: readonly string[]) => string,
 ): FileList {
   const groups = new Map<string, string[]>()
   const list = new Map<string, string>()
-  for (const [path, digest] of files) {
-    const parts = path.split('/')
-    if (parts.length <= depth) {
+  for (const { path, digest } of files()) {
+    const cut = cutAt(path, depth)
+    const name = cut === 0 ? '/' : path.slice(0, cut)
+    if (cut === path.length) {
       list.set(path, digest)
       continue
     }
-    const directory = `${parts.slice(0, depth).join('/')}/`
-    const group = groups.get(directory)
-    if (group === undefined) groups.set(directory, [`${path} ${digest}`])
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [`${path} ${digest}`])
     else group.push(`${path} ${digest}`)
   }
   for (const [directory, digests] of groups) list.set(directory, fold(digests))

@@ -95,6 +95,11 @@ export interface Plan {
 }
 
 /** What is known of an external image: the digest that its registry answered, and what it is mapped to. */
+/** The platforms of a target where they are not those of the plan; none where they are. */
+export function ownPlatforms(plan: Pick<Plan, 'platforms'>, { platforms = [] }: PlanTarget): readonly string[] {
+  return platforms.length === plan.platforms.length ? [] : platforms
+}
+
 export interface ImagePin {
   readonly digest: string | undefined
   readonly mapped: string | undefined

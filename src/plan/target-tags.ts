@@ -67,16 +67,23 @@ export function assignTags(
   return { tagsOf, problems }
 }
 
-/** With `push` every target needs somewhere to go. */
-export function untagged(tagsOf: ReadonlyMap<string, readonly string[]>): readonly Problem[] {
+/**
+ * With `push` every target needs somewhere to go.
+ * @param place what is given: where a leg pushes one platform, a name without a tag
+ */
+export function untagged(
+  tagsOf: ReadonlyMap<string, readonly string[]>,
+  place: 'tag' | 'repository' = 'tag',
+): readonly Problem[] {
+  const end = place === 'tag' ? ':1' : ''
   return [...tagsOf]
     .filter(([, tags]) => tags.length === 0)
     .map(([name]) => ({
       input: 'push',
-      message: `\`push\`: the target \`${name}\` has no tag, so there is nowhere to push it.`,
+      message: `\`push\`: the target \`${name}\` has no ${place}, so there is nowhere to push it.`,
       mend:
         tagsOf.size === 1
-          ? 'Give it one with `tags`, such as `ghcr.io/org/app:1`.'
-          : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app:1\` or \`ghcr.io/org/{target}:1\` for all, or set \`push: false\`.`,
+          ? `Give it one with \`tags\`, such as \`ghcr.io/org/app${end}\`.`
+          : `Give it one with \`tags\`, such as \`${name}=ghcr.io/org/app${end}\` or \`ghcr.io/org/{target}${end}\` for all, or set \`push: false\`.`,
     }))
 }

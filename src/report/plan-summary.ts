@@ -1,5 +1,5 @@
 /** The job summary of `mode: plan`: which targets are to be built and why, their stages, the stage graph. */
-import type { Plan, PlanStage, PlanTarget } from '../plan/plan.ts'
+import { ownPlatforms, type Plan, type PlanStage, type PlanTarget } from '../plan/plan.ts'
 import { code, table } from './markdown.ts'
 import { whyCell } from './reasons-section.ts'
 import { stageName, type SummaryData } from './summary-data.ts'
@@ -16,7 +16,7 @@ export function renderPlanSummary(plan: Plan, data: SummaryData): string {
   const rows = plan.targets
     .slice(0, MAX_ROWS)
     .map((target) => [
-      code(target.name, 60),
+      [code(target.name, 60), ...ownPlatforms(plan, target).map((platform) => code(platform, 40))].join('<br>'),
       target.status,
       whyCell(data.targets.find(({ name }) => name === target.name) ?? NOTHING),
       stageList(plan, target),

@@ -1,0 +1,95 @@
+/**
+ * Configurations of the images that named contexts stand for (`docker-image://`, `oci-layout://`), where a stage is based on one:
+ * BuildKit begins with their variables and carries out their ONBUILD instructions, as of any base image. Asks registries.
+ * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
+ */
+import { resolve } from 'node:path'
+import { parseImageSource } from './images/image-source.ts'
+import type { ImageConfig } from './images/manifest.ts'
+import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
+import type { RegistryClient } from './images/registry-client.ts'
+import type { PartDraft } from './part-planning.ts'
+import { contextValue } from './project.ts'
+
+export interface ContextImages {
+  /** Of a part's context for a platform; undefined where it is no image, or is not known. */
+  readonly of: (part: number, context: string, platform: string) => ImageConfig | undefined
+  /** Whether a part's context is an image, or may be one: another target's. Others set nothing. */
+  readonly isImage: (part: number, context: string) => boolean
+  /** Of each part, contexts whose configurations could not be had. */
+  readonly unread: readonly ReadonlySet<string>[]
+}
+
+interface Options {
+  readonly client: Pick<RegistryClient, 'resolveImage' | 'fetchConfig'>
+  /** What relative paths of layouts count from. */
+  readonly workspace: string
+  readonly signal: AbortSignal
+}
+
+/** Looks up what stages are based on. Rejects only when the signal is aborted. */
+export async function lookUpContextImages(drafts: readonly PartDraft[], options: Options): Promise<ContextImages> {
+  const looked = new Map<string, Promise<ImageConfig | undefined>>()
+  const configs = new Map<string, ImageConfig>()
+  const unread = drafts.map(() => new Set<string>())
+  await Promise.all(
+    drafts.flatMap((draft, part) =>
+      wantedOf(draft).map(async ({ context, value, platform }) => {
+        const key = JSON.stringify([value, platform])
+        const asked = looked.get(key) ?? configOf(value, platform, options)
+        looked.set(key, asked)
+        const config = await asked
+        if (config === undefined) unread[part]?.add(context)
+        else configs.set(keyOf(part, context, platform), config)
+      }),
+    ),
+  )
+  return {
+    of: (part, context, platform) => configs.get(keyOf(part, context, platform)),
+    isImage: (index, context) => {
+      const part = drafts[index]?.part
+      return part !== undefined && /^(?:docker-image|oci-layout|target):/.test(contextValue(part, context))
+    },
+    unread,
+  }
+}
+
+function keyOf(part: number, context: string, platform: string): string {
+  return JSON.stringify([part, context, platform])
+}
+
+/** Contexts that are images and that stages are based on. */
+function wantedOf(draft: PartDraft): readonly {
+  readonly context: string
+  readonly value: string
+  readonly platform: string
+}[] {
+  const stages = draft.resolutions.flatMap(({ graph }) => graph?.stages ?? [])
+  return stages.flatMap(({ from, platform }) => {
+    if (from.kind !== 'context') return []
+    const { context } = from
+    const value = contextValue(draft.part, context)
+    return /^(?:docker-image|oci-layout):/.test(value) ? [{ context, value, platform }] : []
+  })
+}
+
+/** Undefined where it cannot be had; why is told by the build, which needs it, too. */
+async function configOf(
+  value: string,
+  platform: string,
+  { client, workspace, signal }: Options,
+): Promise<ImageConfig | undefined> {
+  try {
+    const source = parseImageSource(value)
+    if (source.kind === 'registry') {
+      const { configDigest } = await client.resolveImage(source.ref, { platform, signal })
+      return await client.fetchConfig(source.ref, configDigest, { signal })
+    }
+    const path = resolve(workspace, source.path)
+    const { configDigest } = await resolveOciLayout({ ...source, path }, { platform })
+    return await readOciConfig(path, configDigest)
+  } catch {
+    signal.throwIfAborted()
+    return undefined
+  }
+}
