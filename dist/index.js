@@ -8603,6 +8603,98 @@ async function readIfThere(path) {
 	}
 }
 
+// src/build/failure-judgement.ts
+const LASTING = { kind: "lasting" };
+/** https://github.com/moby/buildkit/blob/v0.25.2/solver/errdefs/exec.go */
+const COMMAND = /did not complete successfully/;
+/** A layer registry of ours, this step's or another's that is gone: `cacheTrouble` and `onlyPushesFailed` judge those. */
+const LAYER_REGISTRY = /127\.0\.0\.1:\d+\/(?:v2\/)?sb[0-9a-f]{32}\//;
+/**
+* What only requests to registries say. An `ADD https://…` fails with words of its own.
+* https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker
+*/
+const OF_REGISTRY = /\/v2\/|failed to (?:push|authorize|fetch (?:oauth|anonymous) token|resolve source metadata)|httpReadSeeker|failed to copy|getting writer status/;
+/** `unexpected status from HEAD request to https://…: 503 Service Unavailable`, `unexpected status code https://…: 500 …` */
+const STATUS = /unexpected (?:HTTP )?status\b.*?: (\d{3})(?: ([A-Z][A-Za-z]*(?: [A-Z][A-Za-z]*)*))?/s;
+/**
+* The codes of registries' own errors stand where the status was.
+* https://github.com/distribution/distribution/blob/v3.0.0/registry/api/errcode/register.go
+*/
+const CODES = [
+	[/\btoomanyrequests: /i, "429 Too Many Requests"],
+	[/: unavailable: /, "503 Service Unavailable"],
+	[/: unknown: unknown error/, "500 Internal Server Error"]
+];
+/** A name that does not exist (`no such host`), and a certificate that is not trusted, stay as they are. */
+const NETWORK = [
+	[/connection refused/, "refused the connection"],
+	[/connection reset by peer|broken pipe|forcibly closed/, "broke the connection off"],
+	[/TLS handshake timeout/, "did not finish the TLS handshake in time"],
+	[/i\/o timeout|Client\.Timeout exceeded|timeout awaiting response headers|context deadline exceeded|connection timed out/, "did not answer in time"],
+	[/network is unreachable|no route to host/, "cannot be reached (no route)"],
+	[/server misbehaving|Temporary failure in name resolution/, "could not be found for now (name server)"],
+	[/unexpected EOF|\bEOF$|http2: .*(?:GOAWAY|connection lost)|server closed idle connection|closed network connection|closed pipe|short read/, "ended the connection too early"]
+];
+/**
+* Two builds on one engine gave their images the same name at the same moment: what looked for it found none, and then
+* could not make it. The next time it is found.
+* https://github.com/moby/buildkit/blob/v0.25.2/exporter/containerimage/export.go (Update, then Create)
+*/
+const SAME_MOMENT = /^image "[^"]+": already exists$/;
+/** Containerd's clean-up beside builds has been seen to leave a snapshot in its records whose folder is gone. */
+const LOST_LAYER = /failed to mount .*snapshots\/.*: no such file or directory|mount source: .*snapshots\/.*err: no such file or directory/s;
+/** Judges a failed step by what BuildKit says of it. */
+function judge$3({ kind, text, error = "" }) {
+	if (LOST_LAYER.test(error)) return { kind: "lost" };
+	if (COMMAND.test(error)) return { kind: "command" };
+	if (SAME_MOMENT.test(error)) return {
+		kind: "passing",
+		why: "another build gave its image this name at the same moment",
+		image: void 0
+	};
+	if (LAYER_REGISTRY.test(error) || !isOfRegistry({
+		kind,
+		text,
+		error
+	})) return LASTING;
+	const image = imageOf$3(error) ?? /^load metadata for (\S+)$/.exec(text)?.[1];
+	const who = hostOf$1(error) ?? (image === void 0 ? "the registry" : domainOf(image));
+	const [, status, reason] = STATUS.exec(error) ?? [];
+	const said = status === void 0 ? CODES.find(([code]) => code.test(error))?.[1] : [status, reason].filter((part) => part !== void 0).join(" ");
+	if (said !== void 0) return /^(?:429|5\d\d)\b/.test(said) ? {
+		kind: "passing",
+		why: `${who} answered ${said}`,
+		image
+	} : LASTING;
+	const broken = NETWORK.find(([pattern]) => pattern.test(error))?.[1];
+	return broken === void 0 ? LASTING : {
+		kind: "passing",
+		why: `${who} ${broken}`,
+		image
+	};
+}
+function isOfRegistry({ kind, text, error }) {
+	if (/^exporting to client/.test(text)) return false;
+	return OF_REGISTRY.test(error) || kind === "internal" && text.startsWith("load metadata for ");
+}
+/** As `external-images` and `tags` would name it. */
+function imageOf$3(error) {
+	const [, pushed] = /failed to push (\S+?): /.exec(error) ?? [];
+	if (pushed !== void 0) return pushed;
+	const [, host = "", path, kind, reference = ""] = /https?:\/\/([^/\s"]+)\/v2\/([^\s"?]+?)\/(manifests|blobs)\/([^\s"?:]+(?::[0-9a-f]{64})?)/.exec(error) ?? [];
+	if (path === void 0) return void 0;
+	const domain = host === "registry-1.docker.io" ? "docker.io" : host;
+	if (kind === "blobs") return `${domain}/${path}`;
+	return `${domain}/${path}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
+}
+function hostOf$1(error) {
+	return /https?:\/\/([^/\s"]+)/.exec(error)?.[1];
+}
+function domainOf(image) {
+	const [domain = ""] = image.split("/");
+	return /[.:]|^localhost$/.test(domain) && image.includes("/") ? domain : "docker.io";
+}
+
 // src/build/failure-kinds.ts
 /**
 * What BuildKit's and the registries' error texts mean, and what to do: text → message and mend. Pure. Every pattern
@@ -8627,10 +8719,10 @@ const KINDS$2 = [
 		})
 	},
 	{
-		pattern: /failed to mount .*snapshots\/.*: no such file or directory/s,
+		pattern: LOST_LAYER,
 		explain: () => ({
 			message: "A layer of the builder’s own cache is gone from its disk.",
-			mend: "Run this step once with `no-cache: true`, or `docker buildx prune --all --force` on the machine that builds."
+			mend: "Run `docker buildx prune --all --force` on the machine that builds, and `docker image rm` for the images that the Dockerfile begins with."
 		})
 	},
 	{
@@ -8672,7 +8764,7 @@ const KINDS$2 = [
 	{
 		pattern: /: 401\b|unauthorized|authorization failed|access denied|pull access|forbidden|no basic auth|insufficient_scope|failed to authorize/i,
 		explain: (error) => ({
-			message: `${registryOf(error)} did not let ${imageOf$3(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
+			message: `${registryOf(error)} did not let ${imageOf$2(error)} be pulled: it does not exist, or it is private and this job is not logged in.`,
 			mend: `Check the name. ${LOGIN}`
 		})
 	},
@@ -8827,7 +8919,7 @@ function registryOf(error) {
 	const host = /https?:\/\/([^/"\s]+)/.exec(error)?.[1] ?? /(?:lookup|dial tcp) ([a-z0-9.:-]+)/i.exec(error)?.[1];
 	return host === void 0 ? "The registry" : `\`${host}\``;
 }
-function imageOf$3(error) {
+function imageOf$2(error) {
 	const image = /(?:metadata for|pull access denied for) ([^\s:]+(?::[^\s:]+)*)/.exec(error)?.[1];
 	return image === void 0 ? "an image" : `\`${image.replace(/[,:]$/, "")}\``;
 }
@@ -9389,95 +9481,6 @@ function readResult(target, entry) {
 	};
 }
 
-// src/build/failure-judgement.ts
-const LASTING = { kind: "lasting" };
-/** https://github.com/moby/buildkit/blob/v0.25.2/solver/errdefs/exec.go */
-const COMMAND = /did not complete successfully/;
-/** A layer registry of ours, this step's or another's that is gone: `cacheTrouble` and `onlyPushesFailed` judge those. */
-const LAYER_REGISTRY = /127\.0\.0\.1:\d+\/(?:v2\/)?sb[0-9a-f]{32}\//;
-/**
-* What only requests to registries say. An `ADD https://…` fails with words of its own.
-* https://github.com/containerd/containerd/blob/v2.1.4/core/remotes/docker
-*/
-const OF_REGISTRY = /\/v2\/|failed to (?:push|authorize|fetch (?:oauth|anonymous) token|resolve source metadata)|httpReadSeeker|failed to copy|getting writer status/;
-/** `unexpected status from HEAD request to https://…: 503 Service Unavailable`, `unexpected status code https://…: 500 …` */
-const STATUS = /unexpected (?:HTTP )?status\b.*?: (\d{3})(?: ([A-Z][A-Za-z]*(?: [A-Z][A-Za-z]*)*))?/s;
-/**
-* The codes of registries' own errors stand where the status was.
-* https://github.com/distribution/distribution/blob/v3.0.0/registry/api/errcode/register.go
-*/
-const CODES = [
-	[/\btoomanyrequests: /i, "429 Too Many Requests"],
-	[/: unavailable: /, "503 Service Unavailable"],
-	[/: unknown: unknown error/, "500 Internal Server Error"]
-];
-/** A name that does not exist (`no such host`), and a certificate that is not trusted, stay as they are. */
-const NETWORK = [
-	[/connection refused/, "refused the connection"],
-	[/connection reset by peer|broken pipe|forcibly closed/, "broke the connection off"],
-	[/TLS handshake timeout/, "did not finish the TLS handshake in time"],
-	[/i\/o timeout|Client\.Timeout exceeded|timeout awaiting response headers|context deadline exceeded|connection timed out/, "did not answer in time"],
-	[/network is unreachable|no route to host/, "cannot be reached (no route)"],
-	[/server misbehaving|Temporary failure in name resolution/, "could not be found for now (name server)"],
-	[/unexpected EOF|\bEOF$|http2: .*(?:GOAWAY|connection lost)|server closed idle connection|closed network connection|closed pipe|short read/, "ended the connection too early"]
-];
-/**
-* Two builds on one engine gave their images the same name at the same moment: what looked for it found none, and then
-* could not make it. The next time it is found.
-* https://github.com/moby/buildkit/blob/v0.25.2/exporter/containerimage/export.go (Update, then Create)
-*/
-const SAME_MOMENT = /^image "[^"]+": already exists$/;
-/** Judges a failed step by what BuildKit says of it. */
-function judge$3({ kind, text, error = "" }) {
-	if (COMMAND.test(error)) return { kind: "command" };
-	if (SAME_MOMENT.test(error)) return {
-		kind: "passing",
-		why: "another build gave its image this name at the same moment",
-		image: void 0
-	};
-	if (LAYER_REGISTRY.test(error) || !isOfRegistry({
-		kind,
-		text,
-		error
-	})) return LASTING;
-	const image = imageOf$2(error) ?? /^load metadata for (\S+)$/.exec(text)?.[1];
-	const who = hostOf$1(error) ?? (image === void 0 ? "the registry" : domainOf(image));
-	const [, status, reason] = STATUS.exec(error) ?? [];
-	const said = status === void 0 ? CODES.find(([code]) => code.test(error))?.[1] : [status, reason].filter((part) => part !== void 0).join(" ");
-	if (said !== void 0) return /^(?:429|5\d\d)\b/.test(said) ? {
-		kind: "passing",
-		why: `${who} answered ${said}`,
-		image
-	} : LASTING;
-	const broken = NETWORK.find(([pattern]) => pattern.test(error))?.[1];
-	return broken === void 0 ? LASTING : {
-		kind: "passing",
-		why: `${who} ${broken}`,
-		image
-	};
-}
-function isOfRegistry({ kind, text, error }) {
-	if (/^exporting to client/.test(text)) return false;
-	return OF_REGISTRY.test(error) || kind === "internal" && text.startsWith("load metadata for ");
-}
-/** As `external-images` and `tags` would name it. */
-function imageOf$2(error) {
-	const [, pushed] = /failed to push (\S+?): /.exec(error) ?? [];
-	if (pushed !== void 0) return pushed;
-	const [, host = "", path, kind, reference = ""] = /https?:\/\/([^/\s"]+)\/v2\/([^\s"?]+?)\/(manifests|blobs)\/([^\s"?:]+(?::[0-9a-f]{64})?)/.exec(error) ?? [];
-	if (path === void 0) return void 0;
-	const domain = host === "registry-1.docker.io" ? "docker.io" : host;
-	if (kind === "blobs") return `${domain}/${path}`;
-	return `${domain}/${path}${reference.startsWith("sha256:") ? "@" : ":"}${reference}`;
-}
-function hostOf$1(error) {
-	return /https?:\/\/([^/\s"]+)/.exec(error)?.[1];
-}
-function domainOf(image) {
-	const [domain = ""] = image.split("/");
-	return /[.:]|^localhost$/.test(domain) && image.includes("/") ? domain : "docker.io";
-}
-
 // src/graph/reachability.ts
 /**
 * The target and every stage it needs, each after those that it needs itself; otherwise in the order of the file. A stage
@@ -9678,6 +9681,7 @@ const UNREACHABLE = {
 	mend: "Let stage-build choose the builder, or create yours with `driver-opts: network=host`."
 };
 const CACHE_MISSING = "Cached layers could not be had when the build needed them";
+const LOST = "A layer of the builder’s own cache is gone from its disk: what was left to build was built without that cache.";
 var Rounds = class {
 	#request;
 	#options;
@@ -9690,6 +9694,8 @@ var Rounds = class {
 	#measures;
 	#imports = true;
 	#exports = true;
+	/** Nothing of the builder's own cache is used any more. */
+	#anew = false;
 	#runs = [];
 	#tries = /* @__PURE__ */ new Map();
 	#failures = [];
@@ -9756,6 +9762,11 @@ var Rounds = class {
 			targets,
 			...this.#measures ? {} : { measure: void 0 }
 		};
+		if (this.#anew) return {
+			...withoutImports(request),
+			noCache: true,
+			noCacheFilters: []
+		};
 		return this.#runs.length === 0 ? request : this.#withoutRepeating(request);
 	}
 	/** Takes what came of a run. What is to be tried again is told, so that it can be waited before that. */
@@ -9774,6 +9785,7 @@ var Rounds = class {
 		}
 		const retries = [];
 		const others = [];
+		let isLost = false;
 		const left = this.#left.length;
 		const isGone = this.#imported && this.#options.cacheTrouble?.([]) !== void 0;
 		for (const failure of run.failures) {
@@ -9781,7 +9793,8 @@ var Rounds = class {
 			const targets = this.#against(failure).filter((name) => this.#active.includes(name));
 			const tried = this.#triesOf(targets);
 			if (judgement.kind === "command") this.giveUp(failure);
-			else if (judgement.kind === "lasting" || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure);
+			else if (judgement.kind === "lost" && !this.#anew) isLost = true;
+			else if (judgement.kind !== "passing" || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure);
 			else retries.push({
 				failure,
 				targets,
@@ -9789,11 +9802,15 @@ var Rounds = class {
 				retry: tried + 1
 			});
 		}
-		const goesOn = this.#goesOnWithoutCache(others, run);
-		if (!goesOn) for (const failure of others) this.giveUp(failure);
+		const goesWithout = this.#goesOnWithoutCache(others, run);
+		if (!goesWithout) for (const failure of others) this.giveUp(failure);
 		const again = retries.filter(({ targets }) => targets.some((name) => this.#left.includes(name)));
 		const [first] = run.failures;
-		if (!goesOn && again.length === 0 && this.#left.length === left && first !== void 0) this.giveUp({
+		if (isLost) {
+			this.#anew = true;
+			this.#warnings.unshift({ message: LOST });
+		}
+		if (!goesWithout && !isLost && again.length === 0 && this.#left.length === left && first !== void 0) this.giveUp({
 			...first,
 			targets: []
 		});
@@ -9872,17 +9889,11 @@ var Rounds = class {
 				noCacheFilters: noCacheFilters.filter((name) => !done.has(name.toLowerCase()))
 			};
 		}
-		const targets = request.targets.map((target) => ({
-			...target,
-			cacheFrom: []
-		}));
 		const broken = stages.filter(({ index }) => !whole.has(index) && this.#isNeeded(index));
 		const names = broken.flatMap(({ name }) => name ?? []);
 		const isNamed = names.length === broken.length;
 		return {
-			...request,
-			targets,
-			cacheFrom: [],
+			...withoutImports(request),
 			...isNamed ? {
 				noCache: false,
 				noCacheFilters: names
@@ -9890,6 +9901,16 @@ var Rounds = class {
 		};
 	}
 };
+function withoutImports(request) {
+	return {
+		...request,
+		targets: request.targets.map((target) => ({
+			...target,
+			cacheFrom: []
+		})),
+		cacheFrom: []
+	};
+}
 function judgementOf({ step }) {
 	return step === void 0 ? { kind: "lasting" } : judge$3(step);
 }

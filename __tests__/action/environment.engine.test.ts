@@ -100,6 +100,30 @@ describe('a full disk', () => {
   })
 })
 
+describe('a layer that the engine has lost from its disk', () => {
+  asRoot.each([
+    ['an export', ''],
+    ['a command', 'RUN cat /two\n'],
+    ['a copy', 'FROM scratch\nCOPY --from=base /two /\n'],
+  ])('is built anew where %s needs it, and told of', async (_, more) => {
+    const id = randomUUID()
+    const files = { Dockerfile: `FROM alpine:3.22 AS base\nRUN echo ${id} > /${id}\nRUN echo two > /two\n` }
+    const inputs = { outputs: 'type=local,dest=out' }
+    expect((await attempt({ files, inputs })).code).toBe(0)
+    const { stdout: root } = await runProcess('docker', ['info', '--format', '{{.DockerRootDir}}'])
+    const snapshots = join(root.trim(), 'containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots')
+    const { stdout: found } = await runProcess('sh', ['-c', 'ls -d "$0"/*/fs/"$1"', snapshots, id])
+    const lost = dirname(dirname(found.trim()))
+    expect(dirname(lost)).toBe(snapshots)
+    await rm(lost, { recursive: true })
+    const { code, warnings } = await attempt({ files: { Dockerfile: files.Dockerfile + more }, inputs })
+    expect(warnings).toEqual([
+      'stage-build: A layer of the builder’s own cache is gone from its disk: what was left to build was built without that cache.',
+    ])
+    expect(code).toBe(0)
+  })
+})
+
 describe('a log of fifty stages', () => {
   test('has few lines for each, every one with its stage', async () => {
     const id = `${process.pid}-${performance.now()}`

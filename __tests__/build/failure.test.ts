@@ -87,7 +87,7 @@ describe('what errors mean', () => {
     [
       'failed to mount /data/tmp/buildkit-mount88: [{Type:overlay Source:overlay Target: Options:[lowerdir=/data/snapshots/2548/fs:/data/snapshots/4/fs]}]: mount source: "overlay", target: "/data/tmp/buildkit-mount88", fstype: overlay, flags: 0, data: "lowerdir=/data/snapshots/2548/fs", err: no such file or directory',
       /gone from its disk/,
-      /no-cache: true.*buildx prune/,
+      /^Run `docker buildx prune.*docker image rm/,
     ],
     [
       'docker.io/library/x:1: failed to do request: Head "https://registry-1.docker.io/v2/x": 429 Too Many Requests - toomanyrequests: You have reached your unauthenticated pull rate limit',

@@ -11,6 +11,7 @@ const ERRORS = {
   passing: 'failed to push ghcr.io/o/a:1: unavailable: service unavailable',
   lasting: 'failed to push ghcr.io/o/a:1: denied: no',
   cache: `failed to copy: httpReadSeeker: failed open: content at http://${HOST}/v2/sb${'a'.repeat(32)}/cache not found`,
+  lost: 'failed to mount /tmp/m: lowerdir=/data/snapshots/7/fs: no such file or directory',
   loopback: `failed to push ${HOST}/sb/target0: dial tcp: connection refused`,
 } as const
 type Kind = keyof typeof ERRORS
@@ -42,6 +43,28 @@ function run(failures: readonly (readonly [Kind, readonly string[]])[], active: 
 } // prettier-ignore
 
 const named = ({ targets }: BuildRequest): readonly string[] => targets.map(({ name }) => name)
+
+describe('a layer that the builder has lost', () => {
+  test('is carried out anew, once', () => {
+    const rounds = roundsOf(['a', 'b'], {}, { noCacheFilters: ['a'] })
+    rounds.begin()
+    rounds.take(run([['lost', ['a']]]))
+    const anew = rounds.begin()
+    expect(named(anew)).toEqual(['a', 'b'])
+    expect([anew.noCache, anew.noCacheFilters, anew.targets.map(({ cacheFrom }) => cacheFrom)]).toEqual([true, [], [[], []]])
+    expect(rounds.warnings()).toEqual([{ message: expect.stringContaining('was built without that cache') }])
+    rounds.take(run([['lost', ['a']]]))
+    expect(rounds.failures.map(({ targets }) => targets)).toEqual([['a']])
+    expect([named(rounds.begin()), rounds.warnings().length]).toEqual([['b'], 1])
+  }) // prettier-ignore
+
+  test('spares nothing that fails for good beside it', () => {
+    const rounds = roundsOf(['a', 'b'])
+    rounds.begin()
+    rounds.take(run([['command', ['b']], ['lost', ['a']]])) // prettier-ignore
+    expect([rounds.left, rounds.begin().noCache]).toEqual([['a'], true])
+  })
+})
 
 describe('the next run', () => {
   test('is for what nothing stands against; what a registry failed with comes last, and no more often than allowed', () => {

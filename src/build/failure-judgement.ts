@@ -9,6 +9,8 @@ export type Judgement =
   | { readonly kind: 'command' }
   /** It would fail again. */
   | { readonly kind: 'lasting' }
+  /** The builder's own cache names a layer that its disk does not have: only what is carried out anew gets past it. */
+  | { readonly kind: 'lost' }
   | {
       readonly kind: 'passing'
       /** A clause: `ghcr.io answered 503 Service Unavailable`. */
@@ -65,8 +67,14 @@ const NETWORK: readonly (readonly [RegExp, string])[] = [
  */
 const SAME_MOMENT = /^image "[^"]+": already exists$/
 
+/** Containerd's clean-up beside builds has been seen to leave a snapshot in its records whose folder is gone. */
+export const LOST_LAYER =
+  /failed to mount .*snapshots\/.*: no such file or directory|mount source: .*snapshots\/.*err: no such file or directory/s
+
 /** Judges a failed step by what BuildKit says of it. */
 export function judge({ kind, text, error = '' }: FailedStep): Judgement {
+  // First: a command that could not even begin is told in the words of one that failed.
+  if (LOST_LAYER.test(error)) return { kind: 'lost' }
   if (COMMAND.test(error)) return { kind: 'command' }
   if (SAME_MOMENT.test(error)) {
     return { kind: 'passing', why: 'another build gave its image this name at the same moment', image: undefined }

@@ -4,6 +4,7 @@
  */
 
 import { sentence } from '../errors.ts'
+import { LOST_LAYER } from './failure-judgement.ts'
 
 export interface Explanation {
   readonly message: string
@@ -49,11 +50,11 @@ const KINDS: readonly Kind[] = [
     }),
   },
   {
-    // A layer that the builder believes to have is gone from its disk: containerd's clean-up beside builds may do that.
-    pattern: /failed to mount .*snapshots\/.*: no such file or directory/s,
+    // It was built anew already, so what is lost is beneath the first step: of an image.
+    pattern: LOST_LAYER,
     explain: () => ({
       message: 'A layer of the builder’s own cache is gone from its disk.',
-      mend: 'Run this step once with `no-cache: true`, or `docker buildx prune --all --force` on the machine that builds.',
+      mend: 'Run `docker buildx prune --all --force` on the machine that builds, and `docker image rm` for the images that the Dockerfile begins with.',
     }),
   },
   {

@@ -66,6 +66,9 @@ export const UNREACHABLE: Problem = {
 
 export const CACHE_MISSING = 'Cached layers could not be had when the build needed them'
 
+const LOST =
+  'A layer of the builder’s own cache is gone from its disk: what was left to build was built without that cache.'
+
 export class Rounds {
   readonly #request: BuildRequest
   readonly #options: RoundsOptions
@@ -78,6 +81,8 @@ export class Rounds {
   #measures: boolean
   #imports = true
   #exports = true
+  /** Nothing of the builder's own cache is used any more. */
+  #anew = false
   readonly #runs: Ran[] = []
   readonly #tries = new Map<string, number>()
   readonly #failures: BuildFailure[] = []
@@ -154,6 +159,8 @@ export class Rounds {
         ...(this.#exports ? {} : { cacheTo: [] }),
       }))
     const request = { ...this.#request, targets, ...(this.#measures ? {} : { measure: undefined }) }
+    // What earlier runs took from there may be what is lost: all of it is carried out.
+    if (this.#anew) return { ...withoutImports(request), noCache: true, noCacheFilters: [] }
     return this.#runs.length === 0 ? request : this.#withoutRepeating(request)
   }
 
@@ -173,6 +180,7 @@ export class Rounds {
     }
     const retries: Retry[] = []
     const others: BuildFailure[] = []
+    let isLost = false
     const left = this.#left.length
     // A layer that is known to be gone comes no second time.
     const isGone = this.#imported && this.#options.cacheTrouble?.([]) !== undefined
@@ -181,15 +189,20 @@ export class Rounds {
       const targets = this.#against(failure).filter((name) => this.#active.includes(name))
       const tried = this.#triesOf(targets)
       if (judgement.kind === 'command') this.giveUp(failure)
-      else if (judgement.kind === 'lasting' || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure)
+      else if (judgement.kind === 'lost' && !this.#anew) isLost = true
+      else if (judgement.kind !== 'passing' || isGone || tried >= (this.#options.retries ?? 0)) others.push(failure)
       else retries.push({ failure, targets, judgement, retry: tried + 1 })
     }
-    const goesOn = this.#goesOnWithoutCache(others, run)
-    if (!goesOn) for (const failure of others) this.giveUp(failure)
+    const goesWithout = this.#goesOnWithoutCache(others, run)
+    if (!goesWithout) for (const failure of others) this.giveUp(failure)
     const again = retries.filter(({ targets }) => targets.some((name) => this.#left.includes(name)))
     const [first] = run.failures
+    if (isLost) {
+      this.#anew = true
+      this.#warnings.unshift({ message: LOST })
+    }
     // Nothing was learned: another run would end in the same way.
-    if (!goesOn && again.length === 0 && this.#left.length === left && first !== undefined) {
+    if (!goesWithout && !isLost && again.length === 0 && this.#left.length === left && first !== undefined) {
       this.giveUp({ ...first, targets: [] })
     }
     return again
@@ -265,12 +278,15 @@ export class Rounds {
       const done = new Set(stages.flatMap(({ index, name }) => (whole.has(index) ? (name ?? []) : [])))
       return { ...request, noCacheFilters: noCacheFilters.filter((name) => !done.has(name.toLowerCase())) }
     }
-    const targets = request.targets.map((target) => ({ ...target, cacheFrom: [] }))
     const broken = stages.filter(({ index }) => !whole.has(index) && this.#isNeeded(index))
     const names = broken.flatMap(({ name }) => name ?? [])
     const isNamed = names.length === broken.length
-    return { ...request, targets, cacheFrom: [], ...(isNamed ? { noCache: false, noCacheFilters: names } : {}) }
+    return { ...withoutImports(request), ...(isNamed ? { noCache: false, noCacheFilters: names } : {}) }
   }
+}
+
+function withoutImports(request: BuildRequest): BuildRequest {
+  return { ...request, targets: request.targets.map((target) => ({ ...target, cacheFrom: [] })), cacheFrom: [] }
 }
 
 function judgementOf({ step }: BuildFailure): Judgement {
