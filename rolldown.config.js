@@ -114,59 +114,108 @@ function withoutUnzip() {
 }
 
 /**
- * An `import` of `node:http` makes Node.js read all that it exports, and with `WebSocket` load its whole fetch: 30 ms of every
- * start. What `require` gives is read name by name.
+ * An `import` of one of Node.js's own modules makes it read all that the module exports, and some of that loads much more:
+ * `WebSocket` of `node:http` the whole of fetch (30 ms of every start), `webcrypto` of `node:crypto`, `parseArgs` and others of
+ * `node:util`. What `require` gives is read name by name.
  * https://github.com/nodejs/node/blob/v24.11.0/lib/http.js (lazyUndici)
  */
-function plainHttp() {
-  const names = [
+const PLAIN = {
+  http: [
     ...['Agent', 'ClientRequest', 'IncomingMessage', 'METHODS', 'OutgoingMessage', 'STATUS_CODES', 'Server'],
     ...['ServerResponse', 'createServer', 'get', 'globalAgent', 'request', 'validateHeaderName', 'validateHeaderValue'],
-  ]
+  ],
+}
+const PLAIN_HERE = {
+  ...PLAIN,
+  crypto: ['createHash', 'hash', 'randomBytes', 'randomUUID'],
+  util: ['isDeepStrictEqual'],
+}
+
+function plainBuiltins(modules) {
+  const prefix = '\0plain-'
   return {
-    name: 'plain-http',
-    resolveId(id, _importer, { kind }) {
-      return (id === 'node:http' || id === 'http') && kind !== 'require-call' ? '\0plain-http' : undefined
+    name: 'plain-builtins',
+    resolveId(id, importer, { kind }) {
+      const name = id.replace(/^node:/, '')
+      const isLate = importer?.includes('/node_modules/') === true && !importer.includes('/@actions/core/')
+      if (kind === 'require-call' || !Object.hasOwn(modules, name) || (isLate && name !== 'http')) return undefined
+      return prefix + name
     },
     load(id) {
-      if (id !== '\0plain-http') return undefined
+      if (!id.startsWith(prefix)) return undefined
+      const name = id.slice(prefix.length)
       const lines = [
-        "const http = process.getBuiltinModule('node:http')",
-        'export default http',
-        `export const { ${names.join(', ')} } = http`,
+        `const ${name} = process.getBuiltinModule('node:${name}')`,
+        `export default ${name}`,
+        `export const { ${modules[name].join(', ')} } = ${name}`,
       ]
       return lines.join('\n')
     },
   }
 }
 
-/**
- * `@actions/http-client` loads an HTTP client (undici) in case it has to go through a proxy by `fetch`, which nobody here
- * does: it is loaded when that is asked for.
- */
-function lateProxy() {
-  const [eager, use] = ["import { ProxyAgent } from 'undici';", 'new ProxyAgent(']
+/** Modules that seldom are used are loaded where they are: `import`ed, they would be with every start. */
+const LATE = [
+  {
+    // `@actions/http-client` loads an HTTP client in case it has to go through a proxy by `fetch`, which nobody here does. The
+    // one beneath @actions/github is of another version, and its chunk is loaded late as a whole.
+    in: (id) => id.endsWith('/node_modules/@actions/http-client/lib/index.js') && !id.includes('/@actions/github/'),
+    eager: "import { ProxyAgent } from 'undici';",
+    use: 'new ProxyAgent(',
+    late: "new (require('undici').ProxyAgent)(",
+  },
+  {
+    // Go's regular expressions: 15 ms of every start, and few patterns of .dockerignore need them. A bundle of its own.
+    in: (id) => id.endsWith('/src/context/ignore-pattern.ts'),
+    eager: "import { RE2JS } from 're2js'",
+    use: 'RE2JS.compile(',
+    late: "process.getBuiltinModule('node:module').createRequire(import.meta.url)('./go-regexp.js').RE2JS.compile(",
+  },
+]
+
+function late() {
   return {
-    name: 'late-proxy',
+    name: 'late',
     transform(code, id) {
-      // The one beneath @actions/github is of another version, and its chunk is loaded late as a whole.
-      if (!id.endsWith('/node_modules/@actions/http-client/lib/index.js') || id.includes('/@actions/github/'))
-        return undefined
-      if (code.split(eager).length !== 2 || code.split(use).length !== 2)
-        throw new Error(`${id} loads undici in another way: see lateProxy in rolldown.config.js`)
-      return code.replace(eager, '').replace(use, "new (require('undici').ProxyAgent)(")
+      const rule = LATE.find((candidate) => candidate.in(id))
+      if (rule === undefined) return undefined
+      if (code.split(rule.eager).length !== 2 || code.split(rule.use).length !== 2)
+        throw new Error(`${id} loads ${rule.eager} in another way: see LATE in rolldown.config.js`)
+      return code.replace(rule.eager, '').replace(rule.use, rule.late)
     },
   }
 }
 
-function bundle(input, file, { isFirst = false, isLast = false, plugins = [], codeSplitting = false }) {
+/** The modules that a module imports, and they, and so on; not what is only loaded when it is needed. */
+function importedBy(entry) {
+  const found = new Set()
+  return {
+    has: (id) => found.has(id),
+    plugin: {
+      name: 'imported-by',
+      buildEnd() {
+        const open = [...this.getModuleIds()].filter((id) => id.endsWith(entry))
+        for (const id of open) {
+          if (found.has(id)) continue
+          found.add(id)
+          open.push(...(this.getModuleInfo(id)?.importedIds ?? []))
+        }
+      },
+    },
+  }
+}
+
+const start = importedBy('/src/index.ts')
+const plan = importedBy('/src/action.ts')
+
+function bundle(input, file, { isFirst = false, isLast = false, plugins = [], codeSplitting = false, plain = PLAIN }) {
   return {
     cwd: import.meta.dirname,
     input,
     platform: 'node',
     tsconfig: false,
     transform: { target: 'node24' },
-    plugins: [...plugins, plainHttp(), lateProxy(), licenses(isLast)],
+    plugins: [...plugins, plainBuiltins(plain), late(), licenses(isLast)],
     output: {
       dir: 'dist',
       entryFileNames: file,
@@ -184,21 +233,30 @@ function bundle(input, file, { isFirst = false, isLast = false, plugins = [], co
 export default [
   bundle('src/index.ts', 'index.js', {
     isFirst: true,
-    plugins: [withoutIdTokens()],
-    // Loaded with the first request to GitHub's API: it would take 25 ms of every start.
+    plain: PLAIN_HERE,
+    plugins: [withoutIdTokens(), start.plugin, plan.plugin],
     codeSplitting: {
       groups: [
+        // Loaded with the first request to GitHub's API: it would take 25 ms of every start.
         {
           name: 'github-client',
+          priority: 2,
           test: /node_modules\/(@actions\/github|@actions\/http-client|@octokit|undici|universal-user-agent|before-after-hook|content-type|fast-content-type-parse|json-with-bigint|tunnel|bottleneck)\//,
         },
+        // What runs while the rest is loaded.
+        { name: 'scout', priority: 3, test: (id) => start.has(id) && !id.endsWith('/src/index.ts') },
+        // A step that only plans does without what builds and reports.
+        { name: 'plan', priority: 1, test: plan.has },
+        { name: 'build', test: (id) => !start.has(id) },
       ],
     },
   }),
   // A step that has nothing to do loads nothing.
   bundle('src/post-step.ts', 'post-step.js', {}),
   // A thread of the first.
-  bundle('src/context/context-helper.ts', 'context-helper.js', {}),
+  bundle('src/context/context-helper.ts', 'context-helper.js', { plain: PLAIN_HERE }),
+  // What Go's regular expressions are made of: see LATE.
+  bundle('re2js', 'go-regexp.js', {}),
   // A program of its own, so that the Azure SDK is loaded where it is used and nowhere else.
   bundle('src/cache/cache-client.ts', 'cache-client.js', { plugins: [smallDownloads()] }),
   // Another, for runs that hand size records over, and no others.

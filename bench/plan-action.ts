@@ -127,10 +127,9 @@ export async function planOnce(
   const options = { inputs: { mode: 'plan', ...inputs }, workspace: directory, runnerTemp: temp }
   const sampler = isTimed ? undefined : new Memory()
   try {
-    const started = performance.now()
     const main = await runAction(options)
     const post = await runAction({ ...options, state: main.state })
-    const seconds = (performance.now() - started) / 1_000
+    const seconds = main.seconds + post.seconds
     for (const step of [main, post]) check(step)
     if (!main.stdout.includes(said)) throw new Error(`${said} is not said:\n${main.stdout}`)
     return sampler === undefined ? { seconds } : await sampler.end()

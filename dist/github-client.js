@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import { EOL } from "os";
 import { existsSync, readFileSync } from "fs";
+import { EOL } from "os";
 
 // \0rolldown/runtime.js
 var __create = Object.create;

@@ -22,6 +22,8 @@ export type Decision =
       readonly retag: Extract<RetagPlan, { kind: 'possible' }> | undefined
     }
 
+export type Unchanged = Extract<Decision, { status: 'unchanged' }>
+
 export interface DecidingOptions {
   readonly inputs: Inputs
   /** The step's, and what bake files say of the target. */
@@ -34,6 +36,12 @@ export interface DecidingOptions {
   readonly records: KnownRecords | undefined
   readonly client: RegistryClient
   readonly signal: AbortSignal
+}
+
+/** Since when nothing changed: a clause. */
+export function sinceText({ record, ref }: Unchanged): string {
+  const commit = record.commit === undefined ? '' : ` at ${record.commit.slice(0, 7)}`
+  return `nothing changed since the build of ${ref.replace(/^refs\/heads\//, '')}${commit}`
 }
 
 /** Inputs that cannot be known beforehand. */

@@ -9,15 +9,13 @@ export interface Head {
 
 /** The commit checked out in `directory`, or undefined where that is no git checkout. */
 export async function readHead(directory: string): Promise<Head | undefined> {
-  const git = async (...args: readonly string[]): Promise<string | undefined> => {
-    const result = await runProcess('git', ['-c', 'safe.directory=*', '-C', directory, ...args])
-    return result.code === 0 ? result.stdout : undefined
-  }
+  // As it is stored: a shallow checkout leaves its parents in. https://git-scm.com/docs/git-rev-list (raw)
+  const args = ['-c', 'safe.directory=*', '-C', directory, 'rev-list', '--no-walk', '--format=raw', 'HEAD', '--']
   try {
-    const commit = (await git('rev-parse', '--verify', 'HEAD^{commit}'))?.trim()
-    if (commit === undefined || commit === '') return undefined
-    const object = (await git('cat-file', '-p', commit)) ?? ''
-    const header = object.split('\n\n', 1)[0] ?? ''
+    const { code, stdout } = await runProcess('git', args)
+    const header = stdout.split('\n\n', 1)[0] ?? ''
+    const [commit] = [...header.matchAll(/^commit ([0-9a-f]{40,64})$/gm)].map((match) => match[1])
+    if (code !== 0 || commit === undefined) return undefined
     const parents = [...header.matchAll(/^parent ([0-9a-f]{40,64})$/gm)].map((match) => match[1] ?? '')
     return { commit, parents }
   } catch (error) {

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { tellsOfCache, type BuildOutcome } from './build/build.ts'
+import type { BuildOutcome } from './build/build.ts'
+import { tellsOfCache } from './build/cache-trouble.ts'
 import type { BuildRequest } from './build/build-request.ts'
 import { isInstruction } from './build/progress.ts'
 import { openBackend, type BackendChoice, type BackendOptions } from './cache-backends.ts'
@@ -20,7 +21,6 @@ import { bytesToMove, executeSave, withoutFailed, type SaveReport } from './cach
 import type { Upstream } from './cache/upstream.ts'
 import type { Problem } from './errors.ts'
 import { KnownRecords } from './known-records.ts'
-import { CACHE } from './loopback.ts'
 import type { CacheFacts, CacheImport } from './report/cache-facts.ts'
 
 export interface LayerCachingOptions extends Omit<LayerCacheOptions, 'backend' | 'withIndexBytes'>, BackendOptions {
@@ -42,8 +42,8 @@ type SavedContent = Omit<Parameters<LayerCache['finish']>[1], 'named'> & {
   readonly imageLayers: ReadonlySet<string>
 }
 
-/** The repository that cache manifests are in; each has a tag of its own. */
-const REPOSITORY = CACHE
+/** The layer registry's repository that BuildKit exports its cache to: manifests, each with a tag of its own. */
+export const CACHE = 'cache'
 
 /**
  * What is larger is left to the post step, so that the job's next step need not wait for it. For less, starting the cache
@@ -134,7 +134,7 @@ export class LayerCaching {
         const offers = await this.#cache.offers(target.name, (digest) => upstream.has(digest))
         const useful = offers.filter(({ rendered }) => rendered.layers > 0)
         useful.forEach(({ rendered }, number) => {
-          registry.offer(REPOSITORY, `t${index}-${number}`, rendered)
+          registry.offer(CACHE, `t${index}-${number}`, rendered)
         })
         this.#imports.set(
           target.name,
@@ -179,7 +179,7 @@ export class LayerCaching {
 
   /** Whether the cache of a target (or of a part of the build) has been exported. */
   isExported(name: string): boolean {
-    return this.#place?.registry.manifest(REPOSITORY, tagOf(name)) !== undefined
+    return this.#place?.registry.manifest(CACHE, tagOf(name)) !== undefined
   }
 
   /** What was asked for and could not be given, reason enough for a build to fail; undefined where nothing was. */
@@ -281,7 +281,7 @@ export class LayerCaching {
   }
 
   #exported(registry: LayerRegistry, name: string): readonly (readonly [string, TargetCache])[] {
-    const manifest = registry.manifest(REPOSITORY, tagOf(name))
+    const manifest = registry.manifest(CACHE, tagOf(name))
     const digest = manifest === undefined ? undefined : configDigest(manifest.bytes)
     const config = digest === undefined ? undefined : registry.document(digest)
     if (manifest === undefined || config === undefined) return []
@@ -290,7 +290,7 @@ export class LayerCaching {
   }
 
   #reference(registry: LayerRegistry, tag: string): string {
-    return `type=registry,ref=${registry.host}/${registry.repository(REPOSITORY)}:${tag}`
+    return `type=registry,ref=${registry.host}/${registry.repository(CACHE)}:${tag}`
   }
 }
 

@@ -6,6 +6,7 @@ import { Upstream } from './cache/upstream.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { LayerCounter } from './measure/layer-counter.ts'
 import type { Planned } from './planning.ts'
+import { CACHE } from './layer-caching.ts'
 
 export interface LoopbackOptions {
   readonly planned: Planned
@@ -21,9 +22,6 @@ export function baseLayers({ images }: Planned): ReadonlySet<string> {
   const kept = images.bases().filter(({ image }) => images.sourceOf(image).kind === 'registry')
   return new Set(kept.flatMap(({ resolved }) => resolved.layers.map(({ digest }) => digest)))
 }
-
-/** The name of the layer registry's repository that BuildKit exports its cache to. */
-export const CACHE = 'cache'
 
 export class Loopback {
   readonly registry: LayerRegistry

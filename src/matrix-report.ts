@@ -14,7 +14,8 @@ import { parseSizeBudgets } from './measure/size-budgets.ts'
 import type { SizeRecord } from './measure/size-record.ts'
 import { parseTargetSizes } from './measure/sizes-json.ts'
 import type { GivenPlan } from './plan/plan-input.ts'
-import { headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
+import { headCommit, type ReportPlace } from './report-place.ts'
+import { reportSizes, type SizesReported } from './size-reporting.ts'
 
 /** Gathers, compares and tells. Never rejects. */
 export async function reportGathered(options: {

@@ -7,7 +7,6 @@ import type { Problem } from './errors.ts'
 import { writeComment, type CommentResult } from './github/sticky-comment.ts'
 import type { ReportEvent } from './github/event.ts'
 import { findPullRequest, labelsOfMerged, type PullRequestResult } from './github/pull-request.ts'
-import type { GithubClient } from './github/rest-client.ts'
 import type { CommentMode } from './inputs.ts'
 import { budgetSentence } from './measure/budgets.ts'
 import { compareSizes, type CompareOptions } from './measure/compare-sizes.ts'
@@ -17,20 +16,10 @@ import type { SizeReportContext, StageGraphChange } from './report/size-report-c
 import { verdictLine, verdictMarkdown } from './report/size-report-verdict.ts'
 import { renderSizeReport, sizeReportSection } from './report/size-report.ts'
 import { runUrl, serverUrl } from './size-records.ts'
+import { headCommit, type ReportPlace } from './report-place.ts'
 
 /** Allows a pull request to grow over its budgets. */
 export const BUDGET_LABEL = 'stage-build: allow-size-increase'
-
-export interface ReportPlace {
-  readonly env: NodeJS.ProcessEnv
-  /** Of the event, parsed. */
-  readonly payload: unknown
-  /** What it says of the run. */
-  readonly event: ReportEvent
-  readonly defaultBranch: string | undefined
-  /** Undefined away from GitHub, and without a token. */
-  readonly github: { readonly client: GithubClient; readonly repository: string } | undefined
-}
 
 export interface SizesToReport extends Omit<CompareOptions, 'baseline' | 'waived'> {
   readonly baseline: Pick<Baseline, 'facts' | 'records'>
@@ -95,11 +84,6 @@ async function isAllowed(found: PullRequestResult, { event, github }: ReportPlac
   if (found.kind === 'found') return found.pull.labels?.includes(BUDGET_LABEL) === true
   if (event.kind !== 'push' || github === undefined) return false
   return (await labelsOfMerged(github.client, github.repository, event)).includes(BUDGET_LABEL)
-}
-
-/** The commit that reviewers know: of a pull request its head, not the merge that is built. */
-export function headCommit(event: ReportEvent, env: NodeJS.ProcessEnv): string | undefined {
-  return 'headSha' in event ? event.headSha : env['GITHUB_SHA']
 }
 
 async function pullOf(event: ReportEvent, { github, defaultBranch }: ReportPlace): Promise<PullRequestResult> {

@@ -1,26 +1,22 @@
 /**
  * Sizes beside their baseline, as a run has them: the base commit is looked for when the run begins, its sizes while
  * targets are built, and in the end there is a report, or, in a leg of a matrix and where this run may not
- * comment, a record for the job that reports.
+ * comment, a record for the job that reports. What a step that only plans does not need is loaded when it is.
  */
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findBaseline, type Baseline } from './baselines.ts'
+import type { Baseline } from './baselines.ts'
 import type { Built } from './built.ts'
 import type { Problem } from './errors.ts'
 import { readHead } from './git.ts'
-import { graphChange } from './graph-change.ts'
-import { GithubAccess, NO_REQUESTS } from './github-access.ts'
+import { NO_REQUESTS } from './github-access.ts'
 import type { GithubEvent } from './github-event.ts'
 import { findBaseCommit, type BaseQuestion, type BaseResult, type CheckedOut } from './github/base-commits.ts'
-import { readReportEvent } from './github/event.ts'
 import type { GithubClient } from './github/rest-client.ts'
-import { handOverPlan } from './handed-plan.ts'
 import { runAttempt } from './handover/fork-run.ts'
 import { artifactsAreHere, type HandoverOptions } from './handover/artifacts.ts'
-import { handOverSizes } from './handover/size-handover.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import type { KnownRecords } from './known-records.ts'
@@ -30,8 +26,8 @@ import { parseSizeBudgets } from './measure/size-budgets.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import type { Runner } from './runner.ts'
-import { sizeRecordOf, sizeRecords } from './size-records.ts'
-import { headCommit, reportSizes, type ReportPlace, type SizesReported } from './size-reporting.ts'
+import { headCommit, reportPlace, type ReportPlace } from './report-place.ts'
+import type { SizesReported } from './size-reporting.ts'
 
 export interface SizingOptions {
   readonly inputs: Inputs
@@ -96,6 +92,7 @@ export class Sizing {
     )
     if (!isPull || own.length === 0 || !artifactsAreHere(env)) return []
     const commit = headCommit(event, env)
+    const { sizeRecordOf } = await import('./size-records.ts')
     const records = own.flatMap(([name, { record, ref }]): readonly SizeRecord[] => {
       const known = sizeRecordOf(name, { source: 'own', ref, record }, { ...found, env })
       return known === undefined
@@ -117,6 +114,9 @@ export class Sizing {
     const { inputs, env, now, runner } = this.#options
     const { planned, project } = result
     const commit = headCommit(this.#place.event, env)
+    const { graphChange } = await import('./graph-change.ts')
+    const { sizeRecords } = await import('./size-records.ts')
+    const { reportSizes } = await import('./size-reporting.ts')
     const records = sizeRecords({ ...result, env, commit, now: now() })
     const baseline = (await this.#baseline) ?? NO_BASELINE
     const isPart = inputs.matrixBy === 'platform'
@@ -145,6 +145,7 @@ export class Sizing {
   async #leavePlan({ plan }: Planned): Promise<void> {
     const { env, runner } = this.#options
     const facts = { commit: headCommit(this.#place.event, env), attempt: runAttempt(env) }
+    const { handOverPlan } = await import('./handed-plan.ts')
     const outcome = await handOverPlan(plan, facts, handoverOptions(env, runner))
     if (outcome.kind === 'failed') runner.log(outcome.warning)
   }
@@ -162,6 +163,7 @@ export class Sizing {
       const found = before.find(({ id, target }) => id === record.id && target === record.target)
       return { ...record, baseline: { facts, record: found } }
     })
+    const { handOverSizes } = await import('./handover/size-handover.ts')
     const outcome = await handOverSizes(compared, runAttempt(env), handoverOptions(env, runner))
     return outcome.kind === 'failed' ? outcome.warning : undefined
   }
@@ -174,6 +176,7 @@ export class Sizing {
     const base = isSure || github === undefined ? local : await findBaseCommit(await this.#question(github.client))
     const branch = env['GITHUB_BASE_REF'] ?? ''
     const ownBranch = this.#place.event.kind === 'push' ? env['GITHUB_REF_NAME'] : event.defaultBranch
+    const { findBaseline } = await import('./baselines.ts')
     return await findBaseline({
       ...{ baseline: inputs.baseline, planned, project, records, github, registry, env, signal },
       wanted: base.kind === 'found' ? base.base.commit : undefined,
@@ -195,29 +198,6 @@ export class Sizing {
       repository: env['GITHUB_REPOSITORY'] ?? '',
       checkedOut: await this.#head.catch(() => undefined),
     }
-  }
-}
-
-/** Where reports go. */
-export function reportPlace(options: {
-  readonly token: string | undefined
-  readonly event: GithubEvent
-  readonly env: NodeJS.ProcessEnv
-  readonly signal: AbortSignal
-}): ReportPlace {
-  const { token, event, env, signal } = options
-  const repository = env['GITHUB_REPOSITORY'] ?? ''
-  const isHere = env['GITHUB_ACTIONS'] === 'true' && token !== undefined && repository !== ''
-  return {
-    ...{ env, payload: event.payload, defaultBranch: event.defaultBranch },
-    event: readReportEvent({
-      name: env['GITHUB_EVENT_NAME'] ?? '',
-      payload: event.payload,
-      repository,
-      ref: env['GITHUB_REF'] ?? '',
-      sha: env['GITHUB_SHA'] ?? '',
-    }),
-    github: isHere ? { client: new GithubAccess({ token, env, signal }), repository } : undefined,
   }
 }
 

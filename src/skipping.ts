@@ -6,7 +6,7 @@ import type { Built } from './built.ts'
 import type { Docker } from './build/buildx.ts'
 import { carryOut } from './build/imagetools.ts'
 import { isBuiltAnyway } from './deciding.ts'
-import type { Decision } from './decision.ts'
+import { sinceText, type Unchanged } from './decision.ts'
 import { sentence, type Problem } from './errors.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
@@ -22,8 +22,6 @@ export interface Skipped {
   readonly sizes: ReadonlyMap<string, TargetSizes>
   readonly warnings: readonly Problem[]
 }
-
-type Unchanged = Extract<Decision, { status: 'unchanged' }>
 
 /** Skips the unchanged targets; re-tags what is pushed. */
 export async function skipUnchanged(options: {
@@ -92,12 +90,6 @@ async function retag(
       ),
     ),
   )
-}
-
-/** Since when nothing changed: a clause. */
-export function sinceText({ record, ref }: Unchanged): string {
-  const commit = record.commit === undefined ? '' : ` at ${record.commit.slice(0, 7)}`
-  return `nothing changed since the build of ${ref.replace(/^refs\/heads\//, '')}${commit}`
 }
 
 /** What was done instead of building. */

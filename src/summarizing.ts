@@ -1,10 +1,10 @@
 /** From plan and build to what the job summary is made from. Pure. */
 import { isInstruction, type Step } from './build/progress.ts'
 import type { Built } from './built.ts'
+import { sinceText } from './decision.ts'
 import type { Inputs } from './inputs.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { BuiltImage } from './outputs.ts'
-import { sinceText } from './skipping.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import {

@@ -65,7 +65,7 @@ describe('is a layer that the builder has lost', () => {
   const snapshots = '/var/lib/docker/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots'
   test.each([
     ['an export', pushed(`failed to mount /tmp/buildkit-mount1: [{Type:overlay Options:[lowerdir=${snapshots}/7/fs:${snapshots}/6/fs]}]: no such file or directory`)],
-    ['a command', { kind: 'instruction' as const, text: 'RUN make', error: `process "/bin/sh -c make" did not complete successfully: mount source: "overlay", target: "/x", fstype: overlay, flags: 0, data: "workdir=${snapshots}/9/work,lowerdir=${snapshots}/7/fs", err: no such file or directory` }],
+    ['a command', { kind: 'stage' as const, text: 'RUN make', error: `process "/bin/sh -c make" did not complete successfully: mount source: "overlay", target: "/x", fstype: overlay, flags: 0, data: "workdir=${snapshots}/9/work,lowerdir=${snapshots}/7/fs", err: no such file or directory` }],
   ])('%s', (_, step) => {
     expect(judge(step)).toEqual({ kind: 'lost' })
   }) // prettier-ignore

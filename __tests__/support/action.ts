@@ -47,6 +47,8 @@ export interface ActionResult {
   readonly annotations: readonly Annotation[]
   /** Values hidden with `::add-mask::`. */
   readonly masks: readonly string[]
+  /** Of the action's process alone, seconds. */
+  readonly seconds: number
   /** What the action left in RUNNER_TEMP. */
   readonly leftovers: readonly string[]
 }
@@ -98,6 +100,7 @@ async function runIn(rig: string, options: ActionOptions): Promise<ActionResult>
     streams[stream] += text
     options.onLog?.(text)
   }
+  const started = performance.now()
   const { code } = await runProcess(process.execPath, [resolve(REPOSITORY, entry)], {
     cwd: options.workspace,
     env: {
@@ -125,9 +128,11 @@ async function runIn(rig: string, options: ActionOptions): Promise<ActionResult>
     onStdout: take('stdout'),
     onStderr: take('stderr'),
   })
+  const seconds = (performance.now() - started) / 1_000
   const { annotations, masks } = readCommands(streams.stdout)
   return {
     code,
+    seconds,
     ...streams,
     outputs: readFileCommands(await readFile(files.GITHUB_OUTPUT, 'utf8')),
     state: readFileCommands(await readFile(files.GITHUB_STATE, 'utf8')),

@@ -13,7 +13,7 @@ import { readMetadata, type BuildMetadata } from './metadata.ts'
 import { BuildProgress, type PushedImage, type Step } from './progress.ts'
 import type { ProgressLog } from './progress-log.ts'
 import type { WarningEvent } from './rawjson.ts'
-import { CACHE_MISSING, Rounds, UNREACHABLE, type Ran, type Retry, type RoundsOptions } from './rounds.ts'
+import { Rounds, type Ran, type Retry, type RoundsOptions } from './rounds.ts'
 import { mergeTwins } from './twin-steps.ts'
 import type { SourcePolicy } from './source-policy.ts'
 import type { SourceLines } from './stage-layout.ts'
@@ -89,11 +89,6 @@ export async function build(docker: Docker, request: BuildRequest, options: Buil
     problems,
   }
 } // prettier-ignore
-
-/** Whether `build` told of trouble with the layer cache. */
-export function tellsOfCache(problems: readonly Problem[]): boolean {
-  return problems.some((problem) => problem === UNREACHABLE || problem.message.startsWith(CACHE_MISSING))
-}
 
 /** Sets when what failed is tried again, as its registry asks for, and says so. */
 async function plan(retries: readonly Retry[], rounds: Rounds, options: BuildOptions): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import type { Problem } from '../errors.ts'
 import type { BuildRequest } from './build-request.ts'
+import { CACHE_MISSING, UNREACHABLE } from './cache-trouble.ts'
 import { onlyPushesFailed, type BuildFailure } from './failure.ts'
 import { judge, type Judgement } from './failure-judgement.ts'
 import type { BuildMetadata } from './metadata.ts'
@@ -57,14 +58,6 @@ export interface Retry {
   /** The first is 1. */
   readonly retry: number
 }
-
-export const UNREACHABLE: Problem = {
-  message:
-    'The builder could not reach the registry of this step on loopback: there is no layer cache, and sizes come from elsewhere or are unknown.',
-  mend: 'Let stage-build choose the builder, or create yours with `driver-opts: network=host`.',
-}
-
-export const CACHE_MISSING = 'Cached layers could not be had when the build needed them'
 
 const LOST =
   'A layer of the builder’s own cache is gone from its disk: what was left to build was built without that cache.'

@@ -7,6 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { type FileHandle, open } from 'node:fs/promises'
 import { errorCode, UserError } from '../errors.ts'
 import type { ObjectFormat } from './git-index.ts'
+import { fromHere } from './near-path.ts'
 
 /** A file as it was while its bytes were read: the same before and after. */
 export interface ReadContent {
@@ -34,7 +35,7 @@ export class ContentReader {
    */
   readSmall(path: string, format: ObjectFormat): ReadContent | 'large' | undefined {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const fd = orGone(path, () => openSync(path, OPEN_FLAGS))
+      const fd = orGone(path, () => openSync(fromHere(path), OPEN_FLAGS))
       if (fd === undefined) return undefined
       try {
         const before = requireFile(path, fstatSync(fd))

@@ -3,16 +3,25 @@ import { type MessagePort, workerData } from 'node:worker_threads'
 import { ContentReader, type ReadContent } from './content-id.ts'
 import { listDirectory } from './directory-listing.ts'
 import { type Answer, type HelperData, packListings, type Question } from './helper-messages.ts'
+import { scout } from './scouting.ts'
 
-const { port, answered } = workerData as HelperData<MessagePort>
+const { port, answered, scouting } = workerData as HelperData<MessagePort>
 const reader = new ContentReader()
 
+if (scouting !== undefined) {
+  const { directory, stopped } = scouting
+  send(await scout(directory, () => Atomics.load(stopped, 0) !== 0))
+}
+
 port.on('message', (question: Question) => {
-  const answer = answerOf(question)
-  port.postMessage(answer, answer.kind === 'list' ? [answer.numbers.buffer] : [])
+  send(answerOf(question))
+})
+
+function send(answer: Answer): void {
+  port.postMessage(answer, answer.kind === 'read' ? [] : [answer.numbers.buffer])
   Atomics.add(answered, 0, 1)
   Atomics.notify(answered, 0)
-})
+}
 
 function answerOf(question: Question): Answer {
   if (question.kind === 'list') return packListings(question.paths.map((path) => attempt(() => listDirectory(path))))

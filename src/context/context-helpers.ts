@@ -2,9 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { Answer, HelperData, Question } from './helper-messages.ts'
-
-/** In the bundle a file beside it, in `src/` its source. */
-const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? 'context-helper.ts' : 'context-helper.js', import.meta.url)
+import { HELPER, type Scout } from './scout.ts'
 
 interface Helper {
   readonly worker: Worker
@@ -24,25 +22,39 @@ export type Deliver = (answer: Answer | undefined) => void
 
 export class ContextHelpers {
   readonly #helpers: readonly Helper[]
-  readonly #answered = new Int32Array(new SharedArrayBuffer(4))
+  readonly #answered: Int32Array
   #taken = 0
   #isAnyFailed = false
 
-  /** None on a machine with one processor. */
-  constructor(count = Math.min(MOST_HELPERS, availableParallelism() - 1)) {
-    this.#helpers = Array.from({ length: count }, () => {
+  /**
+   * None on a machine with one processor.
+   * @param options.scout works already: it is the first, and what it found is delivered first
+   */
+  constructor({
+    count = Math.min(MOST_HELPERS, availableParallelism() - 1),
+    scout,
+    deliver,
+  }: { readonly count?: number; readonly scout?: Scout | undefined; readonly deliver?: Deliver } = {}) {
+    this.#answered = scout?.answered ?? new Int32Array(new SharedArrayBuffer(4))
+    this.#helpers = Array.from({ length: count }, (_, index) => {
+      if (index === 0 && scout !== undefined) return this.#helper(scout, deliver)
       const { port1: port, port2 } = new MessageChannel()
       const workerData: HelperData<MessagePort> = { port: port2, answered: this.#answered }
-      const worker = new Worker(PROGRAM, { workerData, transferList: [port2], execArgv: [] })
-      const helper: Helper = { worker, port, awaited: [], failed: false }
-      worker.on('error', () => {
-        helper.failed = true
-        this.#isAnyFailed = true
-      })
-      // Who waits for an answer waits by himself.
-      worker.unref()
-      return helper
+      return this.#helper({ port, worker: new Worker(HELPER, { workerData, transferList: [port2], execArgv: [] }) })
     })
+  }
+
+  #helper({ worker, port }: Pick<Scout, 'worker' | 'port'>, first?: Deliver): Helper {
+    const awaited = first === undefined ? [] : [first]
+    const helper: Helper = { worker, port, awaited, failed: worker.threadId === -1 }
+    worker.on('error', () => {
+      helper.failed = true
+      this.#isAnyFailed = true
+    })
+    this.#isAnyFailed ||= helper.failed
+    // Who waits for an answer waits by himself.
+    worker.unref()
+    return helper
   }
 
   /** Whether one of them has time for a question. */

@@ -112,7 +112,7 @@ async function filtered(
     if (node.type !== 'directory') return
     if (!wanted) pending.push(selected)
     await tree.pause()
-    for (const child of node.children) {
+    for (const child of node.nodes()) {
       const below: Selected = {
         name: joined(selected.name, child.name),
         found: { path: joined(path, child.name), node: child },

@@ -14,15 +14,7 @@ import { FIELDS, listDirectory, type Listing, numbersOf } from './directory-list
 import type { GitRepository } from './git-repository.ts'
 import type { IgnoreMatcher } from './ignore-matcher.ts'
 import type { LookAhead } from './look-ahead.ts'
-import {
-  childOf,
-  type DirectoryNode,
-  directoryOf,
-  isDirectory,
-  type LeafNode,
-  leafOf,
-  type TreeNode,
-} from './tree-nodes.ts'
+import { DirectoryNode, isDirectory, isFile, type LeafNode, leafOf, type TreeNode } from './tree-nodes.ts'
 import { type Known, type Place, Walk } from './tree-walk.ts'
 
 const PAUSE_AFTER_MS = 10
@@ -37,7 +29,8 @@ export class ContextTree {
   readonly root: string
   readonly #matcher: IgnoreMatcher
   readonly #ahead: LookAhead
-  readonly #directories = new Map<string, Promise<DirectoryNode | undefined>>()
+  /** Walked, with what was found there. */
+  readonly #directories = new Map<string, { readonly node: DirectoryNode | undefined }>()
   readonly #leaves = new Map<string, LeafNode>()
   #pausedAt = performance.now()
 
@@ -63,7 +56,7 @@ export class ContextTree {
    * @throws UserError for what cannot be read, and for a broken .dockerignore pattern
    */
   async node(path: string): Promise<TreeNode | undefined> {
-    const loaded = await this.#loadedAbove(path)
+    const loaded = this.#loadedAbove(path)
     if (loaded !== undefined) return loaded.node
     const stats = lstatOrGone(this.absolute(path), path)
     if (stats === undefined) return undefined
@@ -102,19 +95,20 @@ export class ContextTree {
     if (repository === undefined || leaf.type !== 'file' || leaf.size < ASK_GIT_BYTES) return leaf
     await repository.readIndex()
     const scope = await repository.scopeOf(repository.pathOf(dirname(absolute)))
-    leaf.content = repository.blobId(repository.pathOf(absolute), { numbers, at: 0, scope })
+    const entry = repository.entryOf('', repository.pathOf(absolute), { numbers, at: 0, scope })
+    if (entry !== 0) leaf.content = repository.idOf(entry)
     return leaf
   }
 
   /** The node in a directory that was walked before, if there is such a directory. */
-  async #loadedAbove(path: string): Promise<{ readonly node: TreeNode | undefined } | undefined> {
+  #loadedAbove(path: string): { readonly node: TreeNode | undefined } | undefined {
     for (let end = path.length; ; end = path.lastIndexOf('/', end - 1)) {
       const above = end <= 0 ? '' : path.slice(0, end)
       const loaded = this.#directories.get(above)
       if (loaded !== undefined) {
-        let node: TreeNode | undefined = await loaded
+        let node: TreeNode | undefined = loaded.node
         const below = path === above ? [] : path.slice(above === '' ? 0 : above.length + 1).split('/')
-        for (const name of below) node = node?.type === 'directory' ? childOf(node, name) : undefined
+        for (const name of below) node = node?.type === 'directory' ? node.child(name) : undefined
         return { node }
       }
       if (above === '') return undefined
@@ -122,9 +116,9 @@ export class ContextTree {
   }
 
   async #directory(path: string, stats: Stats): Promise<DirectoryNode | undefined> {
-    const loading = this.#load(path, stats)
-    this.#directories.set(path, loading)
-    return await loading
+    const node = await this.#load(path, stats)
+    this.#directories.set(path, { node })
+    return node
   }
 
   async #load(path: string, stats: Stats): Promise<DirectoryNode | undefined> {
@@ -132,13 +126,13 @@ export class ContextTree {
     if (verdict?.cut === true) return undefined
     const mode = path === '' ? 0 : stats.mode & 0o7777
     const excluded = verdict?.excluded ?? false
-    const node = directoryOf(nameOf(path), mode)
+    const node = new DirectoryNode(nameOf(path), mode)
     const known = await this.#knownOf(path)
     const walk = new Walk(this.#ahead, (below) => this.absolute(below))
     walk.add({ path, node, state: verdict?.state, excluded, known })
     await this.#walk(walk)
     walk.prune(node)
-    return excluded && node.children.length === 0 ? undefined : node
+    return excluded && node.length === 0 ? undefined : node
   }
 
   async #walk(walk: Walk): Promise<void> {
@@ -158,9 +152,19 @@ export class ContextTree {
     return await knownIn(repository, repository.pathOf(absolute))
   }
 
-  async #visit(walk: Walk, place: Place, { names, numbers }: Listing): Promise<void> {
-    const known = await this.#knownAmong(place, names)
-    const { children } = place.node
+  async #visit(walk: Walk, place: Place, listing: Listing): Promise<void> {
+    const known = this.#knownAmong(place, listing.names)
+    this.#take(walk, place, { listing, known: known instanceof Promise ? await known : known })
+  }
+
+  /** Takes all that is in a directory. */
+  #take(
+    walk: Walk,
+    place: Place,
+    { listing, known }: { readonly listing: Listing; readonly known: Known | undefined },
+  ): void {
+    const { names, numbers } = listing
+    const { node: parent } = place
     const start = place.path === '' ? '' : `${place.path}/`
     const gitStart = known === undefined || known.directory === '' ? '' : `${known.directory}/`
     const format = known?.repository.format ?? 'sha1'
@@ -168,31 +172,38 @@ export class ContextTree {
       const name = names[index] ?? ''
       const path = start + name
       const mode = numbers[at] ?? 0
-      if (mode === 0) {
-        requireGone(path)
-        continue
-      }
-      const below = isDirectory(mode)
-      if (below) {
-        const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, true, place.state)
-        if (verdict?.cut === true) continue
-        const before = this.#directories.get(path)
-        const node = before === undefined ? directoryOf(name, mode & 0o7777) : await before
-        if (node === undefined) continue
-        children.push(node)
-        const excluded = verdict?.excluded ?? false
+      if (mode === 0) requireGone(path)
+      else if (isDirectory(mode)) {
         const knownBelow = known === undefined ? undefined : { ...known, directory: gitStart + name }
-        if (before === undefined) walk.add({ path, node, state: verdict?.state, excluded, known: knownBelow })
+        this.#enter(walk, place, { name, path, mode, known: knownBelow })
       } else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, place.state)) {
         // Seldom any, and a look-up of every path takes its time.
         const before = this.#leaves.size === 0 ? undefined : this.#leaves.get(path)
-        const leaf = before ?? leafOf(name, numbers, { at, format })
-        if (leaf.type === 'file' && known !== undefined) {
-          leaf.content ??= known.repository.blobId(gitStart + name, { numbers, at, scope: known.scope })
-        }
-        children.push(leaf)
+        const entry =
+          before !== undefined || known === undefined || !isFile(mode)
+            ? 0
+            : known.repository.entryOf(gitStart, name, { numbers, at, scope: known.scope })
+        if (entry !== 0 && known !== undefined) {
+          parent.addKnown(name, { mode: mode & 0o7777, entry, ids: known.repository })
+        } else parent.add(before ?? leafOf(name, numbers, { at, format }))
       }
     }
+  }
+
+  #enter(
+    walk: Walk,
+    place: Place,
+    below: { readonly name: string; readonly path: string; readonly mode: number; readonly known: Known | undefined },
+  ): void {
+    const { name, path, mode, known } = below
+    const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, true, place.state)
+    if (verdict?.cut === true) return
+    const before = this.#directories.get(path)
+    const node = before === undefined ? new DirectoryNode(name, mode & 0o7777) : before.node
+    if (node === undefined) return
+    place.node.add(node)
+    const excluded = verdict?.excluded ?? false
+    if (before === undefined) walk.add({ path, node, state: verdict?.state, excluded, known })
   }
 
   #listing(place: Place): Listing {
@@ -200,15 +211,18 @@ export class ContextTree {
   }
 
   /** What git knows of a directory whose names were read: it may be the root of another work tree. */
-  async #knownAmong(place: Place, names: readonly string[]): Promise<Known | undefined> {
+  #knownAmong(place: Place, names: readonly string[]): Known | undefined | Promise<Known | undefined> {
     const { known } = place
-    if (names.includes('.git') && known?.directory !== '') {
-      const repository = await this.#ahead.repositories.at(this.absolute(place.path))
-      return repository === undefined ? undefined : await knownIn(repository, '')
-    }
+    if (names.includes('.git') && known?.directory !== '') return this.#knownAt(place)
     if (known === undefined) return undefined
     const scope = known.repository.scopeBelow(known.scope, known.directory, names.includes('.gitattributes'))
-    return { ...known, scope: scope instanceof Promise ? await scope : scope }
+    if (scope instanceof Promise) return scope.then((found) => ({ ...known, scope: found }))
+    return scope === known.scope ? known : { ...known, scope }
+  }
+
+  async #knownAt(place: Place): Promise<Known | undefined> {
+    const repository = await this.#ahead.repositories.at(this.absolute(place.path))
+    return repository === undefined ? undefined : await knownIn(repository, '')
   }
 
   /** Lists a directory in one way or the other; undefined where it is gone, or unreadable and excluded. */

@@ -1,5 +1,6 @@
 /** Names and inodes of a directory: one call of the system for each file, which is nearly all of the time that a walk takes. */
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
+import { fromHere } from './near-path.ts'
 
 /** A directory's names, sorted by code unit, and of each so many numbers, as `Field` says. */
 export interface Listing {
@@ -30,12 +31,17 @@ function setNumbers(numbers: Float64Array, at: number, stats: Stats): void {
   numbers[at + Field.rdev] = stats.rdev
 }
 
-/** Lists a directory. @throws the system's error when it cannot be listed */
+/**
+ * Lists a directory.
+ * @param path absolute
+ * @throws the system's error when it cannot be listed
+ */
 export function listDirectory(path: string): Listing {
-  const names = readdirSync(path).sort()
+  const near = fromHere(path)
+  const names = readdirSync(near).sort()
   const numbers = new Float64Array(names.length * FIELDS)
-  for (const [index, name] of names.entries()) {
-    const stats = lstatSync(`${path}/${name}`, { throwIfNoEntry: false })
+  for (let index = 0; index < names.length; index++) {
+    const stats = lstatSync(`${near}/${names[index] ?? ''}`, { throwIfNoEntry: false })
     if (stats !== undefined) setNumbers(numbers, index * FIELDS, stats)
   }
   return { names, numbers }

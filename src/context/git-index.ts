@@ -110,14 +110,14 @@ export class GitIndex {
   }
 
   /**
-   * The id of a file's bytes, where the file is still as git saw it; undefined where its bytes have to be read.
+   * The entry of a file that is still as git saw it; 0 where its bytes have to be read.
    * @param path undefined where it does not matter under which path git saw it
    * @param numbers what lstat says of it, from `at` on
    */
-  blobId(path: string | undefined, numbers: Float64Array, at: number): string | undefined {
+  entryOf(path: string | undefined, numbers: Float64Array, at: number): number {
     const { bytes, view, entries, format, shortened, writtenMs } = this.#kept
     const entry = entries.get((numbers[at + Field.ino] ?? 0) >>> 0)
-    if (entry === undefined) return undefined
+    if (entry === undefined) return 0
     const mtimeMs = milliseconds(view, entry + 8)
     const same =
       view.getUint32(entry + 36) === numbers[at + Field.size] &&
@@ -126,12 +126,31 @@ export class GitIndex {
       view.getUint32(entry + 16) === (numbers[at + Field.dev] ?? 0) >>> 0 &&
       view.getUint32(entry + 28) === (numbers[at + Field.uid] ?? 0) >>> 0 &&
       view.getUint32(entry + 32) === (numbers[at + Field.gid] ?? 0) >>> 0
-    if (!same || mtimeMs + RACY_MS >= writtenMs) return undefined
+    if (!same || mtimeMs + RACY_MS >= writtenMs) return 0
     const idEnd = entry + STAT_BYTES + ID_BYTES[format]
-    if (path !== undefined && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path) return undefined
-    return bytes.toString('hex', entry + STAT_BYTES, idEnd)
+    return path !== undefined && (shortened?.get(entry) ?? nameIn(bytes, idEnd)) !== path ? 0 : entry
+  }
+
+  /** The id of an entry's file: hex digits. */
+  idOf(entry: number): string {
+    const { bytes, format } = this.#kept
+    return bytes.toString('hex', entry + STAT_BYTES, entry + STAT_BYTES + ID_BYTES[format])
+  }
+
+  /** Writes the same to a buffer; returns where it ends. A hundred thousand strings would take longer than all else. */
+  writeId(entry: number, target: Uint8Array, start: number): number {
+    const { bytes, format } = this.#kept
+    const first = entry + STAT_BYTES
+    for (let from = first, at = start; from < first + ID_BYTES[format]; from++, at += 2) {
+      const byte = bytes[from] ?? 0
+      target[at] = HEX[byte >> 4] ?? 0
+      target[at + 1] = HEX[byte & 0xf] ?? 0
+    }
+    return start + 2 * ID_BYTES[format]
   }
 }
+
+const HEX = Buffer.from('0123456789abcdef')
 
 /** As Node computes a time of a Stats, so that both are equal to the last bit. */
 function milliseconds(view: DataView, at: number): number {

@@ -104,21 +104,33 @@ export class GitRepository {
   }
 
   /**
-   * The id of a file's bytes, where git knows it; undefined where they have to be read.
-   * @param path relative to the work tree's root
+   * The index's entry of a file whose bytes git knows; 0 where they have to be read.
+   * @param start the directory's path relative to the work tree's root, with its slash at the end; empty for the root
    * @param found what lstat says of it, and the attributes of its directory
    */
-  blobId(
-    path: string,
+  entryOf(
+    start: string,
+    name: string,
     found: { readonly numbers: Float64Array; readonly at: number; readonly scope: AttributeScope },
-  ): string | undefined {
+  ): number {
+    if (this.#index === undefined) return 0
     const { numbers, at, scope } = found
     // A hard link or a file of a directory that was renamed may be filtered in another way than the index's path.
-    const anyPath = this.#common.length === 0 && this.#index?.attributeFiles.size === 0
-    const id = this.#index?.blobId(anyPath ? undefined : path, numbers, at)
-    if (id === undefined || scope.tests.length === 0) return id
-    const converted = scope.tests.some(({ directory, test }) => test(path.slice(directory.length)))
-    return converted ? undefined : id
+    const anyPath = this.#common.length === 0 && this.#index.attributeFiles.size === 0
+    const entry = this.#index.entryOf(anyPath ? undefined : start + name, numbers, at)
+    if (entry === 0 || scope.tests.length === 0) return entry
+    const path = start + name
+    return scope.tests.some(({ directory, test }) => test(path.slice(directory.length))) ? 0 : entry
+  }
+
+  /** What an entry's file has for an id, hex digits. */
+  idOf(entry: number): string {
+    return this.#index?.idOf(entry) ?? ''
+  }
+
+  /** Writes the same to a buffer that has room for it; returns where it ends. */
+  writeId(entry: number, target: Uint8Array, start: number): number {
+    return this.#index?.writeId(entry, target, start) ?? start
   }
 
   async #makeScope(directory: string): Promise<AttributeScope> {
@@ -140,7 +152,7 @@ export class GitRepository {
       const stats = await lstat(file)
       if (!stats.isFile()) return unknownAttributes()
       // Changed since it was checked out, perhaps: the files may have been checked out by its old lines.
-      if (tracked && this.#index?.blobId(path, numbersOf(stats), 0) === undefined) return unknownAttributes()
+      if (tracked && this.#index?.entryOf(path, numbersOf(stats), 0) === 0) return unknownAttributes()
       return readAttributes(await readFile(file, 'utf8'))
     } catch {
       return tracked ? unknownAttributes() : []

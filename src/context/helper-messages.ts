@@ -8,26 +8,39 @@ export type Question =
   | { readonly kind: 'list'; readonly paths: readonly string[] }
   | { readonly kind: 'read'; readonly paths: readonly string[]; readonly format: ObjectFormat }
 
-/** One by one as they were asked for; undefined where something failed: who asks finds it again, and says why. */
+/** Listings one by one; undefined where something failed: who asks finds it again, and says why. */
+export interface Listed {
+  readonly kind: 'list'
+  readonly names: readonly (string | undefined)[]
+  readonly numbers: Float64Array<ArrayBuffer>
+}
+
+/** What was listed before anybody asked: an answer without a question, the first of a scout. */
+export interface Scouted extends Omit<Listed, 'kind'> {
+  readonly kind: 'scouted'
+  /** Absolute, of the listings. */
+  readonly paths: readonly string[]
+  /** Absolute: not listed yet. */
+  readonly open: readonly string[]
+}
+
+/** One by one as they were asked for. */
 export type Answer =
-  | {
-      readonly kind: 'list'
-      readonly names: readonly (string | undefined)[]
-      readonly numbers: Float64Array<ArrayBuffer>
-    }
-  | { readonly kind: 'read'; readonly contents: readonly (ReadContent | undefined)[] }
+  Listed | { readonly kind: 'read'; readonly contents: readonly (ReadContent | undefined)[] } | Scouted
 
 export interface HelperData<Port> {
   readonly port: Port
   /** One number, which goes up with each answer. */
   readonly answered: Int32Array
+  /** Begin with that, before any question: until one number is not 0 any more. */
+  readonly scouting?: { readonly directory: string; readonly stopped: Int32Array } | undefined
 }
 
 /** No name holds it. */
 const BETWEEN = '\0'
 
 /** Listings as one message. */
-export function packListings(listings: readonly (Listing | undefined)[]): Extract<Answer, { readonly kind: 'list' }> {
+export function packListings(listings: readonly (Listing | undefined)[]): Listed {
   const numbers = new Float64Array(listings.reduce((sum, listing) => sum + (listing?.numbers.length ?? 0), 0))
   let at = 0
   for (const listing of listings) {
@@ -42,7 +55,7 @@ export function packListings(listings: readonly (Listing | undefined)[]): Extrac
 export function unpackListings({
   names,
   numbers,
-}: Extract<Answer, { readonly kind: 'list' }>): readonly (Listing | undefined)[] {
+}: Pick<Listed, 'names' | 'numbers'>): readonly (Listing | undefined)[] {
   let at = 0
   return names.map((joined) => {
     if (joined === undefined) return undefined

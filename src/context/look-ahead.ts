@@ -6,30 +6,17 @@
 import { realpath } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { ContextHelpers, type Deliver } from './context-helpers.ts'
-import { FIELDS, listDirectory, type Listing } from './directory-listing.ts'
+import { listDirectory, type Listing } from './directory-listing.ts'
 import { GitRepositories, type GitRepository } from './git-repository.ts'
-import { unpackListings } from './helper-messages.ts'
+import { type Scouted, unpackListings } from './helper-messages.ts'
 import { ignoreFileOf } from './ignore-file.ts'
-import { IgnoreMatcher, type IgnoreState } from './ignore-matcher.ts'
-import { isDirectory } from './tree-nodes.ts'
+import { IgnoreMatcher } from './ignore-matcher.ts'
+import { LARGE_INDEX_BYTES, type Scout } from './scout.ts'
+import { type AheadPlace, MOST_FILES, placesIn } from './scouting.ts'
 
-/** From this size of git's index on (ten thousand files), a tree is worth a thread: to start one takes as long as to list some hundred directories. */
-const LARGE_INDEX_BYTES = 1_000_000
-
-/** No more files than this are looked at ahead: what nobody asks for must not fill the memory. */
-const MOST_FILES = 300_000
 const BATCH = 64
 /** Questions that a helper holds: it is to have work while this thread reads Dockerfiles. */
 const QUESTIONS = 16
-
-/** Where to look: a directory, and what an ignore file says of it. */
-interface AheadPlace {
-  /** Absolute, without links. */
-  readonly directory: string
-  /** Relative to where the patterns begin. */
-  readonly path: string
-  readonly state: IgnoreState | undefined
-}
 
 /** What all contexts of a run share. */
 export class LookAhead {
@@ -40,12 +27,25 @@ export class LookAhead {
   #files = 0
   #isOver = false
   #helpers: ContextHelpers | undefined
-
+  /** Lists already. */
+  #scout: Scout | undefined
+  /** Where to look, when it is known. */
+  #from: { readonly directory: string; readonly matcher: IgnoreMatcher } | undefined
   readonly #largeIndexBytes: number
 
-  /** @param env of this process: where git looks for its configuration */
-  constructor(env: NodeJS.ProcessEnv, { largeIndexBytes = LARGE_INDEX_BYTES } = {}) {
+  /**
+   * @param env of this process: where git looks for its configuration
+   * @param options.scout ends with this
+   */
+  constructor(
+    env: NodeJS.ProcessEnv,
+    {
+      largeIndexBytes = LARGE_INDEX_BYTES,
+      scout,
+    }: { readonly largeIndexBytes?: number; readonly scout?: Scout | undefined } = {},
+  ) {
     this.#largeIndexBytes = largeIndexBytes
+    this.#scout = scout
     this.repositories = new GitRepositories(env)
   }
 
@@ -61,7 +61,20 @@ export class LookAhead {
 
   /** Starts threads; those that are there stay. */
   startHelpers(): ContextHelpers {
-    return (this.#helpers ??= new ContextHelpers())
+    if (this.#helpers !== undefined) return this.#helpers
+    const scout = this.#scout
+    this.#scout = undefined
+    if (scout === undefined) return (this.#helpers = new ContextHelpers())
+    // Nobody lists anew what it is listing: it lies all below.
+    this.#coming.add(scout.directory)
+    scout.stop()
+    return (this.#helpers = new ContextHelpers({
+      scout,
+      deliver: (answer) => {
+        this.#coming.delete(scout.directory)
+        this.#takeScouted(scout.directory, answer?.kind === 'scouted' ? answer : undefined)
+      },
+    }))
   }
 
   /**
@@ -72,13 +85,16 @@ export class LookAhead {
     try {
       const directory = await realpath(workspace)
       const matcher = new IgnoreMatcher(await ignoreFileOf(directory))
-      const repository = await this.repositories.around(directory)
-      if (this.#isOver || !this.#isLarge(repository)) return
-      this.#open = [{ directory, path: '', state: undefined }]
+      const opened = this.repositories.around(directory)
+      // Where a scout is at work, it is known that the tree is large.
+      if (this.#scout === undefined && !this.#isLarge(await opened)) return
+      if (this.#isOver) return
+      this.#from = { directory, matcher }
+      if (this.#scout?.directory !== directory) this.#open = [{ directory, path: '', state: undefined }]
       void this.#run(this.startHelpers(), matcher).catch(() => {
         this.stop()
       })
-      await repository.readIndex()
+      await (await opened)?.readIndex()
     } catch {
       this.stop()
     }
@@ -105,6 +121,7 @@ export class LookAhead {
     this.stop()
     const helpers = this.#helpers
     this.#helpers = undefined
+    await this.#scout?.worker.terminate()
     this.#listings.clear()
     this.#coming.clear()
     await helpers?.[Symbol.asyncDispose]()
@@ -159,19 +176,25 @@ export class LookAhead {
     }
   }
 
-  #keep({ directory, path, state }: AheadPlace, listing: Listing, matcher: IgnoreMatcher): void {
-    const { names, numbers } = listing
-    this.#listings.set(directory, listing)
-    this.#files += names.length
-    if (this.#isOver) return
-    for (let index = 0; index < names.length; index++) {
-      const name = names[index] ?? ''
-      // Git's own directory is seldom in a context, and large.
-      if (!isDirectory(numbers[index * FIELDS] ?? 0) || name === '.git') continue
-      const below = path === '' ? name : `${path}/${name}`
-      const verdict = matcher.isEmpty ? undefined : matcher.enter(below, true, state)
-      if (verdict?.cut === true) continue
-      this.#open.push({ directory: `${directory}/${name}`, path: below, state: verdict?.state })
+  #keep(place: AheadPlace, listing: Listing, matcher: IgnoreMatcher): void {
+    this.#listings.set(place.directory, listing)
+    this.#files += listing.names.length
+    if (!this.#isOver) for (const below of placesIn(place, listing, matcher)) this.#open.push(below)
+  }
+
+  #takeScouted(root: string, scouted: Scouted | undefined): void {
+    for (const [index, listing] of (scouted === undefined ? [] : unpackListings(scouted)).entries()) {
+      const path = scouted?.paths[index]
+      if (path === undefined || listing === undefined) continue
+      this.#listings.set(path, listing)
+      this.#files += listing.names.length
+    }
+    if (this.#isOver || this.#from?.directory !== root) return
+    const { matcher } = this.#from
+    for (const directory of scouted?.open ?? [root]) {
+      const path = directory.slice(root.length + 1)
+      const state = path === '' || matcher.isEmpty ? undefined : matcher.excludes(path, true).state
+      this.#open.push({ directory, path, state })
     }
   }
 }

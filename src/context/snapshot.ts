@@ -15,7 +15,8 @@ import { type ContextReadQuery, type Selected, type Selection, selectPath } from
 import { ContextTree } from './context-tree.ts'
 import type { IgnoreMatcher } from './ignore-matcher.ts'
 import { LookAhead } from './look-ahead.ts'
-import { type DirectoryNode, isUnread, type LeafNode, type TreeNode } from './tree-nodes.ts'
+import { DirectoryText } from './directory-text.ts'
+import { type DirectoryNode, isUnread, type LeafNode } from './tree-nodes.ts'
 
 /** One file, directory or link that an instruction reads. */
 export interface ReadEntry {
@@ -65,6 +66,7 @@ export async function snapshotContext(options: {
 class Snapshot implements ContextSnapshot {
   readonly #tree: ContextTree
   readonly #filler: ContentFiller
+  readonly #text = new DirectoryText()
   readonly #ahead: LookAhead
   /** Then its threads end with each read. */
   readonly #isOwn: boolean
@@ -146,12 +148,16 @@ class Snapshot implements ContextSnapshot {
   async #digestOf(directory: DirectoryNode): Promise<string> {
     if (directory.digest !== undefined) return directory.digest
     await this.#tree.pause()
-    let text = `${headerOf(directory)}\0`
-    for (const child of directory.children) {
-      if (child.type === 'directory') text += `${await this.#digestOf(child)}\0${child.name}\0`
-      else if (!child.gone) text += `${textOf(child)}\0${child.name}\0`
+    for (const child of directory.objects()) if (child.type === 'directory') await this.#digestOf(child)
+    // Nothing waits from here on: the text is one for all.
+    const text = this.#text.begin(`${headerOf(directory)}\0`)
+    for (let index = 0; index < directory.length; index++) {
+      const child = directory.objectAt(index)
+      if (child === undefined) text.addKnown(directory, index)
+      else if (child.type === 'directory') text.add(`${child.digest ?? ''}\0${child.name}\0`)
+      else if (!child.gone) text.add(`${textOf(child)}\0${child.name}\0`)
     }
-    directory.digest = `directory ${hash('sha256', text)}`
+    directory.digest = `directory ${text.hash()}`
     return directory.digest
   }
 }
@@ -159,7 +165,7 @@ class Snapshot implements ContextSnapshot {
 /** What is still to be read in a directory. */
 function* unreadBelow(path: string, directory: DirectoryNode): Generator<Found, void, undefined> {
   if (directory.digest !== undefined) return
-  for (const node of directory.children) {
+  for (const node of directory.objects()) {
     if (node.type === 'directory') yield* unreadBelow(joined(path, node.name), node)
     else if (isUnread(node)) yield { path: joined(path, node.name), node }
   }
@@ -198,23 +204,31 @@ function* entriesOf(selections: readonly Selection[]): Generator<ReadEntry, void
 function* entriesBelow(found: Found, seen: Set<string> | undefined): Generator<ReadEntry, void, undefined> {
   if (isNew(found, seen)) yield entryOf(found)
   if (found.node.type !== 'directory') return
-  const open: { readonly children: readonly TreeNode[]; readonly path: string; next: number }[] = []
-  open.push({ children: found.node.children, path: found.path, next: 0 })
+  const open = [{ node: found.node, path: found.path, next: 0 }]
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const node = top.children[top.next++]
-    if (node === undefined) {
+    const index = top.next++
+    if (index >= top.node.length) {
       open.pop()
       continue
     }
-    const below = { path: joined(top.path, node.name), node }
-    if (isNew(below, seen)) yield entryOf(below)
-    if (node.type === 'directory') open.push({ children: node.children, path: below.path, next: 0 })
+    const path = joined(top.path, top.node.nameAt(index))
+    const node = top.node.objectAt(index)
+    if (node === undefined) {
+      if (isFirst(path, seen)) yield { path, type: 'file', mode: top.node.modeAt(index), content: top.node.idAt(index) }
+      continue
+    }
+    if (isNew({ path, node }, seen)) yield entryOf({ path, node })
+    if (node.type === 'directory') open.push({ node, path, next: 0 })
   }
 }
 
 /** Whether it is there, has a name, and was not told of before. */
 function isNew({ path, node }: Found, seen: Set<string> | undefined): boolean {
-  if (path === '' || (node.type !== 'directory' && node.gone) || seen?.has(path) === true) return false
+  return path !== '' && (node.type === 'directory' || !node.gone) && isFirst(path, seen)
+}
+
+function isFirst(path: string, seen: Set<string> | undefined): boolean {
+  if (seen?.has(path) === true) return false
   seen?.add(path)
   return true
 }

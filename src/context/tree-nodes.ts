@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import type { ContextFileType } from './context-files.ts'
 import { Field } from './directory-listing.ts'
 import type { ObjectFormat } from './git-index.ts'
+import type { GitRepository } from './git-repository.ts'
 
 /** A file, a link or something else that is no directory. */
 export interface LeafNode {
@@ -10,6 +11,7 @@ export interface LeafNode {
   readonly type: Exclude<ContextFileType, 'directory'>
   /** Permission bits with setuid, setgid and sticky; of a file that was read, those at that time. */
   mode: number
+  /** Bytes; 0 where the content was known at once. */
   readonly size: number
   /** Of a file's id. */
   readonly format: ObjectFormat
@@ -19,16 +21,138 @@ export interface LeafNode {
   gone: boolean
 }
 
-/** A directory with all in it that .dockerignore leaves there. */
-export interface DirectoryNode {
+/** Who tells the ids of files that git knows. */
+export type KnownIds = Pick<GitRepository, 'format' | 'idOf' | 'writeId'>
+
+/**
+ * A directory with all in it that .dockerignore leaves there, sorted by name, by code unit. Of a file that git knows, and that is
+ * most of them, there are three numbers and no object.
+ */
+export class DirectoryNode {
+  readonly type = 'directory'
   readonly name: string
-  readonly type: 'directory'
   /** 0 for the context's root: BuildKit does not look at it. */
   readonly mode: number
-  /** Sorted by name, by code unit. */
-  readonly children: TreeNode[]
   /** Over its mode and all that is in it; undefined until it is asked for. */
-  digest: string | undefined
+  digest: string | undefined = undefined
+  readonly #names: string[] = []
+  /** Undefined for a known file. */
+  readonly #nodes: (TreeNode | undefined)[] = []
+  readonly #modes: number[] = []
+  /** Where git's index has a known file. */
+  readonly #entries: number[] = []
+  /** Where there are nodes. */
+  #objects: number[] = []
+  #ids: KnownIds | undefined
+
+  constructor(name: string, mode: number) {
+    this.name = name
+    this.mode = mode
+  }
+
+  get length(): number {
+    return this.#names.length
+  }
+
+  /** Adds something whose name comes after all others. */
+  add(node: TreeNode): void {
+    this.#objects.push(this.length)
+    this.#push(node.name, node, 0, 0)
+  }
+
+  /** Adds a file by its permission bits and its place in git's index: one index for all of a directory. */
+  addKnown(name: string, known: { readonly mode: number; readonly entry: number; readonly ids: KnownIds }): void {
+    this.#ids = known.ids
+    this.#push(name, undefined, known.mode, known.entry)
+  }
+
+  #push(name: string, node: TreeNode | undefined, mode: number, entry: number): void {
+    this.#names.push(name)
+    this.#nodes.push(node)
+    this.#modes.push(mode)
+    this.#entries.push(entry)
+  }
+
+  nameAt(index: number): string {
+    return this.#names[index] ?? ''
+  }
+
+  /** What is there, unless it is a known file. */
+  objectAt(index: number): TreeNode | undefined {
+    return this.#nodes[index]
+  }
+
+  /** All that are no known files: most of a large tree need not be looked at. */
+  *objects(): Generator<TreeNode, void, undefined> {
+    for (const index of this.#objects) {
+      const node = this.#nodes[index]
+      if (node !== undefined) yield node
+    }
+  }
+
+  /** Of a known file. */
+  modeAt(index: number): number {
+    return this.#modes[index] ?? 0
+  }
+
+  /** Of a known file: its id, hex digits. */
+  idAt(index: number): string {
+    return this.#ids?.idOf(this.#entries[index] ?? 0) ?? ''
+  }
+
+  /** Writes the same to a buffer; returns where it ends. */
+  writeIdAt(index: number, target: Uint8Array, start: number): number {
+    return this.#ids?.writeId(this.#entries[index] ?? 0, target, start) ?? start
+  }
+
+  /** What is there, as an object; always the same one. */
+  nodeAt(index: number): TreeNode | undefined {
+    const name = this.#names[index]
+    if (name === undefined) return undefined
+    return (this.#nodes[index] ??= {
+      ...{ name, type: 'file', mode: this.modeAt(index), size: 0, format: this.#ids?.format ?? 'sha1' },
+      ...{ content: this.idAt(index), gone: false },
+    })
+  }
+
+  /** All that is in it, as objects. */
+  *nodes(): Generator<TreeNode, void, undefined> {
+    for (let index = 0; index < this.length; index++) {
+      const node = this.nodeAt(index)
+      if (node !== undefined) yield node
+    }
+  }
+
+  /** What is in it under that name. */
+  child(name: string): TreeNode | undefined {
+    let low = 0
+    let high = this.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.nameAt(middle) < name) low = middle + 1
+      else high = middle
+    }
+    return this.nameAt(low) === name ? this.nodeAt(low) : undefined
+  }
+
+  /** Takes directories away. */
+  remove(isRemoved: (directory: DirectoryNode) => boolean): void {
+    const removed = new Set<number>()
+    for (const index of this.#objects) {
+      const node = this.#nodes[index]
+      if (node?.type === 'directory' && isRemoved(node)) removed.add(index)
+    }
+    if (removed.size === 0) return
+    for (const column of [this.#names, this.#nodes, this.#modes, this.#entries]) without(column, removed)
+    this.#objects = this.#nodes.flatMap((node, index) => (node === undefined ? [] : [index]))
+  }
+}
+
+/** Takes places of an array away. */
+function without(column: unknown[], removed: ReadonlySet<number>): void {
+  let kept = 0
+  for (let index = 0; index < column.length; index++) if (!removed.has(index)) column[kept++] = column[index]
+  column.length = kept
 }
 
 export type TreeNode = LeafNode | DirectoryNode
@@ -54,25 +178,12 @@ export function isUnread(node: TreeNode): node is LeafNode {
   return node.type !== 'directory' && node.content === undefined && !node.gone
 }
 
-/** A directory without anything in it yet. */
-export function directoryOf(name: string, mode: number): DirectoryNode {
-  return { name, type: 'directory', mode, children: [], digest: undefined }
-}
-
 /** Whether lstat said that it is a directory. */
 export function isDirectory(mode: number): boolean {
   return (mode & constants.S_IFMT) === constants.S_IFDIR
 }
 
-/** The child of that name. */
-export function childOf(directory: DirectoryNode, name: string): TreeNode | undefined {
-  const { children } = directory
-  let low = 0
-  let high = children.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((children[middle]?.name ?? '') < name) low = middle + 1
-    else high = middle
-  }
-  return children[low]?.name === name ? children[low] : undefined
+/** Whether lstat said that it is a regular file. */
+export function isFile(mode: number): boolean {
+  return (mode & constants.S_IFMT) === constants.S_IFREG
 }

@@ -108,11 +108,9 @@ export class Walk {
   /** Takes excluded directories away in which nothing was found. */
   prune(directory: DirectoryNode): void {
     if (this.#excluded.size === 0) return
-    const kept = directory.children.filter((child) => {
-      if (child.type !== 'directory') return true
+    directory.remove((child) => {
       this.prune(child)
-      return child.children.length > 0 || !this.#excluded.has(child)
+      return child.length === 0 && this.#excluded.has(child)
     })
-    directory.children.splice(0, Infinity, ...kept)
   }
 }

@@ -3,8 +3,8 @@
  * used because it follows redirects and decodes bodies out of our sight, and cannot be given the runner's proxy without
  * changing the whole process. Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY; loopback never goes through one.
  */
-import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type * as Http from 'node:http'
+import type * as Https from 'node:https'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT'
@@ -18,9 +18,9 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number
-  readonly headers: IncomingHttpHeaders
+  readonly headers: Http.IncomingHttpHeaders
   /** Must be read or destroyed. */
-  readonly body: IncomingMessage
+  readonly body: Http.IncomingMessage
 }
 
 export interface Timeouts {
@@ -52,17 +52,32 @@ export function isLoopback(host: string): boolean {
   return name === 'localhost' || name === '::1' || /^127(?:\.\d{1,3}){3}$/.test(name)
 }
 
+type Kind = 'http' | 'https'
+
+/** Loaded with the first request: 15 ms that a step without one does not wait. */
+function clientOf(kind: Kind): typeof Http | typeof Https {
+  return process.getBuiltinModule(kind === 'https' ? 'node:https' : 'node:http')
+}
+
 /** Connections, kept alive between requests; idle ones hold no process open. */
 export class HttpExchange {
   readonly #timeouts: Timeouts
-  readonly #direct: Readonly<Record<'http' | 'https', http.Agent>>
-  readonly #proxied: Readonly<Record<'http' | 'https', http.Agent>>
+  readonly #env: NodeJS.ProcessEnv
+  /** By kind, those that know of proxies apart. */
+  readonly #agents = new Map<string, Http.Agent>()
 
   constructor(env: NodeJS.ProcessEnv, timeouts: Timeouts = DEFAULT_TIMEOUTS) {
     this.#timeouts = timeouts
-    this.#direct = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
-    const proxied = { keepAlive: true, proxyEnv: env }
-    this.#proxied = { http: new http.Agent(proxied), https: new https.Agent(proxied) }
+    this.#env = env
+  }
+
+  #agent(kind: Kind, isDirect: boolean): Http.Agent {
+    const key = `${kind} ${isDirect}`
+    const known = this.#agents.get(key)
+    if (known !== undefined) return known
+    const agent = new (clientOf(kind).Agent)({ keepAlive: true, ...(isDirect ? {} : { proxyEnv: this.#env }) })
+    this.#agents.set(key, agent)
+    return agent
   }
 
   /**
@@ -72,15 +87,15 @@ export class HttpExchange {
   async send(request: HttpRequest): Promise<HttpAnswer> {
     request.signal?.throwIfAborted()
     const kind = request.url.protocol === 'https:' ? 'https' : 'http'
-    const agents = isLoopback(request.url.host) ? this.#direct : this.#proxied
+    const agent = this.#agent(kind, isLoopback(request.url.host))
     const { connect, total, idle } = this.#timeouts
     return await new Promise<HttpAnswer>((resolve, reject) => {
-      const outgoing = (kind === 'https' ? https : http).request(request.url, {
+      const outgoing = clientOf(kind).request(request.url, {
         method: request.method,
         headers: request.headers,
-        agent: agents[kind],
+        agent,
       })
-      let incoming: IncomingMessage | undefined
+      let incoming: Http.IncomingMessage | undefined
       const end = (error: Error): void => {
         // Once the head is there, the reader of the body must hear why it ends.
         ;(incoming ?? outgoing).destroy(error)
@@ -128,7 +143,7 @@ export class HttpExchange {
 
   /** Closes idle and running connections. */
   close(): void {
-    for (const agent of [...Object.values(this.#direct), ...Object.values(this.#proxied)]) agent.destroy()
+    for (const agent of this.#agents.values()) agent.destroy()
   }
 }
 

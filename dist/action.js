@@ -1,0 +1,3 @@
+import { t as runAction } from "./plan.js";
+
+export { runAction };

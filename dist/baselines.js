@@ -1,0 +1,3 @@
+import { m as findBaseline } from "./build.js";
+
+export { findBaseline };

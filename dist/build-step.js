@@ -1,0 +1,3 @@
+import { p as buildPlanned } from "./build.js";
+
+export { buildPlanned };

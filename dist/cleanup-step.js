@@ -1,0 +1,3 @@
+import { f as cleanupStep } from "./build.js";
+
+export { cleanupStep };

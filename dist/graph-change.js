@@ -1,0 +1,3 @@
+import { d as graphChange } from "./build.js";
+
+export { graphChange };

@@ -1,0 +1,3 @@
+import { o as handOverPlan, s as readHandedPlans } from "./build.js";
+
+export { handOverPlan };

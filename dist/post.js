@@ -1,0 +1,3 @@
+import { a as runPost } from "./build.js";
+
+export { runPost };

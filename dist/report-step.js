@@ -1,0 +1,3 @@
+import { t as reportStep } from "./build.js";
+
+export { reportStep };

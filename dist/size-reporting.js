@@ -1,0 +1,3 @@
+import { i as reportSizes, n as BUDGET_LABEL, r as callsForComment } from "./build.js";
+
+export { reportSizes };
