@@ -626,14 +626,19 @@ var IgnoreMatcher = class {
 	}
 	/**
 	* Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+	* @param depth how many names the path has
 	* @throws UserError see `enter`
 	*/
-	leavesOut(path, parent) {
+	leavesOut(path, depth, parent) {
 		let excluded = false;
 		for (let index = 0; index < this.#rules.length; index++) {
 			const candidate = this.#rules[index];
 			if (candidate === void 0 || candidate.exception !== excluded) continue;
-			if (parent?.[index] === true || this.#test(candidate)(path)) excluded = !candidate.exception;
+			if (parent?.[index] !== true) {
+				if (candidate.depth !== void 0 && candidate.depth !== depth) continue;
+				if (!this.#test(candidate)(path)) continue;
+			}
+			excluded = !candidate.exception;
 		}
 		return excluded;
 	}
@@ -685,6 +690,7 @@ function parseRules(file) {
 			origin,
 			pattern,
 			exception,
+			depth: depthOf(pattern),
 			test: void 0
 		});
 		else problems.push(patternProblem(origin, {
@@ -694,6 +700,10 @@ function parseRules(file) {
 	}
 	throwIfAny(problems);
 	return rules;
+}
+/** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
+function depthOf(pattern) {
+	return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes("**") ? pattern.split("/").length : void 0;
 }
 /** Upstream's check: whatever filepath.Match says when it is asked to match `.`. */
 function syntaxFault(pattern) {

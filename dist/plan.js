@@ -1,5 +1,5 @@
 import { n as LARGE_INDEX_BYTES, t as HELPER } from "./scout.js";
-import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
@@ -5479,7 +5479,7 @@ var GitRepository = class GitRepository {
 	#readIndex;
 	#common;
 	#scopes = /* @__PURE__ */ new Map();
-	#reading;
+	#isRead = false;
 	#index;
 	constructor(root, format, known) {
 		this.root = root;
@@ -5502,7 +5502,7 @@ var GitRepository = class GitRepository {
 		const converts = !isFalse(settings.get("core.autocrlf")) || settings.has("attr.tree") || "GIT_ATTR_SOURCE" in env;
 		const elsewhere = settings.get("core.worktree");
 		const foreign = elsewhere !== void 0 && resolve$1(gitDir, elsewhere) !== root;
-		const readIndex = async () => converts || foreign ? void 0 : await indexOf(gitDir, format);
+		const readIndex = () => converts || foreign ? void 0 : indexOf(gitDir, format);
 		const common = await commonAttributes(gitDir, {
 			env,
 			configured: settings.get("core.attributesfile")
@@ -5515,8 +5515,9 @@ var GitRepository = class GitRepository {
 		});
 	}
 	/** Reads the index, once; before, no id is known. */
-	async readIndex() {
-		this.#index = await (this.#reading ??= this.#readIndex());
+	readIndex() {
+		if (!this.#isRead) this.#index = this.#readIndex();
+		this.#isRead = true;
 	}
 	/** A path of the work tree (absolute, without links), relative to its root. */
 	pathOf(absolute) {
@@ -5631,14 +5632,18 @@ async function readSettings(gitDir, env) {
 function isFalse(value) {
 	return value === void 0 || /^(?:false|no|off|0|)$/i.test(value);
 }
-async function indexOf(gitDir, format) {
+function indexOf(gitDir, format) {
 	try {
-		await using file = await open$1(join(gitDir, "index"));
-		const { mtimeMs } = await file.stat();
-		return GitIndex.parse(await file.readFile(), {
-			format,
-			writtenMs: mtimeMs
-		});
+		const file = openSync(join(gitDir, "index"), constants.O_RDONLY);
+		try {
+			const { mtimeMs } = fstatSync(file);
+			return GitIndex.parse(readFileSync(file), {
+				format,
+				writtenMs: mtimeMs
+			});
+		} finally {
+			closeSync(file);
+		}
 	} catch {
 		return;
 	}
@@ -6109,14 +6114,19 @@ var IgnoreMatcher = class {
 	}
 	/**
 	* Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+	* @param depth how many names the path has
 	* @throws UserError see `enter`
 	*/
-	leavesOut(path, parent) {
+	leavesOut(path, depth, parent) {
 		let excluded = false;
 		for (let index = 0; index < this.#rules.length; index++) {
 			const candidate = this.#rules[index];
 			if (candidate === void 0 || candidate.exception !== excluded) continue;
-			if (parent?.[index] === true || this.#test(candidate)(path)) excluded = !candidate.exception;
+			if (parent?.[index] !== true) {
+				if (candidate.depth !== void 0 && candidate.depth !== depth) continue;
+				if (!this.#test(candidate)(path)) continue;
+			}
+			excluded = !candidate.exception;
 		}
 		return excluded;
 	}
@@ -6168,6 +6178,7 @@ function parseRules(file) {
 			origin,
 			pattern,
 			exception,
+			depth: depthOf(pattern),
 			test: void 0
 		});
 		else problems.push(patternProblem(origin, {
@@ -6177,6 +6188,10 @@ function parseRules(file) {
 	}
 	throwIfAny(problems);
 	return rules;
+}
+/** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
+function depthOf(pattern) {
+	return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes("**") ? pattern.split("/").length : void 0;
 }
 /** Upstream's check: whatever filepath.Match says when it is asked to match `.`. */
 function syntaxFault(pattern) {
@@ -6221,7 +6236,6 @@ var DirectoryNode = class {
 	#modes = [];
 	/** Where git's index has a known file. */
 	#entries = [];
-	/** Where there are nodes. */
 	#objects = [];
 	#ids;
 	constructor(name, mode) {
@@ -6233,7 +6247,7 @@ var DirectoryNode = class {
 	}
 	/** Adds something whose name comes after all others. */
 	add(node) {
-		this.#objects.push(this.length);
+		this.#objects.push(node);
 		this.#push(node.name, node, 0, 0);
 	}
 	/** Adds a file by its permission bits and its place in git's index: one index for all of a directory. */
@@ -6254,12 +6268,9 @@ var DirectoryNode = class {
 	objectAt(index) {
 		return this.#nodes[index];
 	}
-	/** All that are no known files: most of a large tree need not be looked at. */
-	*objects() {
-		for (const index of this.#objects) {
-			const node = this.#nodes[index];
-			if (node !== void 0) yield node;
-		}
+	/** All that were no known files: most of a large tree need not be looked at. */
+	get objects() {
+		return this.#objects;
 	}
 	/** Of a known file. */
 	modeAt(index) {
@@ -6307,26 +6318,20 @@ var DirectoryNode = class {
 	}
 	/** Takes directories away. */
 	remove(isRemoved) {
-		const removed = /* @__PURE__ */ new Set();
-		for (const index of this.#objects) {
-			const node = this.#nodes[index];
-			if (node?.type === "directory" && isRemoved(node)) removed.add(index);
-		}
+		const removed = new Set(this.#objects.filter((node) => node.type === "directory" && isRemoved(node)));
 		if (removed.size === 0) return;
-		for (const column of [
-			this.#names,
-			this.#nodes,
-			this.#modes,
-			this.#entries
-		]) without(column, removed);
-		this.#objects = this.#nodes.flatMap((node, index) => node === void 0 ? [] : [index]);
+		const kept = Array.from(this.#nodes.keys()).filter((index) => !removed.has(this.#nodes[index]));
+		keep(this.#names, kept);
+		keep(this.#modes, kept);
+		keep(this.#entries, kept);
+		keep(this.#nodes, kept);
+		this.#objects = this.#objects.filter((node) => !removed.has(node));
 	}
 };
-/** Takes places of an array away. */
-function without(column, removed) {
-	let kept = 0;
-	for (let index = 0; index < column.length; index++) if (!removed.has(index)) column[kept++] = column[index];
-	column.length = kept;
+/** Leaves only some places of an array; they rise. */
+function keep(column, places) {
+	for (const [at, place] of places.entries()) column[at] = column[place];
+	column.length = places.length;
 }
 /** A node of what lstat said; not for a directory, which is made with its content. */
 function leafOf(name, numbers, options) {
@@ -6465,7 +6470,7 @@ var LookAhead = class {
 			this.#run(this.startHelpers(), matcher).catch(() => {
 				this.stop();
 			});
-			await (await opened)?.readIndex();
+			(await opened)?.readIndex();
 		} catch {
 			this.stop();
 		}
@@ -14966,7 +14971,7 @@ var ContextTree = class {
 			format: repository?.format ?? "sha1"
 		});
 		if (repository === void 0 || leaf.type !== "file" || leaf.size < ASK_GIT_BYTES) return leaf;
-		await repository.readIndex();
+		repository.readIndex();
 		const scope = await repository.scopeOf(repository.pathOf(dirname(absolute)));
 		const entry = repository.entryOf("", repository.pathOf(absolute), {
 			numbers,
@@ -15043,6 +15048,7 @@ var ContextTree = class {
 		const start = place.path === "" ? "" : `${place.path}/`;
 		const gitStart = known === void 0 || known.directory === "" ? "" : `${known.directory}/`;
 		const format = known?.repository.format ?? "sha1";
+		const depth = start.split("/").length;
 		for (let index = 0, at = 0; index < names.length; index++, at += 9) {
 			const name = names[index] ?? "";
 			const path = start + name;
@@ -15059,7 +15065,7 @@ var ContextTree = class {
 					mode,
 					known: knownBelow
 				});
-			} else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, place.state)) {
+			} else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, depth, place.state)) {
 				const before = this.#leaves.size === 0 ? void 0 : this.#leaves.get(path);
 				const entry = before !== void 0 || known === void 0 || !isFile(mode) ? 0 : known.repository.entryOf(gitStart, name, {
 					numbers,
@@ -15134,7 +15140,7 @@ var ContextTree = class {
 	}
 };
 async function knownIn(repository, directory) {
-	await repository.readIndex();
+	repository.readIndex();
 	return {
 		repository,
 		directory,
@@ -15330,7 +15336,7 @@ var Snapshot = class {
 	async #digestOf(directory) {
 		if (directory.digest !== void 0) return directory.digest;
 		await this.#tree.pause();
-		for (const child of directory.objects()) if (child.type === "directory") await this.#digestOf(child);
+		for (const child of directory.objects) if (child.type === "directory") await this.#digestOf(child);
 		const text = this.#text.begin(`${headerOf(directory)}\0`);
 		for (let index = 0; index < directory.length; index++) {
 			const child = directory.objectAt(index);
@@ -15345,7 +15351,7 @@ var Snapshot = class {
 /** What is still to be read in a directory. */
 function* unreadBelow(path, directory) {
 	if (directory.digest !== void 0) return;
-	for (const node of directory.objects()) if (node.type === "directory") yield* unreadBelow(joined(path, node.name), node);
+	for (const node of directory.objects) if (node.type === "directory") yield* unreadBelow(joined(path, node.name), node);
 	else if (isUnread(node)) yield {
 		path: joined(path, node.name),
 		node

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { UserError } from '../../src/errors.ts'
 import { readIgnoreFile } from '../../src/context/ignore-file.ts'
@@ -139,4 +140,27 @@ describe('a pattern that is none', () => {
     expect(matcher.excludes('x', false).excluded).toBe(false)
     expect(() => matcher.excludes('a', false)).toThrow('"!b[z-a]" is not a valid pattern: syntax error in pattern.')
   })
+})
+
+test('a walk that knows how deep it is leaves out what a look at one path does', () => {
+  const name = fc.constantFrom('a', 'b.md', 'src', '.env', 'é')
+  const part = fc.constantFrom('a', '*', '*.md', 's?c', '[a-c]', '**', 'src', '.e*', '\\a', 'é')
+  const pattern = fc
+    .tuple(fc.boolean(), fc.array(part, { minLength: 1, maxLength: 3 }))
+    .map(([isException, parts]) => `${isException ? '!' : ''}${parts.join('/')}`)
+  const rules = fc.array(pattern, { minLength: 1, maxLength: 5 })
+  fc.assert(
+    fc.property(rules, fc.array(name, { minLength: 1, maxLength: 4 }), (patterns, names) => {
+      const matcher = new IgnoreMatcher({ name: '', patterns: patterns.map((text) => ({ pattern: text, line: 1 })) })
+      let state: readonly boolean[] | undefined
+      for (let depth = 1; depth < names.length; depth++) {
+        const verdict = matcher.enter(names.slice(0, depth).join('/'), true, state)
+        if (verdict.cut) return
+        state = verdict.state
+      }
+      const path = names.join('/')
+      expect(matcher.leavesOut(path, names.length, state)).toBe(matcher.excludes(path, false).excluded)
+    }),
+    { numRuns: 2_000 },
+  )
 })

@@ -93,7 +93,7 @@ export class ContextTree {
     const numbers = numbersOf(stats)
     const leaf = leafOf(nameOf(path), numbers, { at: 0, format: repository?.format ?? 'sha1' })
     if (repository === undefined || leaf.type !== 'file' || leaf.size < ASK_GIT_BYTES) return leaf
-    await repository.readIndex()
+    repository.readIndex()
     const scope = await repository.scopeOf(repository.pathOf(dirname(absolute)))
     const entry = repository.entryOf('', repository.pathOf(absolute), { numbers, at: 0, scope })
     if (entry !== 0) leaf.content = repository.idOf(entry)
@@ -168,6 +168,7 @@ export class ContextTree {
     const start = place.path === '' ? '' : `${place.path}/`
     const gitStart = known === undefined || known.directory === '' ? '' : `${known.directory}/`
     const format = known?.repository.format ?? 'sha1'
+    const depth = start.split('/').length
     for (let index = 0, at = 0; index < names.length; index++, at += FIELDS) {
       const name = names[index] ?? ''
       const path = start + name
@@ -176,7 +177,7 @@ export class ContextTree {
       else if (isDirectory(mode)) {
         const knownBelow = known === undefined ? undefined : { ...known, directory: gitStart + name }
         this.#enter(walk, place, { name, path, mode, known: knownBelow })
-      } else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, place.state)) {
+      } else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, depth, place.state)) {
         // Seldom any, and a look-up of every path takes its time.
         const before = this.#leaves.size === 0 ? undefined : this.#leaves.get(path)
         const entry =
@@ -247,7 +248,7 @@ export class ContextTree {
 }
 
 async function knownIn(repository: GitRepository, directory: string): Promise<Known> {
-  await repository.readIndex()
+  repository.readIndex()
   return { repository, directory, scope: await repository.scopeOf(directory) }
 }
 

@@ -3,7 +3,8 @@
  * repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
  * its index is believed, and that only where it agrees with lstat.
  */
-import { lstat, open, readFile, stat } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { lstat, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { ProgramMissingError, runProcess } from '../process.ts'
@@ -29,10 +30,10 @@ export class GitRepository {
   readonly format: ObjectFormat
   /** Size of its index, by which a large repository is known; 0 where there is none. */
   readonly indexBytes: number
-  readonly #readIndex: () => Promise<GitIndex | undefined>
+  readonly #readIndex: () => GitIndex | undefined
   readonly #common: readonly ConversionTest[]
   readonly #scopes = new Map<string, Promise<AttributeScope>>()
-  #reading: Promise<GitIndex | undefined> | undefined
+  #isRead = false
   #index: GitIndex | undefined
 
   private constructor(
@@ -40,7 +41,7 @@ export class GitRepository {
     format: ObjectFormat,
     known: {
       readonly indexBytes: number
-      readonly readIndex: () => Promise<GitIndex | undefined>
+      readonly readIndex: () => GitIndex | undefined
       readonly common: readonly ConversionTest[]
     },
   ) {
@@ -65,8 +66,7 @@ export class GitRepository {
     const converts = !isFalse(settings.get('core.autocrlf')) || settings.has('attr.tree') || 'GIT_ATTR_SOURCE' in env
     const elsewhere = settings.get('core.worktree')
     const foreign = elsewhere !== undefined && resolve(gitDir, elsewhere) !== root
-    const readIndex = async (): Promise<GitIndex | undefined> =>
-      converts || foreign ? undefined : await indexOf(gitDir, format)
+    const readIndex = (): GitIndex | undefined => (converts || foreign ? undefined : indexOf(gitDir, format))
     const common = await commonAttributes(gitDir, { env, configured: settings.get('core.attributesfile') })
     const indexBytes = await stat(join(gitDir, 'index')).then(
       ({ size }) => size,
@@ -76,8 +76,9 @@ export class GitRepository {
   }
 
   /** Reads the index, once; before, no id is known. */
-  async readIndex(): Promise<void> {
-    this.#index = await (this.#reading ??= this.#readIndex())
+  readIndex(): void {
+    if (!this.#isRead) this.#index = this.#readIndex()
+    this.#isRead = true
   }
 
   /** A path of the work tree (absolute, without links), relative to its root. */
@@ -202,11 +203,16 @@ function isFalse(value: string | undefined): boolean {
   return value === undefined || /^(?:false|no|off|0|)$/i.test(value)
 }
 
-async function indexOf(gitDir: string, format: ObjectFormat): Promise<GitIndex | undefined> {
+function indexOf(gitDir: string, format: ObjectFormat): GitIndex | undefined {
   try {
-    await using file = await open(join(gitDir, 'index'))
-    const { mtimeMs } = await file.stat()
-    return GitIndex.parse(await file.readFile(), { format, writtenMs: mtimeMs })
+    // At once: through the thread pool it would come in many pieces, and each would wait for the walk.
+    const file = openSync(join(gitDir, 'index'), constants.O_RDONLY)
+    try {
+      const { mtimeMs } = fstatSync(file)
+      return GitIndex.parse(readFileSync(file), { format, writtenMs: mtimeMs })
+    } finally {
+      closeSync(file)
+    }
   } catch {
     return undefined
   }

@@ -30,6 +30,8 @@ interface Rule {
   /** Cleaned, without `!`. */
   readonly pattern: string
   readonly exception: boolean
+  /** How many names a path has that it can match itself; undefined for any number. */
+  readonly depth: number | undefined
   test: PathTest | undefined
 }
 
@@ -81,14 +83,19 @@ export class IgnoreMatcher {
 
   /**
    * Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+   * @param depth how many names the path has
    * @throws UserError see `enter`
    */
-  leavesOut(path: string, parent?: IgnoreState): boolean {
+  leavesOut(path: string, depth: number, parent?: IgnoreState): boolean {
     let excluded = false
     for (let index = 0; index < this.#rules.length; index++) {
       const candidate = this.#rules[index]
       if (candidate === undefined || candidate.exception !== excluded) continue
-      if (parent?.[index] === true || this.#test(candidate)(path)) excluded = !candidate.exception
+      if (parent?.[index] !== true) {
+        if (candidate.depth !== undefined && candidate.depth !== depth) continue
+        if (!this.#test(candidate)(path)) continue
+      }
+      excluded = !candidate.exception
     }
     return excluded
   }
@@ -139,11 +146,16 @@ function parseRules(file: IgnoreFile): readonly Rule[] {
     const exception = clean.startsWith('!')
     const pattern = exception ? clean.slice(1) : clean
     const reason = pattern === '' ? 'illegal exclusion pattern: "!"' : syntaxFault(pattern)
-    if (reason === undefined) rules.push({ origin, pattern, exception, test: undefined })
+    if (reason === undefined) rules.push({ origin, pattern, exception, depth: depthOf(pattern), test: undefined })
     else problems.push(patternProblem(origin, { file: file.name, reason }))
   }
   throwIfAny(problems)
   return rules
+}
+
+/** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
+function depthOf(pattern: string): number | undefined {
+  return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes('**') ? pattern.split('/').length : undefined
 }
 
 /** Upstream's check: whatever filepath.Match says when it is asked to match `.`. */

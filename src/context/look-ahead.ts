@@ -94,7 +94,8 @@ export class LookAhead {
       void this.#run(this.startHelpers(), matcher).catch(() => {
         this.stop()
       })
-      await (await opened)?.readIndex()
+      const repository = await opened
+      repository?.readIndex()
     } catch {
       this.stop()
     }

@@ -148,7 +148,7 @@ class Snapshot implements ContextSnapshot {
   async #digestOf(directory: DirectoryNode): Promise<string> {
     if (directory.digest !== undefined) return directory.digest
     await this.#tree.pause()
-    for (const child of directory.objects()) if (child.type === 'directory') await this.#digestOf(child)
+    for (const child of directory.objects) if (child.type === 'directory') await this.#digestOf(child)
     // Nothing waits from here on: the text is one for all.
     const text = this.#text.begin(`${headerOf(directory)}\0`)
     for (let index = 0; index < directory.length; index++) {
@@ -165,7 +165,7 @@ class Snapshot implements ContextSnapshot {
 /** What is still to be read in a directory. */
 function* unreadBelow(path: string, directory: DirectoryNode): Generator<Found, void, undefined> {
   if (directory.digest !== undefined) return
-  for (const node of directory.objects()) {
+  for (const node of directory.objects) {
     if (node.type === 'directory') yield* unreadBelow(joined(path, node.name), node)
     else if (isUnread(node)) yield { path: joined(path, node.name), node }
   }

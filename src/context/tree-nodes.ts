@@ -41,8 +41,7 @@ export class DirectoryNode {
   readonly #modes: number[] = []
   /** Where git's index has a known file. */
   readonly #entries: number[] = []
-  /** Where there are nodes. */
-  #objects: number[] = []
+  #objects: TreeNode[] = []
   #ids: KnownIds | undefined
 
   constructor(name: string, mode: number) {
@@ -56,7 +55,7 @@ export class DirectoryNode {
 
   /** Adds something whose name comes after all others. */
   add(node: TreeNode): void {
-    this.#objects.push(this.length)
+    this.#objects.push(node)
     this.#push(node.name, node, 0, 0)
   }
 
@@ -82,12 +81,9 @@ export class DirectoryNode {
     return this.#nodes[index]
   }
 
-  /** All that are no known files: most of a large tree need not be looked at. */
-  *objects(): Generator<TreeNode, void, undefined> {
-    for (const index of this.#objects) {
-      const node = this.#nodes[index]
-      if (node !== undefined) yield node
-    }
+  /** All that were no known files: most of a large tree need not be looked at. */
+  get objects(): readonly TreeNode[] {
+    return this.#objects
   }
 
   /** Of a known file. */
@@ -137,22 +133,23 @@ export class DirectoryNode {
 
   /** Takes directories away. */
   remove(isRemoved: (directory: DirectoryNode) => boolean): void {
-    const removed = new Set<number>()
-    for (const index of this.#objects) {
-      const node = this.#nodes[index]
-      if (node?.type === 'directory' && isRemoved(node)) removed.add(index)
-    }
+    const removed = new Set<TreeNode | undefined>(
+      this.#objects.filter((node) => node.type === 'directory' && isRemoved(node)),
+    )
     if (removed.size === 0) return
-    for (const column of [this.#names, this.#nodes, this.#modes, this.#entries]) without(column, removed)
-    this.#objects = this.#nodes.flatMap((node, index) => (node === undefined ? [] : [index]))
+    const kept = Array.from(this.#nodes.keys()).filter((index) => !removed.has(this.#nodes[index]))
+    keep(this.#names, kept)
+    keep(this.#modes, kept)
+    keep(this.#entries, kept)
+    keep(this.#nodes, kept)
+    this.#objects = this.#objects.filter((node) => !removed.has(node))
   }
 }
 
-/** Takes places of an array away. */
-function without(column: unknown[], removed: ReadonlySet<number>): void {
-  let kept = 0
-  for (let index = 0; index < column.length; index++) if (!removed.has(index)) column[kept++] = column[index]
-  column.length = kept
+/** Leaves only some places of an array; they rise. */
+function keep(column: unknown[], places: readonly number[]): void {
+  for (const [at, place] of places.entries()) column[at] = column[place]
+  column.length = places.length
 }
 
 export type TreeNode = LeafNode | DirectoryNode
