@@ -35,9 +35,18 @@ function errorCode(error) {
 /** Paths as calls of the system go through them: each directory of a path takes its time, for every file again. */
 /** The same place from this process's own directory, where it lies there: on GitHub that is the workspace. */
 function fromHere(path) {
-	const here = process.cwd();
+	const here = ownDirectory();
+	if (here === void 0) return path;
 	if (path === here) return ".";
 	return path.startsWith(here) && path[here.length] === "/" ? path.slice(here.length + 1) : path;
+}
+/** Undefined where it is gone: what lies elsewhere must not be taken for gone with it. */
+function ownDirectory() {
+	try {
+		return process.cwd();
+	} catch {
+		return;
+	}
 }
 
 // src/context/content-id.ts
@@ -625,22 +634,28 @@ var IgnoreMatcher = class {
 		};
 	}
 	/**
-	* Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+	* Whether something that is no directory is left out; as `enter`, for a walk of very many files: its path is put together only
+	* for a rule that needs it.
+	* @param start the directory's path with its slash at the end; empty for the root
 	* @param depth how many names the path has
 	* @throws UserError see `enter`
 	*/
-	leavesOut(path, depth, parent) {
+	leavesOut(start, name, { depth, state }) {
 		let excluded = false;
 		for (let index = 0; index < this.#rules.length; index++) {
 			const candidate = this.#rules[index];
 			if (candidate === void 0 || candidate.exception !== excluded) continue;
-			if (parent?.[index] !== true) {
-				if (candidate.depth !== void 0 && candidate.depth !== depth) continue;
-				if (!this.#test(candidate)(path)) continue;
-			}
-			excluded = !candidate.exception;
+			if (state?.[index] === true || this.#isMatch(candidate, {
+				start,
+				name,
+				depth
+			})) excluded = !candidate.exception;
 		}
 		return excluded;
+	}
+	#isMatch(rule, { start, name, depth }) {
+		if (rule.name !== void 0) return rule.name === name;
+		return (rule.depth === void 0 || rule.depth === depth) && this.#test(rule)(start + name);
 	}
 	/**
 	* Judges one path alone, by its directories and itself. A directory that is excluded may still be sent, as the parent
@@ -686,10 +701,12 @@ function parseRules(file) {
 		const exception = clean.startsWith("!");
 		const pattern = exception ? clean.slice(1) : clean;
 		const reason = pattern === "" ? "illegal exclusion pattern: \"!\"" : syntaxFault(pattern);
+		const [, name] = ANYWHERE.exec(pattern) ?? [];
 		if (reason === void 0) rules.push({
 			origin,
 			pattern,
 			exception,
+			name,
 			depth: depthOf(pattern),
 			test: void 0
 		});
@@ -701,6 +718,8 @@ function parseRules(file) {
 	throwIfAny(problems);
 	return rules;
 }
+/** One name, in any directory. */
+const ANYWHERE = /^\*\*\/([\w.@~, -]+)$/;
 /** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
 function depthOf(pattern) {
 	return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes("**") ? pattern.split("/").length : void 0;

@@ -168,18 +168,17 @@ export class ContextTree {
     const start = place.path === '' ? '' : `${place.path}/`
     const gitStart = known === undefined || known.directory === '' ? '' : `${known.directory}/`
     const format = known?.repository.format ?? 'sha1'
-    const depth = start.split('/').length
+    const within = { depth: start.split('/').length, state: place.state }
     for (let index = 0, at = 0; index < names.length; index++, at += FIELDS) {
       const name = names[index] ?? ''
-      const path = start + name
       const mode = numbers[at] ?? 0
-      if (mode === 0) requireGone(path)
+      if (mode === 0) requireGone(start + name)
       else if (isDirectory(mode)) {
         const knownBelow = known === undefined ? undefined : { ...known, directory: gitStart + name }
-        this.#enter(walk, place, { name, path, mode, known: knownBelow })
-      } else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(path, depth, place.state)) {
+        this.#enter(walk, place, { name, path: start + name, mode, known: knownBelow })
+      } else if (this.#matcher.isEmpty || !this.#matcher.leavesOut(start, name, within)) {
         // Seldom any, and a look-up of every path takes its time.
-        const before = this.#leaves.size === 0 ? undefined : this.#leaves.get(path)
+        const before = this.#leaves.size === 0 ? undefined : this.#leaves.get(start + name)
         const entry =
           before !== undefined || known === undefined || !isFile(mode)
             ? 0

@@ -32,6 +32,8 @@ interface Rule {
   readonly exception: boolean
   /** How many names a path has that it can match itself; undefined for any number. */
   readonly depth: number | undefined
+  /** The last name of every path that it matches, and of no other. */
+  readonly name: string | undefined
   test: PathTest | undefined
 }
 
@@ -82,22 +84,32 @@ export class IgnoreMatcher {
   }
 
   /**
-   * Whether a path that is no directory is left out; as `enter`, for a walk of very many files.
+   * Whether something that is no directory is left out; as `enter`, for a walk of very many files: its path is put together only
+   * for a rule that needs it.
+   * @param start the directory's path with its slash at the end; empty for the root
    * @param depth how many names the path has
    * @throws UserError see `enter`
    */
-  leavesOut(path: string, depth: number, parent?: IgnoreState): boolean {
+  leavesOut(
+    start: string,
+    name: string,
+    { depth, state }: { readonly depth: number; readonly state: IgnoreState | undefined },
+  ): boolean {
     let excluded = false
     for (let index = 0; index < this.#rules.length; index++) {
       const candidate = this.#rules[index]
       if (candidate === undefined || candidate.exception !== excluded) continue
-      if (parent?.[index] !== true) {
-        if (candidate.depth !== undefined && candidate.depth !== depth) continue
-        if (!this.#test(candidate)(path)) continue
-      }
-      excluded = !candidate.exception
+      if (state?.[index] === true || this.#isMatch(candidate, { start, name, depth })) excluded = !candidate.exception
     }
     return excluded
+  }
+
+  #isMatch(
+    rule: Rule,
+    { start, name, depth }: { readonly start: string; readonly name: string; readonly depth: number },
+  ): boolean {
+    if (rule.name !== undefined) return rule.name === name
+    return (rule.depth === undefined || rule.depth === depth) && this.#test(rule)(start + name)
   }
 
   /**
@@ -146,12 +158,16 @@ function parseRules(file: IgnoreFile): readonly Rule[] {
     const exception = clean.startsWith('!')
     const pattern = exception ? clean.slice(1) : clean
     const reason = pattern === '' ? 'illegal exclusion pattern: "!"' : syntaxFault(pattern)
-    if (reason === undefined) rules.push({ origin, pattern, exception, depth: depthOf(pattern), test: undefined })
+    const [, name] = ANYWHERE.exec(pattern) ?? []
+    if (reason === undefined) rules.push({ origin, pattern, exception, name, depth: depthOf(pattern), test: undefined })
     else problems.push(patternProblem(origin, { file: file.name, reason }))
   }
   throwIfAny(problems)
   return rules
 }
+
+/** One name, in any directory. */
+const ANYWHERE = /^\*\*\/([\w.@~, -]+)$/
 
 /** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
 function depthOf(pattern: string): number | undefined {
