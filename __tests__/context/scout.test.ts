@@ -169,3 +169,18 @@ test('the bundled action plans the same with a scout as without one', async () =
   expect(print(await plan())).toEqual(print(after))
   expect(print(before)).not.toEqual(print(after))
 })
+
+test('the bundled action knows a pattern that only Go’s expressions have', async () => {
+  await writeFile(join(root, 'Dockerfile'), 'FROM scratch\nCOPY . .\n')
+  await writeFile(join(root, '.dockerignore'), 'app\n.git\nx{2}*\n')
+  const print = async (): Promise<unknown> => {
+    const { code, stdout, outputs } = await runAction({ inputs: { mode: 'plan' }, workspace: root })
+    if (code !== 0) throw new Error(stdout)
+    return (JSON.parse(outputs['plan'] ?? '{}') as { readonly targets: unknown }).targets
+  }
+  const before = await print()
+  await writeFile(join(root, 'xx'), 'left out')
+  expect(await print()).toEqual(before)
+  await writeFile(join(root, 'x'), 'not left out')
+  expect(await print()).not.toEqual(before)
+})
