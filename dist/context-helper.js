@@ -200,6 +200,14 @@ function listDirectory(path) {
 		numbers
 	};
 }
+/** The same; undefined where it cannot be listed: who needs it lists it again, and says why. */
+function listOrNothing(path) {
+	try {
+		return listDirectory(path);
+	} catch {
+		return;
+	}
+}
 
 // src/context/helper-messages.ts
 /** No name holds it. */
@@ -791,8 +799,8 @@ async function scout(directory, isStopped) {
 	let files = 0;
 	try {
 		const matcher = new IgnoreMatcher(await ignoreFileOf(directory));
-		while (open.length > 0 && files < 3e5 && !isStopped()) {
-			const [place] = open.splice(-1);
+		while (files < 3e5 && !isStopped()) {
+			const place = open.pop();
 			if (place === void 0) break;
 			const listing = listOrNothing(place.directory);
 			if (listing === void 0) continue;
@@ -812,13 +820,6 @@ async function scout(directory, isStopped) {
 		open: open.map((place) => place.directory)
 	};
 }
-function listOrNothing(directory) {
-	try {
-		return listDirectory(directory);
-	} catch {
-		return;
-	}
-}
 
 // src/context/context-helper.ts
 /** A thread beside the one that walks a context: lists directories and reads small files for it. A program of its own, `dist/context-helper.js`. */
@@ -837,7 +838,7 @@ function send(answer) {
 	Atomics.notify(answered, 0);
 }
 function answerOf(question) {
-	if (question.kind === "list") return packListings(question.paths.map((path) => attempt(() => listDirectory(path))));
+	if (question.kind === "list") return packListings(question.paths.map(listOrNothing));
 	return {
 		kind: "read",
 		contents: question.paths.map((path) => attempt(() => {

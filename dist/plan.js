@@ -1,8 +1,8 @@
-import { n as LARGE_INDEX_BYTES, t as HELPER } from "./scout.js";
+import { n as startHelper, t as LARGE_INDEX_BYTES } from "./scout.js";
 import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
-import { MessageChannel, Worker, receiveMessageOnPort } from "node:worker_threads";
+import { receiveMessageOnPort } from "node:worker_threads";
 import * as fs from "fs";
 import { constants as constants$1, promises } from "fs";
 import * as os from "os";
@@ -4688,7 +4688,7 @@ async function readHead(directory) {
 	try {
 		const { code, stdout } = await runProcess("git", args);
 		const header = stdout.split("\n\n", 1)[0] ?? "";
-		const [commit] = [...header.matchAll(/^commit ([0-9a-f]{40,64})$/gm)].map((match) => match[1]);
+		const commit = /^commit ([0-9a-f]{40,64})$/m.exec(header)?.[1];
 		if (code !== 0 || commit === void 0) return void 0;
 		return {
 			commit,
@@ -5050,19 +5050,7 @@ var ContextHelpers = class {
 		this.#answered = scout?.answered ?? new Int32Array(new SharedArrayBuffer(4));
 		this.#helpers = Array.from({ length: count }, (_, index) => {
 			if (index === 0 && scout !== void 0) return this.#helper(scout, deliver);
-			const { port1: port, port2 } = new MessageChannel();
-			const workerData = {
-				port: port2,
-				answered: this.#answered
-			};
-			return this.#helper({
-				port,
-				worker: new Worker(HELPER, {
-					workerData,
-					transferList: [port2],
-					execArgv: []
-				})
-			});
+			return this.#helper(startHelper({ answered: this.#answered }));
 		});
 	}
 	#helper({ worker, port }, first) {
@@ -5077,7 +5065,6 @@ var ContextHelpers = class {
 			this.#isAnyFailed = true;
 		});
 		this.#isAnyFailed ||= helper.failed;
-		worker.unref();
 		return helper;
 	}
 	/** Whether one of them has time for a question. */
@@ -5199,6 +5186,14 @@ function listDirectory(path) {
 		names,
 		numbers
 	};
+}
+/** The same; undefined where it cannot be listed: who needs it lists it again, and says why. */
+function listOrNothing(path) {
+	try {
+		return listDirectory(path);
+	} catch {
+		return;
+	}
 }
 
 // src/context/git-attributes.ts
@@ -5643,7 +5638,7 @@ function isFalse(value) {
 }
 function indexOf(gitDir, format) {
 	try {
-		const file = openSync(join(gitDir, "index"), constants.O_RDONLY);
+		const file = openSync(join(gitDir, "index"), "r");
 		try {
 			const { mtimeMs } = fstatSync(file);
 			return GitIndex.parse(readFileSync(file), {
@@ -6556,10 +6551,8 @@ var LookAhead = class {
 	}
 	#listHere(matcher) {
 		const place = this.#open.pop();
-		if (place === void 0) return;
-		try {
-			this.#keep(place, listDirectory(place.directory), matcher);
-		} catch {}
+		const listing = place === void 0 ? void 0 : listOrNothing(place.directory);
+		if (place !== void 0 && listing !== void 0) this.#keep(place, listing, matcher);
 	}
 	#keep(place, listing, matcher) {
 		this.#listings.set(place.directory, listing);

@@ -38,22 +38,15 @@ function startScout(env, { largeIndexBytes = LARGE_INDEX_BYTES } = {}) {
 	}
 }
 function scoutAt(directory) {
-	const { port1: port, port2 } = new MessageChannel();
 	const answered = new Int32Array(new SharedArrayBuffer(4));
 	const stopped = new Int32Array(new SharedArrayBuffer(4));
-	const worker = new Worker(HELPER, {
-		workerData: {
-			port: port2,
-			answered,
-			scouting: {
-				directory,
-				stopped
-			}
-		},
-		transferList: [port2],
-		execArgv: []
+	const { worker, port } = startHelper({
+		answered,
+		scouting: {
+			directory,
+			stopped
+		}
 	});
-	worker.unref();
 	worker.on("error", () => void 0);
 	return {
 		worker,
@@ -63,5 +56,23 @@ function scoutAt(directory) {
 		stop: () => void Atomics.store(stopped, 0, 1)
 	};
 }
+/** Starts a helper thread. It holds no process open: who waits for an answer waits by himself. */
+function startHelper(data) {
+	const { port1: port, port2 } = new MessageChannel();
+	const workerData = {
+		...data,
+		port: port2
+	};
+	const worker = new Worker(HELPER, {
+		workerData,
+		transferList: [port2],
+		execArgv: []
+	});
+	worker.unref();
+	return {
+		worker,
+		port
+	};
+}
 
-export { LARGE_INDEX_BYTES as n, startScout as r, HELPER as t };
+export { startHelper as n, startScout as r, LARGE_INDEX_BYTES as t };

@@ -14,7 +14,7 @@ export async function readHead(directory: string): Promise<Head | undefined> {
   try {
     const { code, stdout } = await runProcess('git', args)
     const header = stdout.split('\n\n', 1)[0] ?? ''
-    const [commit] = [...header.matchAll(/^commit ([0-9a-f]{40,64})$/gm)].map((match) => match[1])
+    const commit = /^commit ([0-9a-f]{40,64})$/m.exec(header)?.[1]
     if (code !== 0 || commit === undefined) return undefined
     const parents = [...header.matchAll(/^parent ([0-9a-f]{40,64})$/gm)].map((match) => match[1] ?? '')
     return { commit, parents }

@@ -1,7 +1,7 @@
 /** A thread beside the one that walks a context: lists directories and reads small files for it. A program of its own, `dist/context-helper.js`. */
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { ContentReader, type ReadContent } from './content-id.ts'
-import { listDirectory } from './directory-listing.ts'
+import { listOrNothing } from './directory-listing.ts'
 import { type Answer, type HelperData, packListings, type Question } from './helper-messages.ts'
 import { scout } from './scouting.ts'
 
@@ -24,7 +24,7 @@ function send(answer: Answer): void {
 }
 
 function answerOf(question: Question): Answer {
-  if (question.kind === 'list') return packListings(question.paths.map((path) => attempt(() => listDirectory(path))))
+  if (question.kind === 'list') return packListings(question.paths.map(listOrNothing))
   const contents = question.paths.map((path) =>
     attempt((): ReadContent | undefined => {
       const content = reader.readSmall(path, question.format)

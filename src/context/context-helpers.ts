@@ -1,8 +1,8 @@
 /** Threads that list directories and read small files beside the one that walks a context: what takes long are calls of the system. */
 import { availableParallelism } from 'node:os'
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
-import type { Answer, HelperData, Question } from './helper-messages.ts'
-import { HELPER, type Scout } from './scout.ts'
+import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
+import type { Answer, Question } from './helper-messages.ts'
+import { type Scout, startHelper } from './scout.ts'
 
 interface Helper {
   readonly worker: Worker
@@ -38,9 +38,7 @@ export class ContextHelpers {
     this.#answered = scout?.answered ?? new Int32Array(new SharedArrayBuffer(4))
     this.#helpers = Array.from({ length: count }, (_, index) => {
       if (index === 0 && scout !== undefined) return this.#helper(scout, deliver)
-      const { port1: port, port2 } = new MessageChannel()
-      const workerData: HelperData<MessagePort> = { port: port2, answered: this.#answered }
-      return this.#helper({ port, worker: new Worker(HELPER, { workerData, transferList: [port2], execArgv: [] }) })
+      return this.#helper(startHelper({ answered: this.#answered }))
     })
   }
 
@@ -52,8 +50,6 @@ export class ContextHelpers {
       this.#isAnyFailed = true
     })
     this.#isAnyFailed ||= helper.failed
-    // Who waits for an answer waits by himself.
-    worker.unref()
     return helper
   }
 

@@ -46,3 +46,12 @@ export function listDirectory(path: string): Listing {
   }
   return { names, numbers }
 }
+
+/** The same; undefined where it cannot be listed: who needs it lists it again, and says why. */
+export function listOrNothing(path: string): Listing | undefined {
+  try {
+    return listDirectory(path)
+  } catch {
+    return undefined
+  }
+}

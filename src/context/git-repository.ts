@@ -3,7 +3,7 @@
  * repository is started, and a repository that git does not trust (`safe.directory`) is read all the same, because only
  * its index is believed, and that only where it agrees with lstat.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { lstat, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -206,7 +206,7 @@ function isFalse(value: string | undefined): boolean {
 function indexOf(gitDir: string, format: ObjectFormat): GitIndex | undefined {
   try {
     // At once: through the thread pool it would come in many pieces, and each would wait for the walk.
-    const file = openSync(join(gitDir, 'index'), constants.O_RDONLY)
+    const file = openSync(join(gitDir, 'index'), 'r')
     try {
       const { mtimeMs } = fstatSync(file)
       return GitIndex.parse(readFileSync(file), { format, writtenMs: mtimeMs })

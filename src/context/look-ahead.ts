@@ -6,7 +6,7 @@
 import { realpath } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { ContextHelpers, type Deliver } from './context-helpers.ts'
-import { listDirectory, type Listing } from './directory-listing.ts'
+import { listOrNothing, type Listing } from './directory-listing.ts'
 import { GitRepositories, type GitRepository } from './git-repository.ts'
 import { type Scouted, unpackListings } from './helper-messages.ts'
 import { ignoreFileOf } from './ignore-file.ts'
@@ -169,12 +169,8 @@ export class LookAhead {
 
   #listHere(matcher: IgnoreMatcher): void {
     const place = this.#open.pop()
-    if (place === undefined) return
-    try {
-      this.#keep(place, listDirectory(place.directory), matcher)
-    } catch {
-      // Whoever asks for it finds out.
-    }
+    const listing = place === undefined ? undefined : listOrNothing(place.directory)
+    if (place !== undefined && listing !== undefined) this.#keep(place, listing, matcher)
   }
 
   #keep(place: AheadPlace, listing: Listing, matcher: IgnoreMatcher): void {

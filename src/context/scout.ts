@@ -9,10 +9,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { HelperData } from './helper-messages.ts'
 
 /** What a helper thread runs: in the bundle a file beside it, in `src/` its source. */
-export const HELPER = new URL(
-  import.meta.url.endsWith('.ts') ? 'context-helper.ts' : 'context-helper.js',
-  import.meta.url,
-)
+const HELPER = new URL(import.meta.url.endsWith('.ts') ? 'context-helper.ts' : 'context-helper.js', import.meta.url)
 
 /**
  * From this size of git's index on (ten thousand files), a tree is worth a thread: to start one takes as long as to list some
@@ -53,13 +50,19 @@ export function startScout(env: NodeJS.ProcessEnv, { largeIndexBytes = LARGE_IND
 }
 
 function scoutAt(directory: string): Scout {
-  const { port1: port, port2 } = new MessageChannel()
   const answered = new Int32Array(new SharedArrayBuffer(4))
   const stopped = new Int32Array(new SharedArrayBuffer(4))
-  const workerData: HelperData<MessagePort> = { port: port2, answered, scouting: { directory, stopped } }
-  const worker = new Worker(HELPER, { workerData, transferList: [port2], execArgv: [] })
-  worker.unref()
+  const { worker, port } = startHelper({ answered, scouting: { directory, stopped } })
   // A thread that cannot start leaves the listing to others; who waits for it is told by `ContextHelpers`.
   worker.on('error', () => undefined)
   return { worker, port, answered, directory, stop: () => void Atomics.store(stopped, 0, 1) }
+}
+
+/** Starts a helper thread. It holds no process open: who waits for an answer waits by himself. */
+export function startHelper(data: Omit<HelperData<MessagePort>, 'port'>): Pick<Scout, 'worker' | 'port'> {
+  const { port1: port, port2 } = new MessageChannel()
+  const workerData: HelperData<MessagePort> = { ...data, port: port2 }
+  const worker = new Worker(HELPER, { workerData, transferList: [port2], execArgv: [] })
+  worker.unref()
+  return { worker, port }
 }

@@ -1,5 +1,5 @@
 /** Lists a context in which nobody has asked for anything yet, as far as its `.dockerignore` leaves it. */
-import { FIELDS, listDirectory, type Listing } from './directory-listing.ts'
+import { FIELDS, listOrNothing, type Listing } from './directory-listing.ts'
 import { packListings, type Scouted } from './helper-messages.ts'
 import { ignoreFileOf } from './ignore-file.ts'
 import { IgnoreMatcher, type IgnoreState } from './ignore-matcher.ts'
@@ -47,8 +47,8 @@ export async function scout(directory: string, isStopped: () => boolean): Promis
   let files = 0
   try {
     const matcher = new IgnoreMatcher(await ignoreFileOf(directory))
-    while (open.length > 0 && files < MOST_FILES && !isStopped()) {
-      const [place] = open.splice(-1)
+    while (files < MOST_FILES && !isStopped()) {
+      const place = open.pop()
       if (place === undefined) break
       const listing = listOrNothing(place.directory)
       if (listing === undefined) continue
@@ -61,12 +61,4 @@ export async function scout(directory: string, isStopped: () => boolean): Promis
   }
   const { names, numbers } = packListings([...found.values()])
   return { kind: 'scouted', paths: [...found.keys()], names, numbers, open: open.map((place) => place.directory) }
-}
-
-function listOrNothing(directory: string): Listing | undefined {
-  try {
-    return listDirectory(directory)
-  } catch {
-    return undefined
-  }
 }
