@@ -193,7 +193,7 @@ beforeAll(async () => {
     for (const [at, place] of places.entries()) await strike(place, names[at] ?? '', references[at])
   }
   await engine.chill()
-  afterwards.push(...(await Promise.all(places.map(async (place) => await step(place)))))
+  for (const place of places) afterwards.push(await step(place))
 }, 600_000)
 
 afterAll(async () => {
