@@ -606,12 +606,15 @@ var IgnoreMatcher = class {
 	/** The ignore file's name, for messages. */
 	name;
 	#rules;
+	/** Of the root: no rule has matched. */
+	#nothing;
 	/** Exceptions as directory prefixes; undefined when one of them is a glob, and could reach anywhere. */
 	#exceptionPrefixes;
 	/** @throws UserError with every pattern that is no pattern, its line and the mend. */
 	constructor(file) {
 		this.name = file.name;
 		this.#rules = parseRules(file);
+		this.#nothing = this.#rules.map(() => false);
 		const prefixes = this.#rules.filter((rule) => rule.exception).map((rule) => withoutTrailingGlob(rule.pattern));
 		this.#exceptionPrefixes = prefixes.some((prefix) => GLOB_CHARACTERS.test(prefix)) ? void 0 : prefixes.map((prefix) => `${prefix}/`);
 	}
@@ -623,14 +626,16 @@ var IgnoreMatcher = class {
 	* Judges one path during a walk. `parent` is the state of its directory, undefined in the root of the context.
 	* @throws UserError when a pattern that has to be tried is no valid expression (BuildKit fails then, too).
 	*/
-	enter(path, isDirectory, parent) {
+	enter(path, isDirectory, parent = this.#nothing) {
 		let excluded = false;
 		let rule;
-		const state = [];
-		for (const [index, candidate] of this.#rules.entries()) {
-			const matched = (parent?.[index] ?? false) || candidate.exception === excluded && this.#test(candidate)(path);
-			state.push(matched);
-			if (!matched) continue;
+		let state = parent;
+		for (let index = 0; index < this.#rules.length; index++) {
+			const candidate = this.#rules[index];
+			if (candidate === void 0) continue;
+			const inherited = parent[index] ?? false;
+			if (!inherited && (candidate.exception !== excluded || !this.#test(candidate)(path))) continue;
+			if (!inherited) state = state.with(index, true);
 			excluded = !candidate.exception;
 			rule = excluded ? candidate.origin : void 0;
 		}

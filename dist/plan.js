@@ -2546,6 +2546,7 @@ const ESCAPES = /* @__PURE__ */ new Map([
 const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
 /** Go's `%q`: the text in double quotes, unprintable characters escaped. */
 function goQuote(text) {
+	if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
 	let out = "";
 	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
 	return `"${out}"`;
@@ -3762,13 +3763,17 @@ const parse = function(data, opts = {}) {
 */
 /** The records of a list input: one array of items a line. Without `commas` each record has exactly one item. */
 function readRecords$1(text, options) {
+	return recordsOf$1(text, options.literalQuotes === true).map((record) => options.commas ? record.flatMap((item) => item.split(",")) : [record.join(",")]).map((record) => record.map((item) => item.trim()).filter((item) => item !== "")).filter((record) => record.length > 0);
+}
+function recordsOf$1(text, literalQuotes) {
+	if (!text.includes("\r") && (literalQuotes || !text.includes("\""))) return text.split("\n").map((line) => line.split(","));
 	return parse(text, {
 		columns: false,
 		relax_quotes: true,
 		relax_column_count: true,
 		skip_empty_lines: true,
-		...options.literalQuotes === true ? { quote: null } : {}
-	}).map((record) => options.commas ? record.flatMap((item) => item.split(",")) : [record.join(",")]).map((record) => record.map((item) => item.trim()).filter((item) => item !== "")).filter((record) => record.length > 0);
+		...literalQuotes ? { quote: null } : {}
+	});
 }
 /** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
 function readPairs(input, lines, problems, form) {
@@ -5237,36 +5242,37 @@ function compileAttributePattern(pattern) {
 // src/context/number-table.ts
 /** A table from unsigned 32-bit numbers to others, filled once: a Map of so many would take most of a look-up's time. */
 const FREE = 0;
-/** The golden ratio's bits spread neighbours over the table. */
+/** The golden ratio's bits spread blocks of numbers over the table. */
 const SPREAD = 2654435761;
+/** Numbers of one block lie beside each other: inodes of files that were made one after another, and are asked for so. */
+const BLOCK_BITS = 5;
+const IN_BLOCK = 2 ** BLOCK_BITS - 1;
 var NumberTable = class {
-	#keys;
-	/** 0 is a free place. */
-	#values;
+	/** A key and its value beside each other: they come from memory together. A value of 0 is a free place. */
+	#pairs;
 	#shift;
 	/** @param count how many keys there will be at most */
 	constructor(count) {
-		const bits = Math.max(4, Math.ceil(Math.log2(count * 2)));
-		this.#keys = new Uint32Array(2 ** bits);
-		this.#values = new Uint32Array(2 ** bits);
-		this.#shift = 32 - bits;
+		const bits = Math.max(6, Math.ceil(Math.log2(count * 2)));
+		this.#pairs = new Uint32Array(2 * 2 ** bits);
+		this.#shift = 32 - bits + BLOCK_BITS;
 	}
 	/** @param value not 0; the last of a key stays */
 	set(key, value) {
 		const place = this.#placeOf(key);
-		this.#keys[place] = key;
-		this.#values[place] = value;
+		this.#pairs[place] = key;
+		this.#pairs[place + 1] = value;
 	}
 	/** undefined where the key was not set. */
 	get(key) {
-		const value = this.#values[this.#placeOf(key)];
+		const value = this.#pairs[this.#placeOf(key) + 1];
 		return value === FREE ? void 0 : value;
 	}
 	/** Where a key is, or the free place where it would be. */
 	#placeOf(key) {
-		const last = this.#keys.length - 1;
-		let place = Math.imul(key, SPREAD) >>> this.#shift;
-		while (this.#values[place] !== FREE && this.#keys[place] !== key) place = place + 1 & last;
+		const last = this.#pairs.length - 1;
+		let place = (Math.imul(key >>> BLOCK_BITS, SPREAD) >>> this.#shift << BLOCK_BITS | key & IN_BLOCK) * 2;
+		while (this.#pairs[place + 1] !== FREE && this.#pairs[place] !== key) place = place + 2 & last;
 		return place;
 	}
 };
@@ -6081,12 +6087,15 @@ var IgnoreMatcher = class {
 	/** The ignore file's name, for messages. */
 	name;
 	#rules;
+	/** Of the root: no rule has matched. */
+	#nothing;
 	/** Exceptions as directory prefixes; undefined when one of them is a glob, and could reach anywhere. */
 	#exceptionPrefixes;
 	/** @throws UserError with every pattern that is no pattern, its line and the mend. */
 	constructor(file) {
 		this.name = file.name;
 		this.#rules = parseRules(file);
+		this.#nothing = this.#rules.map(() => false);
 		const prefixes = this.#rules.filter((rule) => rule.exception).map((rule) => withoutTrailingGlob(rule.pattern));
 		this.#exceptionPrefixes = prefixes.some((prefix) => GLOB_CHARACTERS.test(prefix)) ? void 0 : prefixes.map((prefix) => `${prefix}/`);
 	}
@@ -6098,14 +6107,16 @@ var IgnoreMatcher = class {
 	* Judges one path during a walk. `parent` is the state of its directory, undefined in the root of the context.
 	* @throws UserError when a pattern that has to be tried is no valid expression (BuildKit fails then, too).
 	*/
-	enter(path, isDirectory, parent) {
+	enter(path, isDirectory, parent = this.#nothing) {
 		let excluded = false;
 		let rule;
-		const state = [];
-		for (const [index, candidate] of this.#rules.entries()) {
-			const matched = (parent?.[index] ?? false) || candidate.exception === excluded && this.#test(candidate)(path);
-			state.push(matched);
-			if (!matched) continue;
+		let state = parent;
+		for (let index = 0; index < this.#rules.length; index++) {
+			const candidate = this.#rules[index];
+			if (candidate === void 0) continue;
+			const inherited = parent[index] ?? false;
+			if (!inherited && (candidate.exception !== excluded || !this.#test(candidate)(path))) continue;
+			if (!inherited) state = state.with(index, true);
 			excluded = !candidate.exception;
 			rule = excluded ? candidate.origin : void 0;
 		}
@@ -6244,45 +6255,50 @@ var DirectoryNode = class {
 	mode;
 	/** Over its mode and all that is in it; undefined until it is asked for. */
 	digest = void 0;
+	#length = 0;
 	#names = [];
-	/** Undefined for a known file. */
-	#nodes = [];
 	#modes = [];
-	/** Where git's index has a known file. */
+	/** Where git's index has a known file; of what is an object, its place among them: -1 is the first. */
 	#entries = [];
 	#objects = [];
-	#ids;
+	/** One index for all known files of a directory. */
+	ids = void 0;
 	constructor(name, mode) {
 		this.name = name;
 		this.mode = mode;
 	}
 	get length() {
-		return this.#names.length;
+		return this.#length;
+	}
+	/** Makes room, before anything is added: what grows is copied time and again. @param most how much will be added at most */
+	reserve(most) {
+		this.#names = Array(most);
+		this.#modes = Array(most);
+		this.#entries = Array(most);
 	}
 	/** Adds something whose name comes after all others. */
 	add(node) {
-		this.#objects.push(node);
-		this.#push(node.name, node, 0, 0);
+		this.#put(node.name, 0, -this.#objects.push(node));
 	}
-	/** Adds a file by its permission bits and its place in git's index: one index for all of a directory. */
-	addKnown(name, known) {
-		this.#ids = known.ids;
-		this.#push(name, void 0, known.mode, known.entry);
+	/** Adds a file by its permission bits and its place in git's index. */
+	addKnown(name, mode, entry) {
+		this.#put(name, mode, entry);
 	}
-	#push(name, node, mode, entry) {
-		this.#names.push(name);
-		this.#nodes.push(node);
-		this.#modes.push(mode);
-		this.#entries.push(entry);
+	#put(name, mode, entry) {
+		const index = this.#length++;
+		this.#names[index] = name;
+		this.#modes[index] = mode;
+		this.#entries[index] = entry;
 	}
 	nameAt(index) {
 		return this.#names[index] ?? "";
 	}
 	/** What is there, unless it is a known file. */
 	objectAt(index) {
-		return this.#nodes[index];
+		const entry = this.#entries[index] ?? 0;
+		return entry < 0 ? this.#objects[-entry - 1] : void 0;
 	}
-	/** All that were no known files: most of a large tree need not be looked at. */
+	/** All that are no known files: most of a large tree need not be looked at. */
 	get objects() {
 		return this.#objects;
 	}
@@ -6292,25 +6308,29 @@ var DirectoryNode = class {
 	}
 	/** Of a known file: its id, hex digits. */
 	idAt(index) {
-		return this.#ids?.idOf(this.#entries[index] ?? 0) ?? "";
+		return this.ids?.idOf(this.#entries[index] ?? 0) ?? "";
 	}
 	/** Writes the same to a buffer; returns where it ends. */
 	writeIdAt(index, target, start) {
-		return this.#ids?.writeId(this.#entries[index] ?? 0, target, start) ?? start;
+		return this.ids?.writeId(this.#entries[index] ?? 0, target, start) ?? start;
 	}
 	/** What is there, as an object; always the same one. */
 	nodeAt(index) {
 		const name = this.#names[index];
 		if (name === void 0) return void 0;
-		return this.#nodes[index] ??= {
+		const object = this.objectAt(index);
+		if (object !== void 0) return object;
+		const leaf = {
 			name,
 			type: "file",
 			mode: this.modeAt(index),
 			size: 0,
-			format: this.#ids?.format ?? "sha1",
+			format: this.ids?.format ?? "sha1",
 			content: this.idAt(index),
 			gone: false
 		};
+		this.#entries[index] = -this.#objects.push(leaf);
+		return leaf;
 	}
 	/** All that is in it, as objects. */
 	*nodes() {
@@ -6334,19 +6354,24 @@ var DirectoryNode = class {
 	remove(isRemoved) {
 		const removed = new Set(this.#objects.filter((node) => node.type === "directory" && isRemoved(node)));
 		if (removed.size === 0) return;
-		const kept = Array.from(this.#nodes.keys()).filter((index) => !removed.has(this.#nodes[index]));
-		keep(this.#names, kept);
-		keep(this.#modes, kept);
-		keep(this.#entries, kept);
-		keep(this.#nodes, kept);
-		this.#objects = this.#objects.filter((node) => !removed.has(node));
+		const objects = this.#objects;
+		const [names, modes, entries, { length }] = [
+			this.#names,
+			this.#modes,
+			this.#entries,
+			this
+		];
+		this.#objects = [];
+		this.#length = 0;
+		this.reserve(length - removed.size);
+		for (let index = 0; index < length; index++) {
+			const entry = entries[index] ?? 0;
+			const node = objects[-entry - 1];
+			if (node === void 0) this.#put(names[index] ?? "", modes[index] ?? 0, entry);
+			else if (!removed.has(node)) this.add(node);
+		}
 	}
 };
-/** Leaves only some places of an array; they rise. */
-function keep(column, places) {
-	for (const [at, place] of places.entries()) column[at] = column[place];
-	column.length = places.length;
-}
 /** A node of what lstat said; not for a directory, which is made with its content. */
 function leafOf(name, numbers, options) {
 	const { at, format } = options;
@@ -14582,53 +14607,86 @@ const BATCH$1 = 64;
 var ContentFiller = class {
 	#tree;
 	#reader = new ContentReader();
-	#awaited = 0;
-	/** What helpers could not read. */
-	#left = [];
 	constructor(tree) {
 		this.#tree = tree;
 	}
+	/** Begins to give every leaf its content; one that is gone is marked so. Directories are passed over. */
+	begin(found) {
+		return new Filling(this.#tree, this.#reader, found[Symbol.iterator]());
+	}
 	/**
-	* Gives every leaf its content; one that is gone is marked so. Directories are passed over.
+	* The same, to its end.
 	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
 	*/
 	async fill(found) {
-		const large = [];
-		let small = [];
-		for (const { path, node } of found) {
-			if (!isUnread(node)) continue;
-			if (node.type !== "file") this.#take(node, readLink(this.#tree, path));
-			else if (node.size > 65536) large.push({
-				path,
-				leaf: node
-			});
-			else small.push({
-				path,
-				leaf: node
-			});
-			if (small.length < BATCH$1) continue;
-			await this.#fillSmall(small, large);
-			small = [];
-		}
-		await this.#fillSmall(small, large);
-		while (this.#awaited > 0) {
-			await this.#tree.pause();
-			if (this.#tree.helpers?.take() !== true) this.#tree.helpers?.wait();
-		}
-		this.#readHere(this.#left.splice(0), large);
-		await this.#fillLarge(large);
+		const filling = this.begin(found);
+		while (await filling.step());
 	}
-	/** By a helper that has time, or else here. */
-	async #fillSmall(files, large) {
-		await this.#tree.pause();
-		this.#tree.helpers?.take();
-		if (files.length < BATCH$1 || !this.#isGiven(files)) this.#readHere(files, large);
+};
+/** Leaves that get their content in the order in which they were named, or nearly. */
+var Filling = class {
+	#tree;
+	#reader;
+	#found;
+	#awaited = 0;
+	#large = [];
+	/** What helpers could not read. */
+	#left = [];
+	constructor(tree, reader, found) {
+		this.#tree = tree;
+		this.#reader = reader;
+		this.#found = found;
+	}
+	/** Gives helpers what they have time for. */
+	share() {
+		const { helpers } = this.#tree;
+		while (helpers?.isFree === true) {
+			const files = this.#draw();
+			if (files.length === 0) return;
+			if (files.length === BATCH$1 && this.#isGiven(files)) continue;
+			this.#readHere(files);
+			return;
+		}
+	}
+	/**
+	* Gets on, here or by a helper; false when all have their content.
+	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
+	*/
+	async step() {
+		if (this.#tree.isPauseDue) await this.#tree.pause();
+		const { helpers } = this.#tree;
+		if (helpers?.take() === true) return true;
+		this.share();
+		const files = this.#draw();
+		if (files.length > 0) this.#readHere(files);
+		else if (this.#awaited > 0) helpers?.wait();
+		else if (this.#left.length > 0 || this.#large.length > 0) {
+			this.#readHere(this.#left.splice(0));
+			await this.#readLarge(this.#large.splice(0));
+		} else return false;
+		return true;
+	}
+	/** The next small files, a batch at most. Links are read at once. */
+	#draw() {
+		const small = [];
+		while (small.length < BATCH$1) {
+			const next = this.#found.next();
+			if (next.done === true) break;
+			const { path, node } = next.value;
+			if (!isUnread(node)) continue;
+			if (node.type !== "file") take(node, readLink(this.#tree, path));
+			else (node.size > 65536 ? this.#large : small).push({
+				path,
+				leaf: node
+			});
+		}
+		return small;
 	}
 	#isGiven(files) {
 		const [first] = files;
 		const { format = "sha1" } = first?.leaf ?? {};
 		const { helpers } = this.#tree;
-		if (helpers?.isFree !== true || files.some(({ leaf }) => leaf.format !== format)) return false;
+		if (helpers === void 0 || files.some(({ leaf }) => leaf.format !== format)) return false;
 		const paths = files.map(({ path }) => this.#tree.absolute(path));
 		const asked = helpers.ask({
 			kind: "read",
@@ -14640,38 +14698,38 @@ var ContentFiller = class {
 			for (const [index, file] of files.entries()) {
 				const content = contents[index];
 				if (content === void 0) this.#left.push(file);
-				else this.#take(file.leaf, content.id, content.mode);
+				else take(file.leaf, content.id, content.mode);
 			}
 		});
 		if (asked) this.#awaited++;
 		return asked;
 	}
-	#readHere(files, large) {
+	#readHere(files) {
 		for (const { path, leaf } of files) {
 			const read = this.#reader.readSmall(this.#tree.absolute(path), leaf.format);
-			if (read === "large") large.push({
+			if (read === "large") this.#large.push({
 				path,
 				leaf
 			});
-			else this.#take(leaf, read?.id, read?.mode);
+			else take(leaf, read?.id, read?.mode);
 		}
 	}
-	async #fillLarge(large) {
+	async #readLarge(large) {
 		const queue = large.values();
 		const work = async () => {
 			for (const { path, leaf } of queue) {
 				const read = await this.#reader.readLarge(this.#tree.absolute(path), leaf.format);
-				this.#take(leaf, read?.id, read?.mode);
+				take(leaf, read?.id, read?.mode);
 			}
 		};
 		await Promise.all(Array.from({ length: LARGE_AT_ONCE }, work));
 	}
-	#take(leaf, content, mode = leaf.mode) {
-		leaf.content = content;
-		leaf.mode = mode;
-		leaf.gone = content === void 0;
-	}
 };
+function take(leaf, content, mode = leaf.mode) {
+	leaf.content = content;
+	leaf.mode = mode;
+	leaf.gone = content === void 0;
+}
 
 // src/context/context-selection.ts
 /**
@@ -14967,9 +15025,13 @@ var ContextTree = class {
 	names(path) {
 		return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? [];
 	}
-	/** Lets everything else go on, once in a while. */
+	/** Whether everything else has waited long enough. */
+	get isPauseDue() {
+		return performance.now() - this.#pausedAt >= PAUSE_AFTER_MS;
+	}
+	/** Lets everything else go on, where that is due. */
 	async pause() {
-		if (performance.now() - this.#pausedAt < PAUSE_AFTER_MS) return;
+		if (!this.isPauseDue) return;
 		await setImmediate();
 		this.#pausedAt = performance.now();
 	}
@@ -15033,10 +15095,16 @@ var ContextTree = class {
 	}
 	async #walk(walk) {
 		for (;;) {
-			await this.pause();
+			if (this.isPauseDue) await this.pause();
 			const next = walk.next();
 			if (next === void 0) return;
-			if (next !== "later") await this.#visit(walk, next.place, next.listing ?? this.#listing(next.place));
+			if (next === "later") continue;
+			const { place, listing = this.#listing(place) } = next;
+			const known = this.#knownAmong(place, listing.names);
+			this.#take(walk, place, {
+				listing,
+				known: known instanceof Promise ? await known : known
+			});
 		}
 	}
 	async #knownOf(path) {
@@ -15046,17 +15114,12 @@ var ContextTree = class {
 		if (repository === void 0) return void 0;
 		return await knownIn(repository, repository.pathOf(absolute));
 	}
-	async #visit(walk, place, listing) {
-		const known = this.#knownAmong(place, listing.names);
-		this.#take(walk, place, {
-			listing,
-			known: known instanceof Promise ? await known : known
-		});
-	}
 	/** Takes all that is in a directory. */
 	#take(walk, place, { listing, known }) {
 		const { names, numbers } = listing;
 		const { node: parent } = place;
+		parent.reserve(names.length);
+		if (known !== void 0) parent.ids = known.repository;
 		const start = place.path === "" ? "" : `${place.path}/`;
 		const gitStart = known === void 0 || known.directory === "" ? "" : `${known.directory}/`;
 		const format = known?.repository.format ?? "sha1";
@@ -15086,11 +15149,7 @@ var ContextTree = class {
 					at,
 					scope: known.scope
 				});
-				if (entry !== 0 && known !== void 0) parent.addKnown(name, {
-					mode: mode & 4095,
-					entry,
-					ids: known.repository
-				});
+				if (entry !== 0) parent.addKnown(name, mode & 4095, entry);
 				else parent.add(before ?? leafOf(name, numbers, {
 					at,
 					format
@@ -15337,8 +15396,8 @@ var Snapshot = class {
 	}
 	async #contentOf({ path, node }) {
 		if (node.type === "directory") {
-			if (node.digest === void 0) await this.#filler.fill(unreadBelow(path, node));
-			return await this.#digestOf(node);
+			await this.#digestBelow(path, node);
+			return node.digest ?? "";
 		}
 		await this.#filler.fill([{
 			path,
@@ -15346,11 +15405,19 @@ var Snapshot = class {
 		}]);
 		return node.gone ? "none" : textOf(node);
 	}
-	/** A directory's digest, when all in it has been read: its mode, and the names and contents of all in it. */
-	async #digestOf(directory) {
-		if (directory.digest !== void 0) return directory.digest;
-		await this.#tree.pause();
-		for (const child of directory.objects) if (child.type === "directory") await this.#digestOf(child);
+	/** Gives a directory its digest, and all in it, each as soon as what is unknown in it has been read: helpers read meanwhile. */
+	async #digestBelow(path, directory) {
+		const places = [...placesBelow(path, directory)];
+		const filling = this.#filler.begin(unreadIn(places));
+		for (const { node } of places) {
+			filling.share();
+			while (node.objects.some(isUnread) && await filling.step());
+			node.digest = this.#digestOf(node);
+			if (this.#tree.isPauseDue) await this.#tree.pause();
+		}
+	}
+	/** Over a directory's mode, and the names and contents of all in it, which has been read. */
+	#digestOf(directory) {
 		const text = this.#text.begin(`${headerOf(directory)}\0`);
 		for (let index = 0; index < directory.length; index++) {
 			const child = directory.objectAt(index);
@@ -15358,17 +15425,23 @@ var Snapshot = class {
 			else if (child.type === "directory") text.add(`${child.digest ?? ""}\0${child.name}\0`);
 			else if (!child.gone) text.add(`${textOf(child)}\0${child.name}\0`);
 		}
-		directory.digest = `directory ${text.hash()}`;
-		return directory.digest;
+		return `directory ${text.hash()}`;
 	}
 };
-/** What is still to be read in a directory. */
-function* unreadBelow(path, directory) {
-	if (directory.digest !== void 0) return;
-	for (const node of directory.objects) if (node.type === "directory") yield* unreadBelow(joined(path, node.name), node);
-	else if (isUnread(node)) yield {
-		path: joined(path, node.name),
+/** Directories without a digest, each after what it holds. */
+function* placesBelow(path, node) {
+	if (node.digest !== void 0) return;
+	for (const child of node.objects) if (child.type === "directory") yield* placesBelow(joined(path, child.name), child);
+	yield {
+		path,
 		node
+	};
+}
+/** What is still to be read in them. */
+function* unreadIn(places) {
+	for (const { path, node } of places) for (const child of node.objects) if (isUnread(child)) yield {
+		path: joined(path, child.name),
+		node: child
 	};
 }
 /** A directory's own line. */

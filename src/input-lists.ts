@@ -16,17 +16,24 @@ export interface ListOptions {
 
 /** The records of a list input: one array of items a line. Without `commas` each record has exactly one item. */
 export function readRecords(text: string, options: ListOptions): readonly (readonly string[])[] {
-  const records = parse(text, {
+  return recordsOf(text, options.literalQuotes === true)
+    .map((record) => (options.commas ? record.flatMap((item) => item.split(',')) : [record.join(',')]))
+    .map((record) => record.map((item) => item.trim()).filter((item) => item !== ''))
+    .filter((record) => record.length > 0)
+}
+
+function recordsOf(text: string, literalQuotes: boolean): readonly (readonly string[])[] {
+  // Most inputs have no quote: the parser's start takes longer (5 ms) than all the rest of reading them.
+  if (!text.includes('\r') && (literalQuotes || !text.includes('"'))) {
+    return text.split('\n').map((line) => line.split(','))
+  }
+  return parse(text, {
     columns: false,
     relax_quotes: true,
     relax_column_count: true,
     skip_empty_lines: true,
-    ...(options.literalQuotes === true ? { quote: null } : {}),
+    ...(literalQuotes ? { quote: null } : {}),
   })
-  return records
-    .map((record) => (options.commas ? record.flatMap((item) => item.split(',')) : [record.join(',')]))
-    .map((record) => record.map((item) => item.trim()).filter((item) => item !== ''))
-    .filter((record) => record.length > 0)
 }
 
 /** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */

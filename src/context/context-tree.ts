@@ -79,9 +79,14 @@ export class ContextTree {
     return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? []
   }
 
-  /** Lets everything else go on, once in a while. */
+  /** Whether everything else has waited long enough. */
+  get isPauseDue(): boolean {
+    return performance.now() - this.#pausedAt >= PAUSE_AFTER_MS
+  }
+
+  /** Lets everything else go on, where that is due. */
   async pause(): Promise<void> {
-    if (performance.now() - this.#pausedAt < PAUSE_AFTER_MS) return
+    if (!this.isPauseDue) return
     await setImmediate()
     this.#pausedAt = performance.now()
   }
@@ -137,10 +142,14 @@ export class ContextTree {
 
   async #walk(walk: Walk): Promise<void> {
     for (;;) {
-      await this.pause()
+      if (this.isPauseDue) await this.pause()
       const next = walk.next()
       if (next === undefined) return
-      if (next !== 'later') await this.#visit(walk, next.place, next.listing ?? this.#listing(next.place))
+      if (next === 'later') continue
+      const { place, listing = this.#listing(place) } = next
+      const known = this.#knownAmong(place, listing.names)
+      // To wait for what is there already takes as long as to list a file, in each directory.
+      this.#take(walk, place, { listing, known: known instanceof Promise ? await known : known })
     }
   }
 
@@ -152,11 +161,6 @@ export class ContextTree {
     return await knownIn(repository, repository.pathOf(absolute))
   }
 
-  async #visit(walk: Walk, place: Place, listing: Listing): Promise<void> {
-    const known = this.#knownAmong(place, listing.names)
-    this.#take(walk, place, { listing, known: known instanceof Promise ? await known : known })
-  }
-
   /** Takes all that is in a directory. */
   #take(
     walk: Walk,
@@ -165,6 +169,8 @@ export class ContextTree {
   ): void {
     const { names, numbers } = listing
     const { node: parent } = place
+    parent.reserve(names.length)
+    if (known !== undefined) parent.ids = known.repository
     const start = place.path === '' ? '' : `${place.path}/`
     const gitStart = known === undefined || known.directory === '' ? '' : `${known.directory}/`
     const format = known?.repository.format ?? 'sha1'
@@ -183,9 +189,8 @@ export class ContextTree {
           before !== undefined || known === undefined || !isFile(mode)
             ? 0
             : known.repository.entryOf(gitStart, name, { numbers, at, scope: known.scope })
-        if (entry !== 0 && known !== undefined) {
-          parent.addKnown(name, { mode: mode & 0o7777, entry, ids: known.repository })
-        } else parent.add(before ?? leafOf(name, numbers, { at, format }))
+        if (entry !== 0) parent.addKnown(name, mode & 0o7777, entry)
+        else parent.add(before ?? leafOf(name, numbers, { at, format }))
       }
     }
   }

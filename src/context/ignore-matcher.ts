@@ -45,6 +45,8 @@ export class IgnoreMatcher {
   /** The ignore file's name, for messages. */
   readonly name: string
   readonly #rules: readonly Rule[]
+  /** Of the root: no rule has matched. */
+  readonly #nothing: IgnoreState
   /** Exceptions as directory prefixes; undefined when one of them is a glob, and could reach anywhere. */
   readonly #exceptionPrefixes: readonly string[] | undefined
 
@@ -52,6 +54,7 @@ export class IgnoreMatcher {
   constructor(file: IgnoreFile) {
     this.name = file.name
     this.#rules = parseRules(file)
+    this.#nothing = this.#rules.map(() => false)
     const prefixes = this.#rules.filter((rule) => rule.exception).map((rule) => withoutTrailingGlob(rule.pattern))
     this.#exceptionPrefixes = prefixes.some((prefix) => GLOB_CHARACTERS.test(prefix))
       ? undefined
@@ -67,16 +70,18 @@ export class IgnoreMatcher {
    * Judges one path during a walk. `parent` is the state of its directory, undefined in the root of the context.
    * @throws UserError when a pattern that has to be tried is no valid expression (BuildKit fails then, too).
    */
-  enter(path: string, isDirectory: boolean, parent?: IgnoreState): IgnoreVerdict {
+  enter(path: string, isDirectory: boolean, parent = this.#nothing): IgnoreVerdict {
     let excluded = false
     let rule: IgnorePattern | undefined
-    const state: boolean[] = []
-    for (const [index, candidate] of this.#rules.entries()) {
+    let state = parent
+    for (let index = 0; index < this.#rules.length; index++) {
+      const candidate = this.#rules[index]
+      if (candidate === undefined) continue
       // Upstream does not try a pattern that could not change the verdict, and remembers it as not matched.
-      const inherited = parent?.[index] ?? false
-      const matched = inherited || (candidate.exception === excluded && this.#test(candidate)(path))
-      state.push(matched)
-      if (!matched) continue
+      const inherited = parent[index] ?? false
+      if (!inherited && (candidate.exception !== excluded || !this.#test(candidate)(path))) continue
+      // Most directories match what the one above does: one state for all of them.
+      if (!inherited) state = state.with(index, true)
       excluded = !candidate.exception
       rule = excluded ? candidate.origin : undefined
     }

@@ -63,6 +63,11 @@ export async function snapshotContext(options: {
   return new Snapshot(root, matcher, { ahead, isOwn: options.ahead === undefined })
 }
 
+interface DirectoryPlace {
+  readonly path: string
+  readonly node: DirectoryNode
+}
+
 class Snapshot implements ContextSnapshot {
   readonly #tree: ContextTree
   readonly #filler: ContentFiller
@@ -137,19 +142,27 @@ class Snapshot implements ContextSnapshot {
 
   async #contentOf({ path, node }: Found): Promise<string> {
     if (node.type === 'directory') {
-      if (node.digest === undefined) await this.#filler.fill(unreadBelow(path, node))
-      return await this.#digestOf(node)
+      await this.#digestBelow(path, node)
+      return node.digest ?? ''
     }
     await this.#filler.fill([{ path, node }])
     return node.gone ? 'none' : textOf(node)
   }
 
-  /** A directory's digest, when all in it has been read: its mode, and the names and contents of all in it. */
-  async #digestOf(directory: DirectoryNode): Promise<string> {
-    if (directory.digest !== undefined) return directory.digest
-    await this.#tree.pause()
-    for (const child of directory.objects) if (child.type === 'directory') await this.#digestOf(child)
-    // Nothing waits from here on: the text is one for all.
+  /** Gives a directory its digest, and all in it, each as soon as what is unknown in it has been read: helpers read meanwhile. */
+  async #digestBelow(path: string, directory: DirectoryNode): Promise<void> {
+    const places = [...placesBelow(path, directory)]
+    const filling = this.#filler.begin(unreadIn(places))
+    for (const { node } of places) {
+      filling.share()
+      while (node.objects.some(isUnread) && (await filling.step()));
+      node.digest = this.#digestOf(node)
+      if (this.#tree.isPauseDue) await this.#tree.pause()
+    }
+  }
+
+  /** Over a directory's mode, and the names and contents of all in it, which has been read. */
+  #digestOf(directory: DirectoryNode): string {
     const text = this.#text.begin(`${headerOf(directory)}\0`)
     for (let index = 0; index < directory.length; index++) {
       const child = directory.objectAt(index)
@@ -157,17 +170,21 @@ class Snapshot implements ContextSnapshot {
       else if (child.type === 'directory') text.add(`${child.digest ?? ''}\0${child.name}\0`)
       else if (!child.gone) text.add(`${textOf(child)}\0${child.name}\0`)
     }
-    directory.digest = `directory ${text.hash()}`
-    return directory.digest
+    return `directory ${text.hash()}`
   }
 }
 
-/** What is still to be read in a directory. */
-function* unreadBelow(path: string, directory: DirectoryNode): Generator<Found, void, undefined> {
-  if (directory.digest !== undefined) return
-  for (const node of directory.objects) {
-    if (node.type === 'directory') yield* unreadBelow(joined(path, node.name), node)
-    else if (isUnread(node)) yield { path: joined(path, node.name), node }
+/** Directories without a digest, each after what it holds. */
+function* placesBelow(path: string, node: DirectoryNode): Generator<DirectoryPlace, void, undefined> {
+  if (node.digest !== undefined) return
+  for (const child of node.objects) if (child.type === 'directory') yield* placesBelow(joined(path, child.name), child)
+  yield { path, node }
+}
+
+/** What is still to be read in them. */
+function* unreadIn(places: readonly DirectoryPlace[]): Generator<Found, void, undefined> {
+  for (const { path, node } of places) {
+    for (const child of node.objects) if (isUnread(child)) yield { path: joined(path, child.name), node: child }
   }
 }
 

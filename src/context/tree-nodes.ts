@@ -35,14 +35,14 @@ export class DirectoryNode {
   readonly mode: number
   /** Over its mode and all that is in it; undefined until it is asked for. */
   digest: string | undefined = undefined
-  readonly #names: string[] = []
-  /** Undefined for a known file. */
-  readonly #nodes: (TreeNode | undefined)[] = []
-  readonly #modes: number[] = []
-  /** Where git's index has a known file. */
-  readonly #entries: number[] = []
+  #length = 0
+  #names: string[] = []
+  #modes: number[] = []
+  /** Where git's index has a known file; of what is an object, its place among them: -1 is the first. */
+  #entries: number[] = []
   #objects: TreeNode[] = []
-  #ids: KnownIds | undefined
+  /** One index for all known files of a directory. */
+  ids: KnownIds | undefined = undefined
 
   constructor(name: string, mode: number) {
     this.name = name
@@ -50,26 +50,31 @@ export class DirectoryNode {
   }
 
   get length(): number {
-    return this.#names.length
+    return this.#length
+  }
+
+  /** Makes room, before anything is added: what grows is copied time and again. @param most how much will be added at most */
+  reserve(most: number): void {
+    this.#names = Array<string>(most)
+    this.#modes = Array<number>(most)
+    this.#entries = Array<number>(most)
   }
 
   /** Adds something whose name comes after all others. */
   add(node: TreeNode): void {
-    this.#objects.push(node)
-    this.#push(node.name, node, 0, 0)
+    this.#put(node.name, 0, -this.#objects.push(node))
   }
 
-  /** Adds a file by its permission bits and its place in git's index: one index for all of a directory. */
-  addKnown(name: string, known: { readonly mode: number; readonly entry: number; readonly ids: KnownIds }): void {
-    this.#ids = known.ids
-    this.#push(name, undefined, known.mode, known.entry)
+  /** Adds a file by its permission bits and its place in git's index. */
+  addKnown(name: string, mode: number, entry: number): void {
+    this.#put(name, mode, entry)
   }
 
-  #push(name: string, node: TreeNode | undefined, mode: number, entry: number): void {
-    this.#names.push(name)
-    this.#nodes.push(node)
-    this.#modes.push(mode)
-    this.#entries.push(entry)
+  #put(name: string, mode: number, entry: number): void {
+    const index = this.#length++
+    this.#names[index] = name
+    this.#modes[index] = mode
+    this.#entries[index] = entry
   }
 
   nameAt(index: number): string {
@@ -78,10 +83,11 @@ export class DirectoryNode {
 
   /** What is there, unless it is a known file. */
   objectAt(index: number): TreeNode | undefined {
-    return this.#nodes[index]
+    const entry = this.#entries[index] ?? 0
+    return entry < 0 ? this.#objects[-entry - 1] : undefined
   }
 
-  /** All that were no known files: most of a large tree need not be looked at. */
+  /** All that are no known files: most of a large tree need not be looked at. */
   get objects(): readonly TreeNode[] {
     return this.#objects
   }
@@ -93,22 +99,26 @@ export class DirectoryNode {
 
   /** Of a known file: its id, hex digits. */
   idAt(index: number): string {
-    return this.#ids?.idOf(this.#entries[index] ?? 0) ?? ''
+    return this.ids?.idOf(this.#entries[index] ?? 0) ?? ''
   }
 
   /** Writes the same to a buffer; returns where it ends. */
   writeIdAt(index: number, target: Uint8Array, start: number): number {
-    return this.#ids?.writeId(this.#entries[index] ?? 0, target, start) ?? start
+    return this.ids?.writeId(this.#entries[index] ?? 0, target, start) ?? start
   }
 
   /** What is there, as an object; always the same one. */
   nodeAt(index: number): TreeNode | undefined {
     const name = this.#names[index]
     if (name === undefined) return undefined
-    return (this.#nodes[index] ??= {
-      ...{ name, type: 'file', mode: this.modeAt(index), size: 0, format: this.#ids?.format ?? 'sha1' },
+    const object = this.objectAt(index)
+    if (object !== undefined) return object
+    const leaf: LeafNode = {
+      ...{ name, type: 'file', mode: this.modeAt(index), size: 0, format: this.ids?.format ?? 'sha1' },
       ...{ content: this.idAt(index), gone: false },
-    })
+    }
+    this.#entries[index] = -this.#objects.push(leaf)
+    return leaf
   }
 
   /** All that is in it, as objects. */
@@ -133,23 +143,22 @@ export class DirectoryNode {
 
   /** Takes directories away. */
   remove(isRemoved: (directory: DirectoryNode) => boolean): void {
-    const removed = new Set<TreeNode | undefined>(
+    const removed = new Set<TreeNode>(
       this.#objects.filter((node) => node.type === 'directory' && isRemoved(node)),
     )
     if (removed.size === 0) return
-    const kept = Array.from(this.#nodes.keys()).filter((index) => !removed.has(this.#nodes[index]))
-    keep(this.#names, kept)
-    keep(this.#modes, kept)
-    keep(this.#entries, kept)
-    keep(this.#nodes, kept)
-    this.#objects = this.#objects.filter((node) => !removed.has(node))
+    const objects = this.#objects
+    const [names, modes, entries, { length }] = [this.#names, this.#modes, this.#entries, this]
+    this.#objects = []
+    this.#length = 0
+    this.reserve(length - removed.size)
+    for (let index = 0; index < length; index++) {
+      const entry = entries[index] ?? 0
+      const node = objects[-entry - 1]
+      if (node === undefined) this.#put(names[index] ?? '', modes[index] ?? 0, entry)
+      else if (!removed.has(node)) this.add(node)
+    }
   }
-}
-
-/** Leaves only some places of an array; they rise. */
-function keep(column: unknown[], places: readonly number[]): void {
-  for (const [at, place] of places.entries()) column[at] = column[place]
-  column.length = places.length
 }
 
 export type TreeNode = LeafNode | DirectoryNode
