@@ -37,75 +37,113 @@ export interface Growth {
 
 /** `COPY . .` of so many files, 5 % of them unknown to git, with the record of a build of the same. */
 export async function measureFilesPlan(files: number, rounds: number): Promise<FilesPlan> {
+  await using subject = await openFiles(files)
+  const { directory, inputs } = subject
+  const file = join(directory, 'packages/package-0/src/module-0/file-1.ts')
+  const original = await readFile(file)
+  const statuses: number[] = []
+  const runs: { same: Partial<PlanRun>; changed: Partial<PlanRun> }[] = []
+  for (let round = 0; round <= rounds; round++) {
+    const isTimed = round > 0
+    const status = await gitStatus(directory)
+    const same = await planOnce(directory, inputs, { said: 'unchanged', isTimed })
+    await writeFile(file, `${String(original)}// ${round}\n`)
+    // Of many files the record keeps folders.
+    const changed = await planOnce(directory, inputs, { said: 'packages/package-0/src/', isTimed })
+    await writeFile(file, original)
+    if (isTimed) statuses.push(status)
+    runs.push({ same, changed })
+  }
+  return {
+    files,
+    status: median(statuses),
+    ...summary(runs.map(({ same }) => same)),
+    changed: summary(runs.map(({ changed }) => changed)),
+  }
+}
+
+/** What is planned time and again. */
+interface Subject extends AsyncDisposable {
+  readonly directory: string
+  readonly inputs: Readonly<Record<string, string>>
+  /** What the log says of it. */
+  readonly said: string
+}
+
+/** So many files, as `measureFilesPlan` has them. */
+export async function openFiles(files: number): Promise<Subject> {
   const directory = await mkdtemp(join(tmpdir(), 'stage-build-plan-'))
   const cache = await mkdtemp(join(tmpdir(), 'stage-build-plan-cache-'))
-  try {
-    await writeFile(join(directory, 'Dockerfile'), 'FROM scratch\nCOPY . .\n')
-    await makeRepository(directory, files)
-    const inputs = { 'cache-dir': cache }
-    const built = await runStep({ inputs, workspace: directory })
-    if (built.main.code !== 0) throw new Error(`no record:\n${built.main.stdout}`)
-    const file = join(directory, 'packages/package-0/src/module-0/file-1.ts')
-    const original = await readFile(file)
-    const statuses: number[] = []
-    const runs: { same: Partial<PlanRun>; changed: Partial<PlanRun> }[] = []
-    for (let round = 0; round <= rounds; round++) {
-      const isTimed = round > 0
-      const status = await gitStatus(directory)
-      const same = await planOnce(directory, inputs, { said: 'unchanged', isTimed })
-      await writeFile(file, `${String(original)}// ${round}\n`)
-      // Of many files the record keeps folders.
-      const changed = await planOnce(directory, inputs, { said: 'packages/package-0/src/', isTimed })
-      await writeFile(file, original)
-      if (isTimed) statuses.push(status)
-      runs.push({ same, changed })
-    }
-    return {
-      files,
-      status: median(statuses),
-      ...summary(runs.map(({ same }) => same)),
-      changed: summary(runs.map(({ changed }) => changed)),
-    }
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-    await rm(cache, { recursive: true, force: true })
+  await writeFile(join(directory, 'Dockerfile'), 'FROM scratch\nCOPY . .\n')
+  await makeRepository(directory, files)
+  const inputs = { 'cache-dir': cache }
+  const built = await runStep({ inputs, workspace: directory })
+  if (built.main.code !== 0) throw new Error(`no record:\n${built.main.stdout}`)
+  return {
+    directory,
+    inputs,
+    said: 'unchanged',
+    [Symbol.asyncDispose]: async () => {
+      await removeAll(directory, cache)
+    },
   }
 }
 
 /** A chain of so many stages, one target. */
-export async function measureStagesPlan(stages: number, rounds: number): Promise<PlanRun> {
+export async function openStages(stages: number): Promise<Subject> {
   const lines = Array.from({ length: stages }, (_, index) => [
     index === 0 ? 'FROM scratch AS s0' : `FROM s${index - 1} AS s${index}`,
     `ARG STEP=${index}`,
     index === 0 ? 'COPY a.txt /a' : `COPY --from=s${Math.max(0, index - 2)} /a /h${index}`,
     'RUN --mount=type=cache,target=/c echo "$STEP"',
   ])
-  return await measureDockerfile(lines.flat(), `s${stages - 1}`, rounds)
+  return await openDockerfile(lines.flat(), `s${stages - 1}`)
 }
 
 /** So many targets, each with a file of its own, on one stage that all need. */
-export async function measureTargetsPlan(targets: number, rounds: number): Promise<PlanRun> {
+export async function openTargets(targets: number): Promise<Subject> {
   const names = Array.from({ length: targets }, (_, index) => `t${index}`)
   const lines = names.map((name) => [`FROM base AS ${name}`, `COPY a.txt /${name}`, `RUN echo ${name}`])
-  return await measureDockerfile(['FROM scratch AS base', 'COPY a.txt /a', ...lines.flat()], names.join(','), rounds)
+  return await openDockerfile(['FROM scratch AS base', 'COPY a.txt /a', ...lines.flat()], names.join(','))
 }
 
-async function measureDockerfile(lines: readonly string[], targets: string, rounds: number): Promise<PlanRun> {
+async function openDockerfile(lines: readonly string[], targets: string): Promise<Subject> {
   const directory = await mkdtemp(join(tmpdir(), 'stage-build-plan-'))
-  try {
-    await writeFile(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`)
-    await writeFile(join(directory, 'a.txt'), 'a\n')
-    const runs: Partial<PlanRun>[] = []
-    for (let round = 0; round <= rounds; round++) {
-      runs.push(await planOnce(directory, { targets }, { said: 'no record', isTimed: round > 0 }))
-    }
-    return summary(runs)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
+  await writeFile(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`)
+  await writeFile(join(directory, 'a.txt'), 'a\n')
+  const inputs = { targets }
+  return {
+    directory,
+    inputs,
+    said: 'no record',
+    [Symbol.asyncDispose]: async () => {
+      await removeAll(directory)
+    },
   }
 }
 
-export function growthOf(of: Growth['of'], points: Growth['points']): Growth {
+async function removeAll(...directories: readonly string[]): Promise<void> {
+  for (const directory of directories) await rm(directory, { recursive: true, force: true })
+}
+
+/** Plans of several sizes in turns: the machine is a quarter faster or slower from one minute to the next. */
+export async function measureGrowth(
+  of: Growth['of'],
+  counts: readonly number[],
+  { open, rounds }: { readonly open: (count: number) => Promise<Subject>; readonly rounds: number },
+): Promise<Growth> {
+  await using stack = new AsyncDisposableStack()
+  const subjects: { readonly count: number; readonly subject: Subject; readonly runs: Partial<PlanRun>[] }[] = []
+  for (const count of counts) subjects.push({ count, subject: stack.use(await open(count)), runs: [] })
+  for (let round = 0; round <= rounds; round++) {
+    for (const { subject, runs } of subjects) {
+      runs.push(await planOnce(subject.directory, subject.inputs, { said: subject.said, isTimed: round > 0 }))
+    }
+  }
+  return growthOf(of, subjects.map(({ count, runs }) => ({ count, ...summary(runs) }))) // prettier-ignore
+}
+
+function growthOf(of: Growth['of'], points: Growth['points']): Growth {
   const [first, before, last] = [points[0], points.at(-2), points.at(-1)]
   if (first === undefined || before === undefined || last === undefined) return { of, points, exponent: NaN }
   // The first point is almost nothing but the start of the process.

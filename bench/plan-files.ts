@@ -101,7 +101,7 @@ async function context(directory: string, path: string): Promise<Measured> {
 
 async function measureHere(directory: string, path: string): Promise<Measured> {
   const start = performance.now()
-  const matcher = new IgnoreMatcher(await ignoreFileFor(join(directory, 'Dockerfile'), directory))
+  const matcher = new IgnoreMatcher(ignoreFileFor(join(directory, 'Dockerfile'), directory))
   const snapshot = await snapshotContext({ directory, matcher, env: process.env })
   const { entries } = await snapshot.read({ via: 'copy', paths: [path], exclude: [], parents: false })
   // A record holds every entry.

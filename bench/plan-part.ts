@@ -3,13 +3,13 @@ import { engineDataText } from './layer-cache-rigs.ts'
 import type { Row } from './layer-cache-table.ts'
 import type { Machine } from './machine.ts'
 import {
-  growthOf,
   measureFilesPlan,
-  measureStagesPlan,
-  measureTargetsPlan,
+  measureGrowth,
+  openFiles,
+  openStages,
+  openTargets,
   type FilesPlan,
   type Growth,
-  type PlanRun,
 } from './plan-action.ts'
 import {
   measureUnchanged,
@@ -38,7 +38,9 @@ const STATUS_BAR = 2.5
 const MEMORY_BAR = 250
 /** As the exponent of a power law; what is measured varies by a tenth. */
 const LINEAR_BAR = 1.1
-const ROUNDS = 5
+const ROUNDS = 9
+/** What is compared is a few milliseconds apart. */
+const CURVE_ROUNDS = 11
 
 export async function measurePlanPart(wanted: readonly string[], repetitions: number): Promise<PlanFigures> {
   const is = (name: PlanMeasurement): boolean => wanted.includes(name)
@@ -50,26 +52,18 @@ export async function measurePlanPart(wanted: readonly string[], repetitions: nu
     ...(is('matrix')
       ? { matrix: await measureUnchanged({ scenarios: ['one-of-ten'], repetitions: Math.min(repetitions, 2) }) }
       : {}),
-    ...(is('growth') ? { growth: await measureGrowth() } : {}),
+    ...(is('growth') ? { growth: await measureCurves() } : {}),
   }
 }
 
-async function measureGrowth(): Promise<NonNullable<PlanFigures['growth']>> {
-  const files: FilesPlan[] = []
-  for (const count of [1_000, 10_000, 100_000]) files.push(await measureFilesPlan(count, ROUNDS))
-  const largest = files.at(-1)
-  if (largest === undefined) throw new Error('nothing was measured')
-  const curve = async (of: Growth['of'], counts: readonly number[], one: typeof measureStagesPlan): Promise<Growth> => {
-    const points: (PlanRun & { readonly count: number })[] = []
-    for (const count of counts) points.push({ count, ...(await one(count, ROUNDS)) })
-    return growthOf(of, points)
-  }
+async function measureCurves(): Promise<NonNullable<PlanFigures['growth']>> {
+  const rounds = CURVE_ROUNDS
   return {
-    files: largest,
+    files: await measureFilesPlan(100_000, ROUNDS),
     curves: [
-      growthOf('files', files.map((point) => ({ ...point, count: point.files }))), // prettier-ignore
-      await curve('stages', [10, 500, 2_000], measureStagesPlan),
-      await curve('targets', [1, 50, 200], measureTargetsPlan),
+      await measureGrowth('files', [1_000, 10_000, 100_000], { open: openFiles, rounds }),
+      await measureGrowth('stages', [10, 500, 2_000], { open: openStages, rounds }),
+      await measureGrowth('targets', [1, 50, 200], { open: openTargets, rounds }),
     ],
   }
 }

@@ -1,5 +1,5 @@
 import { n as startHelper, t as LARGE_INDEX_BYTES } from "./scout.js";
-import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { receiveMessageOnPort } from "node:worker_threads";
@@ -5773,11 +5773,11 @@ function relativePattern(path) {
 * https://github.com/moby/buildkit/blob/v0.20.2/frontend/dockerui/config.go#L353
 * @throws UserError see readIgnoreFile
 */
-async function ignoreFileFor(dockerfilePath, contextDir) {
-	if (dockerfilePath === void 0) return await ignoreFileOf(contextDir);
+function ignoreFileFor(dockerfilePath, contextDir) {
+	if (dockerfilePath === void 0) return ignoreFileOf(contextDir);
 	const own = `${dockerfilePath}.dockerignore`;
-	const ownText = await readWithin(own, join(dockerfilePath, ".."));
-	return ownText === void 0 ? await ignoreFileOf(contextDir) : {
+	const ownText = readWithin(own, join(dockerfilePath, ".."));
+	return ownText === void 0 ? ignoreFileOf(contextDir) : {
 		name: own,
 		patterns: readIgnoreFile(ownText, own)
 	};
@@ -5787,21 +5787,24 @@ async function ignoreFileFor(dockerfilePath, contextDir) {
 * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
 * @throws UserError see readIgnoreFile
 */
-async function ignoreFileOf(contextDir) {
+function ignoreFileOf(contextDir) {
 	const common = join(contextDir, ".dockerignore");
-	const text = await readWithin(common, contextDir);
+	const text = readWithin(common, contextDir);
 	return {
 		name: common,
 		patterns: text === void 0 ? [] : readIgnoreFile(text, common)
 	};
 }
-/** The file's text, if it is readable and really lies in the directory. */
-async function readWithin(path, directory) {
+/**
+* The file's text, if it is readable and really lies in the directory. At once: of many Dockerfiles each asks, and through the
+* thread pool each call would take ten times as long.
+*/
+function readWithin(path, directory) {
 	try {
-		const real = await realpath(path);
-		const from = relative(await realpath(directory), real);
+		if (lstatSync(path, { throwIfNoEntry: false }) === void 0) return void 0;
+		const from = relative(realpathSync.native(directory), realpathSync.native(path));
 		if (from.startsWith("..") || isAbsolute(from)) return void 0;
-		return await readFile(path, "utf8");
+		return readFileSync(path, "utf8");
 	} catch {
 		return;
 	}
@@ -6111,11 +6114,17 @@ var IgnoreMatcher = class {
 		let excluded = false;
 		let rule;
 		let state = parent;
+		const nameAt = path.lastIndexOf("/") + 1;
+		const found = {
+			start: path.slice(0, nameAt),
+			name: path.slice(nameAt),
+			depth: depthOf(path)
+		};
 		for (let index = 0; index < this.#rules.length; index++) {
 			const candidate = this.#rules[index];
 			if (candidate === void 0) continue;
 			const inherited = parent[index] ?? false;
-			if (!inherited && (candidate.exception !== excluded || !this.#test(candidate)(path))) continue;
+			if (!inherited && (candidate.exception !== excluded || !this.#isMatch(candidate, found))) continue;
 			if (!inherited) state = state.with(index, true);
 			excluded = !candidate.exception;
 			rule = excluded ? candidate.origin : void 0;
@@ -6174,6 +6183,12 @@ var IgnoreMatcher = class {
 		return rule.test ??= compileRule(rule, this.name);
 	}
 };
+/** How many names a path has. */
+function depthOf(path) {
+	let depth = 1;
+	for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) depth++;
+	return depth;
+}
 function compileRule(rule, file) {
 	try {
 		return compilePattern(rule.pattern);
@@ -6201,7 +6216,7 @@ function parseRules(file) {
 			pattern,
 			exception,
 			name,
-			depth: depthOf(pattern),
+			depth: fixedDepth(pattern),
 			test: void 0
 		});
 		else problems.push(patternProblem(origin, {
@@ -6215,8 +6230,8 @@ function parseRules(file) {
 /** One name, in any directory. */
 const ANYWHERE = /^\*\*\/([\w.@~, -]+)$/;
 /** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
-function depthOf(pattern) {
-	return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes("**") ? pattern.split("/").length : void 0;
+function fixedDepth(pattern) {
+	return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes("**") ? depthOf(pattern) : void 0;
 }
 /** Upstream's check: whatever filepath.Match says when it is asked to match `.`. */
 function syntaxFault(pattern) {
@@ -6493,7 +6508,7 @@ var LookAhead = class {
 	async beginAt(workspace) {
 		try {
 			const directory = await realpath(workspace);
-			const matcher = new IgnoreMatcher(await ignoreFileOf(directory));
+			const matcher = new IgnoreMatcher(ignoreFileOf(directory));
 			const opened = this.repositories.around(directory);
 			if (this.#scout === void 0 && !this.#isLarge(await opened)) return;
 			if (this.#isOver) return;
@@ -15592,9 +15607,8 @@ var Contexts = class {
 	async #snapshot(directory, context) {
 		const { part, snapshots } = this.#options;
 		const key = context ?? "";
-		const found = this.#ignoreFiles.get(key) ?? (context === void 0 ? ignoreFileFor(part.dockerfilePath, directory) : ignoreFileOf(directory));
-		this.#ignoreFiles.set(key, found);
-		const ignore = await found;
+		const ignore = this.#ignoreFiles.get(key) ?? (context === void 0 ? ignoreFileFor(part.dockerfilePath, directory) : ignoreFileOf(directory));
+		this.#ignoreFiles.set(key, ignore);
 		this.#patterns.set(key, ignore.patterns.map(({ pattern }) => pattern));
 		return await snapshots.of(directory, ignore);
 	}
@@ -16589,7 +16603,7 @@ var MissingFiles = class {
 	async problemsOf(part, { graph, stages }) {
 		const errors = [];
 		const warnings = [];
-		const place = await this.#placeOf(part);
+		const place = this.#placeOf(part);
 		for (const index of stagesOfAll(graph, stages)) {
 			const stage = graph.stages[index];
 			if (stage === void 0 || stage.replacedByContext !== void 0 || stage.undefinedVariables.length > 0) continue;
@@ -16609,13 +16623,13 @@ var MissingFiles = class {
 			warnings
 		};
 	}
-	async #placeOf(part) {
+	#placeOf(part) {
 		const known = this.#places.get(part) ?? this.#open(part);
 		this.#places.set(part, known);
-		return await known;
+		return known;
 	}
-	async #open({ dockerfilePath, contextDir }) {
-		const ignore = await ignoreFileFor(dockerfilePath, contextDir);
+	#open({ dockerfilePath, contextDir }) {
+		const ignore = ignoreFileFor(dockerfilePath, contextDir);
 		return {
 			directory: contextDir,
 			matcher: new IgnoreMatcher({

@@ -17,7 +17,7 @@ interface Place {
 /** Looks for each file once, however many Dockerfiles copy it: a plan looks before and after images are known. */
 export class MissingFiles {
   readonly #workspace: string
-  readonly #places = new Map<Part, Promise<Place>>()
+  readonly #places = new Map<Part, Place>()
   /** By context, ignore file and paths. */
   readonly #looked = new Map<string, Promise<readonly MissingSource[]>>()
 
@@ -32,7 +32,7 @@ export class MissingFiles {
   ): Promise<{ readonly errors: readonly Problem[]; readonly warnings: readonly Problem[] }> {
     const errors: Problem[] = []
     const warnings: Problem[] = []
-    const place = await this.#placeOf(part)
+    const place = this.#placeOf(part)
     for (const index of stagesOfAll(graph, stages)) {
       const stage = graph.stages[index]
       // A variable from the base image's configuration may stand in a path: then nothing can be said beforehand.
@@ -48,14 +48,14 @@ export class MissingFiles {
     return { errors, warnings }
   }
 
-  async #placeOf(part: Part): Promise<Place> {
+  #placeOf(part: Part): Place {
     const known = this.#places.get(part) ?? this.#open(part)
     this.#places.set(part, known)
-    return await known
+    return known
   }
 
-  async #open({ dockerfilePath, contextDir }: Part): Promise<Place> {
-    const ignore = await ignoreFileFor(dockerfilePath, contextDir)
+  #open({ dockerfilePath, contextDir }: Part): Place {
+    const ignore = ignoreFileFor(dockerfilePath, contextDir)
     const matcher = new IgnoreMatcher({ ...ignore, name: relative(this.#workspace, ignore.name) })
     return { directory: contextDir, matcher }
   }

@@ -57,7 +57,7 @@ export class Contexts {
   /** Of named contexts that stand for images or commits. */
   readonly digests = new Map<string, string>()
   readonly #options: ContextsOptions
-  readonly #ignoreFiles = new Map<string, Promise<IgnoreFile>>()
+  readonly #ignoreFiles = new Map<string, IgnoreFile>()
   readonly #patterns = new Map<string, readonly string[]>()
 
   constructor(options: ContextsOptions) {
@@ -94,11 +94,10 @@ export class Contexts {
   async #snapshot(directory: string, context: string | undefined): Promise<ContextSnapshot> {
     const { part, snapshots } = this.#options
     const key = context ?? ''
-    const found =
+    const ignore =
       this.#ignoreFiles.get(key) ??
       (context === undefined ? ignoreFileFor(part.dockerfilePath, directory) : ignoreFileOf(directory))
-    this.#ignoreFiles.set(key, found)
-    const ignore = await found
+    this.#ignoreFiles.set(key, ignore)
     this.#patterns.set(
       key,
       ignore.patterns.map(({ pattern }) => pattern),

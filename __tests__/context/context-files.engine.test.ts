@@ -80,7 +80,7 @@ describe("BuildKit's own transfer of a context", () => {
 
       for (const [index, text] of texts.entries()) {
         const root = join(directory, `c${index}`)
-        const matcher = new IgnoreMatcher(await ignoreFileFor(join(root, 'Dockerfile'), root))
+        const matcher = new IgnoreMatcher(ignoreFileFor(join(root, 'Dockerfile'), root))
         const ours: string[] = []
         for await (const { path } of listContext(root, matcher)) ours.push(path)
         const listed = await readdir(join(out, `c${index}`), { recursive: true, withFileTypes: true })

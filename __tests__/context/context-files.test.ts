@@ -130,18 +130,18 @@ describe('the ignore file of a build', () => {
     try {
       const dockerfile = join(directory, 'docker', 'Dockerfile')
       await mkdir(dirname(dockerfile))
-      expect(await ignoreFileFor(dockerfile, directory)).toEqual({
+      expect(ignoreFileFor(dockerfile, directory)).toEqual({
         name: join(directory, '.dockerignore'),
         patterns: [],
       })
       await writeFile(join(directory, '.dockerignore'), 'a\n')
-      expect((await ignoreFileFor(dockerfile, directory)).patterns).toEqual([{ pattern: 'a', line: 1 }])
+      expect(ignoreFileFor(dockerfile, directory).patterns).toEqual([{ pattern: 'a', line: 1 }])
       await writeFile(join(directory, 'docker/.dockerignore'), 'never read\n')
       await writeFile(`${dockerfile}.dockerignore`, '')
-      expect(await ignoreFileFor(dockerfile, directory)).toEqual({ name: `${dockerfile}.dockerignore`, patterns: [] })
+      expect(ignoreFileFor(dockerfile, directory)).toEqual({ name: `${dockerfile}.dockerignore`, patterns: [] })
       await rm(`${dockerfile}.dockerignore`)
       await symlink('/etc/passwd', `${dockerfile}.dockerignore`)
-      expect((await ignoreFileFor(dockerfile, directory)).name).toBe(join(directory, '.dockerignore'))
+      expect(ignoreFileFor(dockerfile, directory).name).toBe(join(directory, '.dockerignore'))
     } finally {
       await rm(directory, { recursive: true, force: true })
     }

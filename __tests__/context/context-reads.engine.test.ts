@@ -293,7 +293,7 @@ async function build(root: string, dockerfile: string): Promise<readonly boolean
 }
 
 async function digests(root: string, dockerfile: string): Promise<readonly string[]> {
-  const matcher = new IgnoreMatcher(await ignoreFileFor(dockerfile, root))
+  const matcher = new IgnoreMatcher(ignoreFileFor(dockerfile, root))
   const snapshot = await snapshotContext({ directory: root, matcher, env: process.env })
   return await Promise.all(FORMS.map(async ({ query }) => (await snapshot.read(query)).digest))
 }

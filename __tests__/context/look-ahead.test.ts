@@ -44,7 +44,7 @@ afterEach(async () => {
 })
 
 async function snapshot(ahead?: LookAhead): Promise<ContextSnapshot> {
-  const matcher = new IgnoreMatcher(await ignoreFileOf(root))
+  const matcher = new IgnoreMatcher(ignoreFileOf(root))
   return await snapshotContext({ directory: root, matcher, env, ahead })
 }
 

@@ -45,7 +45,7 @@ async function git(...args: readonly string[]): Promise<void> {
 }
 
 async function read(directory: string, ahead?: LookAhead): Promise<unknown> {
-  const matcher = new IgnoreMatcher(await ignoreFileOf(directory))
+  const matcher = new IgnoreMatcher(ignoreFileOf(directory))
   const { digest, entries } = await (await snapshotContext({ directory, matcher, env, ahead })).read(ALL)
   return { digest, entries: [...entries] }
 }

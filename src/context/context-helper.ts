@@ -10,7 +10,7 @@ const reader = new ContentReader()
 
 if (scouting !== undefined) {
   const { directory, stopped } = scouting
-  send(await scout(directory, () => Atomics.load(stopped, 0) !== 0))
+  send(scout(directory, () => Atomics.load(stopped, 0) !== 0))
 }
 
 port.on('message', (question: Question) => {

@@ -74,12 +74,14 @@ export class IgnoreMatcher {
     let excluded = false
     let rule: IgnorePattern | undefined
     let state = parent
+    const nameAt = path.lastIndexOf('/') + 1
+    const found = { start: path.slice(0, nameAt), name: path.slice(nameAt), depth: depthOf(path) }
     for (let index = 0; index < this.#rules.length; index++) {
       const candidate = this.#rules[index]
       if (candidate === undefined) continue
       // Upstream does not try a pattern that could not change the verdict, and remembers it as not matched.
       const inherited = parent[index] ?? false
-      if (!inherited && (candidate.exception !== excluded || !this.#test(candidate)(path))) continue
+      if (!inherited && (candidate.exception !== excluded || !this.#isMatch(candidate, found))) continue
       // Most directories match what the one above does: one state for all of them.
       if (!inherited) state = state.with(index, true)
       excluded = !candidate.exception
@@ -144,6 +146,13 @@ export class IgnoreMatcher {
   }
 }
 
+/** How many names a path has. */
+function depthOf(path: string): number {
+  let depth = 1
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) depth++
+  return depth
+}
+
 function compileRule(rule: Rule, file: string): PathTest {
   try {
     return compilePattern(rule.pattern)
@@ -164,7 +173,8 @@ function parseRules(file: IgnoreFile): readonly Rule[] {
     const pattern = exception ? clean.slice(1) : clean
     const reason = pattern === '' ? 'illegal exclusion pattern: "!"' : syntaxFault(pattern)
     const [, name] = ANYWHERE.exec(pattern) ?? []
-    if (reason === undefined) rules.push({ origin, pattern, exception, name, depth: depthOf(pattern), test: undefined })
+    if (reason === undefined)
+      rules.push({ origin, pattern, exception, name, depth: fixedDepth(pattern), test: undefined })
     else problems.push(patternProblem(origin, { file: file.name, reason }))
   }
   throwIfAny(problems)
@@ -175,8 +185,8 @@ function parseRules(file: IgnoreFile): readonly Rule[] {
 const ANYWHERE = /^\*\*\/([\w.@~, -]+)$/
 
 /** Only where nothing in it can match a slash, and nothing is one beside what is written so. */
-function depthOf(pattern: string): number | undefined {
-  return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes('**') ? pattern.split('/').length : undefined
+function fixedDepth(pattern: string): number | undefined {
+  return /^[\w.@~, /*?-]+$/.test(pattern) && !pattern.includes('**') ? depthOf(pattern) : undefined
 }
 
 /** Upstream's check: whatever filepath.Match says when it is asked to match `.`. */

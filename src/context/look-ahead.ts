@@ -84,7 +84,7 @@ export class LookAhead {
   async beginAt(workspace: string): Promise<void> {
     try {
       const directory = await realpath(workspace)
-      const matcher = new IgnoreMatcher(await ignoreFileOf(directory))
+      const matcher = new IgnoreMatcher(ignoreFileOf(directory))
       const opened = this.repositories.around(directory)
       // Where a scout is at work, it is known that the tree is large.
       if (this.#scout === undefined && !this.#isLarge(await opened)) return

@@ -41,12 +41,12 @@ export function placesIn(
  * Lists until it is stopped. What cannot be listed is left to who asks for it; a broken ignore file leaves all.
  * @param isStopped asked after each directory
  */
-export async function scout(directory: string, isStopped: () => boolean): Promise<Scouted> {
+export function scout(directory: string, isStopped: () => boolean): Scouted {
   const found = new Map<string, Listing>()
   let open: AheadPlace[] = [{ directory, path: '', state: undefined }]
   let files = 0
   try {
-    const matcher = new IgnoreMatcher(await ignoreFileOf(directory))
+    const matcher = new IgnoreMatcher(ignoreFileOf(directory))
     while (files < MOST_FILES && !isStopped()) {
       const place = open.pop()
       if (place === undefined) break

@@ -143,9 +143,7 @@ export class DirectoryNode {
 
   /** Takes directories away. */
   remove(isRemoved: (directory: DirectoryNode) => boolean): void {
-    const removed = new Set<TreeNode>(
-      this.#objects.filter((node) => node.type === 'directory' && isRemoved(node)),
-    )
+    const removed = new Set<TreeNode>(this.#objects.filter((node) => node.type === 'directory' && isRemoved(node)))
     if (removed.size === 0) return
     const objects = this.#objects
     const [names, modes, entries, { length }] = [this.#names, this.#modes, this.#entries, this]
