@@ -55,7 +55,8 @@ export class ContextHelpers {
 
   /** Whether one of them has time for a question. */
   get isFree(): boolean {
-    return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS && !failed)
+    for (const { awaited, failed } of this.#helpers) if (awaited.length < QUESTIONS && !failed) return true
+    return false
   }
 
   /**

@@ -157,7 +157,7 @@ class Snapshot implements ContextSnapshot {
       filling.share()
       while (node.objects.some(isUnread) && (await filling.step()));
       node.digest = this.#digestOf(node)
-      if (this.#tree.isPauseDue) await this.#tree.pause()
+      if (this.#tree.isPauseDue(node.length)) await this.#tree.pause()
     }
   }
 
