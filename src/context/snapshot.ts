@@ -155,7 +155,7 @@ class Snapshot implements ContextSnapshot {
     const filling = this.#filler.begin(unreadIn(places))
     for (const { node } of places) {
       filling.share()
-      while (node.objects.some(isUnread) && (await filling.step()));
+      for (const child of node.objects) while (isUnread(child) && (await filling.step()));
       node.digest = this.#digestOf(node)
       if (this.#tree.isPauseDue(node.length)) await this.#tree.pause()
     }
