@@ -5074,8 +5074,7 @@ var ContextHelpers = class {
 	}
 	/** Whether one of them has time for a question. */
 	get isFree() {
-		for (const { awaited, failed } of this.#helpers) if (awaited.length < QUESTIONS$1 && !failed) return true;
-		return false;
+		return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS$1 && !failed);
 	}
 	/**
 	* Gives a question to the helper with the least to do; false where none has time.
@@ -6532,11 +6531,11 @@ var LookAhead = class {
 	}
 	/** A directory as it was found, if it was. */
 	listing(directory) {
-		return this.#listings.size === 0 ? void 0 : this.#listings.get(directory);
+		return this.#listings.get(directory);
 	}
 	/** Whether a helper is at it. */
 	isComing(directory) {
-		return this.#coming.size > 0 && this.#coming.has(directory);
+		return this.#coming.has(directory);
 	}
 	/** No more is asked for; what was asked still comes. */
 	stop() {
@@ -14582,7 +14581,7 @@ async function matchPath(tree, pattern) {
 	const depthOfMatches = parts.length - first;
 	const anyDepth = pattern.includes("[");
 	const visit = async (below, depth) => {
-		if (tree.isPauseDue(1)) await tree.pause();
+		await tree.pause();
 		for (const name of tree.names(joined(base, below))) {
 			const path = joined(below, name);
 			const real = joined(base, path);
@@ -14644,8 +14643,6 @@ var Filling = class {
 	#tree;
 	#reader;
 	#found;
-	/** All have been named. */
-	#isDrawn = false;
 	#awaited = 0;
 	#large = [];
 	/** What helpers could not read. */
@@ -14658,7 +14655,7 @@ var Filling = class {
 	/** Gives helpers what they have time for. */
 	share() {
 		const { helpers } = this.#tree;
-		while (!this.#isDrawn && helpers?.isFree === true) {
+		while (helpers?.isFree === true) {
 			const files = this.#draw();
 			if (files.length === 0) return;
 			if (files.length === BATCH$1 && this.#isGiven(files)) continue;
@@ -14671,7 +14668,7 @@ var Filling = class {
 	* @throws UserError for a file that cannot be read, is no file any more, or keeps changing
 	*/
 	async step() {
-		if (this.#tree.isPauseDue()) await this.#tree.pause();
+		if (this.#tree.isPauseDue) await this.#tree.pause();
 		const { helpers } = this.#tree;
 		if (helpers?.take() === true) return true;
 		this.share();
@@ -14689,10 +14686,7 @@ var Filling = class {
 		const small = [];
 		while (small.length < BATCH$1) {
 			const next = this.#found.next();
-			if (next.done === true) {
-				this.#isDrawn = true;
-				break;
-			}
+			if (next.done === true) break;
 			const { path, node } = next.value;
 			if (!isUnread(node)) continue;
 			if (node.type !== "file") take(node, readLink(this.#tree, path));
@@ -14837,7 +14831,7 @@ async function filtered(tree, start, filter) {
 		if (wanted) files.push(...pending.splice(0), await withTarget(tree, selected));
 		if (node.type !== "directory") return;
 		if (!wanted) pending.push(selected);
-		if (tree.isPauseDue(1)) await tree.pause();
+		await tree.pause();
 		for (const child of node.nodes()) {
 			const below = {
 				name: joined(selected.name, child.name),
@@ -14949,7 +14943,7 @@ var Walk = class {
 	/** Gives helpers what they have time for. */
 	#share() {
 		const { helpers } = this.#ahead;
-		while (this.#places.length > KEPT && helpers?.isFree === true) {
+		while (helpers?.isFree === true && this.#places.length > KEPT) {
 			const batch = this.#places.splice(0, Math.min(BATCH, this.#places.length - KEPT));
 			const paths = batch.map(({ path }) => this.#absolute(path));
 			this.#awaited++;
@@ -14992,8 +14986,6 @@ var Walk = class {
 * goes on, it pauses every few milliseconds.
 */
 const PAUSE_AFTER_MS = 10;
-/** So many files are looked at before the clock is, which takes a good part of the time of one. */
-const FILES_BEFORE_CLOCK = 64;
 /** From this size on, a file that is read alone is worth the reading of git's index. */
 const ASK_GIT_BYTES = 4 << 20;
 const NOTHING$2 = {
@@ -15009,7 +15001,6 @@ var ContextTree = class {
 	#directories = /* @__PURE__ */ new Map();
 	#leaves = /* @__PURE__ */ new Map();
 	#pausedAt = performance.now();
-	#looked = 0;
 	constructor(root, matcher, ahead) {
 		this.root = root;
 		this.#matcher = matcher;
@@ -15049,15 +15040,13 @@ var ContextTree = class {
 	names(path) {
 		return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? [];
 	}
-	/** Whether everything else has waited long enough. @param files that were looked at since this was asked */
-	isPauseDue(files = FILES_BEFORE_CLOCK) {
-		this.#looked += files + 1;
-		if (this.#looked < FILES_BEFORE_CLOCK) return false;
-		this.#looked = 0;
+	/** Whether everything else has waited long enough. */
+	get isPauseDue() {
 		return performance.now() - this.#pausedAt >= PAUSE_AFTER_MS;
 	}
-	/** Lets everything else go on. */
+	/** Lets everything else go on, where that is due. */
 	async pause() {
+		if (!this.isPauseDue) return;
 		await setImmediate();
 		this.#pausedAt = performance.now();
 	}
@@ -15121,19 +15110,16 @@ var ContextTree = class {
 	}
 	async #walk(walk) {
 		for (;;) {
+			if (this.isPauseDue) await this.pause();
 			const next = walk.next();
 			if (next === void 0) return;
-			if (next === "later") {
-				if (this.isPauseDue()) await this.pause();
-				continue;
-			}
+			if (next === "later") continue;
 			const { place, listing = this.#listing(place) } = next;
 			const known = this.#knownAmong(place, listing.names);
 			this.#take(walk, place, {
 				listing,
 				known: known instanceof Promise ? await known : known
 			});
-			if (this.isPauseDue(listing.names.length)) await this.pause();
 		}
 	}
 	async #knownOf(path) {
@@ -15190,7 +15176,7 @@ var ContextTree = class {
 		const { name, path, mode, known } = below;
 		const verdict = this.#matcher.isEmpty ? void 0 : this.#matcher.enter(path, true, place.state);
 		if (verdict?.cut === true) return;
-		const before = this.#directories.size === 0 ? void 0 : this.#directories.get(path);
+		const before = this.#directories.get(path);
 		const node = before === void 0 ? new DirectoryNode(name, mode & 4095) : before.node;
 		if (node === void 0) return;
 		place.node.add(node);
@@ -15209,10 +15195,9 @@ var ContextTree = class {
 	/** What git knows of a directory whose names were read: it may be the root of another work tree. */
 	#knownAmong(place, names) {
 		const { known } = place;
-		const own = gitNames(names);
-		if (own.includes(".git") && known?.directory !== "") return this.#knownAt(place);
+		if (names.includes(".git") && known?.directory !== "") return this.#knownAt(place);
 		if (known === void 0) return void 0;
-		const scope = known.repository.scopeBelow(known.scope, known.directory, own.includes(".gitattributes"));
+		const scope = known.repository.scopeBelow(known.scope, known.directory, names.includes(".gitattributes"));
 		if (scope instanceof Promise) return scope.then((found) => ({
 			...known,
 			scope: found
@@ -15242,14 +15227,6 @@ var ContextTree = class {
 		}
 	}
 };
-/** Of sorted names those that begin with `.git`, seldom any: to look at all of them takes its time. */
-function gitNames(names) {
-	let from = 0;
-	while (from < names.length && (names[from] ?? "") < ".git") from++;
-	let to = from;
-	while (names[to]?.startsWith(".git") === true) to++;
-	return from === to ? NOTHING$2.names : names.slice(from, to);
-}
 async function knownIn(repository, directory) {
 	repository.readIndex();
 	return {
@@ -15451,7 +15428,7 @@ var Snapshot = class {
 			filling.share();
 			for (const child of node.objects) while (isUnread(child) && await filling.step());
 			node.digest = this.#digestOf(node);
-			if (this.#tree.isPauseDue(node.length)) await this.#tree.pause();
+			if (this.#tree.isPauseDue) await this.#tree.pause();
 		}
 	}
 	/** Over a directory's mode, and the names and contents of all in it, which has been read. */

@@ -42,8 +42,6 @@ export class Filling {
   readonly #tree: ContextTree
   readonly #reader: ContentReader
   readonly #found: Iterator<Found>
-  /** All have been named. */
-  #isDrawn = false
   #awaited = 0
   #large: Unread[] = []
   /** What helpers could not read. */
@@ -58,7 +56,7 @@ export class Filling {
   /** Gives helpers what they have time for. */
   share(): void {
     const { helpers } = this.#tree
-    while (!this.#isDrawn && helpers?.isFree === true) {
+    while (helpers?.isFree === true) {
       const files = this.#draw()
       if (files.length === 0) return
       if (files.length === BATCH && this.#isGiven(files)) continue
@@ -72,7 +70,7 @@ export class Filling {
    * @throws UserError for a file that cannot be read, is no file any more, or keeps changing
    */
   async step(): Promise<boolean> {
-    if (this.#tree.isPauseDue()) await this.#tree.pause()
+    if (this.#tree.isPauseDue) await this.#tree.pause()
     const { helpers } = this.#tree
     if (helpers?.take() === true) return true
     this.share()
@@ -92,10 +90,7 @@ export class Filling {
     const small: Unread[] = []
     while (small.length < BATCH) {
       const next = this.#found.next()
-      if (next.done === true) {
-        this.#isDrawn = true
-        break
-      }
+      if (next.done === true) break
       const { path, node } = next.value
       if (!isUnread(node)) continue
       if (node.type !== 'file') take(node, readLink(this.#tree, path))

@@ -55,8 +55,7 @@ export class ContextHelpers {
 
   /** Whether one of them has time for a question. */
   get isFree(): boolean {
-    for (const { awaited, failed } of this.#helpers) if (awaited.length < QUESTIONS && !failed) return true
-    return false
+    return this.#helpers.some(({ awaited, failed }) => awaited.length < QUESTIONS && !failed)
   }
 
   /**

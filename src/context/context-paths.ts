@@ -95,7 +95,7 @@ export async function matchPath(
   // Only a class may match a slash; without one, the pattern says how deep its matches lie.
   const anyDepth = pattern.includes('[')
   const visit = async (below: string, depth: number): Promise<void> => {
-    if (tree.isPauseDue(1)) await tree.pause()
+    await tree.pause()
     for (const name of tree.names(joined(base, below))) {
       const path = joined(below, name)
       const real = joined(base, path)

@@ -111,7 +111,7 @@ async function filtered(
     if (wanted) files.push(...pending.splice(0), await withTarget(tree, selected))
     if (node.type !== 'directory') return
     if (!wanted) pending.push(selected)
-    if (tree.isPauseDue(1)) await tree.pause()
+    await tree.pause()
     for (const child of node.nodes()) {
       const below: Selected = {
         name: joined(selected.name, child.name),

@@ -18,8 +18,6 @@ import { DirectoryNode, isDirectory, isFile, type LeafNode, leafOf, type TreeNod
 import { type Known, type Place, Walk } from './tree-walk.ts'
 
 const PAUSE_AFTER_MS = 10
-/** So many files are looked at before the clock is, which takes a good part of the time of one. */
-const FILES_BEFORE_CLOCK = 64
 
 /** From this size on, a file that is read alone is worth the reading of git's index. */
 const ASK_GIT_BYTES = 4 << 20
@@ -35,7 +33,6 @@ export class ContextTree {
   readonly #directories = new Map<string, { readonly node: DirectoryNode | undefined }>()
   readonly #leaves = new Map<string, LeafNode>()
   #pausedAt = performance.now()
-  #looked = 0
 
   constructor(root: string, matcher: IgnoreMatcher, ahead: LookAhead) {
     this.root = root
@@ -82,16 +79,14 @@ export class ContextTree {
     return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? []
   }
 
-  /** Whether everything else has waited long enough. @param files that were looked at since this was asked */
-  isPauseDue(files = FILES_BEFORE_CLOCK): boolean {
-    this.#looked += files + 1
-    if (this.#looked < FILES_BEFORE_CLOCK) return false
-    this.#looked = 0
+  /** Whether everything else has waited long enough. */
+  get isPauseDue(): boolean {
     return performance.now() - this.#pausedAt >= PAUSE_AFTER_MS
   }
 
-  /** Lets everything else go on. */
+  /** Lets everything else go on, where that is due. */
   async pause(): Promise<void> {
+    if (!this.isPauseDue) return
     await setImmediate()
     this.#pausedAt = performance.now()
   }
@@ -147,17 +142,14 @@ export class ContextTree {
 
   async #walk(walk: Walk): Promise<void> {
     for (;;) {
+      if (this.isPauseDue) await this.pause()
       const next = walk.next()
       if (next === undefined) return
-      if (next === 'later') {
-        if (this.isPauseDue()) await this.pause()
-        continue
-      }
+      if (next === 'later') continue
       const { place, listing = this.#listing(place) } = next
       const known = this.#knownAmong(place, listing.names)
       // To wait for what is there already takes as long as to list a file, in each directory.
       this.#take(walk, place, { listing, known: known instanceof Promise ? await known : known })
-      if (this.isPauseDue(listing.names.length)) await this.pause()
     }
   }
 
@@ -211,8 +203,7 @@ export class ContextTree {
     const { name, path, mode, known } = below
     const verdict = this.#matcher.isEmpty ? undefined : this.#matcher.enter(path, true, place.state)
     if (verdict?.cut === true) return
-    // Seldom any, as with leaves.
-    const before = this.#directories.size === 0 ? undefined : this.#directories.get(path)
+    const before = this.#directories.get(path)
     const node = before === undefined ? new DirectoryNode(name, mode & 0o7777) : before.node
     if (node === undefined) return
     place.node.add(node)
@@ -227,10 +218,9 @@ export class ContextTree {
   /** What git knows of a directory whose names were read: it may be the root of another work tree. */
   #knownAmong(place: Place, names: readonly string[]): Known | undefined | Promise<Known | undefined> {
     const { known } = place
-    const own = gitNames(names)
-    if (own.includes('.git') && known?.directory !== '') return this.#knownAt(place)
+    if (names.includes('.git') && known?.directory !== '') return this.#knownAt(place)
     if (known === undefined) return undefined
-    const scope = known.repository.scopeBelow(known.scope, known.directory, own.includes('.gitattributes'))
+    const scope = known.repository.scopeBelow(known.scope, known.directory, names.includes('.gitattributes'))
     if (scope instanceof Promise) return scope.then((found) => ({ ...known, scope: found }))
     return scope === known.scope ? known : { ...known, scope }
   }
@@ -259,15 +249,6 @@ export class ContextTree {
       )
     }
   }
-}
-
-/** Of sorted names those that begin with `.git`, seldom any: to look at all of them takes its time. */
-function gitNames(names: readonly string[]): readonly string[] {
-  let from = 0
-  while (from < names.length && (names[from] ?? '') < '.git') from++
-  let to = from
-  while (names[to]?.startsWith('.git') === true) to++
-  return from === to ? NOTHING.names : names.slice(from, to)
 }
 
 async function knownIn(repository: GitRepository, directory: string): Promise<Known> {

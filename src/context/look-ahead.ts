@@ -103,12 +103,12 @@ export class LookAhead {
 
   /** A directory as it was found, if it was. */
   listing(directory: string): Listing | undefined {
-    return this.#listings.size === 0 ? undefined : this.#listings.get(directory)
+    return this.#listings.get(directory)
   }
 
   /** Whether a helper is at it. */
   isComing(directory: string): boolean {
-    return this.#coming.size > 0 && this.#coming.has(directory)
+    return this.#coming.has(directory)
   }
 
   /** No more is asked for; what was asked still comes. */

@@ -157,7 +157,7 @@ class Snapshot implements ContextSnapshot {
       filling.share()
       for (const child of node.objects) while (isUnread(child) && (await filling.step()));
       node.digest = this.#digestOf(node)
-      if (this.#tree.isPauseDue(node.length)) await this.#tree.pause()
+      if (this.#tree.isPauseDue) await this.#tree.pause()
     }
   }
 

@@ -84,7 +84,7 @@ export class Walk {
   /** Gives helpers what they have time for. */
   #share(): void {
     const { helpers } = this.#ahead
-    while (this.#places.length > KEPT && helpers?.isFree === true) {
+    while (helpers?.isFree === true && this.#places.length > KEPT) {
       // From those that wait longest: they lie highest, and hold most.
       const batch = this.#places.splice(0, Math.min(BATCH, this.#places.length - KEPT))
       const paths = batch.map(({ path }) => this.#absolute(path))
