@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runAction, runStep, type ActionResult } from '../__tests__/support/action.ts'
+import { workspace } from '../__tests__/support/engine.ts'
 import { runProcess } from '../src/process.ts'
 import { makeRepository } from './plan-files.ts'
 import { median } from './median.ts'
@@ -72,21 +73,13 @@ interface Subject extends AsyncDisposable {
 
 /** So many files, as `measureFilesPlan` has them. */
 export async function openFiles(files: number): Promise<Subject> {
-  const directory = await mkdtemp(join(tmpdir(), 'stage-build-plan-'))
-  const cache = await mkdtemp(join(tmpdir(), 'stage-build-plan-cache-'))
-  await writeFile(join(directory, 'Dockerfile'), 'FROM scratch\nCOPY . .\n')
+  const space = await workspace({ Dockerfile: 'FROM scratch\nCOPY . .\n' })
+  const { directory, tempRoot } = space
   await makeRepository(directory, files)
-  const inputs = { 'cache-dir': cache }
+  const inputs = { 'cache-dir': tempRoot }
   const built = await runStep({ inputs, workspace: directory })
   if (built.main.code !== 0) throw new Error(`no record:\n${built.main.stdout}`)
-  return {
-    directory,
-    inputs,
-    said: 'unchanged',
-    [Symbol.asyncDispose]: async () => {
-      await removeAll(directory, cache)
-    },
-  }
+  return { ...space, inputs, said: 'unchanged' }
 }
 
 /** A chain of so many stages, one target. */
@@ -108,22 +101,8 @@ export async function openTargets(targets: number): Promise<Subject> {
 }
 
 async function openDockerfile(lines: readonly string[], targets: string): Promise<Subject> {
-  const directory = await mkdtemp(join(tmpdir(), 'stage-build-plan-'))
-  await writeFile(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`)
-  await writeFile(join(directory, 'a.txt'), 'a\n')
-  const inputs = { targets }
-  return {
-    directory,
-    inputs,
-    said: 'no record',
-    [Symbol.asyncDispose]: async () => {
-      await removeAll(directory)
-    },
-  }
-}
-
-async function removeAll(...directories: readonly string[]): Promise<void> {
-  for (const directory of directories) await rm(directory, { recursive: true, force: true })
+  const space = await workspace({ Dockerfile: `${lines.join('\n')}\n`, 'a.txt': 'a\n' })
+  return { ...space, inputs: { targets }, said: 'no record' }
 }
 
 /** Plans of several sizes in turns: the machine is a quarter faster or slower from one minute to the next. */

@@ -67,19 +67,16 @@ test('two legs of a matrix save at once: each has its own cache afterwards', asy
   await using lab = await openLab(engine)
   await using first = await faultProject()
   await using second = await faultProject(first)
+  const legs = [[first, 'prod'], [second, 'debug']] as const // prettier-ignore
   const leg = async (place: Workspace, target: string): Promise<readonly string[]> => {
     const run = await labStep(lab, place, { inputs: { ...inputs, targets: target } })
     expect([run.main.code, run.warnings]).toEqual([0, []])
     return stagesRun(run)
   }
   await engine.chill()
-  await Promise.all([leg(first, 'prod'), leg(second, 'debug')])
+  await Promise.all(legs.map(async ([place, target]) => await leg(place, target)))
   // Where several projects begin at once on a new engine BuildKit may miss what it was given to import.
-  for (const [place, target] of [
-    [first, 'prod'],
-    [second, 'debug'],
-  ] as const) {
-    // prettier-ignore
+  for (const [place, target] of legs) {
     await engine.chill()
     expect(await leg(place, target)).toEqual(NONE)
   }
