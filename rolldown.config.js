@@ -115,8 +115,8 @@ function withoutUnzip() {
 
 /**
  * An `import` of one of Node.js's own modules makes it read all that the module exports, and some of that loads much more:
- * `WebSocket` of `node:http` the whole of fetch (30 ms of every start), `webcrypto` of `node:crypto`, `parseArgs` and others of
- * `node:util`. What `require` gives is read name by name.
+ * `WebSocket` of `node:http` the whole of fetch (30 ms of every start), `webcrypto` of `node:crypto`, `promises` of `node:fs`
+ * (3 ms, and a step that has nothing to do takes 27), `parseArgs` and others of `node:util`. What `require` gives is read name by name.
  * https://github.com/nodejs/node/blob/v24.11.0/lib/http.js (lazyUndici)
  */
 const PLAIN = {
@@ -125,9 +125,16 @@ const PLAIN = {
     ...['ServerResponse', 'createServer', 'get', 'globalAgent', 'request', 'validateHeaderName', 'validateHeaderValue'],
   ],
 }
+const FS = [
+  ...['appendFileSync', 'closeSync', 'constants', 'createReadStream', 'existsSync', 'fstatSync', 'lstatSync', 'mkdirSync'],
+  ...['openSync', 'readFileSync', 'readSync', 'readdirSync', 'readlinkSync', 'realpathSync', 'statSync'],
+]
 const PLAIN_HERE = {
   ...PLAIN,
   crypto: ['createHash', 'hash', 'randomBytes', 'randomUUID'],
+  fs: FS,
+  // For packages: to read `promises` loads them.
+  'fs+': [...FS, 'promises'],
   util: ['isDeepStrictEqual'],
 }
 
@@ -137,17 +144,19 @@ function plainBuiltins(modules) {
     name: 'plain-builtins',
     resolveId(id, importer, { kind }) {
       const name = id.replace(/^node:/, '')
-      const isLate = importer?.includes('/node_modules/') === true && !importer.includes('/@actions/core/')
+      const isPackage = importer?.includes('/node_modules/') === true
+      const isLate = isPackage && !/\/@actions\/(?:core|exec|io)\//.test(importer)
       if (kind === 'require-call' || !Object.hasOwn(modules, name) || (isLate && name !== 'http')) return undefined
-      return prefix + name
+      return prefix + (isPackage && Object.hasOwn(modules, `${name}+`) ? `${name}+` : name)
     },
     load(id) {
       if (!id.startsWith(prefix)) return undefined
-      const name = id.slice(prefix.length)
+      const key = id.slice(prefix.length)
+      const name = key.replace('+', '')
       const lines = [
         `const ${name} = process.getBuiltinModule('node:${name}')`,
         `export default ${name}`,
-        `export const { ${modules[name].join(', ')} } = ${name}`,
+        `export const { ${modules[key].join(', ')} } = ${name}`,
       ]
       return lines.join('\n')
     },
@@ -252,7 +261,7 @@ export default [
     },
   }),
   // A step that has nothing to do loads nothing.
-  bundle('src/post-step.ts', 'post-step.js', {}),
+  bundle('src/post-step.ts', 'post-step.js', { plain: PLAIN_HERE }),
   // A thread of the first.
   bundle('src/context/context-helper.ts', 'context-helper.js', { plain: PLAIN_HERE }),
   // What Go's regular expressions are made of: see LATE.

@@ -1,11 +1,14 @@
 import { workerData } from "node:worker_threads";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync, readdirSync, realpathSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { isAbsolute, join, posix, relative } from "node:path";
 
 // \0plain-crypto
 const crypto = process.getBuiltinModule("node:crypto");
 const { createHash, hash, randomBytes, randomUUID } = crypto;
+
+// \0plain-fs
+const fs = process.getBuiltinModule("node:fs");
+const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
 
 // src/errors.ts
 /** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */

@@ -1,10 +1,7 @@
-import { n as startHelper, t as LARGE_INDEX_BYTES } from "./scout.js";
-import { closeSync, constants, createReadStream, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { a as constants$2, c as fstatSync$1, d as openSync$1, f as readFileSync$1, g as realpathSync$1, h as readlinkSync$1, i as closeSync$1, l as lstatSync$1, m as readdirSync$1, n as startHelper, o as createReadStream$1, p as readSync$1, t as LARGE_INDEX_BYTES, u as mkdirSync$1 } from "./scout.js";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { receiveMessageOnPort } from "node:worker_threads";
-import * as fs from "fs";
-import { constants as constants$1, promises } from "fs";
 import * as os from "os";
 import os$1, { EOL } from "os";
 import * as events from "events";
@@ -12,7 +9,7 @@ import { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { crc32, inflateRawSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
-import { access as access$1, appendFile as appendFile$1, constants as constants$2, copyFile as copyFile$1, link, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
+import { access as access$1, appendFile as appendFile$1, constants as constants$1, copyFile as copyFile$1, link, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setImmediate, setTimeout as setTimeout$1 } from "node:timers/promises";
@@ -318,7 +315,7 @@ var ProgramMissingError = class extends Error {
 async function findProgram(name, path) {
 	for (const folder of path.split(delimiter).filter(isAbsolute)) {
 		const file = join(folder, name);
-		if (await access$1(file, constants.X_OK).then(() => true, () => false)) return file;
+		if (await access$1(file, constants$2.X_OK).then(() => true, () => false)) return file;
 	}
 }
 const KILL_AFTER_MS = 1e4;
@@ -4559,7 +4556,7 @@ async function contextProblem(name, source, workspace) {
 }
 async function unreadable(path) {
 	try {
-		await access$1(path, constants$2.R_OK);
+		await access$1(path, constants$1.R_OK);
 		return;
 	} catch (error) {
 		const code = errorCode(error);
@@ -5036,6 +5033,27 @@ function unsetSecrets({ secrets }, env) {
 	}] : []);
 }
 
+// src/context/compiling.ts
+/**
+* V8 compiles what runs often again, on threads of its own, for programs that run for long. A walk of a hundred thousand files is
+* over before that pays: on a machine with two processors the compiler takes a sixth of what they do meanwhile.
+*/
+/** With more of them there are some to spare. */
+const FEW_PROCESSORS = 2;
+/**
+* Puts most of it off, in all threads, until what it returns is called. V8 asks for the flag each time; what Node loads later of
+* its own takes twice as long, as its stored code is for other flags.
+* https://github.com/nodejs/node/blob/v24.11.0/deps/v8/src/execution/tiering-manager.cc (ShouldOptimize)
+*/
+function putOffCompiling(processors = availableParallelism()) {
+	if (processors > FEW_PROCESSORS) return () => void 0;
+	const { setFlagsFromString } = process.getBuiltinModule("node:v8");
+	setFlagsFromString("--efficiency-mode");
+	return () => {
+		setFlagsFromString("--no-efficiency-mode");
+	};
+}
+
 // src/context/context-helpers.ts
 /** Threads that list directories and read small files beside the one that walks a context: what takes long are calls of the system. */
 /** Questions that a helper holds at once: what it works on, and what waits. */
@@ -5181,10 +5199,10 @@ function setNumbers(numbers, at, stats) {
 */
 function listDirectory(path) {
 	const near = fromHere(path);
-	const names = readdirSync(near).sort();
+	const names = readdirSync$1(near).sort();
 	const numbers = new Float64Array(names.length * 9);
 	for (let index = 0; index < names.length; index++) {
-		const stats = lstatSync(`${near}/${names[index] ?? ""}`, { throwIfNoEntry: false });
+		const stats = lstatSync$1(`${near}/${names[index] ?? ""}`, { throwIfNoEntry: false });
 		if (stats !== void 0) setNumbers(numbers, index * 9, stats);
 	}
 	return {
@@ -5644,15 +5662,15 @@ function isFalse(value) {
 }
 function indexOf(gitDir, format) {
 	try {
-		const file = openSync(join(gitDir, "index"), "r");
+		const file = openSync$1(join(gitDir, "index"), "r");
 		try {
-			const { mtimeMs } = fstatSync(file);
-			return GitIndex.parse(readFileSync(file), {
+			const { mtimeMs } = fstatSync$1(file);
+			return GitIndex.parse(readFileSync$1(file), {
 				format,
 				writtenMs: mtimeMs
 			});
 		} finally {
-			closeSync(file);
+			closeSync$1(file);
 		}
 	} catch {
 		return;
@@ -5801,10 +5819,10 @@ function ignoreFileOf(contextDir) {
 */
 function readWithin(path, directory) {
 	try {
-		if (lstatSync(path, { throwIfNoEntry: false }) === void 0) return void 0;
-		const from = relative(realpathSync.native(directory), realpathSync.native(path));
+		if (lstatSync$1(path, { throwIfNoEntry: false }) === void 0) return void 0;
+		const from = relative(realpathSync$1.native(directory), realpathSync$1.native(path));
 		if (from.startsWith("..") || isAbsolute(from)) return void 0;
-		return readFileSync(path, "utf8");
+		return readFileSync$1(path, "utf8");
 	} catch {
 		return;
 	}
@@ -6391,8 +6409,8 @@ var DirectoryNode = class {
 function leafOf(name, numbers, options) {
 	const { at, format } = options;
 	const mode = numbers[at] ?? 0;
-	const kind = mode & constants.S_IFMT;
-	const type = kind === constants.S_IFREG ? "file" : kind === constants.S_IFLNK ? "symlink" : "other";
+	const kind = mode & constants$2.S_IFMT;
+	const type = kind === constants$2.S_IFREG ? "file" : kind === constants$2.S_IFLNK ? "symlink" : "other";
 	const content = type === "other" ? specialOf(kind, numbers[at + Field.rdev] ?? 0) : void 0;
 	return {
 		name,
@@ -6406,7 +6424,7 @@ function leafOf(name, numbers, options) {
 }
 /** What a device, pipe or socket is: the bits of its kind, and of a device which one. */
 function specialOf(kind, device) {
-	const isDevice = kind === constants.S_IFBLK || kind === constants.S_IFCHR;
+	const isDevice = kind === constants$2.S_IFBLK || kind === constants$2.S_IFCHR;
 	return `${kind.toString(8)}${isDevice ? ` ${device}` : ""}`;
 }
 /** Whether its content is still to be asked for. */
@@ -6415,11 +6433,11 @@ function isUnread(node) {
 }
 /** Whether lstat said that it is a directory. */
 function isDirectory(mode) {
-	return (mode & constants.S_IFMT) === constants.S_IFDIR;
+	return (mode & constants$2.S_IFMT) === constants$2.S_IFDIR;
 }
 /** Whether lstat said that it is a regular file. */
 function isFile(mode) {
-	return (mode & constants.S_IFMT) === constants.S_IFREG;
+	return (mode & constants$2.S_IFMT) === constants$2.S_IFREG;
 }
 
 // src/context/scouting.ts
@@ -6463,6 +6481,7 @@ var LookAhead = class {
 	#files = 0;
 	#isOver = false;
 	#helpers;
+	#resume;
 	/** Lists already. */
 	#scout;
 	/** Where to look, when it is known. */
@@ -6488,6 +6507,7 @@ var LookAhead = class {
 	/** Starts threads; those that are there stay. */
 	startHelpers() {
 		if (this.#helpers !== void 0) return this.#helpers;
+		this.#resume = putOffCompiling();
 		const scout = this.#scout;
 		this.#scout = void 0;
 		if (scout === void 0) return this.#helpers = new ContextHelpers();
@@ -6550,6 +6570,8 @@ var LookAhead = class {
 		await this.#scout?.worker.terminate();
 		this.#listings.clear();
 		this.#coming.clear();
+		this.#resume?.();
+		this.#resume = void 0;
 		await helpers?.[Symbol.asyncDispose]();
 	}
 	#isLarge(repository) {
@@ -7252,7 +7274,7 @@ async function copyFiles(from, to) {
 		await link(join(from, name), join(to, name));
 	} catch (error) {
 		if (!NO_LINK.includes(errorCode(error) ?? "")) throw error;
-		await copyFile$1(join(from, name), join(to, name), constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+		await copyFile$1(join(from, name), join(to, name), constants$2.COPYFILE_EXCL | constants$2.COPYFILE_FICLONE);
 	}
 }
 /** When an entry was saved, in ms; undefined when it is gone. */
@@ -9089,7 +9111,7 @@ var PackStore = class {
 		}
 		return {
 			size,
-			open: (range) => createReadStream(this.#file(pack, digest), range ?? {})
+			open: (range) => createReadStream$1(this.#file(pack, digest), range ?? {})
 		};
 	}
 	/** Asks, once, whether the backend still has a pack; it counts as used then. */
@@ -9194,7 +9216,7 @@ var PackStore = class {
 			const found = await lstat$1(path);
 			if (found.isFile() && found.size === pack.blobs.get(digest)) {
 				const hash = createHash("sha256");
-				await pipeline(createReadStream(path), hash);
+				await pipeline(createReadStream$1(path), hash);
 				if (`sha256:${hash.digest("hex")}` === digest) return true;
 			}
 		} catch {}
@@ -10056,7 +10078,7 @@ async function load({ source, ref, prefix, anyLeg, commits = [] }, { backend, ro
 }
 async function readIndex(path, now) {
 	try {
-		await using file = await open$1(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+		await using file = await open$1(path, constants$2.O_RDONLY | constants$2.O_NOFOLLOW | constants$2.O_NONBLOCK);
 		const found = await file.stat();
 		if (!found.isFile()) return { fault: "it is no file" };
 		if (found.size > MAX_INDEX_BYTES) return { fault: "it is too large" };
@@ -10387,7 +10409,7 @@ var Spool = class {
 		if (size === void 0) return Promise.resolve(void 0);
 		return Promise.resolve({
 			size,
-			open: (range) => createReadStream(this.pathOf(digest), range ?? {})
+			open: (range) => createReadStream$1(this.pathOf(digest), range ?? {})
 		});
 	}
 	/** Takes a file that lies on the same disk for a blob; it need not be told of. @throws Error when it cannot be moved */
@@ -12864,7 +12886,7 @@ function openLayerCaching(question, { runner, now, signal }) {
 	});
 	const root = join(env["RUNNER_TEMP"] ?? tmpdir(), `stage-build-cache-${randomBytes(8).toString("hex")}`);
 	runner.saveState(STATE.cache, root);
-	mkdirSync(root, {
+	mkdirSync$1(root, {
 		mode: 448,
 		recursive: true
 	});
@@ -14409,7 +14431,7 @@ const SMALL_FILE_BYTES = 65536;
 const CHUNK_BYTES = 1 << 20;
 const ATTEMPTS = 5;
 /** No link is followed, and a pipe does not wait for a writer. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const OPEN_FLAGS = constants$2.O_RDONLY | constants$2.O_NOFOLLOW | constants$2.O_NONBLOCK;
 /** Reads files of one context. */
 var ContentReader = class {
 	#small = Buffer.allocUnsafe(65568);
@@ -14419,21 +14441,21 @@ var ContentReader = class {
 	*/
 	readSmall(path, format) {
 		for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-			const fd = orGone(path, () => openSync(fromHere(path), OPEN_FLAGS));
+			const fd = orGone(path, () => openSync$1(fromHere(path), OPEN_FLAGS));
 			if (fd === void 0) return void 0;
 			try {
-				const before = requireFile(path, fstatSync(fd));
+				const before = requireFile(path, fstatSync$1(fd));
 				if (before.size > 65536) return "large";
 				const header = this.#small.write(`blob ${before.size}\0`, "latin1");
 				const end = header + before.size;
 				let at = header;
-				for (let got = -1; at < end && got !== 0; at += got) got = readSync(fd, this.#small, at, end - at, null);
-				if (at === end && isSame(before, fstatSync(fd))) return {
+				for (let got = -1; at < end && got !== 0; at += got) got = readSync$1(fd, this.#small, at, end - at, null);
+				if (at === end && isSame(before, fstatSync$1(fd))) return {
 					id: hash$2(format, this.#small.subarray(0, end), "hex"),
 					mode: before.mode & 4095
 				};
 			} finally {
-				closeSync(fd);
+				closeSync$1(fd);
 			}
 		}
 		throw changing(path);
@@ -14556,7 +14578,7 @@ async function linkTarget(tree, path) {
 /** A link's target; undefined where it is gone. */
 function readLink(tree, path) {
 	try {
-		return readlinkSync(tree.absolute(path));
+		return readlinkSync$1(tree.absolute(path));
 	} catch (error) {
 		if ([
 			"ENOENT",
@@ -15038,7 +15060,7 @@ var ContextTree = class {
 	}
 	/** The names in a directory, sorted, ignored ones among them; none where it is no directory. */
 	names(path) {
-		return this.#attempt(path, false, (absolute) => readdirSync(absolute).sort()) ?? [];
+		return this.#attempt(path, false, (absolute) => readdirSync$1(absolute).sort()) ?? [];
 	}
 	/** Whether everything else has waited long enough. */
 	get isPauseDue() {
@@ -15236,7 +15258,7 @@ async function knownIn(repository, directory) {
 	};
 }
 function lstatOrGone(absolute, path) {
-	const stats = lstatSync(absolute, { throwIfNoEntry: false });
+	const stats = lstatSync$1(absolute, { throwIfNoEntry: false });
 	if (stats === void 0) requireGone(path);
 	return stats;
 }
@@ -16571,7 +16593,7 @@ async function resolve(context, path) {
 /** What lstat says; undefined for what is not there or cannot be reached. A trip through the thread pool takes ten times as long. */
 function statOf(path) {
 	try {
-		return lstatSync(path, { throwIfNoEntry: false });
+		return lstatSync$1(path, { throwIfNoEntry: false });
 	} catch {
 		return;
 	}
@@ -23783,12 +23805,16 @@ function escapeProperty(s) {
 	return toCommandValue(s).replace(/%/g, "%25").replace(/\r/g, "%0D").replace(/\n/g, "%0A").replace(/:/g, "%3A").replace(/,/g, "%2C");
 }
 
+// \0plain-fs+
+const fs = process.getBuiltinModule("node:fs");
+const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync, promises } = fs;
+
 // node_modules/@actions/core/lib/file-command.js
 function issueFileCommand(command, message) {
 	const filePath = process.env[`GITHUB_${command}`];
 	if (!filePath) throw new Error(`Unable to find environment variable for file command ${command}`);
-	if (!fs.existsSync(filePath)) throw new Error(`Missing file at path: ${filePath}`);
-	fs.appendFileSync(filePath, `${toCommandValue(message)}${os.EOL}`, { encoding: "utf8" });
+	if (!existsSync(filePath)) throw new Error(`Missing file at path: ${filePath}`);
+	appendFileSync(filePath, `${toCommandValue(message)}${os.EOL}`, { encoding: "utf8" });
 }
 function prepareKeyValueMessage(key, value) {
 	const delimiter = `ghadelimiter_${randomUUID()}`;
@@ -23844,7 +23870,7 @@ var Summary = class {
 			const pathFromEnv = process.env[SUMMARY_ENV_VAR];
 			if (!pathFromEnv) throw new Error(`Unable to find environment variable for $${SUMMARY_ENV_VAR}. Check if your runtime environment supports job summaries.`);
 			try {
-				yield access(pathFromEnv, constants$1.R_OK | constants$1.W_OK);
+				yield access(pathFromEnv, constants.R_OK | constants.W_OK);
 			} catch (_a) {
 				throw new Error(`Unable to access summary file: '${pathFromEnv}'. Check if the file has correct read/write permissions.`);
 			}
@@ -24109,9 +24135,9 @@ var __awaiter$5 = void 0 && (void 0).__awaiter || function(thisArg, _arguments, 
 		step((generator = generator.apply(thisArg, _arguments || [])).next());
 	});
 };
-const { chmod, copyFile, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, symlink, unlink } = fs.promises;
+const { chmod, copyFile, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, symlink, unlink } = promises;
 const IS_WINDOWS$1 = process.platform === "win32";
-const READONLY = fs.constants.O_RDONLY;
+const READONLY = constants.O_RDONLY;
 function exists(fsPath) {
 	return __awaiter$5(this, void 0, void 0, function* () {
 		try {

@@ -1,7 +1,10 @@
-import { realpathSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
+
+// \0plain-fs
+const fs = process.getBuiltinModule("node:fs");
+const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
 
 // src/context/scout.ts
 /**
@@ -75,4 +78,4 @@ function startHelper(data) {
 	};
 }
 
-export { startHelper as n, startScout as r, LARGE_INDEX_BYTES as t };
+export { constants as a, fstatSync as c, openSync as d, readFileSync as f, realpathSync as g, readlinkSync as h, closeSync as i, lstatSync as l, readdirSync as m, startHelper as n, createReadStream as o, readSync as p, startScout as r, existsSync as s, LARGE_INDEX_BYTES as t, mkdirSync as u };

@@ -5,6 +5,7 @@
  */
 import { realpath } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
+import { putOffCompiling } from './compiling.ts'
 import { ContextHelpers, type Deliver } from './context-helpers.ts'
 import { listOrNothing, type Listing } from './directory-listing.ts'
 import { GitRepositories, type GitRepository } from './git-repository.ts'
@@ -27,6 +28,7 @@ export class LookAhead {
   #files = 0
   #isOver = false
   #helpers: ContextHelpers | undefined
+  #resume: (() => void) | undefined
   /** Lists already. */
   #scout: Scout | undefined
   /** Where to look, when it is known. */
@@ -62,6 +64,7 @@ export class LookAhead {
   /** Starts threads; those that are there stay. */
   startHelpers(): ContextHelpers {
     if (this.#helpers !== undefined) return this.#helpers
+    this.#resume = putOffCompiling()
     const scout = this.#scout
     this.#scout = undefined
     if (scout === undefined) return (this.#helpers = new ContextHelpers())
@@ -125,6 +128,8 @@ export class LookAhead {
     await this.#scout?.worker.terminate()
     this.#listings.clear()
     this.#coming.clear()
+    this.#resume?.()
+    this.#resume = undefined
     await helpers?.[Symbol.asyncDispose]()
   }
 
