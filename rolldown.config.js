@@ -126,7 +126,16 @@ const PLAIN = {
   ],
 }
 const FS = [
-  ...['appendFileSync', 'closeSync', 'constants', 'createReadStream', 'existsSync', 'fstatSync', 'lstatSync', 'mkdirSync'],
+  ...[
+    'appendFileSync',
+    'closeSync',
+    'constants',
+    'createReadStream',
+    'existsSync',
+    'fstatSync',
+    'lstatSync',
+    'mkdirSync',
+  ],
   ...['openSync', 'readFileSync', 'readSync', 'readdirSync', 'readlinkSync', 'realpathSync', 'statSync'],
 ]
 const PLAIN_HERE = {
