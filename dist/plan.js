@@ -1296,13 +1296,13 @@ function problemsOf(stderr, { files, targets }, listed) {
 	}];
 }
 /** At most so many names are told. */
-const NAMES$2 = 12;
+const NAMES$3 = 12;
 function meant(name, names) {
 	const near = nearest(name, names);
 	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
 }
 function whatThereIs(names) {
-	if (names.length === 0 || names.length > NAMES$2) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
+	if (names.length === 0 || names.length > NAMES$3) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
 	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
 }
 /** There is nothing in the files that is built without being named. */
@@ -4028,29 +4028,13 @@ async function inlinePlaces(files, targets, workspace) {
 		above: 0
 	};
 }
+/** The files as they are; one that cannot be read is empty. */
 async function textsOf(files, workspace) {
 	const read = async (name) => ({
 		name,
 		text: await readFile(resolve$1(workspace, name), "utf8").catch(() => "")
 	});
 	return await Promise.all(files.map(read));
-}
-/** The problems of targets, each at the line where its target begins; one that a matrix makes has none. */
-async function atTargets(problems, files, workspace) {
-	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
-	return problems.map(({ target, ...problem }) => {
-		const [found] = texts.flatMap(({ name: file, text }) => {
-			const at = text.split("\n").findIndex((line) => isHeading(line, target));
-			return at === -1 ? [] : [{
-				file,
-				line: at + 1
-			}];
-		});
-		return {
-			...problem,
-			...found ?? { file: files[0] }
-		};
-	});
 }
 /**
 * Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
@@ -4107,6 +4091,96 @@ function isLine(want, line) {
 	const [first, last] = [line.indexOf("$"), line.lastIndexOf("}")];
 	const behind = last > first ? line.slice(last + 1) : "";
 	return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind);
+}
+
+// src/report/words.ts
+/**
+* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+*/
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
+function formatDuration(ms) {
+	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+	const tenths = Math.round(ms / 100);
+	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1e3);
+	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
+	const minutes = Math.round(seconds / 60);
+	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
+	const hours = Math.round(minutes / 60);
+	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
+}
+function withRest(whole, rest, unit) {
+	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
+}
+/** `1 target`, `3 targets`, `2 branches` with the plural given. */
+function count(n, singular, plural = `${singular}s`) {
+	return `${n} ${n === 1 ? singular : plural}`;
+}
+/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
+function list$1(words, max = words.length) {
+	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
+	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
+}
+/**
+* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
+* percentage is true then.
+*/
+function formatChange(before, after) {
+	if (before === 0) return void 0;
+	const percent = 100 * (after - before) / before;
+	if (percent === 0) return "0 %";
+	const digits = Math.abs(percent).toFixed(1);
+	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
+	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
+	return `${percent < 0 ? "−" : "+"}${digits} %`;
+}
+/** A ref as people call it: `main`, `pull/7/merge`. */
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
+}
+
+// src/bake-problems.ts
+/** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
+/** So many targets are named. */
+const NAMES$2 = 4;
+/**
+* The problems where their targets begin; a target that a matrix makes stands nowhere.
+* @param problems whose messages begin with ``The bake target `NAME` ``
+*/
+async function toldOfTargets(problems, files, workspace) {
+	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
+	return [...Map.groupBy(problems, (problem) => JSON.stringify([said(problem), problem.mend])).values()].flatMap((same) => {
+		const [first] = same;
+		if (first === void 0) return [];
+		const { target, ...problem } = first;
+		const targets = [.../* @__PURE__ */ new Set([target, ...same.map((other) => other.target)])];
+		const [place] = targets.flatMap((name) => placeOf(name, texts) ?? []);
+		return [{
+			...problem,
+			message: messageOf(first, targets),
+			...place ?? { file: files[0] }
+		}];
+	});
+}
+/** What is said of the target, behind its name. */
+function said({ target, message }) {
+	const start = `The bake target \`${target}\``;
+	return message.startsWith(start) ? message.slice(start.length) : message;
+}
+function messageOf(first, targets) {
+	const text = said(first);
+	if (targets.length === 1 || text === first.message) return first.message;
+	const names = targets.map((name) => `\`${name}\``);
+	return `The bake targets ${list$1(names, NAMES$2)}${text.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
+}
+function placeOf(target, texts) {
+	for (const { name: file, text } of texts) {
+		const at = text.split("\n").findIndex((line) => isHeading(line, target));
+		if (at !== -1) return {
+			file,
+			line: at + 1
+		};
+	}
 }
 
 // src/images/platform.ts
@@ -4891,7 +4965,7 @@ async function openBakeProject(inputs, env, host) {
 		asked
 	})));
 	const [first, ...others] = parts.flatMap(({ part }) => part ?? []);
-	const problems = [...await atTargets([
+	const problems = [...await toldOfTargets([
 		...[...unkept.values()].flat(),
 		...split.problems,
 		...parts.flatMap((part) => part.problems)
@@ -9523,52 +9597,6 @@ function warn(runner, trouble, workspace) {
 }
 function workspaceOf(env) {
 	return env["GITHUB_WORKSPACE"] ?? process.cwd();
-}
-
-// src/report/words.ts
-/**
-* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
-*/
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
-function formatDuration(ms) {
-	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
-	const tenths = Math.round(ms / 100);
-	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
-	const minutes = Math.round(seconds / 60);
-	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
-	const hours = Math.round(minutes / 60);
-	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
-}
-function withRest(whole, rest, unit) {
-	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
-}
-/** `1 target`, `3 targets`, `2 branches` with the plural given. */
-function count(n, singular, plural = `${singular}s`) {
-	return `${n} ${n === 1 ? singular : plural}`;
-}
-/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$1(words, max = words.length) {
-	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
-	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
-}
-/**
-* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
-* percentage is true then.
-*/
-function formatChange(before, after) {
-	if (before === 0) return void 0;
-	const percent = 100 * (after - before) / before;
-	if (percent === 0) return "0 %";
-	const digits = Math.abs(percent).toFixed(1);
-	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
-	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
-	return `${percent < 0 ? "−" : "+"}${digits} %`;
-}
-/** A ref as people call it: `main`, `pull/7/merge`. */
-function shortRef(ref) {
-	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
 }
 
 // src/cache-room.ts
@@ -24960,4 +24988,4 @@ function fail(to, env, error) {
 	});
 }
 
-export { stagesOf as $, formatFamiliar as $t, tagsAndDigests as A, announce as An, waitBeforeRetry as At, planRetag as B, readyBuilder as Bt, success as C, parseJson as Cn, INDEX_KEY as Ct, failures as D, errorCode as Dn, serviceIsHere as Dt, externalImages as E, UserError as En, openBackend as Et, baseChain as F, prose as Fn, untagged as Ft, recordedSizes as G, createHash as Gt, writeBuildOutputs as H, registryRefs as Ht, sourceText as I, table as In, formatPlatform as It, parseTargetSizes as J, planBake as Jt, parsePlatforms as K, randomBytes as Kt, isBuiltAnyway as L, visible as Ln, parsePlatform as Lt, flowchart as M, codeBlock as Mn, parseSizeBudgets as Mt, mermaidBlock as N, details as Nn, readEvent as Nt, notes as O, sentence as On, pause as Ot, whyBuilt as P, htmlCode as Pn, assignTags as Pt, digestOf as Q, familiarName$1 as Qt, sideBySide as R, dockerOf as Rt, failure$1 as S, list$3 as Sn, UNREACHABLE as St, openRegistryClient as T, text$3 as Tn, cacheScopes as Tt, userCache as U, STATE as Ut, sinceText as V, importsOf as Vt, CACHE as W, removeBuilder as Wt, withFiles as X, InvalidReferenceError as Xt, platformToJson as Y, outputTypes as Yt, LayerIndexer as Z, digestFault as Zt, listFirstParents as _, all as _n, isCancellation as _t, reportPlace as a, listBuilders as an, count as at, GithubAccess as b, isCount as bn, shownText as bt, uploadText as c, runDocker as cn, list$1 as ct, legName as d, textAt as dn, saveLeftLayers as dt, parseReference as en, stagesOfAll as et, parseArtifactName as f, RegistryError as fn, formatBytes as ft, runAttempt as g, runProcess as gn, BuildProgress as gt, recordPlaces as h, findProgram as hn, readRoute as ht, headCommit as i, helperArgs as in, parseManifest as it, timeline as j, code as jn, budgetsFor as jt, stageGraph as k, throwIfAny as kn, retryLine as kt, artifactName as l, bytesOnDisk as ln, shortRef as lt, measuredRun as m, ProgramMissingError as mn, isDigest$1 as mt, summaryData as n, bakeArgs as nn, digestOf$1 as nt, sameRepository as o, localImageId as on, formatChange as ot, planName as p, oneLine as pn, formatDelta as pt, parseSplit as q, randomUUID as qt, handoverOptions as r, diskUsage as rn, parseImageConfig as rt, fetchTexts as s, pruneArgs as sn, formatDuration as st, runAction as t, repositoryOf as tn, readIndexEntry as tt, isPlanName as u, asRecord as un, brief as ut, pagesOf as v, entries as vn, isInstruction as vt, undocumented as w, positive as wn, PACK_KEY as wt, describeError as x, isText$1 as xn, CACHE_MISSING as xt, commitName as y, field as yn, layoutOf as yt, mergePushed as z, openEngine as zt };
+export { stagesOf as $, formatFamiliar as $t, tagsAndDigests as A, announce as An, untagged as At, planRetag as B, readyBuilder as Bt, success as C, parseJson as Cn, pause as Ct, failures as D, errorCode as Dn, parseSizeBudgets as Dt, externalImages as E, UserError as En, budgetsFor as Et, baseChain as F, prose as Fn, formatDuration as Ft, recordedSizes as G, createHash as Gt, writeBuildOutputs as H, registryRefs as Ht, sourceText as I, table as In, list$1 as It, parseTargetSizes as J, planBake as Jt, parsePlatforms as K, randomBytes as Kt, isBuiltAnyway as L, visible as Ln, shortRef as Lt, flowchart as M, codeBlock as Mn, parsePlatform as Mt, mermaidBlock as N, details as Nn, count as Nt, notes as O, sentence as On, readEvent as Ot, whyBuilt as P, htmlCode as Pn, formatChange as Pt, digestOf as Q, familiarName$1 as Qt, sideBySide as R, dockerOf as Rt, failure$1 as S, list$3 as Sn, serviceIsHere as St, openRegistryClient as T, text$3 as Tn, waitBeforeRetry as Tt, userCache as U, STATE as Ut, sinceText as V, importsOf as Vt, CACHE as W, removeBuilder as Wt, withFiles as X, InvalidReferenceError as Xt, platformToJson as Y, outputTypes as Yt, LayerIndexer as Z, digestFault as Zt, listFirstParents as _, all as _n, UNREACHABLE as _t, reportPlace as a, listBuilders as an, brief as at, GithubAccess as b, isCount as bn, cacheScopes as bt, uploadText as c, runDocker as cn, formatDelta as ct, legName as d, textAt as dn, BuildProgress as dt, parseReference as en, stagesOfAll as et, parseArtifactName as f, RegistryError as fn, isCancellation as ft, runAttempt as g, runProcess as gn, CACHE_MISSING as gt, recordPlaces as h, findProgram as hn, shownText as ht, headCommit as i, helperArgs as in, parseManifest as it, timeline as j, code as jn, formatPlatform as jt, stageGraph as k, throwIfAny as kn, assignTags as kt, artifactName as l, bytesOnDisk as ln, isDigest$1 as lt, measuredRun as m, ProgramMissingError as mn, layoutOf as mt, summaryData as n, bakeArgs as nn, digestOf$1 as nt, sameRepository as o, localImageId as on, saveLeftLayers as ot, planName as p, oneLine as pn, isInstruction as pt, parseSplit as q, randomUUID as qt, handoverOptions as r, diskUsage as rn, parseImageConfig as rt, fetchTexts as s, pruneArgs as sn, formatBytes as st, runAction as t, repositoryOf as tn, readIndexEntry as tt, isPlanName as u, asRecord as un, readRoute as ut, pagesOf as v, entries as vn, INDEX_KEY as vt, undocumented as w, positive as wn, retryLine as wt, describeError as x, isText$1 as xn, openBackend as xt, commitName as y, field as yn, PACK_KEY as yt, mergePushed as z, openEngine as zt };

@@ -1,7 +1,6 @@
 /** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Problem } from './errors.ts'
 
 interface Inline {
   /** The target's. */
@@ -38,27 +37,12 @@ export async function inlinePlaces(
       : (placeOfInline({ name, inline }, texts) ?? { file: `${files[0] ?? ''}#${name}`, above: 0 })
 }
 
-async function textsOf(files: readonly string[], workspace: string): Promise<readonly BakeFileText[]> {
+/** The files as they are; one that cannot be read is empty. */
+export async function textsOf(files: readonly string[], workspace: string): Promise<readonly BakeFileText[]> {
   const read = async (name: string): Promise<BakeFileText> => ({
     ...{ name, text: await readFile(resolve(workspace, name), 'utf8').catch(() => '') },
   })
   return await Promise.all(files.map(read))
-}
-
-/** The problems of targets, each at the line where its target begins; one that a matrix makes has none. */
-export async function atTargets(
-  problems: readonly (Problem & { readonly target: string })[],
-  files: readonly string[],
-  workspace: string,
-): Promise<readonly Problem[]> {
-  const texts = problems.length === 0 ? [] : await textsOf(files, workspace)
-  return problems.map(({ target, ...problem }) => {
-    const [found] = texts.flatMap(({ name: file, text }) => {
-      const at = text.split('\n').findIndex((line) => isHeading(line, target))
-      return at === -1 ? [] : [{ file, line: at + 1 }]
-    })
-    return { ...problem, ...(found ?? { file: files[0] }) }
-  })
 }
 
 /**
@@ -81,7 +65,7 @@ export function placeOfInline(
 }
 
 /** `web:` of a compose file, `target "web" {` of a bake file. */
-function isHeading(line: string, name: string): boolean {
+export function isHeading(line: string, name: string): boolean {
   const words = line.trim()
   return [`${name}:`, `"${name}":`, `'${name}':`].includes(words) || words.startsWith(`target "${name}"`)
 }

@@ -13,7 +13,8 @@ import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
 import { missingBakeFiles, whatDockerfile } from './bake-missing.ts'
 import { laidOver, localPath, withoutSaidPlatforms } from './bake-inputs.ts'
-import { atTargets, inlinePlaces, type InlinePlace } from './bake-places.ts'
+import { inlinePlaces, type InlinePlace } from './bake-places.ts'
+import { toldOfTargets } from './bake-problems.ts'
 import { sharedOutputs } from './input-rules.ts'
 import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
@@ -56,7 +57,7 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
   )
   const [first, ...others] = parts.flatMap(({ part }) => part ?? [])
   const problems = [
-    ...(await atTargets(
+    ...(await toldOfTargets(
       [...[...unkept.values()].flat(), ...split.problems, ...parts.flatMap((part) => part.problems)],
       files,
       workspace,

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { toldOfTargets } from '../src/bake-problems.ts'
+import type { TargetProblem } from '../src/build/bake-targets.ts'
+
+let workspace: string
+
+beforeAll(async () => {
+  workspace = await mkdtemp(join(tmpdir(), 'stage-build-bake-problems-'))
+  const targets = ['web', 'api'].map((name) => `target "${name}" {\n  context = "gone"\n}\n`)
+  await writeFile(join(workspace, 'docker-bake.hcl'), targets.join('\n'))
+})
+
+afterAll(async () => {
+  await rm(workspace, { recursive: true, force: true })
+})
+
+function problem(target: string, rest = ': the context `gone` is no directory.'): TargetProblem {
+  return { input: 'bake-files', target, message: `The bake target \`${target}\`${rest}`, mend: 'Make it.' }
+}
+
+async function told(...problems: readonly TargetProblem[]): Promise<readonly object[]> {
+  return await toldOfTargets(problems, ['docker-bake.hcl'], workspace)
+}
+
+test('is told at the line where its target begins', async () => {
+  const at = { input: 'bake-files', mend: 'Make it.', file: 'docker-bake.hcl' }
+  expect(await told(problem('api'), problem('made-by-a-matrix', ' has no name.'))).toEqual([
+    { ...at, message: 'The bake target `api`: the context `gone` is no directory.', line: 5 },
+    { ...at, message: 'The bake target `made-by-a-matrix` has no name.' },
+  ])
+})
+
+test('is told once of all targets that have it, at the line of the first that stands in a file', async () => {
+  const names = ['made-1', 'made-2', 'api', 'web', 'made-3', 'made-4']
+  expect(await told(...names.map((name) => problem(name)), problem('api'))).toEqual([
+    {
+      ...{ input: 'bake-files', mend: 'Make it.', file: 'docker-bake.hcl', line: 5 },
+      message: 'The bake targets `made-1`, `made-2`, `api`, `web` and 2 more, each: the context `gone` is no directory.',
+    },
+  ])
+  expect(await told(problem('web', ' has `call`.'), problem('api', ' has `call`.'))).toMatchObject([
+    { message: 'The bake targets `web` and `api` have `call`.', line: 1 },
+  ])
+})
+
+test('keeps apart what is mended in different ways', async () => {
+  const [one, other] = [problem('web'), { ...problem('api'), mend: 'Did you mean `gone2`?' }]
+  expect(await told(one, other)).toHaveLength(2)
+})
