@@ -127,6 +127,7 @@ const PLAIN = {
 }
 const FS = [
   ...[
+    'accessSync',
     'appendFileSync',
     'closeSync',
     'constants',

@@ -38,7 +38,8 @@ test('is told once of all targets that have it, at the line of the first that st
   expect(await told(...names.map((name) => problem(name)), problem('api'))).toEqual([
     {
       ...{ input: 'bake-files', mend: 'Make it.', file: 'docker-bake.hcl', line: 5 },
-      message: 'The bake targets `made-1`, `made-2`, `api`, `web` and 2 more, each: the context `gone` is no directory.',
+      message:
+        'The bake targets `made-1`, `made-2`, `api`, `web` and 2 more, each: the context `gone` is no directory.',
     },
   ])
   expect(await told(problem('web', ' has `call`.'), problem('api', ' has `call`.'))).toMatchObject([

@@ -39,7 +39,7 @@ async function entries(path: string): Promise<readonly string[]> {
 async function pathWith(programs: readonly string[], docker: string | undefined): Promise<string> {
   const bin = await mkdtemp(join(folder, 'bin-'))
   for (const name of programs) {
-    await symlink((await findProgram(name, process.env['PATH'] ?? '')) ?? '', join(bin, name))
+    await symlink(findProgram(name, process.env['PATH'] ?? '') ?? '', join(bin, name))
   }
   if (docker !== undefined) await writeFile(join(bin, 'docker'), docker, { mode: 0o755 })
   return bin
@@ -47,7 +47,7 @@ async function pathWith(programs: readonly string[], docker: string | undefined)
 
 /** Docker without the entitlement, as on a builder that does not grant it. */
 async function refusing(): Promise<string> {
-  const docker = await findProgram('docker', process.env['PATH'] ?? '')
+  const docker = findProgram('docker', process.env['PATH'] ?? '')
   const bin = await pathWith(
     [],
     `#!/bin/bash\nkept=()\nfor word in "$@"; do [ "$word" = --allow ] || [ "$word" = network.host ] || kept+=("$word"); done\nexec '${docker ?? ''}' "\${kept[@]}"\n`,

@@ -8,7 +8,7 @@ const { createHash, hash, randomBytes, randomUUID } = crypto;
 
 // \0plain-fs
 const fs = process.getBuiltinModule("node:fs");
-const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
+const { accessSync, appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
 
 // src/errors.ts
 /** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */

@@ -1,4 +1,4 @@
-import { a as constants$2, c as fstatSync$1, d as openSync$1, f as readFileSync$1, g as realpathSync$1, h as readlinkSync$1, i as closeSync$1, l as lstatSync$1, m as readdirSync$1, n as startHelper, o as createReadStream$1, p as readSync$1, t as LARGE_INDEX_BYTES, u as mkdirSync$1 } from "./scout.js";
+import { _ as realpathSync$1, a as closeSync$1, d as mkdirSync$1, f as openSync$1, g as readlinkSync$1, h as readdirSync$1, i as accessSync$1, l as fstatSync$1, m as readSync$1, n as startHelper, o as constants$2, p as readFileSync$1, s as createReadStream$1, t as LARGE_INDEX_BYTES, u as lstatSync$1, v as statSync$1 } from "./scout.js";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { basename, delimiter, dirname, isAbsolute, join, posix, relative, resolve as resolve$1, sep } from "node:path";
 import { receiveMessageOnPort } from "node:worker_threads";
@@ -311,11 +311,16 @@ var ProgramMissingError = class extends Error {
 		this.program = program;
 	}
 };
-/** Where a program is on a PATH; undefined where it is not. Relative folders do not count. */
-async function findProgram(name, path) {
-	for (const folder of path.split(delimiter).filter(isAbsolute)) {
-		const file = join(folder, name);
-		if (await access$1(file, constants$2.X_OK).then(() => true, () => false)) return file;
+/** Where a program is on a PATH; undefined where it is not. Relative folders do not count. At once: see `findBuildx`. */
+function findProgram(name, path) {
+	return path.split(delimiter).filter(isAbsolute).map((folder) => join(folder, name)).find(isExecutable);
+}
+function isExecutable(file) {
+	try {
+		accessSync$1(file, constants$2.X_OK);
+		return true;
+	} catch {
+		return false;
 	}
 }
 const KILL_AFTER_MS = 1e4;
@@ -688,16 +693,17 @@ const SYSTEM_FOLDERS = [
 const STARTED_BY_DOCKER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND";
 /**
 * The plugin that docker would run; undefined where docker had better be asked: it is not there, it is a script (which may
-* set what docker needs), or the plugin is none that can run by itself.
+* set what docker needs), or the plugin is none that can run by itself. At once: of so many trips through the thread pool each would
+* wait for whatever else is read and run, and buildx is waited for already.
 * https://github.com/docker/cli/blob/v28.5.2/cli-plugins/manager/manager.go#L57 (getPluginDirs, PluginRunCommand)
 * https://github.com/docker/buildx/blob/v0.29.1/cmd/buildx/main.go#L37 (runStandalone)
 */
-async function findBuildx(env) {
+function findBuildx(env) {
 	if (env[STARTED_BY_DOCKER] !== void 0) return void 0;
-	const docker = await findProgram("docker", env["PATH"] ?? "");
-	if (docker === void 0 || !await isBinary(docker)) return void 0;
+	const docker = findProgram("docker", env["PATH"] ?? "");
+	if (docker === void 0 || !isBinary(docker)) return void 0;
 	const config = dockerFolder(env, env["HOME"] ?? homedir());
-	const extra = await extraFolders(join(config, "config.json"));
+	const extra = extraFolders(join(config, "config.json"));
 	if (extra === void 0) return void 0;
 	for (const folder of [
 		...extra,
@@ -705,14 +711,22 @@ async function findBuildx(env) {
 		...SYSTEM_FOLDERS
 	]) {
 		const file = join(folder, PLUGIN);
-		if (await stat$1(file).then(() => true, (error) => errorCode(error) !== "ENOENT")) return await isBinary(file) ? file : void 0;
+		if (isThere(file)) return isBinary(file) ? file : void 0;
+	}
+}
+/** Whether docker would stop its search here. */
+function isThere(file) {
+	try {
+		return statSync$1(file, { throwIfNoEntry: false }) !== void 0;
+	} catch {
+		return true;
 	}
 }
 /** Folders that docker's configuration names; undefined where it cannot be read. */
-async function extraFolders(file) {
+function extraFolders(file) {
 	let text;
 	try {
-		text = await readFile(file, "utf8");
+		text = readFileSync$1(file, "utf8");
 	} catch (error) {
 		return errorCode(error) === "ENOENT" ? [] : void 0;
 	}
@@ -722,19 +736,23 @@ async function extraFolders(file) {
 	return folders.every((folder) => typeof folder === "string") ? folders : void 0;
 }
 /** Whether it is a program of the machine (ELF, Mach-O), and not a script. */
-async function isBinary(file) {
+function isBinary(file) {
+	const start = Buffer.alloc(4);
 	try {
-		await using handle = await open$1(file);
-		const start = Buffer.alloc(4);
-		await handle.read(start, 0, 4, 0);
-		return [
-			"7f454c46",
-			"cffaedfe",
-			"cafebabe"
-		].includes(start.toString("hex"));
+		const handle = openSync$1(file, "r");
+		try {
+			readSync$1(handle, start, 0, start.length, 0);
+		} finally {
+			closeSync$1(handle);
+		}
 	} catch {
 		return false;
 	}
+	return [
+		"7f454c46",
+		"cffaedfe",
+		"cafebabe"
+	].includes(start.toString("hex"));
 }
 
 // src/build/json.ts
@@ -1028,7 +1046,7 @@ async function runDocker(docker, args, options = {}) {
 }
 /** `buildx …` by its own program; undefined where docker is to start it, or knows why it does not start. */
 async function runBuildx([command, ...args], options) {
-	const program = command === "buildx" ? await findBuildx(options.env) : void 0;
+	const program = command === "buildx" ? findBuildx(options.env) : void 0;
 	if (program === void 0) return void 0;
 	try {
 		return await runProcess(program, args, options);
@@ -3920,27 +3938,35 @@ function annotationProblem(line) {
 
 // src/bake-missing.ts
 /** What is named in `bake-files`, or in them, and is not there: what was meant instead. */
-/** Bake files that are not there, or not in the workspace. */
-async function missingBakeFiles(files, workspace) {
-	const found = await Promise.all(files.map(async (file) => await kindOf$2(resolve$1(workspace, file))));
-	const siblings = await Promise.all(files.map(async (file) => await readdir$1(dirname(resolve$1(workspace, file))).catch(() => [])));
-	return files.flatMap((file, index) => {
-		const near = nearest(basename(file), siblings[index]?.filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name)) ?? []);
-		const outside = isAbsolute(file) || relative(workspace, resolve$1(workspace, file)).startsWith("..");
-		if (found[index] === "file" && !outside) return [];
-		const what = outside ? "is not in the workspace" : found[index] === "directory" ? "is a directory" : "is not there";
+/** Bake files that are not there, or not in the workspace. At once: buildx waits for it. */
+function missingBakeFiles(files, workspace) {
+	return files.flatMap((file) => {
+		const path = resolve$1(workspace, file);
+		const found = kindOf$2(path);
+		const outside = isAbsolute(file) || relative(workspace, path).startsWith("..");
+		if (found === "file" && !outside) return [];
+		const siblings = namesIn$1(dirname(path)).filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name));
+		const near = nearest(basename(file), siblings);
+		const what = outside ? "is not in the workspace" : found === "directory" ? "is a directory" : "is not there";
 		return [{
 			input: "bake-files",
 			message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
-			mend: found[index] === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
+			mend: found === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
 		}];
 	});
 }
-async function kindOf$2(path) {
+function kindOf$2(path) {
 	try {
-		return (await stat$1(path)).isDirectory() ? "directory" : "file";
+		return statSync$1(path).isDirectory() ? "directory" : "file";
 	} catch {
 		return;
+	}
+}
+function namesIn$1(directory) {
+	try {
+		return readdirSync$1(directory);
+	} catch {
+		return [];
 	}
 }
 /** What a Dockerfile may be meant by, in words of the bake file. */
@@ -4924,7 +4950,7 @@ async function names(directory) {
 async function openBakeProject(inputs, env, host) {
 	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
 	const { bakeFiles: files } = inputs;
-	const missing = await missingBakeFiles(files, workspace);
+	const missing = missingBakeFiles(files, workspace);
 	const refused = await refusedHead(workspace, env);
 	throwIfAny(distinct([...missing, ...refused === void 0 ? [] : [refused]]));
 	const forPlan = inputs.mode === "plan";
@@ -7799,12 +7825,12 @@ async function writeTarShims(folder, path) {
 	await mkdir$1(folder, { recursive: true });
 	let found = false;
 	for (const name of NAMES) {
-		const tar = await findProgram(name, path);
+		const tar = findProgram(name, path);
 		if (tar === void 0) continue;
 		await writeFile$1(join(folder, name), script(tar), { mode: 493 });
 		found = true;
 	}
-	const zstd = await findProgram("zstd", path);
+	const zstd = findProgram("zstd", path);
 	if (zstd !== void 0) await writeFile$1(join(folder, "zstdmt"), zstdScript(zstd), { mode: 493 });
 	return found;
 }
@@ -15607,19 +15633,21 @@ var Snapshots = class {
 	/** Of one directory there may be several ignore files. */
 	async of(directory, ignore) {
 		const key = JSON.stringify([directory, ignore.name]);
-		const name = relative(this.#workspace, ignore.name);
+		const opened = this.#known.get(key) ?? this.#open(directory, ignore);
+		this.#known.set(key, opened);
+		return await opened;
+	}
+	async #open(directory, ignore) {
 		const matcher = new IgnoreMatcher({
 			...ignore,
-			name
+			name: relative(this.#workspace, ignore.name)
 		});
-		const opened = this.#known.get(key) ?? snapshotContext({
+		return await snapshotContext({
 			directory,
 			matcher,
 			env: this.#env,
 			ahead: this.#ahead
 		});
-		this.#known.set(key, opened);
-		return await opened;
 	}
 };
 /** The build context of a Dockerfile and the named ones. */
@@ -23607,8 +23635,8 @@ async function run(surroundings) {
 	});
 	await using ahead = new LookAhead(env, { scout: surroundings.scout });
 	const isBake = inputs.bakeFiles.length > 0;
-	if (isBake && env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
 	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform);
+	if (isBake && env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
 	if (!isBake) open.then(async ({ parts: [{ contextDir }] }) => {
 		await ahead.beginAt(contextDir);
 	}, () => void 0);
@@ -23835,7 +23863,7 @@ function escapeProperty(s) {
 
 // \0plain-fs+
 const fs = process.getBuiltinModule("node:fs");
-const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync, promises } = fs;
+const { accessSync, appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync, promises } = fs;
 
 // node_modules/@actions/core/lib/file-command.js
 function issueFileCommand(command, message) {

@@ -1,6 +1,6 @@
 // \0plain-fs
 const fs = process.getBuiltinModule("node:fs");
-const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
+const { accessSync, appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
 
 // src/state.ts
 /** What the main step leaves to the post step: the runner hands it over as variables. */

@@ -4,7 +4,7 @@ import { MessageChannel, Worker } from "node:worker_threads";
 
 // \0plain-fs
 const fs = process.getBuiltinModule("node:fs");
-const { appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
+const { accessSync, appendFileSync, closeSync, constants, createReadStream, existsSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, readlinkSync, realpathSync, statSync } = fs;
 
 // src/context/scout.ts
 /**
@@ -78,4 +78,4 @@ function startHelper(data) {
 	};
 }
 
-export { constants as a, fstatSync as c, openSync as d, readFileSync as f, realpathSync as g, readlinkSync as h, closeSync as i, lstatSync as l, readdirSync as m, startHelper as n, createReadStream as o, readSync as p, startScout as r, existsSync as s, LARGE_INDEX_BYTES as t, mkdirSync as u };
+export { realpathSync as _, closeSync as a, existsSync as c, mkdirSync as d, openSync as f, readlinkSync as g, readdirSync as h, accessSync as i, fstatSync as l, readSync as m, startHelper as n, constants as o, readFileSync as p, startScout as r, createReadStream as s, LARGE_INDEX_BYTES as t, lstatSync as u, statSync as v };

@@ -1,26 +1,26 @@
 /** What is named in `bake-files`, or in them, and is not there: what was meant instead. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdirSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { nearest, type Problem } from './errors.ts'
 import { shown } from './input-lists.ts'
 
-/** Bake files that are not there, or not in the workspace. */
-export async function missingBakeFiles(files: readonly string[], workspace: string): Promise<readonly Problem[]> {
-  const found = await Promise.all(files.map(async (file) => await kindOf(resolve(workspace, file))))
-  const siblings = await Promise.all(
-    files.map(async (file) => await readdir(dirname(resolve(workspace, file))).catch(() => [])),
-  )
-  return files.flatMap((file, index) => {
-    const near = nearest(basename(file), siblings[index]?.filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name)) ?? [])
-    const outside = isAbsolute(file) || relative(workspace, resolve(workspace, file)).startsWith('..')
-    if (found[index] === 'file' && !outside) return []
-    const what = outside ? 'is not in the workspace' : found[index] === 'directory' ? 'is a directory' : 'is not there'
+/** Bake files that are not there, or not in the workspace. At once: buildx waits for it. */
+export function missingBakeFiles(files: readonly string[], workspace: string): readonly Problem[] {
+  return files.flatMap((file) => {
+    const path = resolve(workspace, file)
+    const found = kindOf(path)
+    const outside = isAbsolute(file) || relative(workspace, path).startsWith('..')
+    if (found === 'file' && !outside) return []
+    const siblings = namesIn(dirname(path)).filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name))
+    const near = nearest(basename(file), siblings)
+    const what = outside ? 'is not in the workspace' : found === 'directory' ? 'is a directory' : 'is not there'
     return [
       {
         input: 'bake-files',
         message: `\`bake-files\`: \`${shown(file)}\` ${what}.`,
         mend:
-          found[index] === undefined && !outside && near !== undefined
+          found === undefined && !outside && near !== undefined
             ? `Did you mean \`${shown(join(dirname(file), near))}\`?`
             : 'Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.',
       },
@@ -28,11 +28,19 @@ export async function missingBakeFiles(files: readonly string[], workspace: stri
   })
 }
 
-async function kindOf(path: string): Promise<'file' | 'directory' | undefined> {
+function kindOf(path: string): 'file' | 'directory' | undefined {
   try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file'
+    return statSync(path).isDirectory() ? 'directory' : 'file'
   } catch {
     return undefined
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
   }
 }
 

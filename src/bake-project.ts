@@ -31,7 +31,7 @@ import { refusedHead, type Part, type Project } from './project.ts'
 export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, host: string): Promise<Project> {
   const workspace = resolve(env['GITHUB_WORKSPACE'] ?? '.')
   const { bakeFiles: files } = inputs
-  const missing = await missingBakeFiles(files, workspace)
+  const missing = missingBakeFiles(files, workspace)
   // The files are a pull request's, too: nothing of it is read where it must not be built.
   const refused = await refusedHead(workspace, env)
   throwIfAny(distinct([...missing, ...(refused === undefined ? [] : [refused])]))

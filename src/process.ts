@@ -3,8 +3,7 @@
  * signal ends the child with SIGINT first, as a terminal would, so that buildx can cancel its solve, then SIGKILL.
  */
 import { spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { accessSync, constants } from 'node:fs'
 import { Socket } from 'node:net'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -38,17 +37,19 @@ export class ProgramMissingError extends Error {
   }
 }
 
-/** Where a program is on a PATH; undefined where it is not. Relative folders do not count. */
-export async function findProgram(name: string, path: string): Promise<string | undefined> {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
-    const file = join(folder, name)
-    const isThere = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return file
+/** Where a program is on a PATH; undefined where it is not. Relative folders do not count. At once: see `findBuildx`. */
+export function findProgram(name: string, path: string): string | undefined {
+  const files = path.split(delimiter).filter(isAbsolute).map((folder) => join(folder, name)) // prettier-ignore
+  return files.find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
   }
-  return undefined
 }
 
 const MAX_COLLECTED = 1 << 20

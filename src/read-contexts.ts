@@ -44,11 +44,14 @@ export class Snapshots {
   /** Of one directory there may be several ignore files. */
   async of(directory: string, ignore: IgnoreFile): Promise<ContextSnapshot> {
     const key = JSON.stringify([directory, ignore.name])
-    const name = relative(this.#workspace, ignore.name)
-    const matcher = new IgnoreMatcher({ ...ignore, name })
-    const opened = this.#known.get(key) ?? snapshotContext({ directory, matcher, env: this.#env, ahead: this.#ahead })
+    const opened = this.#known.get(key) ?? this.#open(directory, ignore)
     this.#known.set(key, opened)
     return await opened
+  }
+
+  async #open(directory: string, ignore: IgnoreFile): Promise<ContextSnapshot> {
+    const matcher = new IgnoreMatcher({ ...ignore, name: relative(this.#workspace, ignore.name) })
+    return await snapshotContext({ directory, matcher, env: this.#env, ahead: this.#ahead })
   }
 }
 

@@ -63,9 +63,10 @@ export async function run(surroundings: Surroundings): Promise<void> {
   const sizing = new Sizing({ inputs, event, ...surroundings })
   await using ahead = new LookAhead(env, { scout: surroundings.scout })
   const isBake = inputs.bakeFiles.length > 0
-  // A large tree is listed while buildx reads the files, and while registries are asked.
-  if (isBake && env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
+  // First of all buildx is started.
   const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform)
+  // A large tree is listed while it reads the files, and while registries are asked.
+  if (isBake && env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
   if (!isBake)
     void open.then(
       async ({ parts: [{ contextDir }] }) => {

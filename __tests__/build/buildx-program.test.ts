@@ -60,7 +60,7 @@ describe('findBuildx', () => {
     await using home = await Home.make()
     await home.program('bin', 'docker')
     const plugin = await home.program('.docker', 'cli-plugins', 'docker-buildx')
-    expect(await findBuildx(home.env)).toBe(plugin)
+    expect(findBuildx(home.env)).toBe(plugin)
   })
 
   it('looks first where the settings say, then in their folder', async () => {
@@ -69,7 +69,7 @@ describe('findBuildx', () => {
     await home.program('.docker', 'cli-plugins', 'docker-buildx')
     const own = await home.program('own', 'docker-buildx')
     await home.configure(JSON.stringify({ cliPluginsExtraDirs: [home.path('nothing'), home.path('own')] }))
-    expect(await findBuildx(home.env)).toBe(own)
+    expect(findBuildx(home.env)).toBe(own)
   })
 
   it('takes DOCKER_CONFIG for the folder of the settings', async () => {
@@ -77,19 +77,19 @@ describe('findBuildx', () => {
     await home.program('bin', 'docker')
     await home.program('.docker', 'cli-plugins', 'docker-buildx')
     const plugin = await home.program('settings', 'cli-plugins', 'docker-buildx')
-    expect(await findBuildx({ ...home.env, DOCKER_CONFIG: home.path('settings') })).toBe(plugin)
+    expect(findBuildx({ ...home.env, DOCKER_CONFIG: home.path('settings') })).toBe(plugin)
   })
 
   it('leaves it to docker where docker or the plugin is a script', async () => {
     await using home = await Home.make()
     await home.script('bin', 'docker')
     await home.program('.docker', 'cli-plugins', 'docker-buildx')
-    expect(await findBuildx(home.env)).toBeUndefined()
+    expect(findBuildx(home.env)).toBeUndefined()
     await rm(home.path('bin', 'docker'))
     await home.program('bin', 'docker')
     await rm(home.path('.docker', 'cli-plugins', 'docker-buildx'))
     await home.script('.docker', 'cli-plugins', 'docker-buildx')
-    expect(await findBuildx(home.env)).toBeUndefined()
+    expect(findBuildx(home.env)).toBeUndefined()
   })
 
   it('leaves it to docker where its settings cannot be read, or hold something else', async () => {
@@ -98,7 +98,7 @@ describe('findBuildx', () => {
     await home.program('.docker', 'cli-plugins', 'docker-buildx')
     for (const text of ['{', JSON.stringify({ cliPluginsExtraDirs: [1] })]) {
       await home.configure(text)
-      expect(await findBuildx(home.env)).toBeUndefined()
+      expect(findBuildx(home.env)).toBeUndefined()
     }
   })
 
@@ -106,12 +106,12 @@ describe('findBuildx', () => {
     await using home = await Home.make()
     await home.program('bin', 'docker')
     await home.program('.docker', 'cli-plugins', 'docker-buildx')
-    expect(await findBuildx({ ...home.env, DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: 'docker' })).toBeUndefined()
+    expect(findBuildx({ ...home.env, DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: 'docker' })).toBeUndefined()
   })
 
   it('leaves it to docker where there is no docker', async () => {
     await using home = await Home.make()
     await home.program('.docker', 'cli-plugins', 'docker-buildx')
-    expect(await findBuildx(home.env)).toBeUndefined()
+    expect(findBuildx(home.env)).toBeUndefined()
   })
 })

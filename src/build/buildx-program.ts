@@ -2,7 +2,7 @@
  * The program behind `docker buildx`. Docker asks each of its plugins who it is before it starts one, which takes longer
  * than most of what is asked of buildx; started by itself, buildx does the same with the same settings.
  */
-import { open, readFile, stat } from 'node:fs/promises'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errorCode } from '../errors.ts'
@@ -20,34 +20,40 @@ const STARTED_BY_DOCKER = 'DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND'
 
 /**
  * The plugin that docker would run; undefined where docker had better be asked: it is not there, it is a script (which may
- * set what docker needs), or the plugin is none that can run by itself.
+ * set what docker needs), or the plugin is none that can run by itself. At once: of so many trips through the thread pool each would
+ * wait for whatever else is read and run, and buildx is waited for already.
  * https://github.com/docker/cli/blob/v28.5.2/cli-plugins/manager/manager.go#L57 (getPluginDirs, PluginRunCommand)
  * https://github.com/docker/buildx/blob/v0.29.1/cmd/buildx/main.go#L37 (runStandalone)
  */
-export async function findBuildx(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export function findBuildx(env: NodeJS.ProcessEnv): string | undefined {
   if (env[STARTED_BY_DOCKER] !== undefined) return undefined
-  const docker = await findProgram('docker', env['PATH'] ?? '')
-  if (docker === undefined || !(await isBinary(docker))) return undefined
+  const docker = findProgram('docker', env['PATH'] ?? '')
+  if (docker === undefined || !isBinary(docker)) return undefined
   const config = dockerFolder(env, env['HOME'] ?? homedir())
-  const extra = await extraFolders(join(config, 'config.json'))
+  const extra = extraFolders(join(config, 'config.json'))
   if (extra === undefined) return undefined
   for (const folder of [...extra, join(config, 'cli-plugins'), ...SYSTEM_FOLDERS]) {
     const file = join(folder, PLUGIN)
     // As docker: the first that is there is it, whatever it is.
-    const isThere = await stat(file).then(
-      () => true,
-      (error: unknown) => errorCode(error) !== 'ENOENT',
-    )
-    if (isThere) return (await isBinary(file)) ? file : undefined
+    if (isThere(file)) return isBinary(file) ? file : undefined
   }
   return undefined
 }
 
+/** Whether docker would stop its search here. */
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
+}
+
 /** Folders that docker's configuration names; undefined where it cannot be read. */
-async function extraFolders(file: string): Promise<readonly string[] | undefined> {
+function extraFolders(file: string): readonly string[] | undefined {
   let text: string
   try {
-    text = await readFile(file, 'utf8')
+    text = readFileSync(file, 'utf8')
   } catch (error) {
     return errorCode(error) === 'ENOENT' ? [] : undefined
   }
@@ -58,13 +64,17 @@ async function extraFolders(file: string): Promise<readonly string[] | undefined
 }
 
 /** Whether it is a program of the machine (ELF, Mach-O), and not a script. */
-async function isBinary(file: string): Promise<boolean> {
+function isBinary(file: string): boolean {
+  const start = Buffer.alloc(4)
   try {
-    await using handle = await open(file)
-    const start = Buffer.alloc(4)
-    await handle.read(start, 0, 4, 0)
-    return ['7f454c46', 'cffaedfe', 'cafebabe'].includes(start.toString('hex'))
+    const handle = openSync(file, 'r')
+    try {
+      readSync(handle, start, 0, start.length, 0)
+    } finally {
+      closeSync(handle)
+    }
   } catch {
     return false
   }
+  return ['7f454c46', 'cffaedfe', 'cafebabe'].includes(start.toString('hex'))
 }

@@ -34,7 +34,7 @@ async function runBuildx(
   [command, ...args]: readonly string[],
   options: RunOptions & { readonly env: NodeJS.ProcessEnv },
 ): Promise<RunResult | undefined> {
-  const program = command === 'buildx' ? await findBuildx(options.env) : undefined
+  const program = command === 'buildx' ? findBuildx(options.env) : undefined
   if (program === undefined) return undefined
   try {
     return await runProcess(program, args, options)

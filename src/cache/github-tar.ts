@@ -51,12 +51,12 @@ export async function writeTarShims(folder: string, path: string): Promise<boole
   await mkdir(folder, { recursive: true })
   let found = false
   for (const name of NAMES) {
-    const tar = await findProgram(name, path)
+    const tar = findProgram(name, path)
     if (tar === undefined) continue
     await writeFile(join(folder, name), script(tar), { mode: 0o755 })
     found = true
   }
-  const zstd = await findProgram('zstd', path)
+  const zstd = findProgram('zstd', path)
   if (zstd !== undefined) await writeFile(join(folder, 'zstdmt'), zstdScript(zstd), { mode: 0o755 })
   return found
 }

@@ -50,7 +50,7 @@ async function filesOf(
   { name, is }: { readonly name: string; readonly is: RegExp | undefined },
   env: NodeJS.ProcessEnv,
 ): Promise<readonly (readonly [string, string])[]> {
-  const program = name === 'sh' ? '/bin/sh' : await findProgram(name, env['PATH'] ?? '')
+  const program = name === 'sh' ? '/bin/sh' : findProgram(name, env['PATH'] ?? '')
   if (program === undefined) throw new ToolMissingError(nameOf(name))
   const [version, libraries] = await Promise.all([
     is === undefined ? undefined : run(program, ['--version'], env),
