@@ -717,9 +717,10 @@ function findBuildx(env) {
 /** Whether docker would stop its search here. */
 function isThere(file) {
 	try {
-		return statSync$1(file, { throwIfNoEntry: false }) !== void 0;
-	} catch {
+		statSync$1(file);
 		return true;
+	} catch (error) {
+		return errorCode(error) !== "ENOENT";
 	}
 }
 /** Folders that docker's configuration names; undefined where it cannot be read. */

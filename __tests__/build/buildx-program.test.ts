@@ -102,6 +102,15 @@ describe('findBuildx', () => {
     }
   })
 
+  it('leaves it to docker where a folder of plugins is a file: docker stops there, and says so', async () => {
+    await using home = await Home.make()
+    await home.program('bin', 'docker')
+    await home.program('.docker', 'cli-plugins', 'docker-buildx')
+    const file = await home.script('own')
+    await home.configure(JSON.stringify({ cliPluginsExtraDirs: [file] }))
+    expect(findBuildx(home.env)).toBeUndefined()
+  })
+
   it('leaves it to docker where a plugin would take itself for one that docker has started', async () => {
     await using home = await Home.make()
     await home.program('bin', 'docker')

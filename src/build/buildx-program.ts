@@ -43,9 +43,10 @@ export function findBuildx(env: NodeJS.ProcessEnv): string | undefined {
 /** Whether docker would stop its search here. */
 function isThere(file: string): boolean {
   try {
-    return statSync(file, { throwIfNoEntry: false }) !== undefined
-  } catch {
+    statSync(file)
     return true
+  } catch (error) {
+    return errorCode(error) !== 'ENOENT'
   }
 }
 
