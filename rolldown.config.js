@@ -126,18 +126,9 @@ const PLAIN = {
   ],
 }
 const FS = [
-  ...[
-    'accessSync',
-    'appendFileSync',
-    'closeSync',
-    'constants',
-    'createReadStream',
-    'existsSync',
-    'fstatSync',
-    'lstatSync',
-    'mkdirSync',
-  ],
-  ...['openSync', 'readFileSync', 'readSync', 'readdirSync', 'readlinkSync', 'realpathSync', 'statSync'],
+  ...['accessSync', 'appendFileSync', 'closeSync', 'constants', 'createReadStream', 'existsSync', 'fstatSync'],
+  ...['lstatSync', 'mkdirSync', 'openSync', 'readFileSync', 'readSync', 'readdirSync', 'readlinkSync', 'realpathSync'],
+  ...['statSync'],
 ]
 const PLAIN_HERE = {
   ...PLAIN,

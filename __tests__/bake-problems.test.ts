@@ -1,28 +1,16 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
 import { toldOfTargets } from '../src/bake-problems.ts'
-import type { TargetProblem } from '../src/build/bake-targets.ts'
+import { targetProblem, type TargetProblem } from '../src/build/bake-targets.ts'
+import { workspace } from './support/engine.ts'
 
-let workspace: string
-
-beforeAll(async () => {
-  workspace = await mkdtemp(join(tmpdir(), 'stage-build-bake-problems-'))
-  const targets = ['web', 'api'].map((name) => `target "${name}" {\n  context = "gone"\n}\n`)
-  await writeFile(join(workspace, 'docker-bake.hcl'), targets.join('\n'))
-})
-
-afterAll(async () => {
-  await rm(workspace, { recursive: true, force: true })
-})
-
-function problem(target: string, rest = ': the context `gone` is no directory.'): TargetProblem {
-  return { input: 'bake-files', target, message: `The bake target \`${target}\`${rest}`, mend: 'Make it.' }
+function problem(target: string, said = ': the context `gone` is no directory.'): TargetProblem {
+  return targetProblem(target, said, 'Make it.')
 }
 
 async function told(...problems: readonly TargetProblem[]): Promise<readonly object[]> {
-  return await toldOfTargets(problems, ['docker-bake.hcl'], workspace)
+  const targets = ['web', 'api'].map((name) => `target "${name}" {\n  context = "gone"\n}\n`)
+  await using space = await workspace({ 'docker-bake.hcl': targets.join('\n') })
+  return await toldOfTargets(problems, ['docker-bake.hcl'], space.directory)
 }
 
 test('is told at the line where its target begins', async () => {

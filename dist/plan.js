@@ -1335,6 +1335,16 @@ function nothingToBuild(files) {
 }
 
 // src/build/bake-targets.ts
+/** A problem whose message begins with the target. @param said what comes behind its name: `: …`, ` has …` */
+function targetProblem(target, said, mend) {
+	return {
+		input: "bake-files",
+		target,
+		said,
+		message: `The bake target \`${target}\`${said}`,
+		mend
+	};
+}
 /** More than anybody has. */
 const MOST$1 = 1e4;
 const KNOWN$1 = /* @__PURE__ */ new Set([
@@ -1425,12 +1435,7 @@ function readTarget(name, value, env) {
 }
 /** What bake can say and this action cannot keep. */
 function refusals(name, value) {
-	const refused = (what, mend) => ({
-		input: "bake-files",
-		target: name,
-		mend,
-		message: `The bake target \`${name}\` ${what}.`
-	});
+	const refused = (what, mend) => targetProblem(name, ` ${what}.`, mend);
 	const context = textOf$1(field(value, "context")) ?? ".";
 	const call = textOf$1(field(value, "call"));
 	const unknown = entries(value, MOST$1).flatMap(([key]) => KNOWN$1.has(key) ? [] : [key]);
@@ -3971,8 +3976,8 @@ function namesIn$1(directory) {
 	}
 }
 /** What a Dockerfile may be meant by, in words of the bake file. */
-async function whatDockerfile(path, contextDir) {
-	const siblings = (await readdir$1(dirname(path)).catch(() => [])).filter((name) => /dockerfile/i.test(name)).sort();
+function whatDockerfile(path, contextDir) {
+	const siblings = namesIn$1(dirname(path)).filter((name) => /dockerfile/i.test(name)).sort();
 	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
 	return near === void 0 ? "Give `dockerfile` relative to `context`." : `Did you mean \`dockerfile: ${shown$1(relative(contextDir, join(dirname(path), near)))}\`? It is relative to \`context\`.`;
 }
@@ -4071,7 +4076,7 @@ function placeOfInline({ name, inline }, files) {
 	const wanted = inline.replace(/\s+$/, "").split("\n");
 	const places = files.flatMap(({ name: file, text }) => {
 		const lines = text.split(/\r?\n/);
-		const heading = lines.findIndex((line) => isHeading(line, name));
+		const heading = headingIn(lines, name);
 		return lines.flatMap((_, above) => standsAt(wanted, lines, above) ? [above] : []).map((above) => ({
 			file,
 			above,
@@ -4083,6 +4088,10 @@ function placeOfInline({ name, inline }, files) {
 		file,
 		above
 	};
+}
+/** Where a target begins; -1 where it does not. */
+function headingIn(lines, name) {
+	return lines.findIndex((line) => isHeading(line, name));
 }
 /** `web:` of a compose file, `target "web" {` of a bake file. */
 function isHeading(line, name) {
@@ -4170,39 +4179,30 @@ function shortRef(ref) {
 /** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
 /** So many targets are named. */
 const NAMES$2 = 4;
-/**
-* The problems where their targets begin; a target that a matrix makes stands nowhere.
-* @param problems whose messages begin with ``The bake target `NAME` ``
-*/
+/** The problems where their targets begin; a target that a matrix makes stands nowhere. */
 async function toldOfTargets(problems, files, workspace) {
 	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
-	return [...Map.groupBy(problems, (problem) => JSON.stringify([said(problem), problem.mend])).values()].flatMap((same) => {
-		const [first] = same;
+	return [...Map.groupBy(problems, ({ said, message, mend }) => JSON.stringify([said ?? message, mend])).values()].flatMap((same) => {
+		const [first, ...others] = same;
 		if (first === void 0) return [];
-		const { target, ...problem } = first;
-		const targets = [.../* @__PURE__ */ new Set([target, ...same.map((other) => other.target)])];
-		const [place] = targets.flatMap((name) => placeOf(name, texts) ?? []);
+		const { target, said, ...problem } = first;
+		const targets = [.../* @__PURE__ */ new Set([target, ...others.map((other) => other.target)])];
+		const [place = { file: files[0] }] = targets.flatMap((name) => placeOf(name, texts) ?? []);
+		const message = said === void 0 || targets.length === 1 ? problem.message : ofSeveral(targets, said);
 		return [{
 			...problem,
-			message: messageOf(first, targets),
-			...place ?? { file: files[0] }
+			message,
+			...place
 		}];
 	});
 }
-/** What is said of the target, behind its name. */
-function said({ target, message }) {
-	const start = `The bake target \`${target}\``;
-	return message.startsWith(start) ? message.slice(start.length) : message;
-}
-function messageOf(first, targets) {
-	const text = said(first);
-	if (targets.length === 1 || text === first.message) return first.message;
+function ofSeveral(targets, said) {
 	const names = targets.map((name) => `\`${name}\``);
-	return `The bake targets ${list$1(names, NAMES$2)}${text.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
+	return `The bake targets ${list$1(names, NAMES$2)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
 }
 function placeOf(target, texts) {
 	for (const { name: file, text } of texts) {
-		const at = text.split("\n").findIndex((line) => isHeading(line, target));
+		const at = headingIn(text.split("\n"), target);
 		if (at !== -1) return {
 			file,
 			line: at + 1
@@ -4335,6 +4335,11 @@ function arm64Variants(wanted) {
 
 // src/link-platforms.ts
 /**
+* For which platforms the targets of bake files are built where others are built from them (`target:` contexts). Pure.
+* Source: https://github.com/docker/buildx/blob/v0.29.1/build/build.go (waitContextDeps): the result of a target of one platform
+* stands for every platform; of one of several, each platform's stands for its own.
+*/
+/**
 * The platform of a linked target that serves one which is built for `platform`; undefined where none does. One that names no
 * platform is built for that of the leg.
 */
@@ -4416,23 +4421,11 @@ const NO_PLATFORMS$1 = {
 };
 /** What keeps platforms from being told apart. */
 function platformProblems({ name, platforms }) {
-	const where = {
-		input: "bake-files",
-		target: name
-	};
 	return platforms.flatMap((platform, at) => {
-		if (!FULL_PLATFORM.test(platform)) return [{
-			...where,
-			message: `The bake target \`${name}\`: the platform \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
-			mend: "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`."
-		}];
+		if (!FULL_PLATFORM.test(platform)) return [targetProblem(name, `: the platform \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`, "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.")];
 		const first = platforms.slice(0, at).find((other) => isSamePlatform(other, platform));
 		if (first === void 0) return [];
-		return [{
-			...where,
-			message: `The bake target \`${name}\`: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`,
-			mend: "Keep one of them."
-		}];
+		return [targetProblem(name, `: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`, "Keep one of them.")];
 	});
 }
 function apart(name, user, { platform, leg }) {
@@ -5075,9 +5068,7 @@ async function openPart(members, { inputs, workspace, env, text, asked, placeOf 
 	const contextDir = resolve$1(workspace, localPath(target.context));
 	const told = (problem) => ({
 		...problem,
-		input: "bake-files",
-		target: target.name,
-		message: `The bake target \`${target.name}\`: ${problem.message}`
+		...targetProblem(target.name, `: ${problem.message}`, problem.mend)
 	});
 	const inline = placeOf(target);
 	const name = inline?.file ?? relative(workspace, path);
@@ -5090,7 +5081,7 @@ async function openPart(members, { inputs, workspace, env, text, asked, placeOf 
 	});
 	else if (text === void 0 && !isRemote) problems.push({
 		message: `there is no Dockerfile \`${shown$1(relative(workspace, path))}\`.`,
-		mend: await whatDockerfile(path, contextDir)
+		mend: whatDockerfile(path, contextDir)
 	});
 	if (inputs.mode === "build") problems.push(...await missingPaths(laid, workspace), ...unsetSecrets(target, env));
 	problems.push(...malformed({
@@ -23637,10 +23628,10 @@ async function run(surroundings) {
 	await using ahead = new LookAhead(env, { scout: surroundings.scout });
 	const isBake = inputs.bakeFiles.length > 0;
 	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform);
-	if (isBake && env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
 	if (!isBake) open.then(async ({ parts: [{ contextDir }] }) => {
 		await ahead.beginAt(contextDir);
 	}, () => void 0);
+	else if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
 	const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()]);
 	const warn = (problems) => {
 		announce(runner, problems, {

@@ -1,6 +1,5 @@
 /** What is named in `bake-files`, or in them, and is not there: what was meant instead. */
 import { readdirSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { nearest, type Problem } from './errors.ts'
 import { shown } from './input-lists.ts'
@@ -45,8 +44,8 @@ function namesIn(directory: string): readonly string[] {
 }
 
 /** What a Dockerfile may be meant by, in words of the bake file. */
-export async function whatDockerfile(path: string, contextDir: string): Promise<string> {
-  const names = await readdir(dirname(path)).catch(() => [])
+export function whatDockerfile(path: string, contextDir: string): string {
+  const names = namesIn(dirname(path))
   const siblings = names.filter((name) => /dockerfile/i.test(name)).sort()
   const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : undefined)
   return near === undefined

@@ -56,7 +56,7 @@ export function placeOfInline(
   const wanted = inline.replace(/\s+$/, '').split('\n')
   const places = files.flatMap(({ name: file, text }) => {
     const lines = text.split(/\r?\n/)
-    const heading = lines.findIndex((line) => isHeading(line, name))
+    const heading = headingIn(lines, name)
     const found = lines.flatMap((_, above) => (standsAt(wanted, lines, above) ? [above] : []))
     return found.map((above) => ({ file, above, isUnder: heading !== -1 && above > heading }))
   })
@@ -64,8 +64,13 @@ export function placeOfInline(
   return file === undefined || above === undefined ? undefined : { file, above }
 }
 
+/** Where a target begins; -1 where it does not. */
+export function headingIn(lines: readonly string[], name: string): number {
+  return lines.findIndex((line) => isHeading(line, name))
+}
+
 /** `web:` of a compose file, `target "web" {` of a bake file. */
-export function isHeading(line: string, name: string): boolean {
+function isHeading(line: string, name: string): boolean {
   const words = line.trim()
   return [`${name}:`, `"${name}":`, `'${name}':`].includes(words) || words.startsWith(`target "${name}"`)
 }

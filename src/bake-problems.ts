@@ -1,5 +1,5 @@
 /** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
-import { isHeading, textsOf, type BakeFileText } from './bake-places.ts'
+import { headingIn, textsOf, type BakeFileText } from './bake-places.ts'
 import type { TargetProblem } from './build/bake-targets.ts'
 import type { Problem } from './errors.ts'
 import { list } from './report/words.ts'
@@ -7,43 +7,33 @@ import { list } from './report/words.ts'
 /** So many targets are named. */
 const NAMES = 4
 
-/**
- * The problems where their targets begin; a target that a matrix makes stands nowhere.
- * @param problems whose messages begin with ``The bake target `NAME` ``
- */
+/** The problems where their targets begin; a target that a matrix makes stands nowhere. */
 export async function toldOfTargets(
   problems: readonly TargetProblem[],
   files: readonly string[],
   workspace: string,
 ): Promise<readonly Problem[]> {
   const texts = problems.length === 0 ? [] : await textsOf(files, workspace)
-  const alike = Map.groupBy(problems, (problem) => JSON.stringify([said(problem), problem.mend]))
+  const alike = Map.groupBy(problems, ({ said, message, mend }) => JSON.stringify([said ?? message, mend]))
   return [...alike.values()].flatMap((same) => {
-    const [first] = same
+    const [first, ...others] = same
     if (first === undefined) return []
-    const { target, ...problem } = first
-    const targets = [...new Set([target, ...same.map((other) => other.target)])]
-    const [place] = targets.flatMap((name) => placeOf(name, texts) ?? [])
-    return [{ ...problem, message: messageOf(first, targets), ...(place ?? { file: files[0] }) }]
+    const { target, said, ...problem } = first
+    const targets = [...new Set([target, ...others.map((other) => other.target)])]
+    const [place = { file: files[0] }] = targets.flatMap((name) => placeOf(name, texts) ?? [])
+    const message = said === undefined || targets.length === 1 ? problem.message : ofSeveral(targets, said)
+    return [{ ...problem, message, ...place }]
   })
 }
 
-/** What is said of the target, behind its name. */
-function said({ target, message }: TargetProblem): string {
-  const start = `The bake target \`${target}\``
-  return message.startsWith(start) ? message.slice(start.length) : message
-}
-
-function messageOf(first: TargetProblem, targets: readonly string[]): string {
-  const text = said(first)
-  if (targets.length === 1 || text === first.message) return first.message
+function ofSeveral(targets: readonly string[], said: string): string {
   const names = targets.map((name) => `\`${name}\``)
-  return `The bake targets ${list(names, NAMES)}${text.replace(/^: /, ', each: ').replace(/^ has /, ' have ')}`
+  return `The bake targets ${list(names, NAMES)}${said.replace(/^: /, ', each: ').replace(/^ has /, ' have ')}`
 }
 
 function placeOf(target: string, texts: readonly BakeFileText[]): Pick<Problem, 'file' | 'line'> | undefined {
   for (const { name: file, text } of texts) {
-    const at = text.split('\n').findIndex((line) => isHeading(line, target))
+    const at = headingIn(text.split('\n'), target)
     if (at !== -1) return { file, line: at + 1 }
   }
   return undefined

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import { nothingToBuild, printBakeFiles } from './build/bake-print.ts'
-import { readBakeTargets, type BakeFileTarget, type TargetProblem } from './build/bake-targets.ts'
+import { readBakeTargets, targetProblem, type BakeFileTarget, type TargetProblem } from './build/bake-targets.ts'
 import { isAddress } from './build/definition.ts'
 import { dockerOf } from './engine.ts'
 import { throwIfAny, UserError, type Problem } from './errors.ts'
@@ -188,8 +188,8 @@ async function openPart(
   const path = dockerfilePath(target, workspace)
   const contextDir = resolve(workspace, localPath(target.context))
   const told = (problem: Problem): TargetProblem => ({
-    ...{ ...problem, input: 'bake-files', target: target.name },
-    message: `The bake target \`${target.name}\`: ${problem.message}`,
+    ...problem,
+    ...targetProblem(target.name, `: ${problem.message}`, problem.mend),
   })
   const inline = placeOf(target)
   const name = inline?.file ?? relative(workspace, path)
@@ -204,7 +204,7 @@ async function openPart(
   } else if (text === undefined && !isRemote) {
     problems.push({
       message: `there is no Dockerfile \`${shown(relative(workspace, path))}\`.`,
-      mend: await whatDockerfile(path, contextDir),
+      mend: whatDockerfile(path, contextDir),
     })
   }
   if (inputs.mode === 'build') problems.push(...(await missingPaths(laid, workspace)), ...unsetSecrets(target, env))

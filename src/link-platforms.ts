@@ -3,7 +3,7 @@
  * Source: https://github.com/docker/buildx/blob/v0.29.1/build/build.go (waitContextDeps): the result of a target of one platform
  * stands for every platform; of one of several, each platform's stands for its own.
  */
-import type { BakeFileTarget, TargetProblem } from './build/bake-targets.ts'
+import { targetProblem, type BakeFileTarget, type TargetProblem } from './build/bake-targets.ts'
 import { formatPlatform, parsePlatform } from './images/platform.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
@@ -103,25 +103,24 @@ const NO_PLATFORMS = {
 
 /** What keeps platforms from being told apart. */
 function platformProblems({ name, platforms }: BakeFileTarget): readonly TargetProblem[] {
-  const where = { input: 'bake-files', target: name }
   return platforms.flatMap((platform, at): readonly TargetProblem[] => {
     if (!FULL_PLATFORM.test(platform)) {
       return [
-        {
-          ...where,
-          message: `The bake target \`${name}\`: the platform \`${shown(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
-          mend: 'Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.',
-        },
+        targetProblem(
+          name,
+          `: the platform \`${shown(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
+          'Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.',
+        ),
       ]
     }
     const first = platforms.slice(0, at).find((other) => isSamePlatform(other, platform))
     if (first === undefined) return []
     return [
-      {
-        ...where,
-        message: `The bake target \`${name}\`: \`${shown(platform)}\` and \`${shown(first)}\` are one platform, which two legs would build.`,
-        mend: 'Keep one of them.',
-      },
+      targetProblem(
+        name,
+        `: \`${shown(platform)}\` and \`${shown(first)}\` are one platform, which two legs would build.`,
+        'Keep one of them.',
+      ),
     ]
   })
 }

@@ -66,7 +66,6 @@ export async function run(surroundings: Surroundings): Promise<void> {
   // First of all buildx is started.
   const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform)
   // A large tree is listed while it reads the files, and while registries are asked.
-  if (isBake && env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
   if (!isBake)
     void open.then(
       async ({ parts: [{ contextDir }] }) => {
@@ -74,6 +73,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
       },
       () => undefined,
     )
+  else if (env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
   const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()])
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, problems, { level: 'warning', workspace: project.workspace })

@@ -37,7 +37,16 @@ export interface BakeFileTarget {
 }
 
 /** What is wrong with a target. */
-export type TargetProblem = Problem & { readonly target: string }
+export type TargetProblem = Problem & {
+  readonly target: string
+  /** Of a message that begins with the target, what comes behind its name. */
+  readonly said?: string
+}
+
+/** A problem whose message begins with the target. @param said what comes behind its name: `: …`, ` has …` */
+export function targetProblem(target: string, said: string, mend: string | undefined): TargetProblem {
+  return { input: 'bake-files', target, said, message: `The bake target \`${target}\`${said}`, mend }
+}
 
 export interface BakeFileTargets {
   /** Also those that others are built from. */
@@ -116,10 +125,7 @@ function readTarget(name: string, value: unknown, env: NodeJS.ProcessEnv): BakeF
 
 /** What bake can say and this action cannot keep. */
 function refusals(name: string, value: unknown): readonly TargetProblem[] {
-  const refused = (what: string, mend: string): TargetProblem => ({
-    ...{ input: 'bake-files', target: name, mend },
-    message: `The bake target \`${name}\` ${what}.`,
-  })
+  const refused = (what: string, mend: string): TargetProblem => targetProblem(name, ` ${what}.`, mend)
   const context = textOf(field(value, 'context')) ?? '.'
   const call = textOf(field(value, 'call'))
   const unknown = entries(value, MOST).flatMap(([key]) => (KNOWN.has(key) ? [] : [key]))
