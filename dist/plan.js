@@ -8570,9 +8570,15 @@ var BuildProgress = class {
 		};
 	}
 };
-/** Errors of steps that BuildKit stopped because another failed, or because the run was cancelled. */
+/**
+* Errors of steps that BuildKit stopped because another failed, or because the run was cancelled. Two outputs of one
+* image write the same blobs: one that is stopped while it waits for the other tells of the other's lock alone, though it
+* would have waited for as long as it takes.
+* https://github.com/containerd/containerd/blob/v2.1.4/core/content/helpers.go (OpenWriter)
+*/
 function isCancellation(error) {
-	return /context canceled/i.test(error);
+	const said = error.replace(/process ".*" (?=did not complete successfully)/s, "");
+	return /context canceled|\bref \S+ locked for \S+ \(since [^)]*\): unavailable/i.test(said);
 }
 function newView() {
 	return {

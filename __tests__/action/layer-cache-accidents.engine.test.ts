@@ -203,7 +203,7 @@ asRoot('the builder does not reach our loopback', async () => {
   const there = { DOCKER_HOST: apart.host }
   const run = await labRun(lab, space, { inputs: LAYOUTS, env: there })
   const unreachable = expect.stringMatching(/^The builder could not reach the registry of this step on loopback/)
-  expect([run.main.code, run.warnings]).toEqual([0, [unreachable]])
+  expect([run.main.code, run.errors, run.warnings]).toEqual([0, [], [unreachable]])
   const plain = `--output=type=oci,tar=false,dest=${space.path('..', 'plain')}`
   await docker('buildx', 'build', '--no-cache', '--provenance=false', plain, space.directory)
   expect(await contentOf(space.path('out/default'))).toBe(await contentOf(space.path('..', 'plain')))

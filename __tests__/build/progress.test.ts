@@ -97,6 +97,18 @@ describe('the model of a build', () => {
     )
   })
 
+  test.each([
+    ['exporting to oci image format', 'canceled', `error writing config blob: failed to open writer: ref moby/1/sha256:${'4a'.repeat(32)} locked for 7.089023ms (since 2026-11-22 16:53:09.5425152 +0000 UTC m=+2.834208303): unavailable`],
+    ['[base 1/1] RUN sleep 9', 'canceled', 'process "/bin/sh -c sleep 9" did not complete successfully: exit code: 137: context canceled: context canceled'],
+    ['[base 1/1] RUN go test', 'failed', 'process "/bin/sh -c go test || echo \"context canceled\"" did not complete successfully: exit code: 1'],
+    ['exporting to image', 'failed', 'failed to push ghcr.io/o/i:1: unavailable: try later'],
+  ] as const)('%s is %s', (name, status, error) => {
+    const at = '2026-11-22T16:53:09Z'
+    const vertex = { digest: `sha256:${'a'.repeat(64)}`, name, started: at, completed: at, error }
+    const { progress } = replay(JSON.stringify({ vertexes: [vertex] }), { targets: ['a'] })
+    expect(progress.steps()).toEqual([expect.objectContaining({ status, error })])
+  }) // prettier-ignore
+
   test('reads places with padding and platforms, and what was pushed', async () => {
     const { progress } = replay(await readFixture('two-platforms-push.rawjson'), {
       targets: ['long'],
