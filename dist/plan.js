@@ -5021,12 +5021,11 @@ function together(inputs, parts) {
 function ownCaches(inputs, targets, files) {
 	const own = targets.filter(({ cacheFrom, cacheTo }) => cacheFrom.length + cacheTo.length > 0);
 	if (own.length === 0 || inputs.cacheFrom.length + inputs.cacheTo.length > 0) return [];
-	const names = own.slice(0, NAMES$1).map(({ name }) => `\`${name}\``);
-	const more = own.length > NAMES$1 ? ` and ${own.length - NAMES$1} more` : "";
+	const names = list$1(own.map(({ name }) => `\`${name}\``), NAMES$1);
 	return [{
 		input: "bake-files",
 		file: files[0],
-		message: `The bake ${own.length === 1 ? "target" : "targets"} ${names.join(", ")}${more} ${own.length === 1 ? "has" : "have"} \`cache-from\` or \`cache-to\`: these are passed on, and this step keeps no layers itself.`,
+		message: `The bake ${own.length === 1 ? "target" : "targets"} ${names} ${own.length === 1 ? "has" : "have"} \`cache-from\` or \`cache-to\`: these are passed on, and this step keeps no layers itself.`,
 		mend: "Remove them to use the layer cache of stage-build, which needs no configuration."
 	}];
 }

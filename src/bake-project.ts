@@ -22,6 +22,7 @@ import { splitTargets, type SplitTarget } from './link-platforms.ts'
 import { isDirectory, missingPaths } from './local-paths.ts'
 import { tagsOf } from './planned-tags.ts'
 import { refusedHead, type Part, type Project } from './project.ts'
+import { list } from './report/words.ts'
 
 /**
  * Reads the bake files and finds what they name.
@@ -104,12 +105,11 @@ function together(inputs: Inputs, parts: readonly Part[]): Inputs {
 function ownCaches(inputs: Inputs, targets: readonly BakeFileTarget[], files: readonly string[]): readonly Problem[] {
   const own = targets.filter(({ cacheFrom, cacheTo }) => cacheFrom.length + cacheTo.length > 0)
   if (own.length === 0 || inputs.cacheFrom.length + inputs.cacheTo.length > 0) return []
-  const names = own.slice(0, NAMES).map(({ name }) => `\`${name}\``)
-  const more = own.length > NAMES ? ` and ${own.length - NAMES} more` : ''
+  const names = list(own.map(({ name }) => `\`${name}\``), NAMES)
   return [
     {
       ...{ input: 'bake-files', file: files[0] },
-      message: `The bake ${own.length === 1 ? 'target' : 'targets'} ${names.join(', ')}${more} ${own.length === 1 ? 'has' : 'have'} \`cache-from\` or \`cache-to\`: these are passed on, and this step keeps no layers itself.`,
+      message: `The bake ${own.length === 1 ? 'target' : 'targets'} ${names} ${own.length === 1 ? 'has' : 'have'} \`cache-from\` or \`cache-to\`: these are passed on, and this step keeps no layers itself.`,
       mend: 'Remove them to use the layer cache of stage-build, which needs no configuration.',
     },
   ]
