@@ -87,7 +87,10 @@ describe('a failing RUN', () => {
     expect(run.errors).toHaveLength(1)
     expect(run.errors[0]).toMatch(/^Dockerfile:4: .*exit code 4\. Needed by targets `(?:one`, `two|two`, `one)`\./)
     expect(listed(run)).toEqual([['three'], ['one', 'two']])
-    expect(run.stdout.match(/^✓ \[fine 2\/2\] RUN .* \d/gm)).toHaveLength(1)
+    // Where BuildKit lost a layer meanwhile, and only then, that is told and carried out anew.
+    const lost = run.warnings.filter((text) => text.includes('builder’s own cache is gone'))
+    expect(run.warnings).toEqual(lost)
+    expect(run.stdout.match(/^✓ \[fine 2\/2\] RUN .* \d/gm)).toHaveLength(1 + lost.length)
     expect(run.stdout).toMatch(/^✗ (?:one, two|two, one) failed; going on with three$/m)
   })
 

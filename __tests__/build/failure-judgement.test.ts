@@ -66,6 +66,8 @@ describe('is a layer that the builder has lost', () => {
   test.each([
     ['an export', pushed(`failed to mount /tmp/buildkit-mount1: [{Type:overlay Options:[lowerdir=${snapshots}/7/fs:${snapshots}/6/fs]}]: no such file or directory`)],
     ['a command', { kind: 'stage' as const, text: 'RUN make', error: `process "/bin/sh -c make" did not complete successfully: mount source: "overlay", target: "/x", fstype: overlay, flags: 0, data: "workdir=${snapshots}/9/work,lowerdir=${snapshots}/7/fs", err: no such file or directory` }],
+    ['a snapshot that was cleaned away', { kind: 'internal' as const, text: 'exporting layers', error: 'failed to commit za1oxvxs7yj7sixifijob9843 to p9og8a777k0ux0r5jll29rnyc during finalize: failed to stat active key during commit: snapshot za1oxvxs7yj7sixifijob9843 does not exist: not found' }],
+    ['one beneath', stage('COPY a /', 'failed to apply diffs: failed to stat lower snapshot oqp2tt0j92m39s8wogp0pul7d: snapshot oqp2tt0j92m39s8wogp0pul7d does not exist: not found')],
   ])('%s', (_, step) => {
     expect(judge(step)).toEqual({ kind: 'lost' })
   }) // prettier-ignore
@@ -93,7 +95,8 @@ describe('would fail again', () => {
 })
 
 test('a command is never run again, whatever it was and said', () => {
-  const command = 'echo "unexpected status from GET request to https://ghcr.io/v2/x: 503 Service Unavailable"; exit 3'
+  const command =
+    'echo "unexpected status from GET request to https://ghcr.io/v2/x: 503 Service Unavailable"; echo snapshot x does not exist: not found; exit 3'
   for (const end of ['exit code: 3', 'exit code: 137', 'signal: killed']) {
     const error = `process "/bin/sh -c ${command}" did not complete successfully: ${end}`
     expect(judge(stage(`RUN ${command}`, error))).toEqual({ kind: 'command' })

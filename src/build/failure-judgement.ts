@@ -2,7 +2,7 @@
  * Whether a failed step may well succeed when it is tried again: what a registry, or the way to it, failed with. A
  * command that failed is never run again for that, whatever it printed. Pure.
  */
-import type { Step } from './progress.ts'
+import { withoutCommand, type Step } from './progress.ts'
 
 export type Judgement =
   /** A command of the Dockerfile ended badly: that has nothing to do with any cache or registry. */
@@ -67,14 +67,17 @@ const NETWORK: readonly (readonly [RegExp, string])[] = [
  */
 const SAME_MOMENT = /^image "[^"]+": already exists$/
 
-/** Containerd's clean-up beside builds has been seen to leave a snapshot in its records whose folder is gone. */
+/**
+ * Containerd's clean-up beside builds has been seen to leave a snapshot in its records whose folder is gone; and BuildKit
+ * lets it take a snapshot that another build still needs (https://github.com/moby/buildkit/pull/6808).
+ */
 export const LOST_LAYER =
-  /failed to mount .*snapshots\/.*: no such file or directory|mount source: .*snapshots\/.*err: no such file or directory/s
+  /failed to mount .*snapshots\/.*: no such file or directory|mount source: .*snapshots\/.*err: no such file or directory|\bsnapshot [a-z0-9]+ does not exist: not found/s
 
 /** Judges a failed step by what BuildKit says of it. */
 export function judge({ kind, text, error = '' }: FailedStep): Judgement {
   // First: a command that could not even begin is told in the words of one that failed.
-  if (LOST_LAYER.test(error)) return { kind: 'lost' }
+  if (LOST_LAYER.test(withoutCommand(error))) return { kind: 'lost' }
   if (COMMAND.test(error)) return { kind: 'command' }
   if (SAME_MOMENT.test(error)) {
     return { kind: 'passing', why: 'another build gave its image this name at the same moment', image: undefined }

@@ -228,9 +228,12 @@ export class BuildProgress {
  * https://github.com/containerd/containerd/blob/v2.1.4/core/content/helpers.go (OpenWriter)
  */
 export function isCancellation(error: string): boolean {
-  // A command of the user's stands in its error, and may hold any words.
-  const said = error.replace(/process ".*" (?=did not complete successfully)/s, '')
-  return /context canceled|\bref \S+ locked for \S+ \(since [^)]*\): unavailable/i.test(said)
+  return /context canceled|\bref \S+ locked for \S+ \(since [^)]*\): unavailable/i.test(withoutCommand(error))
+}
+
+/** BuildKit's own words: a command of the user's stands in its error, too, and may hold any words. */
+export function withoutCommand(error: string): string {
+  return error.replace(/process ".*" (?=did not complete successfully)/s, '')
 }
 
 function newView(): View {
