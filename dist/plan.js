@@ -237,6 +237,88 @@ function editDistance(a, b) {
 	return previous[b.length] ?? 0;
 }
 
+// src/bake-places.ts
+/** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
+/** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
+async function inlinePlaces(files, targets, workspace) {
+	const texts = targets.some(({ inline }) => inline !== void 0) ? await textsOf(files, workspace) : [];
+	return ({ name, inline }) => inline === void 0 ? void 0 : placeOfInline({
+		name,
+		inline
+	}, texts) ?? {
+		file: `${files[0] ?? ""}#${name}`,
+		above: 0
+	};
+}
+/** The files as they are; one that cannot be read is empty. */
+async function textsOf(files, workspace) {
+	const read = async (name) => ({
+		name,
+		text: await readFile(resolve$1(workspace, name), "utf8").catch(() => "")
+	});
+	return await Promise.all(files.map(read));
+}
+/**
+* Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
+* under the target's name. Undefined where it is not there line by line, as in JSON.
+*/
+function placeOfInline({ name, inline }, files) {
+	const wanted = inline.replace(/\s+$/, "").split("\n");
+	const places = files.flatMap(({ name: file, text }) => {
+		const lines = text.split(/\r?\n/);
+		const heading = headingIn(lines, name);
+		return lines.flatMap((_, above) => standsAt(wanted, lines, above) ? [above] : []).map((above) => ({
+			file,
+			above,
+			isUnder: heading !== -1 && above > heading
+		}));
+	});
+	const { file, above } = places.find(({ isUnder }) => isUnder) ?? places[0] ?? {};
+	return file === void 0 || above === void 0 ? void 0 : {
+		file,
+		above
+	};
+}
+/** Where a target begins; -1 where it does not. */
+function headingIn(lines, name) {
+	return lines.findIndex((line) => isHeading(line, name));
+}
+/** `web:` of a compose file, `target "web" {` of a bake file. */
+function isHeading(line, name) {
+	const words = line.trim();
+	return [
+		`${name}:`,
+		`"${name}":`,
+		`'${name}':`
+	].includes(words) || words.startsWith(`target "${name}"`);
+}
+function standsAt(wanted, lines, above) {
+	const [first = ""] = wanted;
+	const top = lines[above] ?? "";
+	if (wanted.length === 1) return first !== "" && plain(top).includes(first);
+	const indent = blanks(top).slice(0, Math.max(0, blanks(top).length - blanks(first).length));
+	return wanted.every((want, index) => {
+		const line = lines[above + index];
+		if (line === void 0) return false;
+		if (want.trim() === "") return line.trim() === "";
+		return line.startsWith(indent) && isLine(want, plain(line.slice(indent.length)));
+	});
+}
+function blanks(line) {
+	return /^\s*/.exec(line)?.[0] ?? "";
+}
+/** Both kinds of file write a `$` twice that is none of theirs. */
+function plain(line) {
+	return line.replaceAll("$$", "$").replaceAll("%%{", "%{");
+}
+/** Whether the line is this one as it is, or with something in place of its variables. */
+function isLine(want, line) {
+	if (want.trimEnd() === line.trimEnd()) return true;
+	const [first, last] = [line.indexOf("$"), line.lastIndexOf("}")];
+	const behind = last > first ? line.slice(last + 1) : "";
+	return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind);
+}
+
 // src/json-fields.ts
 /** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
 /** Undefined for what is no JSON. */
@@ -1195,145 +1277,6 @@ function shellWord(word) {
 	return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-// src/build/bake-print.ts
-/**
-* What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
-* targets. Asks the client only; no engine need be there.
-*/
-/**
-* Has buildx read the files.
-* @throws UserError in buildx's words, at the file and line that it tells
-*/
-async function printBakeFiles(docker, question) {
-	const { files, targets, forPlan, needsNames } = question;
-	const base = [
-		"buildx",
-		"bake",
-		...files.flatMap((file) => ["--file", file]),
-		"--progress",
-		"quiet"
-	];
-	const without = forPlan ? [
-		"--set",
-		"*.ssh=",
-		"--set",
-		"*.secrets="
-	] : [];
-	let listing;
-	const list = async () => await (listing ??= ask$1(docker, [
-		...base,
-		"--list",
-		"type=targets,format=json"
-	]));
-	const print = async (wanted) => {
-		const { found, stderr } = await ask$1(docker, [
-			...base,
-			"--print",
-			...without,
-			"--",
-			...wanted
-		]);
-		if (found === void 0) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)));
-		return found;
-	};
-	const names = async () => {
-		const { found, stderr } = await list();
-		if (found === void 0) throw new UserError(problemsOf(stderr, question, []));
-		return listedNames(found).flatMap(({ name, isGroup }) => isGroup ? [] : [name]);
-	};
-	if (targets === "all") {
-		const all = await names();
-		return {
-			names: all,
-			definition: await print(all)
-		};
-	}
-	const [definition, all] = await Promise.all([print(targets ?? []), needsNames ? names() : void 0]);
-	return {
-		definition,
-		names: all
-	};
-}
-async function ask$1(docker, args) {
-	const { code, stdout, stderr } = await runDocker(docker, args);
-	return {
-		found: code === 0 ? parseJson(stdout) : void 0,
-		stderr
-	};
-}
-function listedNames(listed) {
-	return list$3(listed).flatMap((item) => {
-		const name = field(item, "name");
-		return typeof name === "string" ? [{
-			name,
-			isGroup: field(item, "group") === true
-		}] : [];
-	});
-}
-/** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
-function problemsOf(stderr, { files, targets }, listed) {
-	const text = (/(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr).trim().replaceAll(/\s+/g, " ");
-	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
-	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
-	const missing = /failed to find target (\S+)/.exec(text)?.[1];
-	const where = {
-		input: "bake-files",
-		file: file ?? files[0],
-		...line === void 0 ? {} : { line: Number(line) }
-	};
-	if (missing === "default" && targets === void 0) return [nothingToBuild(files)];
-	if (missing !== void 0) {
-		const names = listed.map(({ name }) => name);
-		const wanted = targets === "all" ? [] : targets ?? [];
-		const unknown = names.length === 0 ? [] : wanted.filter((name) => !names.includes(name));
-		const has = `${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target`;
-		if (unknown.length === 0 && !wanted.includes(missing)) {
-			const message = `\`bake-files\`: a target or group names \`${missing}\`, and ${has} of that name.`;
-			return [{
-				...where,
-				message,
-				mend: meant(missing, names) ?? "Add a target of that name, or remove what names it."
-			}];
-		}
-		return (unknown.length === 0 ? [missing] : unknown).map((name) => ({
-			...where,
-			input: "targets",
-			mend: meant(name, names) ?? whatThereIs(names),
-			message: `\`targets\`: ${has} or group \`${name}\`.`
-		}));
-	}
-	const [, to, from] = /infinite loop from (\S+) to (\S+)/.exec(text) ?? [];
-	if (to !== void 0 && from !== void 0) return [{
-		...where,
-		message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
-		mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`
-	}];
-	return [{
-		...where,
-		message: `\`bake-files\`: ${sentence(message ?? (text === "" ? "docker buildx bake could not read them" : text))}`,
-		mend: "Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`."
-	}];
-}
-/** At most so many names are told. */
-const NAMES$3 = 12;
-function meant(name, names) {
-	const near = nearest(name, names);
-	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
-}
-function whatThereIs(names) {
-	if (names.length === 0 || names.length > NAMES$3) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
-	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
-}
-/** There is nothing in the files that is built without being named. */
-function nothingToBuild(files) {
-	return {
-		input: "bake-files",
-		file: files[0],
-		message: `\`bake-files\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no group \`default\`, and \`targets\` names nothing.`,
-		mend: "Name targets or groups with `targets` (`all` means every target), or add a group `default`."
-	};
-}
-
 // src/build/bake-targets.ts
 /** A problem whose message begins with the target. @param said what comes behind its name: `: …`, ` has …` */
 function targetProblem(target, said, mend) {
@@ -1504,86 +1447,6 @@ function sshOf(value) {
 	return paths.length === 0 ? id : `${id}=${paths.join(",")}`;
 }
 
-// src/dockerfile/dockerfile-error.ts
-/** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
-var DockerfileError = class extends Error {
-	phase;
-	scope;
-	line;
-	endLine;
-	mend;
-	stage;
-	constructor(message, fields) {
-		super(message);
-		this.name = "DockerfileError";
-		this.phase = fields.phase;
-		this.scope = fields.scope ?? "always";
-		this.line = fields.range?.line;
-		this.endLine = fields.range?.endLine;
-		this.mend = fields.mend;
-		this.stage = fields.stage;
-	}
-};
-/** Thrown inside this room where an instruction or a word is wrong; always caught and given its place. */
-var SyntaxFault = class extends Error {
-	constructor(message) {
-		super(message);
-		this.name = "SyntaxFault";
-	}
-};
-
-// src/dockerfile/csv.ts
-/**
-* One CSV record, as `--mount` values are written. It does not know what the fields mean.
-* Source: https://github.com/tonistiigi/go-csvvalue (the rules and messages of Go's encoding/csv for one line)
-*/
-/** @throws SyntaxFault in Go's words, with the column of the fault */
-function csvFields(record) {
-	const line = record.replace(/\r?\n$/, "");
-	if (line === "") throw new SyntaxFault("EOF");
-	const fields = [];
-	let position = 0;
-	for (;;) {
-		if (line.charAt(position) === "\"") {
-			const { field, end } = quotedField(line, position);
-			fields.push(field);
-			if (end >= line.length) return fields;
-			position = end + 1;
-			continue;
-		}
-		const comma = line.indexOf(",", position);
-		const field = line.slice(position, comma === -1 ? void 0 : comma);
-		const quote = field.indexOf("\"");
-		if (quote !== -1) throw fault(line, position + quote, "bare \" in non-quoted-field");
-		fields.push(field);
-		if (comma === -1) return fields;
-		position = comma + 1;
-	}
-}
-/** Reads from an opening quote to behind the closing one; doubled quotes stand for one. */
-function quotedField(line, start) {
-	let field = "";
-	let position = start + 1;
-	for (;;) {
-		const quote = line.indexOf("\"", position);
-		if (quote === -1) throw fault(line, position, "extraneous or missing \" in quoted-field");
-		field += line.slice(position, quote);
-		position = quote + 1;
-		const next = line.charAt(position);
-		if (next === "," || next === "") return {
-			field,
-			end: position
-		};
-		if (next !== "\"") throw fault(line, quote, "extraneous or missing \" in quoted-field");
-		field += "\"";
-		position++;
-	}
-}
-function fault(line, index, what) {
-	const column = Buffer.byteLength(line.slice(0, index), "utf8") + 1;
-	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
-}
-
 // src/images/reference.ts
 /** A text that is no image name; the message is the one docker prints for it. */
 var InvalidReferenceError = class extends Error {
@@ -1736,1036 +1599,6 @@ function repositoryOf(text) {
 /** A reference as it is written, without tag and digest. */
 function nameAlone(reference) {
 	return reference.replace(/@.*$/s, "").replace(/:[^/]*$/, "");
-}
-
-// src/build/output-lines.ts
-/**
-* The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
-* Knows buildx's output syntax; writes nothing.
-*/
-const IMAGE_TYPES = /* @__PURE__ */ new Set([
-	"image",
-	"docker",
-	"oci"
-]);
-const COMPRESSION_KEYS = [
-	"compression",
-	"compression-level",
-	"force-compression"
-];
-/**
-* The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
-* of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
-*/
-function outputsOf$1(target, request) {
-	const asked = withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags);
-	const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) => placed(output, request.workspace));
-	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
-	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
-		const value = compression.get(key);
-		return value === void 0 ? [] : [[key, value]];
-	});
-	const ordered = [
-		...request.measure === void 0 ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))],
-		...user.filter((output) => !pushes(output)),
-		...user.filter(pushes)
-	];
-	return {
-		lines: (ordered.length === 0 ? [{
-			type: "cacheonly",
-			attributes: /* @__PURE__ */ new Map()
-		}] : ordered).map((output) => formatOutput(compressed(output, chosen))),
-		directories: user.flatMap((output) => {
-			const dest = output.attributes.get("dest");
-			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
-		})
-	};
-}
-/**
-* The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
-* to by its digest alone.
-*/
-function namesPushed(line, push) {
-	const output = readOutput(line);
-	if (output.type !== "image" || !(push || pushes(output))) return [];
-	return (output.attributes.get("name") ?? "").split(",").filter((name) => name !== "");
-}
-/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
-function outputTypes(lines) {
-	return lines.map((line) => readOutput(line).type);
-}
-/**
-* Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
-* @throws UserError for a line that is none.
-*/
-function readOutput(line) {
-	const fields = fieldsOf(line);
-	const [only] = fields;
-	if (fields.length === 1 && only !== void 0 && !only.startsWith("type=")) {
-		if (only === "-") throw badOutput(line, "would write to this step’s log");
-		return {
-			type: "local",
-			attributes: /* @__PURE__ */ new Map([["dest", only]])
-		};
-	}
-	const attributes = /* @__PURE__ */ new Map();
-	for (const field of fields) {
-		const at = field.indexOf("=");
-		attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? "" : field.slice(at + 1));
-	}
-	const type = attributes.get("type") ?? "";
-	if (type === "") throw badOutput(line, "has no `type=…`");
-	attributes.delete("type");
-	if (type !== "registry") return {
-		type,
-		attributes
-	};
-	return {
-		type: "image",
-		attributes: attributes.set("push", attributes.get("push") ?? "true")
-	};
-}
-function fieldsOf(line) {
-	try {
-		return csvFields(line);
-	} catch (error) {
-		throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
-	}
-}
-function badOutput(line, what) {
-	return new UserError({
-		input: "outputs",
-		message: `\`outputs\`: \`${line}\` ${what}.`,
-		mend: "Write lines such as `type=local,dest=out`."
-	});
-}
-/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
-function withPush(outputs, push) {
-	if (push !== true) return outputs;
-	if (!outputs.some((output) => output.type === "image")) return [...outputs, {
-		type: "image",
-		attributes: /* @__PURE__ */ new Map([["push", "true"]])
-	}];
-	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
-}
-/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
-function byDigest(output) {
-	if (output.type !== "image" || !pushes(output)) return output;
-	const name = output.attributes.get("name")?.split(",").map(nameAlone).join(",");
-	const attributes = {
-		"push-by-digest": "true",
-		"name-canonical": "true",
-		store: "false",
-		...name === void 0 ? {} : { name }
-	};
-	return Object.entries(attributes).reduce((done, [key, value]) => changed(done, key, value), output);
-}
-function withLoad(outputs, load) {
-	if (load !== true) return outputs;
-	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
-		type: "docker",
-		attributes: /* @__PURE__ */ new Map()
-	}, ...outputs];
-}
-function withTags(outputs, tags) {
-	if (tags.length === 0) return outputs;
-	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
-}
-/**
-* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
-* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
-*/
-function storedOnce(outputs) {
-	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
-	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
-	return outputs.map((output) => {
-		if (output.type !== "image" || output.attributes.has("store")) return output;
-		const name = output.attributes.get("name");
-		if (stored.has(name)) return changed(output, "store", "false");
-		stored.add(name);
-		return output;
-	});
-}
-function placed(output, workspace) {
-	const dest = output.attributes.get("dest");
-	return dest === void 0 || dest === "-" ? output : changed(output, "dest", resolve$1(workspace, dest));
-}
-function compressed(output, compression) {
-	if (!IMAGE_TYPES.has(output.type)) return output;
-	return {
-		type: output.type,
-		attributes: new Map([...output.attributes, ...compression])
-	};
-}
-function measuredOutput(host, repository) {
-	return {
-		type: "image",
-		attributes: /* @__PURE__ */ new Map([
-			["push", "true"],
-			["store", "false"],
-			["name", `${host}/${repository}`]
-		])
-	};
-}
-function pushes(output) {
-	return output.attributes.get("push") === "true";
-}
-function changed(output, key, value) {
-	return {
-		type: output.type,
-		attributes: new Map([...output.attributes, [key, value]])
-	};
-}
-function formatOutput(output) {
-	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
-}
-
-// src/build/secret-lines.ts
-/** Secrets as bake is told of them: values go through the environment or a file of the run's own, never through arguments. */
-/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
-const LONGEST_VARIABLE = 122880;
-/** The secrets of one run; each list of them once, however many targets have it. */
-var SecretPlans = class {
-	/** Values, for the child's environment only. */
-	env = {};
-	/** Values too long for an environment variable; paths are relative to the private directory. */
-	files = [];
-	#workspace;
-	#privateDir;
-	#known = /* @__PURE__ */ new Map();
-	#count = 0;
-	/** @param privateDir a directory that only this user can read */
-	constructor(workspace, privateDir) {
-		this.#workspace = workspace;
-		this.#privateDir = privateDir;
-	}
-	/** Lines for bake. */
-	of(secrets) {
-		const lines = this.#known.get(secrets) ?? secrets.map((secret) => this.#line(secret));
-		this.#known.set(secrets, lines);
-		return lines;
-	}
-	#line(secret) {
-		const index = this.#count++;
-		const id = csvField(`id=${secret.id}`);
-		if (secret.kind === "env") return `type=env,${id},${csvField(`env=${secret.env}`)}`;
-		if (secret.kind === "file") return `type=file,${id},${csvField(`src=${resolve$1(this.#workspace, secret.path)}`)}`;
-		if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes("\0")) {
-			const path = `secret-${index}`;
-			this.files.push({
-				path,
-				content: secret.value
-			});
-			return `type=file,${id},${csvField(`src=${join(this.#privateDir, path)}`)}`;
-		}
-		const name = `STAGE_BUILD_SECRET_${index}`;
-		this.env[name] = secret.value;
-		return `type=env,${id},env=${name}`;
-	}
-};
-
-// src/build/definition.ts
-/**
-* The generated bake definition: one request → one definition in which every requested target is an entry, so that
-* one `docker buildx bake` builds them all and shared stages run once. Pure: what must be written, set or created
-* beside the definition is told in the plan. No secret is in the definition or on a command line.
-*/
-/** @param privateDir a directory that only this user can read, made before the run and removed after it. */
-function planBake(request, privateDir) {
-	const asked = request.targets;
-	const linked = linkedTargets(request);
-	const everything = [...asked, ...linked];
-	const ids = bakeIds(everything.map((target) => target.name));
-	const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]));
-	const optionsOf = (target) => ({
-		...request,
-		...target.own,
-		...target.dockerfile === void 0 ? {} : {
-			dockerfile: target.dockerfile,
-			dockerfileInline: void 0
-		}
-	});
-	const secrets = new SecretPlans(request.workspace, privateDir);
-	const outputs = asked.map((target) => outputsOf$1(target, optionsOf(target)));
-	const entries = everything.map((target, index) => {
-		const options = optionsOf(target);
-		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
-		const cacheFrom = [...(options.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
-		const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
-		const entry = {
-			...commonPart(options, {
-				secrets: secrets.of(options.secrets ?? []),
-				links: linksOf$2(target, idOf)
-			}),
-			...target.stage === void 0 ? {} : { target: target.stage },
-			output: outputs[index]?.lines ?? ["type=cacheonly"],
-			...list$2("cache-from", cacheFrom),
-			...list$2("cache-to", index < asked.length ? cacheTo : [])
-		};
-		return [ids[index] ?? target.name, entry];
-	});
-	const named = everything.map(({ name }, index) => ({
-		id: ids[index] ?? name,
-		name
-	}));
-	return {
-		definition: escapeTemplates({ target: Object.fromEntries(entries) }),
-		targets: named.slice(0, asked.length),
-		linked: named.slice(asked.length),
-		allow: [...new Set(everything.flatMap((target) => allowances(optionsOf(target))))],
-		env: secrets.env,
-		files: secrets.files,
-		directories: [...new Set(outputs.flatMap((output) => output.directories))],
-		warnings: request.cgroupParent === void 0 ? [] : [CGROUP_PARENT]
-	};
-}
-/** The targets that those of this run are built from and that it does not build for themselves, with their cached layers. */
-function linkedTargets({ targets, linked = [] }) {
-	const asked = new Set(targets.map(({ name }) => name));
-	const found = /* @__PURE__ */ new Map();
-	const follow = ({ links }, cacheFrom) => {
-		for (const name of links?.values() ?? []) {
-			const known = found.get(name) ?? /* @__PURE__ */ new Set();
-			found.set(name, known);
-			for (const line of cacheFrom) known.add(line);
-			const next = linked.find((target) => target.name === name);
-			if (next !== void 0) follow(next, cacheFrom);
-		}
-	};
-	for (const target of targets) follow(target, target.cacheFrom ?? []);
-	return linked.flatMap((target) => {
-		const cacheFrom = found.get(target.name);
-		return cacheFrom === void 0 || asked.has(target.name) ? [] : [{
-			...target,
-			cacheFrom: [...cacheFrom]
-		}];
-	});
-}
-/** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
-function linksOf$2({ links }, idOf) {
-	return new Map([...links ?? []].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]));
-}
-/** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
-function bakeIds(names) {
-	const taken = /* @__PURE__ */ new Set();
-	return names.map((name) => {
-		const base = name.replaceAll(/[^a-zA-Z0-9_-]/g, "_") || "target";
-		let id = base;
-		for (let n = 2; taken.has(id); n++) id = `${base}_${n}`;
-		taken.add(id);
-		return id;
-	});
-}
-const CGROUP_PARENT = {
-	input: "cgroup-parent",
-	message: "`cgroup-parent` has no effect: bake cannot set it.",
-	mend: "Give it to the builder instead (docker/setup-buildx-action with `driver-opts: cgroup-parent=…`)."
-};
-function commonPart(request, { secrets, links }) {
-	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), links.get(key) ?? contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
-	const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2));
-	const args = request.buildArgs ?? {};
-	const attests = [
-		...canonicalAttest("provenance", request.provenance),
-		...canonicalAttest("sbom", request.sbom),
-		...request.attests ?? []
-	];
-	const granted = (request.allow ?? []).filter((entitlement) => !/^(?:fs|image|ssh)\b/.test(entitlement));
-	return {
-		context: request.contextDir,
-		...request.dockerfile === void 0 ? {} : { dockerfile: request.dockerfile },
-		...request.dockerfileInline === void 0 ? {} : { "dockerfile-inline": request.dockerfileInline },
-		...Object.keys(args).length === 0 ? {} : { args },
-		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
-		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
-		...list$2("annotations", request.annotations),
-		...list$2("platforms", request.platforms),
-		...list$2("secret", secrets),
-		...list$2("ssh", request.ssh),
-		...list$2("attest", attests),
-		...request.pull === true ? { pull: true } : {},
-		...request.noCache === true ? { "no-cache": true } : {},
-		...list$2("no-cache-filter", request.noCacheFilters),
-		...request.network === void 0 ? {} : { network: request.network },
-		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
-		...list$2("entitlements", granted),
-		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
-		...list$2("ulimits", request.ulimit)
-	};
-}
-/**
-* Bake asks before it reads or writes outside the working directory, opens sockets or grants entitlements. The
-* definition says nothing but what the workflow's author wrote, so all that it names is allowed.
-*/
-function allowances(request) {
-	const host = request.network === "host" ? ["network.host"] : [];
-	const ssh = (request.ssh ?? []).length > 0 ? ["ssh"] : [];
-	return [.../* @__PURE__ */ new Set([
-		"fs=*",
-		...ssh,
-		...host,
-		...request.allow ?? []
-	])];
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/attests.go (CanonicalizeAttest) */
-function canonicalAttest(type, value) {
-	if (value === void 0 || value === "") return [];
-	if (/^(?:1|t|true)$/i.test(value)) return [`type=${type},disabled=false`];
-	if (/^(?:0|f|false)$/i.test(value)) return [`type=${type},disabled=true`];
-	return [`type=${type},${value}`];
-}
-/** A named context is found by its short name. https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/namedcontext.go */
-function contextName(key) {
-	return key.replace(/^docker\.io\/(?:library\/)?/, "").replace(/:latest$/, "");
-}
-/** Whether a context is somewhere else than in a directory of this machine. */
-function isAddress$1(context) {
-	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(context);
-}
-function contextSource(value, workspace) {
-	return isAddress$1(value) ? value : resolve$1(workspace, value);
-}
-function pairs(list) {
-	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
-}
-/** The entry, or nothing where the list is empty. */
-function list$2(key, values) {
-	return values === void 0 || values.length === 0 ? {} : { [key]: values };
-}
-/** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
-function escapeTemplates(value) {
-	const text = (plain) => plain.replaceAll(/[$%](?=\{)/g, (sign) => sign + sign);
-	const walk = (node) => {
-		if (typeof node === "string") return text(node);
-		if (Array.isArray(node)) return node.map(walk);
-		if (typeof node !== "object" || node === null) return node;
-		return Object.fromEntries(Object.entries(node).map(([key, child]) => [text(key), walk(child)]));
-	};
-	return walk(value);
-}
-
-// \0plain-crypto
-const crypto = process.getBuiltinModule("node:crypto");
-const { createHash, hash: hash$2, randomBytes, randomUUID } = crypto;
-
-// src/build/builder.ts
-/**
-* Which builder builds. The decision is a pure function of what docker has and what the build needs; creating and
-* removing a builder of the action's own follow from it. Knows no docker flags (`buildx.ts`) and no cache.
-*/
-const OWN_PREFIX = "stage-build-";
-/** Whether a driver's builders are on other machines: they are given, and need no engine here. */
-function isElsewhere(driver) {
-	return driver === "remote" || driver === "kubernetes";
-}
-/**
-* Chooses the builder (DESIGN §7): the current one if it can do all that is needed; otherwise one of our own beside
-* it, of the same image, options and configuration, but on the host's network. A builder that the user named is obeyed.
-* @throws UserError when the named builder does not exist.
-*/
-function decideBuilder(question) {
-	const { named, builders, needs } = question;
-	if (named !== void 0) return useNamed(question, named);
-	const current = builders.find((builder) => builder.current);
-	const can = abilities(current, question);
-	const lacking = missing$1(needs, can);
-	const use = useDecision(current, can, question, lacking);
-	if (lacking.length === 0) return use;
-	if (!(current === void 0 || current.driver === "docker" || current.driver === "docker-container") || !question.engineIsLocal || current !== void 0 && current.nodes.length > 1) return use;
-	const { spec, config } = ownBuilder(current, question.job);
-	const existing = builders.find((builder) => builder.name === spec.name);
-	const all = {
-		multiPlatform: true,
-		cacheExport: true,
-		ociOutput: true,
-		pushByDigest: true,
-		loopback: true
-	};
-	if (existing !== void 0) return useDecision(existing, all, question, []);
-	const onlyLoopback = lacking.length === 1 && lacking[0] === "loopback";
-	return {
-		kind: "create",
-		spec,
-		config,
-		why: `the current builder (${describe$1(current)}) ${lacking.map((need) => LACK[need]).join(" and ")}`,
-		otherwise: onlyLoopback ? use : void 0
-	};
-}
-function useNamed(question, named) {
-	const builder = question.builders.find((candidate) => candidate.name === named);
-	if (builder === void 0) {
-		const guess = nearest(named, question.builders.map((candidate) => candidate.name));
-		throw new UserError({
-			input: "builder",
-			message: `\`builder\`: there is no builder named \`${named}\`.`,
-			mend: guess === void 0 ? "Create it with docker/setup-buildx-action (its `name` output), or remove `builder`." : `Did you mean \`${guess}\`?`
-		});
-	}
-	const can = abilities(builder, question);
-	return useDecision(builder, can, question, missing$1(question.needs, can));
-}
-function abilities(builder, question) {
-	const driver = builder?.driver ?? "docker";
-	if (driver === "docker") {
-		const store = question.containerdStore;
-		return {
-			multiPlatform: store,
-			cacheExport: store,
-			ociOutput: store,
-			pushByDigest: false,
-			loopback: store && question.engineIsLocal
-		};
-	}
-	const onHost = builder?.nodes.every((node) => node.driverOpts["network"] === "host") ?? false;
-	return {
-		multiPlatform: true,
-		cacheExport: true,
-		ociOutput: true,
-		pushByDigest: true,
-		loopback: driver === "docker-container" && onHost && question.engineIsLocal
-	};
-}
-const LACK = {
-	multiPlatform: "cannot build for several platforms",
-	cacheExport: "cannot export a cache",
-	ociOutput: "cannot write OCI archives",
-	pushByDigest: "cannot push by digest",
-	loopback: "cannot reach a registry on this machine"
-};
-function missing$1(needs, can) {
-	return [
-		"multiPlatform",
-		"cacheExport",
-		"ociOutput",
-		"pushByDigest",
-		"loopback"
-	].filter((need) => needs[need] && !can[need]);
-}
-function useDecision(builder, can, { needs, hasRegistryCache = false }, lacking) {
-	const driver = builder?.driver ?? "docker";
-	const told = lacking.filter((need) => need !== "loopback" || !isElsewhere(driver) || !hasRegistryCache);
-	return {
-		kind: "use",
-		name: builder?.name,
-		driver,
-		loopback: needs.loopback && can.loopback,
-		warnings: told.map((need) => lackWarning(need, {
-			builder,
-			driver,
-			hasRegistryCache
-		}))
-	};
-}
-function lackWarning(need, options) {
-	const { builder, driver, hasRegistryCache } = options;
-	const message = `The builder ${describe$1(builder)} ${LACK[need]}`;
-	const input = "builder";
-	if (need !== "loopback") return {
-		input,
-		message: `${message}.`,
-		mend: "Use a docker-container builder (docker/setup-buildx-action)."
-	};
-	const cache = hasRegistryCache ? "" : "there is no layer cache in this run, and ";
-	const here = "Create it with `driver-opts: network=host`, or let stage-build choose the builder";
-	const registry = "ame a registry for the cache: `cache-to: type=registry,ref=…,mode=max`";
-	return {
-		input,
-		message: `${message}: ${cache}sizes come from what is pushed.`,
-		mend: isElsewhere(driver) ? `N${registry}.` : hasRegistryCache ? `${here}.` : `${here}; or n${registry}.`
-	};
-}
-function describe$1(builder) {
-	return builder === void 0 ? "`default`" : `\`${builder.name}\` (driver ${builder.driver})`;
-}
-/** The specification is part of the name: a step that needs another builder never reuses this one. */
-function ownBuilder(current, job) {
-	const node = current?.driver === "docker-container" ? current.nodes[0] : void 0;
-	const parts = {
-		driverOpts: {
-			...node?.driverOpts,
-			network: "host"
-		},
-		flags: node?.flags ?? [],
-		endpoint: node?.endpoint
-	};
-	const config = node?.config;
-	const digest = createHash("sha256").update(JSON.stringify([
-		job,
-		parts,
-		config
-	])).digest("hex");
-	return {
-		spec: {
-			name: `${OWN_PREFIX}${digest.slice(0, 16)}`,
-			...parts
-		},
-		config
-	};
-}
-
-// src/build/own-builder.ts
-/** Carries a builder decision out: creates the action's own builder, removes it again. Decides nothing. */
-/**
-* Decides, and makes the decided builder ready.
-* @throws UserError as `decideBuilder` and `prepareBuilder` do.
-*/
-async function chooseBuilder(docker, options) {
-	const decision = decideBuilder({
-		named: options.named,
-		builders: options.builders,
-		containerdStore: options.facts.containerdStore,
-		engineIsLocal: /^(?:unix:|$)/.test(docker.env["DOCKER_HOST"] ?? ""),
-		needs: options.needs,
-		hasRegistryCache: options.hasRegistryCache ?? false,
-		job: options.job
-	});
-	if (decision.kind === "create") options.onCreate?.(decision.spec.name);
-	const ready = await prepareBuilder(docker, decision, options);
-	const node = options.builders.find(({ name }) => name === ready.name)?.nodes[0];
-	return {
-		...ready,
-		platform: node?.platforms[0]
-	};
-}
-/**
-* Makes the decided builder ready. When one of our own cannot be started, what it left is removed and the decision's
-* second choice is used, with a warning that says why.
-* @throws UserError when the build cannot do without it.
-*/
-async function prepareBuilder(docker, decision, options) {
-	if (decision.kind === "use") return {
-		...decision,
-		created: void 0
-	};
-	const { spec, otherwise } = decision;
-	const failure = await create(docker, decision, options);
-	if (failure === void 0) return {
-		name: spec.name,
-		driver: "docker-container",
-		loopback: true,
-		warnings: [],
-		created: spec.name
-	};
-	await removeBuilder(docker, spec.name);
-	const problem = {
-		message: `A builder of stage-build’s own was needed (${decision.why}) but could not be started: ${failure}`,
-		mend: "Let the runner pull moby/buildkit (or name a mirror of it in docker/setup-buildx-action’s `driver-opts: image=…`), or use Docker 29 or newer."
-	};
-	if (otherwise === void 0 || options.signal?.aborted === true) throw new UserError(problem);
-	return {
-		...otherwise,
-		created: void 0,
-		warnings: [problem, ...otherwise.warnings]
-	};
-}
-/** Removes a builder and its container; one that is gone already is no error. */
-async function removeBuilder(docker, name) {
-	await runDocker(docker, removeArgs(name));
-}
-/** @returns what went wrong, or undefined. */
-async function create(docker, decision, options) {
-	const folder = await mkdtemp(join(options.tempRoot, "stage-build-builder-"));
-	try {
-		const configFile = decision.config === void 0 ? void 0 : join(folder, "buildkitd.toml");
-		if (configFile !== void 0) await writeFile$1(configFile, decision.config ?? "", { mode: 384 });
-		for (const args of [createArgs({
-			...decision.spec,
-			configFile
-		}), bootstrapArgs(decision.spec.name)]) {
-			const { code, stderr } = await runDocker(docker, args, { signal: options.signal });
-			if (code !== 0) return lastError(stderr);
-		}
-		return;
-	} finally {
-		await rm$1(folder, {
-			recursive: true,
-			force: true
-		});
-	}
-}
-function lastError(stderr) {
-	const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-	return (lines.findLast((line) => line.startsWith("ERROR:")) ?? lines.at(-1) ?? "no reason given").replace(/^ERROR: /, "");
-}
-
-// src/state.ts
-/** The state that tells the post step from the main step, and hands it what to save and to remove. */
-const STATE = {
-	isPost: "is-post",
-	builder: "builder",
-	cache: "cache",
-	mounts: "mounts"
-};
-
-// src/registry-cache.ts
-/**
-* Caches that the user names with `cache-to` and `cache-from`: BuildKit keeps them itself. Each target has its own, for an
-* export replaces what was there. Pure.
-*/
-/** Whether one of these lines names a registry. */
-function namesRegistryCache(lines) {
-	return lines.some((line) => registryRef(line) !== void 0);
-}
-/** Where BuildKit's cache is in registries, `{target}` as written. */
-function registryRefs(lines) {
-	return [...new Set(lines.flatMap((line) => registryRef(line) ?? []))];
-}
-/** What is imported: what the user names, or else what is exported. */
-function importsOf({ cacheFrom, cacheTo }) {
-	return cacheFrom.length > 0 ? cacheFrom : registryRefs(cacheTo).map((ref) => `type=registry,ref=${ref}`);
-}
-/** What several targets would export to, one over the other. */
-function sharedCaches({ cacheTo }, targets) {
-	if (targets.length < 2) return [];
-	return registryRefs(cacheTo).filter((ref) => !ref.includes("{target}")).map((ref) => ({
-		input: "cache-to",
-		message: `\`cache-to\`: ${targets.length} targets would each write their cache to \`${ref}\`, one over the other.`,
-		mend: `Put \`{target}\` into it: \`ref=${withTarget$1(ref)}\`.`
-	}));
-}
-/** A tag, or an image name without one, made one for each target. */
-function withTarget$1(ref) {
-	return /:[^/:]*$/.test(ref) ? `${ref}-{target}` : `${ref}:{target}`;
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/cache.go: a bare reference is one in a registry. */
-function registryRef(line) {
-	let fields;
-	try {
-		fields = csvFields(line);
-	} catch {
-		return;
-	}
-	if (fields.every((field) => !field.includes("="))) return fields.length === 1 ? fields[0] : void 0;
-	const valueOf = (name) => fields.find((field) => field.trim().toLowerCase().startsWith(`${name}=`))?.trim().slice(name.length + 1);
-	return valueOf("type") === "registry" ? valueOf("ref") : void 0;
-}
-
-// src/engine.ts
-/** Docker on this machine, and the builder that a run builds with. */
-/**
-* Asks docker what there is.
-* @param named the input `builder`
-* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
-*/
-async function openEngine(project, env, named) {
-	const docker = dockerOf(project, env);
-	const listing = listBuilders(docker);
-	const needsEngine = listing.then((builders) => {
-		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
-		return builder === void 0 || !isElsewhere(builder.driver);
-	});
-	needsEngine.catch(() => void 0);
-	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
-	return {
-		docker,
-		facts,
-		builders
-	};
-}
-/** How docker is run: with the environment, but for the action's own inputs and state. */
-function dockerOf({ workspace }, env) {
-	return {
-		env: childEnvironment(env),
-		cwd: workspace
-	};
-}
-/**
-* Chooses the builder and makes it ready.
-* @throws UserError where it cannot do what is needed.
-*/
-async function readyBuilder(options, tempRoot) {
-	const { engine, inputs, platforms, surroundings } = options;
-	const { runner, env, signal } = surroundings;
-	const { docker, facts, builders } = engine;
-	const builder = await chooseBuilder(docker, {
-		facts,
-		builders,
-		named: inputs.builder,
-		needs: {
-			multiPlatform: platforms.length > 1,
-			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
-			ociOutput: outputTypes(inputs.outputs).includes("oci"),
-			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
-			loopback: true
-		},
-		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
-		job: [
-			"GITHUB_RUN_ID",
-			"GITHUB_RUN_ATTEMPT",
-			"GITHUB_JOB",
-			"RUNNER_NAME"
-		].map((name) => env[name] ?? "").join(" "),
-		onCreate: (name) => {
-			runner.saveState(STATE.builder, name);
-		},
-		tempRoot,
-		signal
-	});
-	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
-	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
-	return {
-		...builder,
-		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
-	};
-}
-/** The plan is for this machine's platform where `platforms` names none. */
-function otherPlatform({ loopback, platform }, inputs, platforms) {
-	const [planned] = platforms;
-	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
-	return [{
-		input: "platforms",
-		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
-		mend: `Set \`platforms: ${platform}\`.`
-	}];
-}
-/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
-function childEnvironment(env) {
-	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
-}
-
-// src/dockerfile/go-text.ts
-/**
-* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
-* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
-*/
-const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-/** Go's `unicode.IsSpace`. */
-function isSpace(character) {
-	const code = character.charCodeAt(0);
-	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
-}
-/** Go's `strings.TrimSpace`. */
-function trimSpace(text) {
-	let end = text.length;
-	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
-	return trimSpaceLeft(text.slice(0, end));
-}
-/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
-function trimSpaceLeft(text) {
-	let start = 0;
-	while (start < text.length && isSpace(text.charAt(start))) start++;
-	return text.slice(start);
-}
-const BLANKS = /[\t\v\f\r ]+/;
-/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
-function splitBlanks(text, limit) {
-	if (limit === void 0) return text.split(BLANKS);
-	const match = BLANKS.exec(text);
-	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
-}
-const ESCAPES = /* @__PURE__ */ new Map([
-	["\"", "\\\""],
-	["\\", "\\\\"],
-	["\x07", "\\a"],
-	["\b", "\\b"],
-	["\f", "\\f"],
-	["\n", "\\n"],
-	["\r", "\\r"],
-	["	", "\\t"],
-	["\v", "\\v"]
-]);
-const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
-/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
-function goQuote(text) {
-	if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
-	let out = "";
-	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
-	return `"${out}"`;
-}
-function hex(character) {
-	const code = character.codePointAt(0) ?? 0;
-	const digits = code.toString(16);
-	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
-	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
-}
-/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
-function rootedPath(text) {
-	const parts = [];
-	for (const part of text.split("/")) if (part === "..") parts.pop();
-	else if (part !== "" && part !== ".") parts.push(part);
-	return `/${parts.join("/")}`;
-}
-/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
-function atoi(text) {
-	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
-	const value = BigInt(text.replace(/^\+/, ""));
-	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
-}
-/** Go's `strconv.ParseBool`. */
-function parseBool(text) {
-	if ([
-		"1",
-		"t",
-		"T",
-		"TRUE",
-		"true",
-		"True"
-	].includes(text)) return true;
-	return [
-		"0",
-		"f",
-		"F",
-		"FALSE",
-		"false",
-		"False"
-	].includes(text) ? false : void 0;
-}
-
-// src/graph/platform.ts
-/**
-* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
-* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
-*/
-const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
-const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
-/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
-function unknownPart(platform) {
-	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
-		part: platform.os,
-		known: [...KNOWN_OS]
-	};
-	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
-	return {
-		part: platform.architecture,
-		known: [...KNOWN_ARCHITECTURES]
-	};
-}
-const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
-const PART_TEXT = "^[A-Za-z0-9_.-]+$";
-const OS = new RegExp(OS_TEXT);
-const PART = new RegExp(PART_TEXT);
-const INVALID = "invalid argument";
-/**
-* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
-* @throws SyntaxFault in containerd's words
-*/
-function parsePlatform$1(specifier, host) {
-	const quoted = goQuote(specifier);
-	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
-	const parts = specifier.split("/");
-	const match = OS.exec(parts[0] ?? "");
-	if (match === null) {
-		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
-		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
-	}
-	const bad = parts.slice(1).find((part) => !PART.test(part));
-	if (bad !== void 0) {
-		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
-		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
-	}
-	const os = normalOs(match[1] ?? "");
-	const osVersion = match[2] ?? "";
-	const [first = "", architecture, variant, ...more] = parts;
-	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
-	if (architecture === void 0) {
-		if (KNOWN_OS.has(os)) return {
-			os,
-			osVersion,
-			architecture: host.architecture,
-			variant: host.variant
-		};
-		const single = withoutDefaultArm(normalArchitecture(first, ""));
-		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
-			os: host.os,
-			osVersion: "",
-			...single
-		};
-		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
-	}
-	const normal = normalArchitecture(architecture, variant ?? "");
-	if (variant === void 0) return {
-		os,
-		osVersion,
-		...withoutDefaultArm(normal)
-	};
-	return {
-		os,
-		osVersion,
-		...normal,
-		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
-	};
-}
-function withoutDefaultArm(parts) {
-	return parts.architecture === "arm" && parts.variant === "v7" ? {
-		...parts,
-		variant: ""
-	} : parts;
-}
-function normalOs(os) {
-	const lower = os.toLowerCase();
-	return lower === "macos" ? "darwin" : lower;
-}
-function normalArchitecture(written, writtenVariant) {
-	const architecture = written.toLowerCase();
-	const variant = writtenVariant.toLowerCase();
-	switch (architecture) {
-		case "i386": return {
-			architecture: "386",
-			variant: ""
-		};
-		case "x86_64":
-		case "x86-64":
-		case "amd64": return {
-			architecture: "amd64",
-			variant: variant === "v1" ? "" : variant
-		};
-		case "aarch64":
-		case "arm64":
-			if (variant === "8" || variant === "v8") return {
-				architecture: "arm64",
-				variant: ""
-			};
-			return {
-				architecture: "arm64",
-				variant: [
-					"9",
-					"9.0",
-					"v9.0"
-				].includes(variant) ? "v9" : variant
-			};
-		case "armhf": return {
-			architecture: "arm",
-			variant: "v7"
-		};
-		case "armel": return {
-			architecture: "arm",
-			variant: "v6"
-		};
-		case "arm":
-			if (variant === "" || variant === "7") return {
-				architecture,
-				variant: "v7"
-			};
-			return {
-				architecture,
-				variant: [
-					"5",
-					"6",
-					"8"
-				].includes(variant) ? `v${variant}` : variant
-			};
-		default: return {
-			architecture,
-			variant
-		};
-	}
-}
-/** The one form of a platform among those that mean the same. */
-function normalizePlatform$1(platform) {
-	const { osVersion } = platform;
-	return {
-		os: normalOs(platform.os),
-		osVersion,
-		...normalArchitecture(platform.architecture, platform.variant)
-	};
-}
-/** `os[(version)]/arch[/variant]`. */
-function formatPlatform$1({ os, osVersion, architecture, variant }) {
-	return [
-		osVersion === "" ? os : `${os}(${osVersion})`,
-		architecture,
-		variant
-	].filter((part) => part !== "").join("/");
 }
 
 // node_modules/csv-parse/lib/api/CsvError.js
@@ -3822,6 +2655,1513 @@ function shown$1(value) {
 	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
 }
 
+// src/report/words.ts
+/**
+* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+*/
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
+function formatDuration(ms) {
+	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+	const tenths = Math.round(ms / 100);
+	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1e3);
+	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
+	const minutes = Math.round(seconds / 60);
+	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
+	const hours = Math.round(minutes / 60);
+	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
+}
+function withRest(whole, rest, unit) {
+	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
+}
+/** `1 target`, `3 targets`, `2 branches` with the plural given. */
+function count(n, singular, plural = `${singular}s`) {
+	return `${n} ${n === 1 ? singular : plural}`;
+}
+/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
+function list$2(words, max = words.length) {
+	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
+	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
+}
+/**
+* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
+* percentage is true then.
+*/
+function formatChange(before, after) {
+	if (before === 0) return void 0;
+	const percent = 100 * (after - before) / before;
+	if (percent === 0) return "0 %";
+	const digits = Math.abs(percent).toFixed(1);
+	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
+	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
+	return `${percent < 0 ? "−" : "+"}${digits} %`;
+}
+/** A ref as people call it: `main`, `pull/7/merge`. */
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
+}
+
+// src/bake-tags.ts
+/** Tags that bake and compose files give to their targets: which of them cannot be kept. Pure. */
+/** So many targets are named. */
+const NAMES$5 = 6;
+/** Whether `tags` gives the target something in place of what its file says. */
+function isNamed(name, { tags }) {
+	return tags.some(({ target }) => target === void 0 || target.toLowerCase() === name.toLowerCase());
+}
+/**
+* What is wrong with the tags of targets that are asked for: what is no reference, and one tag for different images. Where
+* nothing is pushed or loaded, a target whose outputs are no images has its tags for nothing.
+*/
+function bakeTagProblems({ targets, asked }, inputs) {
+	const known = new Map(targets.map((target) => [target.name, target]));
+	const given = asked.flatMap((name) => known.get(name) ?? []).filter((target) => !isNamed(target.name, inputs) && (inputs.push || inputs.load || makesImage(target))).flatMap(({ name, tags }) => tags.map((tag) => ({
+		name,
+		tag,
+		image: imageOf$1(tag)
+	})));
+	const malformed = given.filter(({ image }) => image === void 0).map(({ name, tag }) => targetProblem(name, `: its tag \`${shown$1(tag)}\` is not an image reference.`, "Write `registry/name:tag`, in lower case and without a digest; variables of the file come from the step’s `env`."));
+	const shared = [...Map.groupBy(given.filter(({ image }) => image !== void 0), ({ image }) => image).values()].flatMap((owners) => {
+		const names = [...new Set(owners.map(({ name }) => name))];
+		const [first, second] = names;
+		if (first === void 0 || second === void 0) return [];
+		const others = names.slice(1).map((name) => `\`${name}\``);
+		return [targetProblem(first, `: its tag \`${shown$1(owners[0]?.tag ?? "")}\` is given to ${list$2(others, NAMES$5)}, too, and ${others.length === 1 ? "that is" : "those are"} built in another way.`, "Give each image a tag of its own in its file, or to all of them with `{target}` in the input `tags`, or build one of them with `targets`.")];
+	});
+	return [...malformed, ...shared];
+}
+function makesImage({ outputs }) {
+	return outputs.length === 0 || outputs.some((line) => !/^type=(?:cacheonly|local|tar)(?:,|$)/.test(line));
+}
+/** As registries and engines tell images apart; undefined where it can be no tag. */
+function imageOf$1(tag) {
+	try {
+		const reference = parseReference(tag);
+		return reference.digest === void 0 ? formatReference(tagNameOnly(reference)) : void 0;
+	} catch {
+		return;
+	}
+}
+
+// src/dockerfile/dockerfile-error.ts
+/** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
+var DockerfileError = class extends Error {
+	phase;
+	scope;
+	line;
+	endLine;
+	mend;
+	stage;
+	constructor(message, fields) {
+		super(message);
+		this.name = "DockerfileError";
+		this.phase = fields.phase;
+		this.scope = fields.scope ?? "always";
+		this.line = fields.range?.line;
+		this.endLine = fields.range?.endLine;
+		this.mend = fields.mend;
+		this.stage = fields.stage;
+	}
+};
+/** Thrown inside this room where an instruction or a word is wrong; always caught and given its place. */
+var SyntaxFault = class extends Error {
+	constructor(message) {
+		super(message);
+		this.name = "SyntaxFault";
+	}
+};
+
+// src/dockerfile/csv.ts
+/**
+* One CSV record, as `--mount` values are written. It does not know what the fields mean.
+* Source: https://github.com/tonistiigi/go-csvvalue (the rules and messages of Go's encoding/csv for one line)
+*/
+/** @throws SyntaxFault in Go's words, with the column of the fault */
+function csvFields(record) {
+	const line = record.replace(/\r?\n$/, "");
+	if (line === "") throw new SyntaxFault("EOF");
+	const fields = [];
+	let position = 0;
+	for (;;) {
+		if (line.charAt(position) === "\"") {
+			const { field, end } = quotedField(line, position);
+			fields.push(field);
+			if (end >= line.length) return fields;
+			position = end + 1;
+			continue;
+		}
+		const comma = line.indexOf(",", position);
+		const field = line.slice(position, comma === -1 ? void 0 : comma);
+		const quote = field.indexOf("\"");
+		if (quote !== -1) throw fault(line, position + quote, "bare \" in non-quoted-field");
+		fields.push(field);
+		if (comma === -1) return fields;
+		position = comma + 1;
+	}
+}
+/** Reads from an opening quote to behind the closing one; doubled quotes stand for one. */
+function quotedField(line, start) {
+	let field = "";
+	let position = start + 1;
+	for (;;) {
+		const quote = line.indexOf("\"", position);
+		if (quote === -1) throw fault(line, position, "extraneous or missing \" in quoted-field");
+		field += line.slice(position, quote);
+		position = quote + 1;
+		const next = line.charAt(position);
+		if (next === "," || next === "") return {
+			field,
+			end: position
+		};
+		if (next !== "\"") throw fault(line, quote, "extraneous or missing \" in quoted-field");
+		field += "\"";
+		position++;
+	}
+}
+function fault(line, index, what) {
+	const column = Buffer.byteLength(line.slice(0, index), "utf8") + 1;
+	return new SyntaxFault(`parse error on line 1, column ${column}: ${what}`);
+}
+
+// src/build/output-lines.ts
+/**
+* The outputs of one bake target: the user's lines, `push`, `load` and the measured copy become one ordered list.
+* Knows buildx's output syntax; writes nothing.
+*/
+const IMAGE_TYPES = /* @__PURE__ */ new Set([
+	"image",
+	"docker",
+	"oci"
+]);
+const COMPRESSION_KEYS = [
+	"compression",
+	"compression-level",
+	"force-compression"
+];
+/**
+* The outputs of a target. The measured copy comes first and what is pushed last: the metadata file tells the digest
+* of the last. Tags are written into each image output, since bake would put `tags` on the measured copy, too.
+*/
+function outputsOf$1(target, request) {
+	const asked = withTags(withLoad(withPush(target.outputs.map(readOutput), request.push), request.load), target.tags);
+	const user = storedOnce(request.byDigest === true ? asked.map(byDigest) : asked).map((output) => placed(output, request.workspace));
+	const compression = user.find((output) => output.attributes.has("compression"))?.attributes;
+	const chosen = compression === void 0 ? request.compression === void 0 || request.compression === "gzip" ? [] : [["compression", request.compression]] : COMPRESSION_KEYS.flatMap((key) => {
+		const value = compression.get(key);
+		return value === void 0 ? [] : [[key, value]];
+	});
+	const ordered = [
+		...request.measure === void 0 ? [] : [measuredOutput(request.measure.host, request.measure.repository(target))],
+		...user.filter((output) => !pushes(output)),
+		...user.filter(pushes)
+	];
+	return {
+		lines: (ordered.length === 0 ? [{
+			type: "cacheonly",
+			attributes: /* @__PURE__ */ new Map()
+		}] : ordered).map((output) => formatOutput(compressed(output, chosen))),
+		directories: user.flatMap((output) => {
+			const dest = output.attributes.get("dest");
+			return dest === void 0 || output.type === "local" ? [] : [dirname(dest)];
+		})
+	};
+}
+/**
+* The names with a tag under which a line pushes by itself or with `push`; whatever it is, it is no name that an image is pushed
+* to by its digest alone.
+*/
+function namesPushed(line, push) {
+	const output = readOutput(line);
+	if (output.type !== "image" || !(push || pushes(output))) return [];
+	return (output.attributes.get("name") ?? "").split(",").filter((name) => name !== "");
+}
+/** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
+function outputTypes(lines) {
+	return lines.map((line) => readOutput(line).type);
+}
+/**
+* Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
+* @throws UserError for a line that is none.
+*/
+function readOutput(line) {
+	const fields = fieldsOf(line);
+	const [only] = fields;
+	if (fields.length === 1 && only !== void 0 && !only.startsWith("type=")) {
+		if (only === "-") throw badOutput(line, "would write to this step’s log");
+		return {
+			type: "local",
+			attributes: /* @__PURE__ */ new Map([["dest", only]])
+		};
+	}
+	const attributes = /* @__PURE__ */ new Map();
+	for (const field of fields) {
+		const at = field.indexOf("=");
+		attributes.set((at === -1 ? field : field.slice(0, at)).trim().toLowerCase(), at === -1 ? "" : field.slice(at + 1));
+	}
+	const type = attributes.get("type") ?? "";
+	if (type === "") throw badOutput(line, "has no `type=…`");
+	attributes.delete("type");
+	if (type !== "registry") return {
+		type,
+		attributes
+	};
+	return {
+		type: "image",
+		attributes: attributes.set("push", attributes.get("push") ?? "true")
+	};
+}
+function fieldsOf(line) {
+	try {
+		return csvFields(line);
+	} catch (error) {
+		throw badOutput(line, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
+	}
+}
+function badOutput(line, what) {
+	return new UserError({
+		input: "outputs",
+		message: `\`outputs\`: \`${line}\` ${what}.`,
+		mend: "Write lines such as `type=local,dest=out`."
+	});
+}
+/** `push` turns the user's image outputs into pushed ones; without any it adds one. As `docker buildx build --push`. */
+function withPush(outputs, push) {
+	if (push !== true) return outputs;
+	if (!outputs.some((output) => output.type === "image")) return [...outputs, {
+		type: "image",
+		attributes: /* @__PURE__ */ new Map([["push", "true"]])
+	}];
+	return outputs.map((output) => output.type === "image" ? changed(output, "push", "true") : output);
+}
+/** As https://docs.docker.com/build/ci/github-actions/multi-platform/#distribute-build-across-multiple-runners has it. */
+function byDigest(output) {
+	if (output.type !== "image" || !pushes(output)) return output;
+	const name = output.attributes.get("name")?.split(",").map(nameAlone).join(",");
+	const attributes = {
+		"push-by-digest": "true",
+		"name-canonical": "true",
+		store: "false",
+		...name === void 0 ? {} : { name }
+	};
+	return Object.entries(attributes).reduce((done, [key, value]) => changed(done, key, value), output);
+}
+function withLoad(outputs, load) {
+	if (load !== true) return outputs;
+	return outputs.some((output) => output.type === "docker" && !output.attributes.has("dest")) ? outputs : [{
+		type: "docker",
+		attributes: /* @__PURE__ */ new Map()
+	}, ...outputs];
+}
+function withTags(outputs, tags) {
+	if (tags.length === 0) return outputs;
+	return outputs.map((output) => IMAGE_TYPES.has(output.type) ? changed(output, "name", tags.join(",")) : output);
+}
+/**
+* Docker's own builder stores an image for `load` and again for each image output; doing both at once under one name it
+* fails now and then ("already exists"). So only the first of them stores. Other builders store nothing.
+*/
+function storedOnce(outputs) {
+	const isLoad = (output) => output.type === "docker" && !output.attributes.has("dest");
+	const stored = new Set(outputs.filter(isLoad).map((output) => output.attributes.get("name")));
+	return outputs.map((output) => {
+		if (output.type !== "image" || output.attributes.has("store")) return output;
+		const name = output.attributes.get("name");
+		if (stored.has(name)) return changed(output, "store", "false");
+		stored.add(name);
+		return output;
+	});
+}
+function placed(output, workspace) {
+	const dest = output.attributes.get("dest");
+	return dest === void 0 || dest === "-" ? output : changed(output, "dest", resolve$1(workspace, dest));
+}
+function compressed(output, compression) {
+	if (!IMAGE_TYPES.has(output.type)) return output;
+	return {
+		type: output.type,
+		attributes: new Map([...output.attributes, ...compression])
+	};
+}
+function measuredOutput(host, repository) {
+	return {
+		type: "image",
+		attributes: /* @__PURE__ */ new Map([
+			["push", "true"],
+			["store", "false"],
+			["name", `${host}/${repository}`]
+		])
+	};
+}
+function pushes(output) {
+	return output.attributes.get("push") === "true";
+}
+function changed(output, key, value) {
+	return {
+		type: output.type,
+		attributes: new Map([...output.attributes, [key, value]])
+	};
+}
+function formatOutput(output) {
+	return [`type=${output.type}`, ...[...output.attributes].map(([key, value]) => csvField(`${key}=${value}`))].join(",");
+}
+
+// src/build/secret-lines.ts
+/** Secrets as bake is told of them: values go through the environment or a file of the run's own, never through arguments. */
+/** Linux refuses longer strings in an environment (MAX_ARG_STRLEN, 128 KiB); the variable's name counts. */
+const LONGEST_VARIABLE = 122880;
+/** The secrets of one run; each list of them once, however many targets have it. */
+var SecretPlans = class {
+	/** Values, for the child's environment only. */
+	env = {};
+	/** Values too long for an environment variable; paths are relative to the private directory. */
+	files = [];
+	#workspace;
+	#privateDir;
+	#known = /* @__PURE__ */ new Map();
+	#count = 0;
+	/** @param privateDir a directory that only this user can read */
+	constructor(workspace, privateDir) {
+		this.#workspace = workspace;
+		this.#privateDir = privateDir;
+	}
+	/** Lines for bake. */
+	of(secrets) {
+		const lines = this.#known.get(secrets) ?? secrets.map((secret) => this.#line(secret));
+		this.#known.set(secrets, lines);
+		return lines;
+	}
+	#line(secret) {
+		const index = this.#count++;
+		const id = csvField(`id=${secret.id}`);
+		if (secret.kind === "env") return `type=env,${id},${csvField(`env=${secret.env}`)}`;
+		if (secret.kind === "file") return `type=file,${id},${csvField(`src=${resolve$1(this.#workspace, secret.path)}`)}`;
+		if (Buffer.byteLength(secret.value) > LONGEST_VARIABLE || secret.value.includes("\0")) {
+			const path = `secret-${index}`;
+			this.files.push({
+				path,
+				content: secret.value
+			});
+			return `type=file,${id},${csvField(`src=${join(this.#privateDir, path)}`)}`;
+		}
+		const name = `STAGE_BUILD_SECRET_${index}`;
+		this.env[name] = secret.value;
+		return `type=env,${id},env=${name}`;
+	}
+};
+
+// src/build/definition.ts
+/**
+* The generated bake definition: one request → one definition in which every requested target is an entry, so that
+* one `docker buildx bake` builds them all and shared stages run once. Pure: what must be written, set or created
+* beside the definition is told in the plan. No secret is in the definition or on a command line.
+*/
+/** @param privateDir a directory that only this user can read, made before the run and removed after it. */
+function planBake(request, privateDir) {
+	const asked = request.targets;
+	const linked = linkedTargets(request);
+	const everything = [...asked, ...linked];
+	const ids = bakeIds(everything.map((target) => target.name));
+	const idOf = new Map(everything.map(({ name }, index) => [name, ids[index] ?? name]));
+	const optionsOf = (target) => ({
+		...request,
+		...target.own,
+		...target.dockerfile === void 0 ? {} : {
+			dockerfile: target.dockerfile,
+			dockerfileInline: void 0
+		}
+	});
+	const secrets = new SecretPlans(request.workspace, privateDir);
+	const outputs = asked.map((target) => outputsOf$1(target, optionsOf(target)));
+	const entries = everything.map((target, index) => {
+		const options = optionsOf(target);
+		const ofTarget = (line) => line.replaceAll("{target}", target.name.toLowerCase());
+		const cacheFrom = [...(options.cacheFrom ?? []).map(ofTarget), ...target.cacheFrom ?? []];
+		const cacheTo = [...(options.cacheTo ?? []).map(ofTarget), ...target.cacheTo ?? []];
+		const entry = {
+			...commonPart(options, {
+				secrets: secrets.of(options.secrets ?? []),
+				links: linksOf$2(target, idOf)
+			}),
+			...target.stage === void 0 ? {} : { target: target.stage },
+			output: outputs[index]?.lines ?? ["type=cacheonly"],
+			...list$1("cache-from", cacheFrom),
+			...list$1("cache-to", index < asked.length ? cacheTo : [])
+		};
+		return [ids[index] ?? target.name, entry];
+	});
+	const named = everything.map(({ name }, index) => ({
+		id: ids[index] ?? name,
+		name
+	}));
+	return {
+		definition: escapeTemplates({ target: Object.fromEntries(entries) }),
+		targets: named.slice(0, asked.length),
+		linked: named.slice(asked.length),
+		allow: [...new Set(everything.flatMap((target) => allowances(optionsOf(target))))],
+		env: secrets.env,
+		files: secrets.files,
+		directories: [...new Set(outputs.flatMap((output) => output.directories))],
+		warnings: request.cgroupParent === void 0 ? [] : [CGROUP_PARENT]
+	};
+}
+/** The targets that those of this run are built from and that it does not build for themselves, with their cached layers. */
+function linkedTargets({ targets, linked = [] }) {
+	const asked = new Set(targets.map(({ name }) => name));
+	const found = /* @__PURE__ */ new Map();
+	const follow = ({ links }, cacheFrom) => {
+		for (const name of links?.values() ?? []) {
+			const known = found.get(name) ?? /* @__PURE__ */ new Set();
+			found.set(name, known);
+			for (const line of cacheFrom) known.add(line);
+			const next = linked.find((target) => target.name === name);
+			if (next !== void 0) follow(next, cacheFrom);
+		}
+	};
+	for (const target of targets) follow(target, target.cacheFrom ?? []);
+	return linked.flatMap((target) => {
+		const cacheFrom = found.get(target.name);
+		return cacheFrom === void 0 || asked.has(target.name) ? [] : [{
+			...target,
+			cacheFrom: [...cacheFrom]
+		}];
+	});
+}
+/** The named contexts that are targets, in bake's words. https://github.com/docker/buildx/blob/v0.29.1/docs/bake-reference.md#targetcontexts */
+function linksOf$2({ links }, idOf) {
+	return new Map([...links ?? []].map(([key, name]) => [key, `target:${idOf.get(name) ?? name}`]));
+}
+/** Names for bake, which knows fewer letters than Dockerfiles do (no dots); unique, in the order given. */
+function bakeIds(names) {
+	const taken = /* @__PURE__ */ new Set();
+	return names.map((name) => {
+		const base = name.replaceAll(/[^a-zA-Z0-9_-]/g, "_") || "target";
+		let id = base;
+		for (let n = 2; taken.has(id); n++) id = `${base}_${n}`;
+		taken.add(id);
+		return id;
+	});
+}
+const CGROUP_PARENT = {
+	input: "cgroup-parent",
+	message: "`cgroup-parent` has no effect: bake cannot set it.",
+	mend: "Give it to the builder instead (docker/setup-buildx-action with `driver-opts: cgroup-parent=…`)."
+};
+function commonPart(request, { secrets, links }) {
+	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), links.get(key) ?? contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
+	const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2));
+	const args = request.buildArgs ?? {};
+	const attests = [
+		...canonicalAttest("provenance", request.provenance),
+		...canonicalAttest("sbom", request.sbom),
+		...request.attests ?? []
+	];
+	const granted = (request.allow ?? []).filter((entitlement) => !/^(?:fs|image|ssh)\b/.test(entitlement));
+	return {
+		context: request.contextDir,
+		...request.dockerfile === void 0 ? {} : { dockerfile: request.dockerfile },
+		...request.dockerfileInline === void 0 ? {} : { "dockerfile-inline": request.dockerfileInline },
+		...Object.keys(args).length === 0 ? {} : { args },
+		...contexts.length === 0 ? {} : { contexts: Object.fromEntries(contexts) },
+		...(request.labels ?? []).length === 0 ? {} : { labels: pairs(request.labels ?? []) },
+		...list$1("annotations", request.annotations),
+		...list$1("platforms", request.platforms),
+		...list$1("secret", secrets),
+		...list$1("ssh", request.ssh),
+		...list$1("attest", attests),
+		...request.pull === true ? { pull: true } : {},
+		...request.noCache === true ? { "no-cache": true } : {},
+		...list$1("no-cache-filter", request.noCacheFilters),
+		...request.network === void 0 ? {} : { network: request.network },
+		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
+		...list$1("entitlements", granted),
+		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
+		...list$1("ulimits", request.ulimit)
+	};
+}
+/**
+* Bake asks before it reads or writes outside the working directory, opens sockets or grants entitlements. The
+* definition says nothing but what the workflow's author wrote, so all that it names is allowed.
+*/
+function allowances(request) {
+	const host = request.network === "host" ? ["network.host"] : [];
+	const ssh = (request.ssh ?? []).length > 0 ? ["ssh"] : [];
+	return [.../* @__PURE__ */ new Set([
+		"fs=*",
+		...ssh,
+		...host,
+		...request.allow ?? []
+	])];
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/attests.go (CanonicalizeAttest) */
+function canonicalAttest(type, value) {
+	if (value === void 0 || value === "") return [];
+	if (/^(?:1|t|true)$/i.test(value)) return [`type=${type},disabled=false`];
+	if (/^(?:0|f|false)$/i.test(value)) return [`type=${type},disabled=true`];
+	return [`type=${type},${value}`];
+}
+/** A named context is found by its short name. https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/namedcontext.go */
+function contextName(key) {
+	return key.replace(/^docker\.io\/(?:library\/)?/, "").replace(/:latest$/, "");
+}
+/** Whether a context is somewhere else than in a directory of this machine. */
+function isAddress$1(context) {
+	return /^(?:[a-z][a-z0-9+.-]*:|git@)/.test(context);
+}
+function contextSource(value, workspace) {
+	return isAddress$1(value) ? value : resolve$1(workspace, value);
+}
+function pairs(list) {
+	return Object.fromEntries(list.map(({ key, value }) => [key, value]));
+}
+/** The entry, or nothing where the list is empty. */
+function list$1(key, values) {
+	return values === void 0 || values.length === 0 ? {} : { [key]: values };
+}
+/** Bake reads strings as HCL templates; `${` and `%{` are written so that they stand for themselves. */
+function escapeTemplates(value) {
+	const text = (plain) => plain.replaceAll(/[$%](?=\{)/g, (sign) => sign + sign);
+	const walk = (node) => {
+		if (typeof node === "string") return text(node);
+		if (Array.isArray(node)) return node.map(walk);
+		if (typeof node !== "object" || node === null) return node;
+		return Object.fromEntries(Object.entries(node).map(([key, child]) => [text(key), walk(child)]));
+	};
+	return walk(value);
+}
+
+// src/local-paths.ts
+/** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
+/** Everything that the build would stumble over later, and say less clearly. */
+async function missingPaths(inputs, workspace) {
+	const checks = [...inputs.secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0), ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace))];
+	return (await Promise.all(checks)).filter((problem) => problem !== void 0);
+}
+async function secretFileProblem(path, workspace) {
+	const full = resolve$1(workspace, path);
+	const why = await isDirectory$1(full) ? "it is a directory" : await unreadable(full);
+	if (why === void 0) return void 0;
+	return {
+		input: "secret-files",
+		message: `\`secret-files\`: \`${shown$1(path)}\` cannot be read: ${why}.`,
+		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
+	};
+}
+async function contextProblem(name, source, workspace) {
+	if (isAddress$1(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
+	return {
+		input: "build-contexts",
+		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
+		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
+	};
+}
+async function unreadable(path) {
+	try {
+		await access$1(path, constants$1.R_OK);
+		return;
+	} catch (error) {
+		const code = errorCode(error);
+		return code === "ENOENT" || code === "ENOTDIR" ? "there is no such file" : code === "EACCES" ? "this job’s user has no permission" : code ?? "unknown error";
+	}
+}
+/** Whether there is a directory. Never rejects. */
+async function isDirectory$1(path) {
+	try {
+		return (await stat$1(path)).isDirectory();
+	} catch {
+		return false;
+	}
+}
+/** Whether there is a file. Never rejects. */
+async function isFile$1(path) {
+	try {
+		return (await stat$1(path)).isFile();
+	} catch {
+		return false;
+	}
+}
+
+// src/bake-asked.ts
+/**
+* Which targets of bake and compose files are built for themselves: those that are asked for, each image once, and without
+* those that `targets: all` does not mean.
+*/
+/**
+* What is asked for, of what buildx printed.
+* @param grouped where all targets are: those that a group names
+*/
+async function targetsAsked(read, { inputs, workspace, grouped }) {
+	if (grouped === void 0) return withoutCopies(read, inputs);
+	const [files, hasDockerfile] = await Promise.all([textsOf(inputs.bakeFiles, workspace), isFile$1(resolve$1(workspace, "Dockerfile"))]);
+	const helpers = helpersAmong(read, {
+		files,
+		grouped,
+		hasDockerfile
+	});
+	const { notes, ...distinct } = withoutCopies(without(helpers, read), inputs);
+	const left = helpers.size === 0 ? [] : [`not built, as others only inherit ${helpers.size === 1 ? "it" : "them"}: ${list$2([...helpers], NAMES$4)}`];
+	return {
+		...distinct,
+		notes: [...left, ...notes]
+	};
+}
+/**
+* Services of a compose file that run one image in several ways repeat how it is built (`web` and `worker` with one `image`).
+* Of targets that are the same in everything, tags included, the first one is built and stands for the others. Those that
+* the input `tags` names have tags of their own.
+*/
+function withoutCopies({ targets, asked }, inputs) {
+	const known = new Map(targets.map((target) => [target.name, target]));
+	const own = asked.flatMap((name) => known.get(name) ?? []).filter(({ tags }) => tags.length > 0).filter(({ name }) => !isNamed(name, inputs));
+	const alike = [...Map.groupBy(own, (target) => JSON.stringify({
+		...target,
+		name: ""
+	})).values()];
+	const notes = alike.flatMap(([first, ...others]) => first === void 0 || others.length === 0 ? [] : [builtOnce(first, others)]);
+	return {
+		...without(new Set(alike.flatMap(([, ...others]) => others.map(({ name }) => name))), {
+			targets,
+			asked
+		}),
+		notes
+	};
+}
+/** The others; those of them that a context names stay, to be built for that. */
+function without(names, { targets, asked }) {
+	const linked = new Set(targets.flatMap(({ contexts }) => contexts.map(({ value }) => value)));
+	return {
+		targets: targets.filter(({ name }) => !names.has(name) || linked.has(`target:${name}`)),
+		asked: asked.filter((name) => !names.has(name))
+	};
+}
+function builtOnce({ name, tags }, others) {
+	return `${list$2(others.map((other) => other.name), NAMES$4)} ${others.length === 1 ? "is" : "are"} ${name} once more, with the same ${tags.length === 1 ? "tag" : "tags"}: built once, as ${name}`;
+}
+/** So many targets are named. */
+const NAMES$4 = 6;
+/** What docker/metadata-action defines, with whatever is behind it. https://github.com/docker/metadata-action#bake-definition */
+const OF_METADATA_ACTION = /^docker-metadata-action/;
+/** The names of targets that others inherit and that say of themselves nothing that could be built. */
+function helpersAmong({ targets, asked }, { files, grouped, hasDockerfile }) {
+	const inherited = new Set(files.flatMap(({ text }) => inheritedIn(text)));
+	const isHelper = (target) => inherited.has(target.name) && !grouped.has(target.name) && saysNothing(target) && (!hasDockerfile || target.tags.length === 0 || OF_METADATA_ACTION.test(target.name));
+	const helpers = targets.filter((target) => asked.includes(target.name) && isHelper(target));
+	return new Set(helpers.length === asked.length ? [] : helpers.map(({ name }) => name));
+}
+/** `inherits = ["a", "b"]`, in HCL and in JSON; what an expression makes is not seen. */
+function inheritedIn(text) {
+	return [...text.matchAll(/\binherits"?\s*[=:]\s*\[([^\]]*)\]/g)].flatMap(([, names = ""]) => [...names.matchAll(/"([\w-]+)"/g)].flatMap(([, name]) => name ?? []));
+}
+function saysNothing({ context, dockerfile, inline, stage, contexts, outputs }) {
+	return context === "." && dockerfile === "Dockerfile" && inline === void 0 && stage === void 0 && contexts.length === 0 && outputs.length === 0;
+}
+
+// src/build/bake-print.ts
+/**
+* What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
+* targets. Asks the client only; no engine need be there.
+*/
+/**
+* Has buildx read the files.
+* @throws UserError in buildx's words, at the file and line that it tells
+*/
+async function printBakeFiles(docker, question) {
+	const { files, targets, forPlan, needsNames } = question;
+	const base = [
+		"buildx",
+		"bake",
+		...files.flatMap((file) => ["--file", file]),
+		"--progress",
+		"quiet"
+	];
+	const without = forPlan ? [
+		"--set",
+		"*.ssh=",
+		"--set",
+		"*.secrets="
+	] : [];
+	let listing;
+	const list = async () => await (listing ??= ask$1(docker, [
+		...base,
+		"--list",
+		"type=targets,format=json"
+	]));
+	const print = async (wanted) => {
+		const { found, stderr } = await ask$1(docker, [
+			...base,
+			"--print",
+			...without,
+			"--",
+			...wanted
+		]);
+		if (found === void 0) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)));
+		return found;
+	};
+	const listed = async () => {
+		const { found, stderr } = await list();
+		if (found === void 0) throw new UserError(problemsOf(stderr, question, []));
+		return listedNames(found);
+	};
+	if (targets === "all") {
+		const there = await listed();
+		const names = targetsAmong(there);
+		if (there.some(({ name }) => name === "all")) return {
+			names,
+			definition: await print(["all"])
+		};
+		return {
+			names,
+			definition: await print(names),
+			inGroups: new Set(there.flatMap(({ members }) => members))
+		};
+	}
+	const [definition, names] = await Promise.all([print(targets ?? []), needsNames ? listed().then(targetsAmong) : void 0]);
+	return {
+		definition,
+		names
+	};
+}
+async function ask$1(docker, args) {
+	const { code, stdout, stderr } = await runDocker(docker, args);
+	return {
+		found: code === 0 ? parseJson(stdout) : void 0,
+		stderr
+	};
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/commands/bake.go (printTargetList) */
+function listedNames(listed) {
+	return list$3(listed).flatMap((item) => {
+		const [name, described] = [field(item, "name"), field(item, "description")];
+		if (typeof name !== "string") return [];
+		const isGroup = field(item, "group") === true;
+		return [{
+			name,
+			isGroup,
+			members: isGroup && typeof described === "string" ? described.split(", ") : []
+		}];
+	});
+}
+function targetsAmong(listed) {
+	return listed.flatMap(({ name, isGroup }) => isGroup ? [] : [name]);
+}
+/** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
+function problemsOf(stderr, { files, targets }, listed) {
+	const text = (/(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr).trim().replaceAll(/\s+/g, " ");
+	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
+	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
+	const missing = /failed to find target (\S+)/.exec(text)?.[1];
+	const where = {
+		input: "bake-files",
+		file: file ?? files[0],
+		...line === void 0 ? {} : { line: Number(line) }
+	};
+	if (missing === "default" && targets === void 0) return [noDefault(files)];
+	if (text.includes("could not find any target matching '*'")) return [nothingToBuild({
+		files,
+		targets
+	})];
+	if (missing !== void 0) {
+		const names = listed.map(({ name }) => name);
+		const wanted = targets === "all" ? [] : targets ?? [];
+		const unknown = names.length === 0 ? [] : wanted.filter((name) => !names.includes(name));
+		const has = `${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target`;
+		if (unknown.length === 0 && !wanted.includes(missing)) {
+			const message = `\`bake-files\`: a target or group names \`${missing}\`, and ${has} of that name.`;
+			return [{
+				...where,
+				message,
+				mend: meant(missing, names) ?? "Add a target of that name, or remove what names it."
+			}];
+		}
+		return (unknown.length === 0 ? [missing] : unknown).map((name) => ({
+			...where,
+			input: "targets",
+			mend: meant(name, names) ?? whatThereIs(names),
+			message: `\`targets\`: ${has} or group \`${name}\`.`
+		}));
+	}
+	const [, to, from] = /infinite loop from (\S+) to (\S+)/.exec(text) ?? [];
+	if (to !== void 0 && from !== void 0) return [{
+		...where,
+		message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
+		mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`
+	}];
+	return [{
+		...where,
+		message: `\`bake-files\`: ${sentence(message ?? (text === "" ? "docker buildx bake could not read them" : text))}`,
+		mend: "Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`."
+	}];
+}
+/** At most so many names are told. */
+const NAMES$3 = 12;
+function meant(name, names) {
+	const near = nearest(name, names);
+	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
+}
+function whatThereIs(names) {
+	if (names.length === 0 || names.length > NAMES$3) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
+	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
+}
+/** There is nothing in the files that is built without being named. */
+function noDefault(files) {
+	return {
+		input: "bake-files",
+		file: files[0],
+		message: `\`bake-files\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no group \`default\`, and \`targets\` names nothing.`,
+		mend: "Name targets or groups with `targets` (`all` means every target), or add a group `default`."
+	};
+}
+/** What is asked for is there, and no target is in it. */
+function nothingToBuild({ files, targets }) {
+	const where = {
+		input: "bake-files",
+		file: files[0]
+	};
+	const named = files.join(", ");
+	if (files.every((file) => /\.ya?ml$/.test(file)) && (targets === void 0 || targets === "all")) return {
+		...where,
+		message: `\`bake-files\`: no service of ${named} has \`build\`, so there is nothing to build.`,
+		mend: "Add `build` to the services that have a Dockerfile."
+	};
+	if (targets === "all") return {
+		...where,
+		message: `\`bake-files\`: ${named} ${files.length === 1 ? "has" : "have"} no target.`,
+		mend: "Add one."
+	};
+	const groups = (targets ?? ["default"]).map((name) => `\`${name}\``);
+	return {
+		...targets === void 0 ? where : {
+			...where,
+			input: "targets"
+		},
+		message: `\`${targets === void 0 ? "bake-files" : "targets"}\`: ${groups.length === 1 ? "the group" : "the groups"} ${groups.join(", ")} of ${named} ${groups.length === 1 ? "is" : "are"} empty, so there is nothing to build.`,
+		mend: "Name other targets or groups with `targets`, or put targets into the group."
+	};
+}
+
+// \0plain-crypto
+const crypto = process.getBuiltinModule("node:crypto");
+const { createHash, hash: hash$2, randomBytes, randomUUID } = crypto;
+
+// src/build/builder.ts
+/**
+* Which builder builds. The decision is a pure function of what docker has and what the build needs; creating and
+* removing a builder of the action's own follow from it. Knows no docker flags (`buildx.ts`) and no cache.
+*/
+const OWN_PREFIX = "stage-build-";
+/** Whether a driver's builders are on other machines: they are given, and need no engine here. */
+function isElsewhere(driver) {
+	return driver === "remote" || driver === "kubernetes";
+}
+/**
+* Chooses the builder (DESIGN §7): the current one if it can do all that is needed; otherwise one of our own beside
+* it, of the same image, options and configuration, but on the host's network. A builder that the user named is obeyed.
+* @throws UserError when the named builder does not exist.
+*/
+function decideBuilder(question) {
+	const { named, builders, needs } = question;
+	if (named !== void 0) return useNamed(question, named);
+	const current = builders.find((builder) => builder.current);
+	const can = abilities(current, question);
+	const lacking = missing$1(needs, can);
+	const use = useDecision(current, can, question, lacking);
+	if (lacking.length === 0) return use;
+	if (!(current === void 0 || current.driver === "docker" || current.driver === "docker-container") || !question.engineIsLocal || current !== void 0 && current.nodes.length > 1) return use;
+	const { spec, config } = ownBuilder(current, question.job);
+	const existing = builders.find((builder) => builder.name === spec.name);
+	const all = {
+		multiPlatform: true,
+		cacheExport: true,
+		ociOutput: true,
+		pushByDigest: true,
+		loopback: true
+	};
+	if (existing !== void 0) return useDecision(existing, all, question, []);
+	const onlyLoopback = lacking.length === 1 && lacking[0] === "loopback";
+	return {
+		kind: "create",
+		spec,
+		config,
+		why: `the current builder (${describe$1(current)}) ${lacking.map((need) => LACK[need]).join(" and ")}`,
+		otherwise: onlyLoopback ? use : void 0
+	};
+}
+function useNamed(question, named) {
+	const builder = question.builders.find((candidate) => candidate.name === named);
+	if (builder === void 0) {
+		const guess = nearest(named, question.builders.map((candidate) => candidate.name));
+		throw new UserError({
+			input: "builder",
+			message: `\`builder\`: there is no builder named \`${named}\`.`,
+			mend: guess === void 0 ? "Create it with docker/setup-buildx-action (its `name` output), or remove `builder`." : `Did you mean \`${guess}\`?`
+		});
+	}
+	const can = abilities(builder, question);
+	return useDecision(builder, can, question, missing$1(question.needs, can));
+}
+function abilities(builder, question) {
+	const driver = builder?.driver ?? "docker";
+	if (driver === "docker") {
+		const store = question.containerdStore;
+		return {
+			multiPlatform: store,
+			cacheExport: store,
+			ociOutput: store,
+			pushByDigest: false,
+			loopback: store && question.engineIsLocal
+		};
+	}
+	const onHost = builder?.nodes.every((node) => node.driverOpts["network"] === "host") ?? false;
+	return {
+		multiPlatform: true,
+		cacheExport: true,
+		ociOutput: true,
+		pushByDigest: true,
+		loopback: driver === "docker-container" && onHost && question.engineIsLocal
+	};
+}
+const LACK = {
+	multiPlatform: "cannot build for several platforms",
+	cacheExport: "cannot export a cache",
+	ociOutput: "cannot write OCI archives",
+	pushByDigest: "cannot push by digest",
+	loopback: "cannot reach a registry on this machine"
+};
+function missing$1(needs, can) {
+	return [
+		"multiPlatform",
+		"cacheExport",
+		"ociOutput",
+		"pushByDigest",
+		"loopback"
+	].filter((need) => needs[need] && !can[need]);
+}
+function useDecision(builder, can, { needs, hasRegistryCache = false }, lacking) {
+	const driver = builder?.driver ?? "docker";
+	const told = lacking.filter((need) => need !== "loopback" || !isElsewhere(driver) || !hasRegistryCache);
+	return {
+		kind: "use",
+		name: builder?.name,
+		driver,
+		loopback: needs.loopback && can.loopback,
+		warnings: told.map((need) => lackWarning(need, {
+			builder,
+			driver,
+			hasRegistryCache
+		}))
+	};
+}
+function lackWarning(need, options) {
+	const { builder, driver, hasRegistryCache } = options;
+	const message = `The builder ${describe$1(builder)} ${LACK[need]}`;
+	const input = "builder";
+	if (need !== "loopback") return {
+		input,
+		message: `${message}.`,
+		mend: "Use a docker-container builder (docker/setup-buildx-action)."
+	};
+	const cache = hasRegistryCache ? "" : "there is no layer cache in this run, and ";
+	const here = "Create it with `driver-opts: network=host`, or let stage-build choose the builder";
+	const registry = "ame a registry for the cache: `cache-to: type=registry,ref=…,mode=max`";
+	return {
+		input,
+		message: `${message}: ${cache}sizes come from what is pushed.`,
+		mend: isElsewhere(driver) ? `N${registry}.` : hasRegistryCache ? `${here}.` : `${here}; or n${registry}.`
+	};
+}
+function describe$1(builder) {
+	return builder === void 0 ? "`default`" : `\`${builder.name}\` (driver ${builder.driver})`;
+}
+/** The specification is part of the name: a step that needs another builder never reuses this one. */
+function ownBuilder(current, job) {
+	const node = current?.driver === "docker-container" ? current.nodes[0] : void 0;
+	const parts = {
+		driverOpts: {
+			...node?.driverOpts,
+			network: "host"
+		},
+		flags: node?.flags ?? [],
+		endpoint: node?.endpoint
+	};
+	const config = node?.config;
+	const digest = createHash("sha256").update(JSON.stringify([
+		job,
+		parts,
+		config
+	])).digest("hex");
+	return {
+		spec: {
+			name: `${OWN_PREFIX}${digest.slice(0, 16)}`,
+			...parts
+		},
+		config
+	};
+}
+
+// src/build/own-builder.ts
+/** Carries a builder decision out: creates the action's own builder, removes it again. Decides nothing. */
+/**
+* Decides, and makes the decided builder ready.
+* @throws UserError as `decideBuilder` and `prepareBuilder` do.
+*/
+async function chooseBuilder(docker, options) {
+	const decision = decideBuilder({
+		named: options.named,
+		builders: options.builders,
+		containerdStore: options.facts.containerdStore,
+		engineIsLocal: /^(?:unix:|$)/.test(docker.env["DOCKER_HOST"] ?? ""),
+		needs: options.needs,
+		hasRegistryCache: options.hasRegistryCache ?? false,
+		job: options.job
+	});
+	if (decision.kind === "create") options.onCreate?.(decision.spec.name);
+	const ready = await prepareBuilder(docker, decision, options);
+	const node = options.builders.find(({ name }) => name === ready.name)?.nodes[0];
+	return {
+		...ready,
+		platform: node?.platforms[0]
+	};
+}
+/**
+* Makes the decided builder ready. When one of our own cannot be started, what it left is removed and the decision's
+* second choice is used, with a warning that says why.
+* @throws UserError when the build cannot do without it.
+*/
+async function prepareBuilder(docker, decision, options) {
+	if (decision.kind === "use") return {
+		...decision,
+		created: void 0
+	};
+	const { spec, otherwise } = decision;
+	const failure = await create(docker, decision, options);
+	if (failure === void 0) return {
+		name: spec.name,
+		driver: "docker-container",
+		loopback: true,
+		warnings: [],
+		created: spec.name
+	};
+	await removeBuilder(docker, spec.name);
+	const problem = {
+		message: `A builder of stage-build’s own was needed (${decision.why}) but could not be started: ${failure}`,
+		mend: "Let the runner pull moby/buildkit (or name a mirror of it in docker/setup-buildx-action’s `driver-opts: image=…`), or use Docker 29 or newer."
+	};
+	if (otherwise === void 0 || options.signal?.aborted === true) throw new UserError(problem);
+	return {
+		...otherwise,
+		created: void 0,
+		warnings: [problem, ...otherwise.warnings]
+	};
+}
+/** Removes a builder and its container; one that is gone already is no error. */
+async function removeBuilder(docker, name) {
+	await runDocker(docker, removeArgs(name));
+}
+/** @returns what went wrong, or undefined. */
+async function create(docker, decision, options) {
+	const folder = await mkdtemp(join(options.tempRoot, "stage-build-builder-"));
+	try {
+		const configFile = decision.config === void 0 ? void 0 : join(folder, "buildkitd.toml");
+		if (configFile !== void 0) await writeFile$1(configFile, decision.config ?? "", { mode: 384 });
+		for (const args of [createArgs({
+			...decision.spec,
+			configFile
+		}), bootstrapArgs(decision.spec.name)]) {
+			const { code, stderr } = await runDocker(docker, args, { signal: options.signal });
+			if (code !== 0) return lastError(stderr);
+		}
+		return;
+	} finally {
+		await rm$1(folder, {
+			recursive: true,
+			force: true
+		});
+	}
+}
+function lastError(stderr) {
+	const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+	return (lines.findLast((line) => line.startsWith("ERROR:")) ?? lines.at(-1) ?? "no reason given").replace(/^ERROR: /, "");
+}
+
+// src/state.ts
+/** The state that tells the post step from the main step, and hands it what to save and to remove. */
+const STATE = {
+	isPost: "is-post",
+	builder: "builder",
+	cache: "cache",
+	mounts: "mounts"
+};
+
+// src/registry-cache.ts
+/**
+* Caches that the user names with `cache-to` and `cache-from`: BuildKit keeps them itself. Each target has its own, for an
+* export replaces what was there. Pure.
+*/
+/** Whether one of these lines names a registry. */
+function namesRegistryCache(lines) {
+	return lines.some((line) => registryRef(line) !== void 0);
+}
+/** Where BuildKit's cache is in registries, `{target}` as written. */
+function registryRefs(lines) {
+	return [...new Set(lines.flatMap((line) => registryRef(line) ?? []))];
+}
+/** What is imported: what the user names, or else what is exported. */
+function importsOf({ cacheFrom, cacheTo }) {
+	return cacheFrom.length > 0 ? cacheFrom : registryRefs(cacheTo).map((ref) => `type=registry,ref=${ref}`);
+}
+/** What several targets would export to, one over the other. */
+function sharedCaches({ cacheTo }, targets) {
+	if (targets.length < 2) return [];
+	return registryRefs(cacheTo).filter((ref) => !ref.includes("{target}")).map((ref) => ({
+		input: "cache-to",
+		message: `\`cache-to\`: ${targets.length} targets would each write their cache to \`${ref}\`, one over the other.`,
+		mend: `Put \`{target}\` into it: \`ref=${withTarget$1(ref)}\`.`
+	}));
+}
+/** A tag, or an image name without one, made one for each target. */
+function withTarget$1(ref) {
+	return /:[^/:]*$/.test(ref) ? `${ref}-{target}` : `${ref}:{target}`;
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/cache.go: a bare reference is one in a registry. */
+function registryRef(line) {
+	let fields;
+	try {
+		fields = csvFields(line);
+	} catch {
+		return;
+	}
+	if (fields.every((field) => !field.includes("="))) return fields.length === 1 ? fields[0] : void 0;
+	const valueOf = (name) => fields.find((field) => field.trim().toLowerCase().startsWith(`${name}=`))?.trim().slice(name.length + 1);
+	return valueOf("type") === "registry" ? valueOf("ref") : void 0;
+}
+
+// src/engine.ts
+/** Docker on this machine, and the builder that a run builds with. */
+/**
+* Asks docker what there is.
+* @param named the input `builder`
+* @throws UserError when docker or buildx is missing or too old, or the engine cannot be reached and a build needs it.
+*/
+async function openEngine(project, env, named) {
+	const docker = dockerOf(project, env);
+	const listing = listBuilders(docker);
+	const needsEngine = listing.then((builders) => {
+		const builder = builders.find(({ name, current }) => named === void 0 ? current : name === named);
+		return builder === void 0 || !isElsewhere(builder.driver);
+	});
+	needsEngine.catch(() => void 0);
+	const [facts, builders] = await Promise.all([dockerFacts(docker, { needsEngine }), listing]);
+	return {
+		docker,
+		facts,
+		builders
+	};
+}
+/** How docker is run: with the environment, but for the action's own inputs and state. */
+function dockerOf({ workspace }, env) {
+	return {
+		env: childEnvironment(env),
+		cwd: workspace
+	};
+}
+/**
+* Chooses the builder and makes it ready.
+* @throws UserError where it cannot do what is needed.
+*/
+async function readyBuilder(options, tempRoot) {
+	const { engine, inputs, platforms, surroundings } = options;
+	const { runner, env, signal } = surroundings;
+	const { docker, facts, builders } = engine;
+	const builder = await chooseBuilder(docker, {
+		facts,
+		builders,
+		named: inputs.builder,
+		needs: {
+			multiPlatform: platforms.length > 1,
+			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
+			ociOutput: outputTypes(inputs.outputs).includes("oci"),
+			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
+			loopback: true
+		},
+		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
+		job: [
+			"GITHUB_RUN_ID",
+			"GITHUB_RUN_ATTEMPT",
+			"GITHUB_JOB",
+			"RUNNER_NAME"
+		].map((name) => env[name] ?? "").join(" "),
+		onCreate: (name) => {
+			runner.saveState(STATE.builder, name);
+		},
+		tempRoot,
+		signal
+	});
+	const server = facts.serverVersion === void 0 ? "No Docker engine" : `Docker ${facts.serverVersion}`;
+	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
+	return {
+		...builder,
+		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
+	};
+}
+/** The plan is for this machine's platform where `platforms` names none. */
+function otherPlatform({ loopback, platform }, inputs, platforms) {
+	const [planned] = platforms;
+	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
+	return [{
+		input: "platforms",
+		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
+		mend: `Set \`platforms: ${platform}\`.`
+	}];
+}
+/** The action's own inputs and state hold secrets that docker and its plugins have no business with. */
+function childEnvironment(env) {
+	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
+}
+
+// src/dockerfile/go-text.ts
+/**
+* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
+* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
+*/
+const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+/** Go's `unicode.IsSpace`. */
+function isSpace(character) {
+	const code = character.charCodeAt(0);
+	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
+}
+/** Go's `strings.TrimSpace`. */
+function trimSpace(text) {
+	let end = text.length;
+	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
+	return trimSpaceLeft(text.slice(0, end));
+}
+/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
+function trimSpaceLeft(text) {
+	let start = 0;
+	while (start < text.length && isSpace(text.charAt(start))) start++;
+	return text.slice(start);
+}
+const BLANKS = /[\t\v\f\r ]+/;
+/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
+function splitBlanks(text, limit) {
+	if (limit === void 0) return text.split(BLANKS);
+	const match = BLANKS.exec(text);
+	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
+}
+const ESCAPES = /* @__PURE__ */ new Map([
+	["\"", "\\\""],
+	["\\", "\\\\"],
+	["\x07", "\\a"],
+	["\b", "\\b"],
+	["\f", "\\f"],
+	["\n", "\\n"],
+	["\r", "\\r"],
+	["	", "\\t"],
+	["\v", "\\v"]
+]);
+const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
+function goQuote(text) {
+	if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
+	let out = "";
+	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
+	return `"${out}"`;
+}
+function hex(character) {
+	const code = character.codePointAt(0) ?? 0;
+	const digits = code.toString(16);
+	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
+	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+}
+/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
+function rootedPath(text) {
+	const parts = [];
+	for (const part of text.split("/")) if (part === "..") parts.pop();
+	else if (part !== "" && part !== ".") parts.push(part);
+	return `/${parts.join("/")}`;
+}
+/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
+function atoi(text) {
+	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
+	const value = BigInt(text.replace(/^\+/, ""));
+	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
+}
+/** Go's `strconv.ParseBool`. */
+function parseBool(text) {
+	if ([
+		"1",
+		"t",
+		"T",
+		"TRUE",
+		"true",
+		"True"
+	].includes(text)) return true;
+	return [
+		"0",
+		"f",
+		"F",
+		"FALSE",
+		"false",
+		"False"
+	].includes(text) ? false : void 0;
+}
+
+// src/graph/platform.ts
+/**
+* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
+* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
+*/
+const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
+const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
+/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
+function unknownPart(platform) {
+	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
+		part: platform.os,
+		known: [...KNOWN_OS]
+	};
+	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
+	return {
+		part: platform.architecture,
+		known: [...KNOWN_ARCHITECTURES]
+	};
+}
+const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
+const PART_TEXT = "^[A-Za-z0-9_.-]+$";
+const OS = new RegExp(OS_TEXT);
+const PART = new RegExp(PART_TEXT);
+const INVALID = "invalid argument";
+/**
+* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
+* @throws SyntaxFault in containerd's words
+*/
+function parsePlatform$1(specifier, host) {
+	const quoted = goQuote(specifier);
+	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
+	const parts = specifier.split("/");
+	const match = OS.exec(parts[0] ?? "");
+	if (match === null) {
+		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
+		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
+	}
+	const bad = parts.slice(1).find((part) => !PART.test(part));
+	if (bad !== void 0) {
+		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
+		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
+	}
+	const os = normalOs(match[1] ?? "");
+	const osVersion = match[2] ?? "";
+	const [first = "", architecture, variant, ...more] = parts;
+	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
+	if (architecture === void 0) {
+		if (KNOWN_OS.has(os)) return {
+			os,
+			osVersion,
+			architecture: host.architecture,
+			variant: host.variant
+		};
+		const single = withoutDefaultArm(normalArchitecture(first, ""));
+		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
+			os: host.os,
+			osVersion: "",
+			...single
+		};
+		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
+	}
+	const normal = normalArchitecture(architecture, variant ?? "");
+	if (variant === void 0) return {
+		os,
+		osVersion,
+		...withoutDefaultArm(normal)
+	};
+	return {
+		os,
+		osVersion,
+		...normal,
+		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
+	};
+}
+function withoutDefaultArm(parts) {
+	return parts.architecture === "arm" && parts.variant === "v7" ? {
+		...parts,
+		variant: ""
+	} : parts;
+}
+function normalOs(os) {
+	const lower = os.toLowerCase();
+	return lower === "macos" ? "darwin" : lower;
+}
+function normalArchitecture(written, writtenVariant) {
+	const architecture = written.toLowerCase();
+	const variant = writtenVariant.toLowerCase();
+	switch (architecture) {
+		case "i386": return {
+			architecture: "386",
+			variant: ""
+		};
+		case "x86_64":
+		case "x86-64":
+		case "amd64": return {
+			architecture: "amd64",
+			variant: variant === "v1" ? "" : variant
+		};
+		case "aarch64":
+		case "arm64":
+			if (variant === "8" || variant === "v8") return {
+				architecture: "arm64",
+				variant: ""
+			};
+			return {
+				architecture: "arm64",
+				variant: [
+					"9",
+					"9.0",
+					"v9.0"
+				].includes(variant) ? "v9" : variant
+			};
+		case "armhf": return {
+			architecture: "arm",
+			variant: "v7"
+		};
+		case "armel": return {
+			architecture: "arm",
+			variant: "v6"
+		};
+		case "arm":
+			if (variant === "" || variant === "7") return {
+				architecture,
+				variant: "v7"
+			};
+			return {
+				architecture,
+				variant: [
+					"5",
+					"6",
+					"8"
+				].includes(variant) ? `v${variant}` : variant
+			};
+		default: return {
+			architecture,
+			variant
+		};
+	}
+}
+/** The one form of a platform among those that mean the same. */
+function normalizePlatform$1(platform) {
+	const { osVersion } = platform;
+	return {
+		os: normalOs(platform.os),
+		osVersion,
+		...normalArchitecture(platform.architecture, platform.variant)
+	};
+}
+/** `os[(version)]/arch[/variant]`. */
+function formatPlatform$1({ os, osVersion, architecture, variant }) {
+	return [
+		osVersion === "" ? os : `${os}(${osVersion})`,
+		architecture,
+		variant
+	].filter((part) => part !== "").join("/");
+}
+
 // src/input-forms.ts
 /** The form of single values: platforms, sizes, limits, hosts, networks, outputs. Wrong ones are told before any engine is asked. */
 const OUTPUT_TYPES = [
@@ -4047,134 +4387,6 @@ function localPath(path) {
 	return path.replace(/^cwd:\/\//, "");
 }
 
-// src/bake-places.ts
-/** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
-/** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
-async function inlinePlaces(files, targets, workspace) {
-	const texts = targets.some(({ inline }) => inline !== void 0) ? await textsOf(files, workspace) : [];
-	return ({ name, inline }) => inline === void 0 ? void 0 : placeOfInline({
-		name,
-		inline
-	}, texts) ?? {
-		file: `${files[0] ?? ""}#${name}`,
-		above: 0
-	};
-}
-/** The files as they are; one that cannot be read is empty. */
-async function textsOf(files, workspace) {
-	const read = async (name) => ({
-		name,
-		text: await readFile(resolve$1(workspace, name), "utf8").catch(() => "")
-	});
-	return await Promise.all(files.map(read));
-}
-/**
-* Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
-* under the target's name. Undefined where it is not there line by line, as in JSON.
-*/
-function placeOfInline({ name, inline }, files) {
-	const wanted = inline.replace(/\s+$/, "").split("\n");
-	const places = files.flatMap(({ name: file, text }) => {
-		const lines = text.split(/\r?\n/);
-		const heading = headingIn(lines, name);
-		return lines.flatMap((_, above) => standsAt(wanted, lines, above) ? [above] : []).map((above) => ({
-			file,
-			above,
-			isUnder: heading !== -1 && above > heading
-		}));
-	});
-	const { file, above } = places.find(({ isUnder }) => isUnder) ?? places[0] ?? {};
-	return file === void 0 || above === void 0 ? void 0 : {
-		file,
-		above
-	};
-}
-/** Where a target begins; -1 where it does not. */
-function headingIn(lines, name) {
-	return lines.findIndex((line) => isHeading(line, name));
-}
-/** `web:` of a compose file, `target "web" {` of a bake file. */
-function isHeading(line, name) {
-	const words = line.trim();
-	return [
-		`${name}:`,
-		`"${name}":`,
-		`'${name}':`
-	].includes(words) || words.startsWith(`target "${name}"`);
-}
-function standsAt(wanted, lines, above) {
-	const [first = ""] = wanted;
-	const top = lines[above] ?? "";
-	if (wanted.length === 1) return first !== "" && plain(top).includes(first);
-	const indent = blanks(top).slice(0, Math.max(0, blanks(top).length - blanks(first).length));
-	return wanted.every((want, index) => {
-		const line = lines[above + index];
-		if (line === void 0) return false;
-		if (want.trim() === "") return line.trim() === "";
-		return line.startsWith(indent) && isLine(want, plain(line.slice(indent.length)));
-	});
-}
-function blanks(line) {
-	return /^\s*/.exec(line)?.[0] ?? "";
-}
-/** Both kinds of file write a `$` twice that is none of theirs. */
-function plain(line) {
-	return line.replaceAll("$$", "$").replaceAll("%%{", "%{");
-}
-/** Whether the line is this one as it is, or with something in place of its variables. */
-function isLine(want, line) {
-	if (want.trimEnd() === line.trimEnd()) return true;
-	const [first, last] = [line.indexOf("$"), line.lastIndexOf("}")];
-	const behind = last > first ? line.slice(last + 1) : "";
-	return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind);
-}
-
-// src/report/words.ts
-/**
-* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
-*/
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
-function formatDuration(ms) {
-	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
-	const tenths = Math.round(ms / 100);
-	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
-	const minutes = Math.round(seconds / 60);
-	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
-	const hours = Math.round(minutes / 60);
-	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
-}
-function withRest(whole, rest, unit) {
-	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
-}
-/** `1 target`, `3 targets`, `2 branches` with the plural given. */
-function count(n, singular, plural = `${singular}s`) {
-	return `${n} ${n === 1 ? singular : plural}`;
-}
-/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$1(words, max = words.length) {
-	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
-	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
-}
-/**
-* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
-* percentage is true then.
-*/
-function formatChange(before, after) {
-	if (before === 0) return void 0;
-	const percent = 100 * (after - before) / before;
-	if (percent === 0) return "0 %";
-	const digits = Math.abs(percent).toFixed(1);
-	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
-	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
-	return `${percent < 0 ? "−" : "+"}${digits} %`;
-}
-/** A ref as people call it: `main`, `pull/7/merge`. */
-function shortRef(ref) {
-	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
-}
-
 // src/bake-problems.ts
 /** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
 /** So many targets are named. */
@@ -4198,7 +4410,7 @@ async function toldOfTargets(problems, files, workspace) {
 }
 function ofSeveral(targets, said) {
 	const names = targets.map((name) => `\`${name}\``);
-	return `The bake targets ${list$1(names, NAMES$2)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
+	return `The bake targets ${list$2(names, NAMES$2)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
 }
 function placeOf(target, texts) {
 	for (const { name: file, text } of texts) {
@@ -4623,58 +4835,10 @@ function writesSomewhere(output) {
 	return output !== "-" && (!output.includes("=") || /(^|,)"?(dest|name)=/.test(output));
 }
 
-// src/local-paths.ts
-/** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
-/** Everything that the build would stumble over later, and say less clearly. */
-async function missingPaths(inputs, workspace) {
-	const checks = [...inputs.secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0), ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace))];
-	return (await Promise.all(checks)).filter((problem) => problem !== void 0);
-}
-async function secretFileProblem(path, workspace) {
-	const full = resolve$1(workspace, path);
-	const why = await isDirectory$1(full) ? "it is a directory" : await unreadable(full);
-	if (why === void 0) return void 0;
-	return {
-		input: "secret-files",
-		message: `\`secret-files\`: \`${shown$1(path)}\` cannot be read: ${why}.`,
-		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
-	};
-}
-async function contextProblem(name, source, workspace) {
-	if (isAddress$1(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
-	return {
-		input: "build-contexts",
-		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
-		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
-	};
-}
-async function unreadable(path) {
-	try {
-		await access$1(path, constants$1.R_OK);
-		return;
-	} catch (error) {
-		const code = errorCode(error);
-		return code === "ENOENT" || code === "ENOTDIR" ? "there is no such file" : code === "EACCES" ? "this job’s user has no permission" : code ?? "unknown error";
-	}
-}
-/** Whether there is a directory. Never rejects. */
-async function isDirectory$1(path) {
-	try {
-		return (await stat$1(path)).isDirectory();
-	} catch {
-		return false;
-	}
-}
-
 // src/plan/target-tags.ts
 /** Which tags each target gets, from lines `TARGET=REF` and bare references. */
-const IN_INPUT = {
-	input: "tags",
-	called: "`tags`",
-	mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference."
-};
 /** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-function assignTags(targets, lines, { input, called, mend } = IN_INPUT) {
+function assignTags(targets, lines) {
 	const problems = [];
 	const names = targets.map((target) => target.name);
 	const tagsOf = new Map(names.map((name) => [name, []]));
@@ -4684,8 +4848,8 @@ function assignTags(targets, lines, { input, called, mend } = IN_INPUT) {
 		if (wanted.length === 0 && target !== void 0) {
 			const near = nearest(target, names);
 			problems.push({
-				input,
-				message: `${called}: \`${target}=${ref}\` is for a target that is not built.`,
+				input: "tags",
+				message: `\`tags\`: \`${target}=${ref}\` is for a target that is not built.`,
 				mend: near === void 0 ? `The targets are ${names.map((name) => `\`${name}\``).join(", ")}.` : `Did you mean \`${near}\`?`
 			});
 		}
@@ -4694,9 +4858,9 @@ function assignTags(targets, lines, { input, called, mend } = IN_INPUT) {
 			const owner = owners.get(tag);
 			if (owner !== void 0 && owner !== name) {
 				problems.push({
-					input,
-					mend,
-					message: `${called}: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`
+					input: "tags",
+					mend: "Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference.",
+					message: `\`tags\`: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`
 				});
 				continue;
 			}
@@ -4725,32 +4889,25 @@ function untagged(tagsOf, place = "tag") {
 
 // src/planned-tags.ts
 /**
-* What `tags` says; a target that it does not name has those of the bake files, and its leg pushes to their repositories.
+* What `tags` says; a target that it does not name has those of the bake files (`bakeTagProblems` tells what is wrong with
+* these), and its leg pushes to their repositories.
 * @param wanted of bake files
 */
 function tagsOf(targets, inputs, wanted) {
 	const given = assignTags(targets, inputs.tags);
 	if (wanted.length === 0) return given;
 	const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0);
-	const written = assignTags(targets, left.flatMap(({ name, tags: own }) => own.map((ref) => ({
-		target: name,
-		ref
-	}))), IN_BAKE_FILES);
+	const written = new Map(left.map(({ name, tags: own }) => [name, own]));
 	const both = targets.map(({ name }) => {
-		const own = written.tagsOf.get(name) ?? [];
+		const own = [...new Set(written.get(name))];
 		const pushed = isLeg(inputs) && inputs.push ? new Set(own.map((ref) => withoutTag(ref) ?? ref)) : own;
 		return [name, [...given.tagsOf.get(name) ?? [], ...pushed]];
 	});
 	return {
 		tagsOf: new Map(both),
-		problems: [...given.problems, ...written.problems]
+		problems: given.problems
 	};
 }
-const IN_BAKE_FILES = {
-	input: "bake-files",
-	called: "`tags` of the bake files",
-	mend: "Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`."
-};
 function isLeg({ matrixBy, mode }) {
 	return matrixBy === "platform" && mode === "build";
 }
@@ -4839,7 +4996,7 @@ async function openProject(inputs, env) {
 		message: `\`context\`: the directory \`${shown$1(inputs.context)}\` does not exist in ${workspace}.`,
 		mend: checkedOut ? "Give a directory of the checkout, relative to its root." : "Add `actions/checkout` before this step."
 	});
-	const dockerfilePath = await findDockerfile(inputs, workspace, contextDir);
+	const dockerfilePath = await findDockerfile$1(inputs, workspace, contextDir);
 	const dockerfileName = relative(workspace, dockerfilePath);
 	let dockerfileText = "";
 	if (problems.length === 0) try {
@@ -4877,7 +5034,7 @@ async function openProject(inputs, env) {
 }
 const NO_LINKS = /* @__PURE__ */ new Map();
 /** `file`, or the context's `Dockerfile`, or `dockerfile` where only that is there (as BuildKit does). */
-async function findDockerfile(inputs, workspace, contextDir) {
+async function findDockerfile$1(inputs, workspace, contextDir) {
 	if (inputs.file !== void 0) return resolve$1(workspace, inputs.file);
 	const found = await names(contextDir);
 	return join(contextDir, !found.includes("Dockerfile") && found.includes("dockerfile") ? "dockerfile" : "Dockerfile");
@@ -4954,9 +5111,14 @@ async function openBakeProject(inputs, env, host) {
 		forPlan,
 		needsNames: !forPlan || inputs.sizeBudgets.length > 0
 	};
-	const { definition, names } = await printBakeFiles(dockerOf({ workspace }, env), question);
-	const { targets, asked, refused: unkept } = readBakeTargets(definition, env);
-	if (asked.length === 0) throw new UserError(nothingToBuild(files));
+	const { definition, names, inGroups } = await printBakeFiles(dockerOf({ workspace }, env), question);
+	const { refused: unkept, ...read } = readBakeTargets(definition, env);
+	const { targets, asked, notes } = await targetsAsked(read, {
+		inputs,
+		workspace,
+		grouped: inGroups
+	});
+	if (asked.length === 0) throw new UserError(nothingToBuild(question));
 	const isSplit = inputs.matrixBy === "platform";
 	const split = isSplit ? splitTargets(targets, {
 		asked,
@@ -4979,20 +5141,24 @@ async function openBakeProject(inputs, env, host) {
 		env,
 		placeOf: await inlinePlaces(files, kept, workspace)
 	};
-	const parts = await Promise.all(grouped$1(kept, await dockerfileTexts(kept, workspace)).map(async ({ members, text }) => await openPart(members, {
+	const parts = await Promise.all(grouped$1(kept, await dockerfilesOf(kept, workspace)).map(async ({ members, ...file }) => await openPart(members, {
 		...of,
-		text,
+		...file,
 		asked
 	})));
 	const [first, ...others] = parts.flatMap(({ part }) => part ?? []);
 	const problems = [...await toldOfTargets([
 		...[...unkept.values()].flat(),
 		...split.problems,
-		...parts.flatMap((part) => part.problems)
+		...parts.flatMap((part) => part.problems),
+		...bakeTagProblems({
+			targets,
+			asked
+		}, inputs)
 	], files, workspace), ...sharedOutputs(inputs, asked.length > 1)];
 	if (problems.length > 0) problems.push(...tagsOf(asked.map((name) => ({ name })), inputs, targets).problems);
 	throwIfAny(distinct(problems));
-	if (first === void 0) throw new UserError(nothingToBuild(files));
+	if (first === void 0) throw new UserError(nothingToBuild(question));
 	const name = files.join(" + ");
 	return {
 		workspace,
@@ -5001,6 +5167,7 @@ async function openBakeProject(inputs, env, host) {
 		...names === void 0 ? {} : { names },
 		inputs: together(inputs, [first, ...others]),
 		warnings: ownCaches(inputs, kept, files),
+		notes,
 		parts: [first, ...others]
 	};
 }
@@ -5021,7 +5188,7 @@ function together(inputs, parts) {
 function ownCaches(inputs, targets, files) {
 	const own = targets.filter(({ cacheFrom, cacheTo }) => cacheFrom.length + cacheTo.length > 0);
 	if (own.length === 0 || inputs.cacheFrom.length + inputs.cacheTo.length > 0) return [];
-	const names = list$1(own.map(({ name }) => `\`${name}\``), NAMES$1);
+	const names = list$2(own.map(({ name }) => `\`${name}\``), NAMES$1);
 	return [{
 		input: "bake-files",
 		file: files[0],
@@ -5035,19 +5202,46 @@ function dockerfilePath({ context, dockerfile }, workspace) {
 	const [, ofWorkspace] = /^cwd:\/\/(.*)$/s.exec(dockerfile) ?? [];
 	return ofWorkspace === void 0 ? resolve$1(workspace, localPath(context), dockerfile) : resolve$1(workspace, ofWorkspace);
 }
-/** Each Dockerfile's text, or why there is none, by path. */
-async function dockerfileTexts(targets, workspace) {
+/** Each target's Dockerfile: an inline one's path is of no meaning. */
+async function dockerfilesOf(targets, workspace) {
 	const ofFiles = targets.filter(({ inline }) => inline === void 0);
 	const paths = new Set(ofFiles.map((target) => dockerfilePath(target, workspace)));
-	const texts = new Map(await Promise.all([...paths].map(async (path) => [path, await readFile(path, "utf8").catch(() => void 0)])));
-	return (target) => target.inline ?? texts.get(dockerfilePath(target, workspace));
+	const found = new Map(await Promise.all([...paths].map(async (path) => [path, await findDockerfile(path)])));
+	return (target) => {
+		const path = dockerfilePath(target, workspace);
+		return target.inline === void 0 ? found.get(path) ?? {
+			path,
+			text: void 0
+		} : {
+			path,
+			text: target.inline
+		};
+	};
 }
-function grouped$1(targets, textOf) {
+/** In lower case, too. https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/config.go (ReadEntrypoint) */
+async function findDockerfile(path) {
+	const read = async (file) => await readFile(file, "utf8").catch(() => void 0);
+	const text = await read(path);
+	if (text !== void 0 || basename(path) !== "Dockerfile") return {
+		path,
+		text
+	};
+	const lower = resolve$1(path, "../dockerfile");
+	const other = await read(lower);
+	return other === void 0 ? {
+		path,
+		text
+	} : {
+		path: lower,
+		text: other
+	};
+}
+function grouped$1(targets, fileOf) {
 	const groups = /* @__PURE__ */ new Map();
 	for (const target of targets) {
 		const { name, stage, tags, ...rest } = target;
-		const text = textOf(target);
-		const own = text?.includes("TARGETSTAGE") === true ? [
+		const file = fileOf(target);
+		const own = file.text?.includes("TARGETSTAGE") === true ? [
 			name,
 			stage,
 			tags.length
@@ -5055,15 +5249,14 @@ function grouped$1(targets, textOf) {
 		const key = JSON.stringify([rest, own]);
 		const known = groups.get(key);
 		groups.set(key, {
-			text,
+			...file,
 			members: known === void 0 ? [target] : [...known.members, target]
 		});
 	}
 	return [...groups.values()];
 }
-async function openPart(members, { inputs, workspace, env, text, asked, placeOf }) {
+async function openPart(members, { inputs, workspace, env, path, text, asked, placeOf }) {
 	const [target] = members;
-	const path = dockerfilePath(target, workspace);
 	const contextDir = resolve$1(workspace, localPath(target.context));
 	const told = (problem) => ({
 		...problem,
@@ -21280,7 +21473,7 @@ function stageGraph(data) {
 		index
 	}), 60));
 	const sentences = [
-		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$1(unneeded, 20)}.`],
+		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$2(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
 		...chart.edgesLeftOut === 0 ? [] : [`${count(chart.edgesLeftOut, "edge")} left out.`]
 	];
@@ -23688,6 +23881,7 @@ async function run(surroundings) {
 		]);
 		writePlanOutputs(runner, planned.plan, planned.matrix);
 		logPlan(runner, planned);
+		for (const note of project.notes ?? []) runner.log(`  ${note}`);
 		if (inputs.mode === "plan") {
 			warn(planned.images.entries().flatMap((entry) => entry.problem ?? []));
 			warn(await sizing.handOverUnchanged({
@@ -25016,4 +25210,4 @@ function fail(to, env, error) {
 	});
 }
 
-export { stagesOf as $, familiarName$1 as $t, tagsAndDigests as A, throwIfAny as An, assignTags as At, planRetag as B, openEngine as Bt, success as C, list$3 as Cn, serviceIsHere as Ct, failures as D, UserError as Dn, budgetsFor as Dt, externalImages as E, text$3 as En, waitBeforeRetry as Et, baseChain as F, htmlCode as Fn, formatChange as Ft, recordedSizes as G, removeBuilder as Gt, writeBuildOutputs as H, importsOf as Ht, sourceText as I, prose as In, formatDuration as It, parseTargetSizes as J, randomUUID as Jt, parsePlatforms as K, createHash as Kt, isBuiltAnyway as L, table as Ln, list$1 as Lt, flowchart as M, code as Mn, formatPlatform as Mt, mermaidBlock as N, codeBlock as Nn, parsePlatform as Nt, notes as O, errorCode as On, parseSizeBudgets as Ot, whyBuilt as P, details as Pn, count as Pt, digestOf as Q, digestFault as Qt, sideBySide as R, visible as Rn, shortRef as Rt, failure$1 as S, isText$1 as Sn, openBackend as St, openRegistryClient as T, positive as Tn, retryLine as Tt, userCache as U, registryRefs as Ut, sinceText as V, readyBuilder as Vt, CACHE as W, STATE as Wt, withFiles as X, outputTypes as Xt, platformToJson as Y, planBake as Yt, LayerIndexer as Z, InvalidReferenceError as Zt, listFirstParents as _, runProcess as _n, CACHE_MISSING as _t, reportPlace as a, helperArgs as an, brief as at, GithubAccess as b, field as bn, PACK_KEY as bt, uploadText as c, pruneArgs as cn, formatDelta as ct, legName as d, asRecord as dn, BuildProgress as dt, formatFamiliar as en, stagesOfAll as et, parseArtifactName as f, textAt as fn, isCancellation as ft, runAttempt as g, findProgram as gn, shownText as gt, recordPlaces as h, ProgramMissingError as hn, layoutOf as ht, headCommit as i, diskUsage as in, parseManifest as it, timeline as j, announce as jn, untagged as jt, stageGraph as k, sentence as kn, readEvent as kt, artifactName as l, runDocker as ln, isDigest$1 as lt, measuredRun as m, oneLine as mn, withoutCommand as mt, summaryData as n, repositoryOf as nn, digestOf$1 as nt, sameRepository as o, listBuilders as on, saveLeftLayers as ot, planName as p, RegistryError as pn, isInstruction as pt, parseSplit as q, randomBytes as qt, handoverOptions as r, bakeArgs as rn, parseImageConfig as rt, fetchTexts as s, localImageId as sn, formatBytes as st, runAction as t, parseReference as tn, readIndexEntry as tt, isPlanName as u, bytesOnDisk as un, readRoute as ut, pagesOf as v, all as vn, UNREACHABLE as vt, undocumented as w, parseJson as wn, pause as wt, describeError as x, isCount as xn, cacheScopes as xt, commitName as y, entries as yn, INDEX_KEY as yt, mergePushed as z, dockerOf as zt };
+export { stagesOf as $, familiarName$1 as $t, tagsAndDigests as A, throwIfAny as An, assignTags as At, planRetag as B, removeBuilder as Bt, success as C, list$3 as Cn, serviceIsHere as Ct, failures as D, UserError as Dn, budgetsFor as Dt, externalImages as E, text$3 as En, waitBeforeRetry as Et, baseChain as F, htmlCode as Fn, openEngine as Ft, recordedSizes as G, outputTypes as Gt, writeBuildOutputs as H, randomBytes as Ht, sourceText as I, prose as In, readyBuilder as It, parseTargetSizes as J, formatDuration as Jt, parsePlatforms as K, count as Kt, isBuiltAnyway as L, table as Ln, importsOf as Lt, flowchart as M, code as Mn, formatPlatform as Mt, mermaidBlock as N, codeBlock as Nn, parsePlatform as Nt, notes as O, errorCode as On, parseSizeBudgets as Ot, whyBuilt as P, details as Pn, dockerOf as Pt, digestOf as Q, digestFault as Qt, sideBySide as R, visible as Rn, registryRefs as Rt, failure$1 as S, isText$1 as Sn, openBackend as St, openRegistryClient as T, positive as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sinceText as V, createHash as Vt, CACHE as W, planBake as Wt, withFiles as X, shortRef as Xt, platformToJson as Y, list$2 as Yt, LayerIndexer as Z, InvalidReferenceError as Zt, listFirstParents as _, runProcess as _n, CACHE_MISSING as _t, reportPlace as a, helperArgs as an, brief as at, GithubAccess as b, field as bn, PACK_KEY as bt, uploadText as c, pruneArgs as cn, formatDelta as ct, legName as d, asRecord as dn, BuildProgress as dt, formatFamiliar as en, stagesOfAll as et, parseArtifactName as f, textAt as fn, isCancellation as ft, runAttempt as g, findProgram as gn, shownText as gt, recordPlaces as h, ProgramMissingError as hn, layoutOf as ht, headCommit as i, diskUsage as in, parseManifest as it, timeline as j, announce as jn, untagged as jt, stageGraph as k, sentence as kn, readEvent as kt, artifactName as l, runDocker as ln, isDigest$1 as lt, measuredRun as m, oneLine as mn, withoutCommand as mt, summaryData as n, repositoryOf as nn, digestOf$1 as nt, sameRepository as o, listBuilders as on, saveLeftLayers as ot, planName as p, RegistryError as pn, isInstruction as pt, parseSplit as q, formatChange as qt, handoverOptions as r, bakeArgs as rn, parseImageConfig as rt, fetchTexts as s, localImageId as sn, formatBytes as st, runAction as t, parseReference as tn, readIndexEntry as tt, isPlanName as u, bytesOnDisk as un, readRoute as ut, pagesOf as v, all as vn, UNREACHABLE as vt, undocumented as w, parseJson as wn, pause as wt, describeError as x, isCount as xn, cacheScopes as xt, commitName as y, entries as yn, INDEX_KEY as yt, mergePushed as z, STATE as zt };

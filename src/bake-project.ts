@@ -3,7 +3,8 @@
  * inputs say is laid over it.
  */
 import { readFile } from 'node:fs/promises'
-import { relative, resolve } from 'node:path'
+import { basename, relative, resolve } from 'node:path'
+import { targetsAsked } from './bake-asked.ts'
 import { nothingToBuild, printBakeFiles } from './build/bake-print.ts'
 import { readBakeTargets, targetProblem, type BakeFileTarget, type TargetProblem } from './build/bake-targets.ts'
 import { isAddress } from './build/definition.ts'
@@ -15,6 +16,7 @@ import { missingBakeFiles, whatDockerfile } from './bake-missing.ts'
 import { laidOver, localPath, withoutSaidPlatforms } from './bake-inputs.ts'
 import { inlinePlaces, type InlinePlace } from './bake-places.ts'
 import { toldOfTargets } from './bake-problems.ts'
+import { bakeTagProblems } from './bake-tags.ts'
 import { sharedOutputs } from './input-rules.ts'
 import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
@@ -39,9 +41,10 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
   const forPlan = inputs.mode === 'plan'
   // A plan needs no names of targets that it does not plan, but for budgets, which may be of any of them.
   const question = { files, targets: inputs.targets, forPlan, needsNames: !forPlan || inputs.sizeBudgets.length > 0 }
-  const { definition, names } = await printBakeFiles(dockerOf({ workspace }, env), question)
-  const { targets, asked, refused: unkept } = readBakeTargets(definition, env)
-  if (asked.length === 0) throw new UserError(nothingToBuild(files))
+  const { definition, names, inGroups } = await printBakeFiles(dockerOf({ workspace }, env), question)
+  const { refused: unkept, ...read } = readBakeTargets(definition, env)
+  const { targets, asked, notes } = await targetsAsked(read, { inputs, workspace, grouped: inGroups })
+  if (asked.length === 0) throw new UserError(nothingToBuild(question))
   const isSplit = inputs.matrixBy === 'platform'
   const split = isSplit ? splitTargets(targets, { asked, inputs, host }) : { targets, problems: [] }
   const kept = split.targets.filter(({ name }) => !unkept.has(name))
@@ -52,14 +55,19 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
     placeOf: await inlinePlaces(files, kept, workspace),
   }
   const parts = await Promise.all(
-    grouped(kept, await dockerfileTexts(kept, workspace)).map(
-      async ({ members, text }) => await openPart(members, { ...of, text, asked }),
+    grouped(kept, await dockerfilesOf(kept, workspace)).map(
+      async ({ members, ...file }) => await openPart(members, { ...of, ...file, asked }),
     ),
   )
   const [first, ...others] = parts.flatMap(({ part }) => part ?? [])
   const problems = [
     ...(await toldOfTargets(
-      [...[...unkept.values()].flat(), ...split.problems, ...parts.flatMap((part) => part.problems)],
+      [
+        ...[...unkept.values()].flat(),
+        ...split.problems,
+        ...parts.flatMap((part) => part.problems),
+        ...bakeTagProblems({ targets, asked }, inputs),
+      ],
       files,
       workspace,
     )),
@@ -75,12 +83,12 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
       ).problems,
     )
   throwIfAny(distinct(problems))
-  if (first === undefined) throw new UserError(nothingToBuild(files))
+  if (first === undefined) throw new UserError(nothingToBuild(question))
   const name = files.join(' + ')
   return {
     ...{ workspace, dockerfileName: name, id: inputs.id ?? name, ...(names === undefined ? {} : { names }) },
     inputs: together(inputs, [first, ...others]),
-    warnings: ownCaches(inputs, kept, files),
+    ...{ warnings: ownCaches(inputs, kept, files), notes },
     parts: [first, ...others],
   }
 }
@@ -105,7 +113,10 @@ function together(inputs: Inputs, parts: readonly Part[]): Inputs {
 function ownCaches(inputs: Inputs, targets: readonly BakeFileTarget[], files: readonly string[]): readonly Problem[] {
   const own = targets.filter(({ cacheFrom, cacheTo }) => cacheFrom.length + cacheTo.length > 0)
   if (own.length === 0 || inputs.cacheFrom.length + inputs.cacheTo.length > 0) return []
-  const names = list(own.map(({ name }) => `\`${name}\``), NAMES)
+  const names = list(
+    own.map(({ name }) => `\`${name}\``),
+    NAMES,
+  )
   return [
     {
       ...{ input: 'bake-files', file: files[0] },
@@ -125,43 +136,58 @@ function dockerfilePath({ context, dockerfile }: BakeFileTarget, workspace: stri
     : resolve(workspace, ofWorkspace)
 }
 
-/** Each Dockerfile's text, or why there is none, by path. */
-async function dockerfileTexts(
+interface FoundDockerfile {
+  /** Absolute. */
+  readonly path: string
+  /** Undefined where it cannot be read. */
+  readonly text: string | undefined
+}
+
+/** Each target's Dockerfile: an inline one's path is of no meaning. */
+async function dockerfilesOf(
   targets: readonly BakeFileTarget[],
   workspace: string,
-): Promise<(target: BakeFileTarget) => string | undefined> {
+): Promise<(target: BakeFileTarget) => FoundDockerfile> {
   const ofFiles = targets.filter(({ inline }) => inline === undefined)
   const paths = new Set(ofFiles.map((target) => dockerfilePath(target, workspace)))
-  const texts = new Map(
-    await Promise.all(
-      [...paths].map(async (path) => [path, await readFile(path, 'utf8').catch(() => undefined)] as const),
-    ),
-  )
-  return (target) => target.inline ?? texts.get(dockerfilePath(target, workspace))
+  const found = new Map(await Promise.all([...paths].map(async (path) => [path, await findDockerfile(path)] as const)))
+  return (target) => {
+    const path = dockerfilePath(target, workspace)
+    return target.inline === undefined ? (found.get(path) ?? { path, text: undefined }) : { path, text: target.inline }
+  }
+}
+
+/** In lower case, too. https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/config.go (ReadEntrypoint) */
+async function findDockerfile(path: string): Promise<FoundDockerfile> {
+  const read = async (file: string): Promise<string | undefined> => await readFile(file, 'utf8').catch(() => undefined)
+  const text = await read(path)
+  if (text !== undefined || basename(path) !== 'Dockerfile') return { path, text }
+  const lower = resolve(path, '../dockerfile')
+  const other = await read(lower)
+  return other === undefined ? { path, text } : { path: lower, text: other }
 }
 
 /** Where legs build a platform each, with what they are built for. */
 type LaidTarget = BakeFileTarget | SplitTarget
 
-interface Group {
+interface Group extends FoundDockerfile {
   /** They differ in name, stage and tags alone. */
   readonly members: readonly [LaidTarget, ...LaidTarget[]]
-  readonly text: string | undefined
 }
 
 function grouped(
   targets: readonly LaidTarget[],
-  textOf: (target: BakeFileTarget) => string | undefined,
+  fileOf: (target: BakeFileTarget) => FoundDockerfile,
 ): readonly Group[] {
   const groups = new Map<string, Group>()
   for (const target of targets) {
     const { name, stage, tags, ...rest } = target
-    const text = textOf(target)
+    const file = fileOf(target)
     // A FROM that depends on the target makes another graph of each.
-    const own = text?.includes('TARGETSTAGE') === true ? [name, stage, tags.length] : []
+    const own = file.text?.includes('TARGETSTAGE') === true ? [name, stage, tags.length] : []
     const key = JSON.stringify([rest, own])
     const known = groups.get(key)
-    groups.set(key, { text, members: known === undefined ? [target] : [...known.members, target] })
+    groups.set(key, { ...file, members: known === undefined ? [target] : [...known.members, target] })
   }
   return [...groups.values()]
 }
@@ -172,20 +198,19 @@ async function openPart(
     inputs,
     workspace,
     env,
+    path,
     text,
     asked,
     placeOf,
-  }: {
+  }: FoundDockerfile & {
     readonly inputs: Inputs
     readonly workspace: string
     readonly env: NodeJS.ProcessEnv
-    readonly text: string | undefined
     readonly asked: readonly string[]
     readonly placeOf: (target: BakeFileTarget) => InlinePlace | undefined
   },
 ): Promise<{ readonly part: Part | undefined; readonly problems: readonly TargetProblem[] }> {
   const [target] = members
-  const path = dockerfilePath(target, workspace)
   const contextDir = resolve(workspace, localPath(target.context))
   const told = (problem: Problem): TargetProblem => ({
     ...problem,

@@ -60,3 +60,12 @@ export async function isDirectory(path: string): Promise<boolean> {
     return false
   }
 }
+
+/** Whether there is a file. Never rejects. */
+export async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile()
+  } catch {
+    return false
+  }
+}

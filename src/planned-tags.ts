@@ -1,14 +1,15 @@
 /** The tags of each target: what the input `tags` says, and what bake files say of those that it does not name. Pure. */
 import type { Problem } from './errors.ts'
 import type { Inputs } from './inputs.ts'
-import { assignTags, untagged, type AssignedTags, type TagPlace } from './plan/target-tags.ts'
+import { assignTags, untagged, type AssignedTags } from './plan/target-tags.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { PartDraft } from './part-planning.ts'
 import type { WantedTarget } from './project.ts'
 import { withoutTag } from './split-rules.ts'
 
 /**
- * What `tags` says; a target that it does not name has those of the bake files, and its leg pushes to their repositories.
+ * What `tags` says; a target that it does not name has those of the bake files (`bakeTagProblems` tells what is wrong with
+ * these), and its leg pushes to their repositories.
  * @param wanted of bake files
  */
 export function tagsOf(
@@ -19,22 +20,13 @@ export function tagsOf(
   const given = assignTags(targets, inputs.tags)
   if (wanted.length === 0) return given
   const left = wanted.filter(({ name }) => given.tagsOf.get(name)?.length === 0)
-  const written = assignTags(
-    targets,
-    left.flatMap(({ name, tags: own }) => own.map((ref) => ({ target: name, ref }))),
-    IN_BAKE_FILES,
-  )
+  const written = new Map(left.map(({ name, tags: own }) => [name, own]))
   const both = targets.map(({ name }): readonly [string, readonly string[]] => {
-    const own = written.tagsOf.get(name) ?? []
+    const own = [...new Set(written.get(name))]
     const pushed = isLeg(inputs) && inputs.push ? new Set(own.map((ref) => withoutTag(ref) ?? ref)) : own
     return [name, [...(given.tagsOf.get(name) ?? []), ...pushed]]
   })
-  return { tagsOf: new Map(both), problems: [...given.problems, ...written.problems] }
-}
-
-const IN_BAKE_FILES: TagPlace = {
-  ...{ input: 'bake-files', called: '`tags` of the bake files' },
-  mend: 'Give each target a tag of its own in its file, or to all of them with `{target}` in the input `tags`.',
+  return { tagsOf: new Map(both), problems: given.problems }
 }
 
 function isLeg({ matrixBy, mode }: Inputs): boolean {

@@ -21,6 +21,8 @@ export interface Project {
   readonly inputs: Inputs
   /** What is worth knowing of bake files. */
   readonly warnings?: readonly Problem[]
+  /** The same for the log alone. */
+  readonly notes?: readonly string[]
   /** One of a plain Dockerfile. */
   readonly parts: readonly [Part, ...Part[]]
 }

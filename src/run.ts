@@ -108,6 +108,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
     warn([...warnings, ...(project.warnings ?? []), ...planned.warnings])
     writePlanOutputs(runner, planned.plan, planned.matrix)
     logPlan(runner, planned)
+    for (const note of project.notes ?? []) runner.log(`  ${note}`)
     if (inputs.mode === 'plan') {
       warn(planned.images.entries().flatMap((entry) => entry.problem ?? []))
       warn(await sizing.handOverUnchanged({ planned, project, registry: client, records, caching }))

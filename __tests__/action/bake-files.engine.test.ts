@@ -195,6 +195,19 @@ test('ONBUILD of a target is carried out in what is based on it, as bake does it
   expect(await run()).toEqual({ app: 'x changed', stood: 'unchanged' })
 }, 240_000)
 
+test('services that run one image in several ways are built once; a `dockerfile` will do; what is called `all` is that', async () => {
+  await using space = await workspace({
+    'app/dockerfile': `FROM alpine:3.22\nRUN echo ${fresh()}\n`,
+    'compose.yaml': 'services:\n  web: &web\n    image: r/app\n    build: app\n  worker:\n    <<: *web\n    command: work\n',
+    'docker-bake.hcl': 'group "all" { targets = ["one"] }\ntarget "one" { context = "app" }\ntarget "two" { context = "gone" }\n',
+  })
+  const services = await builds(space, { inputs: { 'bake-files': 'compose.yaml' } })
+  expect(services.outputs['built']).toBe('["web"]')
+  expect(services.stdout).toContain('  worker is web once more, with the same tag: built once, as web\n')
+  const named = await builds(space, { inputs: { 'bake-files': 'docker-bake.hcl', targets: 'all' } })
+  expect(named.outputs['built']).toBe('["one"]')
+}) // prettier-ignore
+
 describe('what bake files say that is wrong', () => {
   const file = (...targets: readonly string[]): string => targets.map((text) => `target ${text}\n`).join('')
 
@@ -222,7 +235,11 @@ describe('what bake files say that is wrong', () => {
   test.each<[string, Record<string, string>, RegExp]>([
     ['an unknown target', { targets: 'cop' }, /^docker-bake\.hcl:: `targets`: docker-bake\.hcl has no target or group `cop`\. There are `same`, `stage`; `all` means all of them\./],
     ['a target that is nearly there', { targets: 'stag,same' }, /has no target or group `stag`\. Did you mean `stage`\?/],
-    ['a tag twice', { targets: 'same,tagged', 'bake-files': 'tags.hcl' }, /`tags` of the bake files: `x\/y:1` is given to both `same` and `tagged`\. Give each target a tag of its own in its file/],
+    ['a tag twice', { targets: 'same,tagged', 'bake-files': 'tags.hcl' }, /^tags\.hcl:1: The bake target `same`: its tag `x\/y:1` is given to `tagged`, too, and that is built in another way\. Give each image a tag of its own in its file/],
+    ['a tag that a variable left empty', { 'bake-files': 'tags.hcl', targets: 'empty' }, /^tags\.hcl:10: The bake target `empty`: its tag `x\/y:` is not an image reference\./],
+    ['a group without targets', { 'bake-files': 'tags.hcl', targets: 'none' }, /^tags\.hcl:: `targets`: the group `none` of tags\.hcl is empty, so there is nothing to build\. Name other/],
+    ['services that are pulled', { 'bake-files': 'pulled.yaml' }, /^pulled\.yaml:: `bake-files`: no service of pulled\.yaml has `build`, so there is nothing to build\. Add `build`/],
+    ['the same for a plan', { 'bake-files': 'pulled.yaml', mode: 'plan' }, /^pulled\.yaml:: `bake-files`: no service of pulled\.yaml has `build`, so there is nothing to build\. Add `build`/],
     ['targets in a circle', { 'bake-files': 'circle.hcl', targets: 'a' }, /the targets `a` and `b` are built from each other\. Remove `target:a` from the `contexts` of `b`/],
     ['a mistake in an inline Dockerfile', { 'bake-files': 'inline.yaml' }, /^inline\.yaml:7: unknown instruction: RUNN \(did you mean RUN\?\)/],
     ['one in JSON', { 'bake-files': 'inline.json', targets: 'a' }, /^inline\.json#a:2: unknown instruction: RUNN/],
@@ -236,7 +253,8 @@ describe('what bake files say that is wrong', () => {
     await using space = await workspace({
       'app/Dockerfile': 'FROM alpine:3.22 AS a\n',
       'docker-bake.hcl': file('"stage" {\n  context = "app"\n  target = "b"\n}', '"same" {}'),
-      'tags.hcl': file('"same" {\n  context = "app"\n  tags = ["x/y:1"]\n}', '"tagged" {\n  context = "app"\n  tags = ["x/y:1"]\n  args = { A = "" }\n}'),
+      'tags.hcl': file('"same" {\n  context = "app"\n  tags = ["x/y:1"]\n}', '"tagged" {\n  context = "app"\n  tags = ["x/y:1"]\n  args = { A = "" }\n}', '"empty" {\n  context = "app"\n  tags = ["x/y:${V}"]\n}') + 'variable "V" { default = "" }\ngroup "none" { targets = [] }\n',
+      'pulled.yaml': 'services:\n  db:\n    image: postgres\n',
       'circle.hcl': file('"a" {\n  context = "app"\n  contexts = { x = "target:b" }\n}', '"b" {\n  context = "app"\n  contexts = { x = "target:a" }\n}'),
       'inline.json': JSON.stringify({ target: { a: { context: 'app', 'dockerfile-inline': 'FROM alpine:3.22\nRUNN a\n' } } }),
       'inline.yaml': 'services:\n  a:\n    build:\n      context: app\n      dockerfile_inline: |\n        FROM alpine:3.22\n        RUNN a\n',

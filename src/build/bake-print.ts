@@ -22,6 +22,8 @@ export interface PrintedBake {
   readonly definition: unknown
   /** Of all targets that the files have; undefined where nobody needs them. */
   readonly names: readonly string[] | undefined
+  /** Where all targets are asked for: those that a group names. */
+  readonly inGroups?: ReadonlySet<string>
 }
 
 /**
@@ -40,17 +42,23 @@ export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion
     if (found === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)))
     return found
   }
-  const names = async (): Promise<readonly string[]> => {
+  const listed = async (): Promise<readonly ListedName[]> => {
     const { found, stderr } = await list()
     if (found === undefined) throw new UserError(problemsOf(stderr, question, []))
-    return listedNames(found).flatMap(({ name, isGroup }) => (isGroup ? [] : [name]))
+    return listedNames(found)
   }
   if (targets === 'all') {
-    const all = await names()
-    return { names: all, definition: await print(all) }
+    const there = await listed()
+    const names = targetsAmong(there)
+    // What the files call so is what bake means by it.
+    if (there.some(({ name }) => name === 'all')) return { names, definition: await print(['all']) }
+    return { names, definition: await print(names), inGroups: new Set(there.flatMap(({ members }) => members)) }
   }
-  const [definition, all] = await Promise.all([print(targets ?? []), needsNames ? names() : undefined])
-  return { definition, names: all }
+  const [definition, names] = await Promise.all([
+    print(targets ?? []),
+    needsNames ? listed().then(targetsAmong) : undefined,
+  ])
+  return { definition, names }
 }
 
 async function ask(
@@ -64,13 +72,22 @@ async function ask(
 interface ListedName {
   readonly name: string
   readonly isGroup: boolean
+  /** Of a group, unless the file describes it in words of its own. */
+  readonly members: readonly string[]
 }
 
+/** https://github.com/docker/buildx/blob/v0.29.1/commands/bake.go (printTargetList) */
 function listedNames(listed: unknown): readonly ListedName[] {
   return list(listed).flatMap((item) => {
-    const name = field(item, 'name')
-    return typeof name === 'string' ? [{ name, isGroup: field(item, 'group') === true }] : []
+    const [name, described] = [field(item, 'name'), field(item, 'description')]
+    if (typeof name !== 'string') return []
+    const isGroup = field(item, 'group') === true
+    return [{ name, isGroup, members: isGroup && typeof described === 'string' ? described.split(', ') : [] }]
   })
+}
+
+function targetsAmong(listed: readonly ListedName[]): readonly string[] {
+  return listed.flatMap(({ name, isGroup }) => (isGroup ? [] : [name]))
 }
 
 /** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
@@ -85,7 +102,9 @@ function problemsOf(
   const [, line, message] = (file === undefined ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? []
   const missing = /failed to find target (\S+)/.exec(text)?.[1]
   const where = { input: 'bake-files', file: file ?? files[0], ...(line === undefined ? {} : { line: Number(line) }) }
-  if (missing === 'default' && targets === undefined) return [nothingToBuild(files)]
+  if (missing === 'default' && targets === undefined) return [noDefault(files)]
+  // What `--set *.ssh=` of a plan finds nothing to be set on.
+  if (text.includes("could not find any target matching '*'")) return [nothingToBuild({ files, targets })]
   if (missing !== undefined) {
     const names = listed.map(({ name }) => name)
     const wanted = targets === 'all' ? [] : (targets ?? [])
@@ -136,10 +155,35 @@ function whatThereIs(names: readonly string[]): string {
 }
 
 /** There is nothing in the files that is built without being named. */
-export function nothingToBuild(files: readonly string[]): Problem {
+function noDefault(files: readonly string[]): Problem {
   return {
     ...{ input: 'bake-files', file: files[0] },
     message: `\`bake-files\`: ${files.join(', ')} ${files.length === 1 ? 'has' : 'have'} no group \`default\`, and \`targets\` names nothing.`,
     mend: 'Name targets or groups with `targets` (`all` means every target), or add a group `default`.',
+  }
+}
+
+/** What is asked for is there, and no target is in it. */
+export function nothingToBuild({ files, targets }: Pick<BakeFilesQuestion, 'files' | 'targets'>): Problem {
+  const where = { input: 'bake-files', file: files[0] }
+  const named = files.join(', ')
+  if (files.every((file) => /\.ya?ml$/.test(file)) && (targets === undefined || targets === 'all')) {
+    return {
+      ...where,
+      message: `\`bake-files\`: no service of ${named} has \`build\`, so there is nothing to build.`,
+      mend: 'Add `build` to the services that have a Dockerfile.',
+    }
+  }
+  if (targets === 'all')
+    return {
+      ...where,
+      message: `\`bake-files\`: ${named} ${files.length === 1 ? 'has' : 'have'} no target.`,
+      mend: 'Add one.',
+    }
+  const groups = (targets ?? ['default']).map((name) => `\`${name}\``)
+  return {
+    ...(targets === undefined ? where : { ...where, input: 'targets' }),
+    message: `\`${targets === undefined ? 'bake-files' : 'targets'}\`: ${groups.length === 1 ? 'the group' : 'the groups'} ${groups.join(', ')} of ${named} ${groups.length === 1 ? 'is' : 'are'} empty, so there is nothing to build.`,
+    mend: 'Name other targets or groups with `targets`, or put targets into the group.',
   }
 }

@@ -12,25 +12,8 @@ export interface AssignedTags {
   readonly problems: readonly Problem[]
 }
 
-/** Where tags are given, in words of its problems. */
-export interface TagPlace {
-  readonly input: string
-  readonly called: string
-  /** How each target gets one of its own. */
-  readonly mend: string
-}
-
-const IN_INPUT: TagPlace = {
-  ...{ input: 'tags', called: '`tags`' },
-  mend: 'Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference.',
-}
-
 /** Assigns tags by target name; a tag for a target that is not built, or one tag for two targets, is a problem. */
-export function assignTags(
-  targets: readonly Pick<RequestedTarget, 'name'>[],
-  lines: readonly TagLine[],
-  { input, called, mend }: TagPlace = IN_INPUT,
-): AssignedTags {
+export function assignTags(targets: readonly Pick<RequestedTarget, 'name'>[], lines: readonly TagLine[]): AssignedTags {
   const problems: Problem[] = []
   const names = targets.map((target) => target.name)
   const tagsOf = new Map(names.map((name): [string, string[]] => [name, []]))
@@ -40,8 +23,8 @@ export function assignTags(
     if (wanted.length === 0 && target !== undefined) {
       const near = nearest(target, names)
       problems.push({
-        input,
-        message: `${called}: \`${target}=${ref}\` is for a target that is not built.`,
+        input: 'tags',
+        message: `\`tags\`: \`${target}=${ref}\` is for a target that is not built.`,
         mend:
           near === undefined
             ? `The targets are ${names.map((name) => `\`${name}\``).join(', ')}.`
@@ -54,8 +37,9 @@ export function assignTags(
       const owner = owners.get(tag)
       if (owner !== undefined && owner !== name) {
         problems.push({
-          ...{ input, mend },
-          message: `${called}: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
+          input: 'tags',
+          mend: 'Give each target a tag of its own: `TARGET=REF`, or `{target}` in the reference.',
+          message: `\`tags\`: \`${tag}\` is given to both \`${owner}\` and \`${name}\`.`,
         })
         continue
       }
