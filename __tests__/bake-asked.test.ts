@@ -47,15 +47,23 @@ describe('targets that are one image', () => {
 describe('all targets', () => {
   const GIVEN = `target "docker-metadata-action" {}
 target "platforms" { platforms = ["linux/amd64"] }
+target "meta-helper" {}
 target "app" { tags = ["r/app"] }
 target "in-group" {}
 target "staged" { target = "x" }
-target "more" { inherits = ["app", "docker-metadata-action", "platforms", "in-group", "staged"] }
+target "more" { inherits = ["app", "docker-metadata-action", "platforms", "meta-helper", "in-group", "staged"] }
 target "alone" {}
 `
   const targets = {
-    ...{ 'docker-metadata-action': { tags: ['r/more'] }, platforms: { platforms: ['linux/amd64'] } },
-    ...{ app: { tags: ['r/app'] }, 'in-group': {}, staged: { target: 'x' }, more: { tags: ['r/more'], target: 'y' }, alone: {} },
+    ...{ 'docker-metadata-action': { tags: ['r/other'] }, platforms: { platforms: ['linux/amd64'] } },
+    ...{
+      'meta-helper': { tags: ['r/more'] },
+      app: { tags: ['r/app'] },
+      'in-group': {},
+      staged: { target: 'x' },
+      more: { tags: ['r/more'], target: 'y' },
+      alone: {},
+    },
   }
   const all = async (files: Readonly<Record<string, string>>) => {
     await using space = await workspace({ 'docker-bake.hcl': GIVEN, ...files })
@@ -66,7 +74,7 @@ target "alone" {}
   test('are those that are not only there to be inherited', async () => {
     const { asked, notes } = await all({ Dockerfile: 'FROM scratch\n' })
     expect(asked).toEqual(['app', 'in-group', 'staged', 'more', 'alone'])
-    expect(notes).toEqual(['not built, as others only inherit them: docker-metadata-action and platforms'])
+    expect(notes).toEqual(['not built, as others only inherit them: docker-metadata-action, platforms and meta-helper'])
   })
 
   test('without a Dockerfile for it, nothing can be meant by one that says nothing', async () => {
@@ -78,7 +86,7 @@ target "alone" {}
     const inputs = inputsOf({ targets: 'all' })
     const question = { inputs, workspace: space.directory }
     expect((await targetsAsked(read({ a: {} }), { ...question, grouped: new Set() })).asked).toEqual(['a'])
-    expect((await targetsAsked(read(targets), { ...question, grouped: undefined })).asked).toHaveLength(7)
+    expect((await targetsAsked(read(targets), { ...question, grouped: undefined })).asked).toHaveLength(8)
   })
 })
 

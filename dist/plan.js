@@ -3343,9 +3343,14 @@ const OF_METADATA_ACTION = /^docker-metadata-action/;
 /** The names of targets that others inherit and that say of themselves nothing that could be built. */
 function helpersAmong({ targets, asked }, { files, grouped, hasDockerfile }) {
 	const inherited = new Set(files.flatMap(({ text }) => inheritedIn(text)));
-	const isHelper = (target) => inherited.has(target.name) && !grouped.has(target.name) && saysNothing(target) && (!hasDockerfile || target.tags.length === 0 || OF_METADATA_ACTION.test(target.name));
+	const isHelper = (target) => inherited.has(target.name) && !grouped.has(target.name) && saysNothing(target) && (!hasDockerfile || hasNoOwnTag(target, targets) || OF_METADATA_ACTION.test(target.name));
 	const helpers = targets.filter((target) => asked.includes(target.name) && isHelper(target));
 	return new Set(helpers.length === asked.length ? [] : helpers.map(({ name }) => name));
+}
+/** What inherits it has its tags, too, unless it says others: both could not be built. */
+function hasNoOwnTag({ name, tags }, targets) {
+	const others = new Set(targets.flatMap((other) => other.name === name ? [] : other.tags));
+	return tags.every((tag) => others.has(tag));
 }
 /** `inherits = ["a", "b"]`, in HCL and in JSON; what an expression makes is not seen. */
 function inheritedIn(text) {

@@ -98,10 +98,16 @@ export function helpersAmong(
     inherited.has(target.name) &&
     !grouped.has(target.name) &&
     saysNothing(target) &&
-    (!hasDockerfile || target.tags.length === 0 || OF_METADATA_ACTION.test(target.name))
+    (!hasDockerfile || hasNoOwnTag(target, targets) || OF_METADATA_ACTION.test(target.name))
   const helpers = targets.filter((target) => asked.includes(target.name) && isHelper(target))
   // Where nothing is left, it was not said so.
   return new Set(helpers.length === asked.length ? [] : helpers.map(({ name }) => name))
+}
+
+/** What inherits it has its tags, too, unless it says others: both could not be built. */
+function hasNoOwnTag({ name, tags }: BakeFileTarget, targets: readonly BakeFileTarget[]): boolean {
+  const others = new Set(targets.flatMap((other) => (other.name === name ? [] : other.tags)))
+  return tags.every((tag) => others.has(tag))
 }
 
 /** `inherits = ["a", "b"]`, in HCL and in JSON; what an expression makes is not seen. */
