@@ -30,6 +30,14 @@ const files = [
 ]
 const filled = 'FROM alpine:3.22\n\nRUN echo $HOME this end\n'
 
+test('is found under its own heading where others have the same, and the same names', () => {
+  const service = (key: string): readonly string[] => [`  ${key}`, '    build:', '      dockerfile_inline: |', ...['FROM a', 'RUNN b'].map((line) => `        ${line}`)]
+  const lines = ['networks:', '  three: {}', 'services:', ...['one: &one', 'two: # as one', '"three":'].flatMap(service)]
+  const compose = [{ name: 'compose.yaml', text: lines.join('\n') }]
+  const above = ['one', 'two', 'three'].map((name) => placeOfInline({ name, inline: 'FROM a\nRUNN b\n' }, compose)?.above)
+  expect(above).toEqual([6, 11, 16])
+}) // prettier-ignore
+
 test.each([
   ['with variables that are filled in', 'one', filled, { file: 'compose.yaml', above: 4 }],
   ['a second time, under its own name', 'two', filled, { file: 'compose.yaml', above: 10 }],

@@ -1,6 +1,7 @@
 /** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { headingsOf } from './bake-headings.ts'
 
 interface Inline {
   /** The target's. */
@@ -47,7 +48,7 @@ export async function textsOf(files: readonly string[], workspace: string): Prom
 
 /**
  * Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
- * under the target's name. Undefined where it is not there line by line, as in JSON.
+ * under the target's own heading. Undefined where it is not there line by line, as in JSON.
  */
 export function placeOfInline(
   { name, inline }: { readonly name: string; readonly inline: string },
@@ -56,23 +57,34 @@ export function placeOfInline(
   const wanted = inline.replace(/\s+$/, '').split('\n')
   const places = files.flatMap(({ name: file, text }) => {
     const lines = text.split(/\r?\n/)
-    const heading = headingIn(lines, name)
+    const { from, to } = sectionIn(text, name)
     const found = lines.flatMap((_, above) => (standsAt(wanted, lines, above) ? [above] : []))
-    return found.map((above) => ({ file, above, isUnder: heading !== -1 && above > heading }))
+    return found.map((above) => ({ file, above, isOwn: above >= from && above < to }))
   })
-  const { file, above } = places.find(({ isUnder }) => isUnder) ?? places[0] ?? {}
+  // It may be written for another one, or beside them: targets inherit, and YAML has anchors.
+  const { file, above } = places.find(({ isOwn }) => isOwn) ?? places[0] ?? {}
   return file === undefined || above === undefined ? undefined : { file, above }
 }
 
-/** Where a target begins; -1 where it does not. */
-export function headingIn(lines: readonly string[], name: string): number {
-  return lines.findIndex((line) => isHeading(line, name))
+/** The lines from a target's heading to the next one's; none where it has none. */
+function sectionIn(text: string, name: string): { readonly from: number; readonly to: number } {
+  const headings = headingsOf(text)
+  const own = headings.find((heading) => heading.name === name)
+  if (own === undefined) return { from: Infinity, to: -1 }
+  const next = headings.find(({ above }) => above > own.above)
+  return { from: own.above, to: next?.above ?? Infinity }
 }
 
-/** `web:` of a compose file, `target "web" {` of a bake file. */
-function isHeading(line: string, name: string): boolean {
-  const words = line.trim()
-  return [`${name}:`, `"${name}":`, `'${name}':`].includes(words) || words.startsWith(`target "${name}"`)
+/** The place where a target begins, in the first file that has it. */
+export function headingIn(
+  files: readonly BakeFileText[],
+  target: string,
+): { readonly file: string; readonly line: number } | undefined {
+  for (const { name: file, text } of files) {
+    const found = headingsOf(text).find(({ name }) => name === target)
+    if (found !== undefined) return { file, line: found.above + 1 }
+  }
+  return undefined
 }
 
 function standsAt(wanted: readonly string[], lines: readonly string[], above: number): boolean {

@@ -1,5 +1,5 @@
 /** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
-import { headingIn, textsOf, type BakeFileText } from './bake-places.ts'
+import { headingIn, textsOf } from './bake-places.ts'
 import type { TargetProblem } from './build/bake-targets.ts'
 import type { Problem } from './errors.ts'
 import { list } from './report/words.ts'
@@ -20,7 +20,7 @@ export async function toldOfTargets(
     if (first === undefined) return []
     const { target, said, ...problem } = first
     const targets = [...new Set([target, ...others.map((other) => other.target)])]
-    const [place = { file: files[0] }] = targets.flatMap((name) => placeOf(name, texts) ?? [])
+    const [place = { file: files[0] }] = targets.flatMap((name) => headingIn(texts, name) ?? [])
     const message = said === undefined || targets.length === 1 ? problem.message : ofSeveral(targets, said)
     return [{ ...problem, message, ...place }]
   })
@@ -29,12 +29,4 @@ export async function toldOfTargets(
 function ofSeveral(targets: readonly string[], said: string): string {
   const names = targets.map((name) => `\`${name}\``)
   return `The bake targets ${list(names, NAMES)}${said.replace(/^: /, ', each: ').replace(/^ has /, ' have ')}`
-}
-
-function placeOf(target: string, texts: readonly BakeFileText[]): Pick<Problem, 'file' | 'line'> | undefined {
-  for (const { name: file, text } of texts) {
-    const at = headingIn(text.split('\n'), target)
-    if (at !== -1) return { file, line: at + 1 }
-  }
-  return undefined
 }
