@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { placeOfInline } from '../src/bake-places.ts'
+import { inlinePlaces, placeOfInline } from '../src/bake-places.ts'
+import { workspace } from './support/engine.ts'
 
 const files = [
   {
@@ -37,6 +38,24 @@ test('is found under its own heading where others have the same, and the same na
   const above = ['one', 'two', 'three'].map((name) => placeOfInline({ name, inline: 'FROM a\nRUNN b\n' }, compose)?.above)
   expect(above).toEqual([6, 11, 16])
 }) // prettier-ignore
+
+test('is found where its first line is blank', () => {
+  const text = 'services:\n  a:\n    build:\n      dockerfile_inline: |\n\n        FROM a\n          RUNN b\n'
+  const compose = [{ name: 'compose.yaml', text }]
+  expect(placeOfInline({ name: 'a', inline: '\nFROM a\n  RUNN b\n' }, compose)).toEqual({ file: 'compose.yaml', above: 4 })
+}) // prettier-ignore
+
+test('that has no lines in its file goes by its target, whose heading is known', async () => {
+  const text = 'services:\n  a:\n    build:\n      dockerfile_inline: "FROM a\\nRUNN b"\n'
+  await using space = await workspace({ 'first.yaml': 'services: {}\n', 'second.yaml': text })
+  const names = ['a', 'included'] as const
+  const targets = names.map((name) => ({ name, inline: 'FROM a\nRUNN b' }))
+  const placeOf = await inlinePlaces(['first.yaml', 'second.yaml'], targets, space.directory)
+  expect(targets.map(placeOf)).toEqual([
+    { file: 'second.yaml#a', above: 0, heading: { target: 'a', file: 'second.yaml', line: 2 } },
+    { file: 'first.yaml#included', above: 0, heading: { target: 'included', file: 'first.yaml' } },
+  ])
+})
 
 test.each([
   ['with variables that are filled in', 'one', filled, { file: 'compose.yaml', above: 4 }],

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { toldOfTargets } from '../src/bake-problems.ts'
+import { toldOfInline, toldOfTargets } from '../src/bake-problems.ts'
 import { targetProblem, type TargetProblem } from '../src/build/bake-targets.ts'
 import { workspace } from './support/engine.ts'
 
@@ -38,4 +38,21 @@ test('is told once of all targets that have it, at the line of the first that st
 test('keeps apart what is mended in different ways', async () => {
   const [one, other] = [problem('web'), { ...problem('api'), mend: 'Did you mean `gone2`?' }]
   expect(await told(one, other)).toHaveLength(2)
+})
+
+test('of an inline Dockerfile without lines in its file is told where its target begins', () => {
+  const heading = { target: 'a', file: 'bake.json', line: 3 }
+  const parts = [{ dockerfileName: 'Dockerfile' }, { dockerfileName: 'bake.json#a', heading }]
+  const [mend, other] = ['Mend it.', { message: 'b.', file: 'Dockerfile', line: 1 }]
+  const inline = { message: 'unknown instruction: RUNN.', mend, file: 'bake.json#a', line: 2, endLine: 4 }
+  expect(toldOfInline([inline, other], parts)).toEqual([
+    {
+      ...{ message: 'unknown instruction: RUNN (line 2 of the inline Dockerfile of `a`).', mend },
+      ...{ file: 'bake.json', line: 3 },
+    },
+    other,
+  ])
+  expect(toldOfInline([{ message: 'It fails.', file: 'bake.json#a' }], parts)).toMatchObject([
+    { message: 'It fails (the inline Dockerfile of `a`).', file: 'bake.json', line: 3 },
+  ])
 })

@@ -22,9 +22,22 @@ export interface InlinePlace {
   readonly file: string
   /** How many of the file's lines stand above it. */
   readonly above: number
+  /** Of one that is not there line by line: where its target is. */
+  readonly heading?: InlineHeading
 }
 
-/** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
+/** Where a target begins whose inline Dockerfile has no lines in its file. */
+export interface InlineHeading {
+  readonly target: string
+  readonly file: string
+  /** Undefined: it stands in none of the files; a matrix makes it, or a file that one of them includes has it. */
+  readonly line?: number
+}
+
+/**
+ * Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, goes by the target's name, and what
+ * is wrong with it is told at the target's heading (`toldOfInline`).
+ */
 export async function inlinePlaces(
   files: readonly string[],
   targets: readonly Inline[],
@@ -32,10 +45,12 @@ export async function inlinePlaces(
 ): Promise<(target: Inline) => InlinePlace | undefined> {
   const isUsed = targets.some(({ inline }) => inline !== undefined)
   const texts = isUsed ? await textsOf(files, workspace) : []
+  const byName = (name: string): InlinePlace => {
+    const heading = { target: name, ...(headingIn(texts, name) ?? { file: files[0] ?? '' }) }
+    return { file: `${heading.file}#${name}`, above: 0, heading }
+  }
   return ({ name, inline }) =>
-    inline === undefined
-      ? undefined
-      : (placeOfInline({ name, inline }, texts) ?? { file: `${files[0] ?? ''}#${name}`, above: 0 })
+    inline === undefined ? undefined : (placeOfInline({ name, inline }, texts) ?? byName(name))
 }
 
 /** The files as they are; one that cannot be read is empty. */
@@ -92,7 +107,10 @@ function standsAt(wanted: readonly string[], lines: readonly string[], above: nu
   const top = lines[above] ?? ''
   // In quotes behind its key.
   if (wanted.length === 1) return first !== '' && plain(top).includes(first)
-  const indent = blanks(top).slice(0, Math.max(0, blanks(top).length - blanks(first).length))
+  // A line that says something tells how far in the text stands; the first one may be blank.
+  const said = wanted.findIndex((want) => want.trim() !== '')
+  const [deep, own] = [blanks(lines[above + said] ?? ''), blanks(wanted[said] ?? '')]
+  const indent = deep.slice(0, Math.max(0, deep.length - own.length))
   return wanted.every((want, index) => {
     const line = lines[above + index]
     if (line === undefined) return false

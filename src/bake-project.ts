@@ -247,6 +247,7 @@ async function openPart(
           ...(inline === undefined
             ? { dockerfilePath: path }
             : { dockerfilePath: undefined, linesAbove: inline.above }),
+          ...(inline?.heading === undefined ? {} : { heading: inline.heading }),
           wanted: members.map(({ name, stage, tags }) => {
             const place = asked.indexOf(name)
             return { name, stage, tags, place: place === -1 ? undefined : place }

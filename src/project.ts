@@ -1,6 +1,7 @@
 /** What is to be built, on disk: the workspace, the build context and the Dockerfile, found and checked. */
 import { readFile, readdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import type { InlineHeading } from './bake-places.ts'
 import { errorCode, nearest, throwIfAny, type Problem } from './errors.ts'
 import { readHead } from './git.ts'
 import { readEvent } from './github-event.ts'
@@ -38,6 +39,8 @@ export interface Part {
   readonly dockerfileText: string
   /** How many lines of the file stand above it, where it is written in a bake file. */
   readonly linesAbove?: number
+  /** Where its target begins, where it has no lines in that file. */
+  readonly heading?: InlineHeading
   /** Relative to the workspace, as annotations and reports name it. */
   readonly dockerfileName: string
   /** The targets that bake files make of it; undefined: those that `targets` names by their stages. */

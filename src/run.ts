@@ -3,6 +3,7 @@
  * file of its own; this file only tells their order.
  */
 import { announce } from './announce.ts'
+import { errorOfInline, toldOfInline } from './bake-problems.ts'
 import { openBakeProject } from './bake-project.ts'
 import { LookAhead } from './context/look-ahead.ts'
 import type { Scout } from './context/scout.ts'
@@ -76,7 +77,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
   else if (env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
   const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()])
   const warn = (problems: readonly Problem[]): void => {
-    announce(runner, problems, { level: 'warning', workspace: project.workspace })
+    announce(runner, toldOfInline(problems, project.parts), { level: 'warning', workspace: project.workspace })
   }
   const client = openRegistryClient(inputs, surroundings, warn)
   // The engine is asked beside the registries, but not before the Dockerfile is found sound.
@@ -130,6 +131,8 @@ export async function run(surroundings: Surroundings): Promise<void> {
       engine,
       started,
     })
+  } catch (error) {
+    throw errorOfInline(error, project.parts)
   } finally {
     client.close()
     await caching?.[Symbol.asyncDispose]()

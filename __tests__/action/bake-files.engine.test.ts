@@ -242,7 +242,7 @@ describe('what bake files say that is wrong', () => {
     ['the same for a plan', { 'bake-files': 'pulled.yaml', mode: 'plan' }, /^pulled\.yaml:: `bake-files`: no service of pulled\.yaml has `build`, so there is nothing to build\. Add `build`/],
     ['targets in a circle', { 'bake-files': 'circle.hcl', targets: 'a' }, /the targets `a` and `b` are built from each other\. Remove `target:a` from the `contexts` of `b`/],
     ['a mistake in an inline Dockerfile', { 'bake-files': 'inline.yaml' }, /^inline\.yaml:7: unknown instruction: RUNN \(did you mean RUN\?\)/],
-    ['one in JSON', { 'bake-files': 'inline.json', targets: 'a' }, /^inline\.json#a:2: unknown instruction: RUNN/],
+    ['one in JSON', { 'bake-files': 'inline.json', targets: 'a' }, /^inline\.json:3: unknown instruction: RUNN \(did you mean RUN\?\) \(line 2 of the inline Dockerfile of `a`\)\./],
     ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
     ['a stage that is not there', { targets: 'stage' }, /bake target `stage` is the stage `b`, and app\/Dockerfile has none of that name\. Did you mean `target = "a"`\?/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
@@ -256,7 +256,7 @@ describe('what bake files say that is wrong', () => {
       'tags.hcl': file('"same" {\n  context = "app"\n  tags = ["x/y:1"]\n}', '"tagged" {\n  context = "app"\n  tags = ["x/y:1"]\n  args = { A = "" }\n}', '"empty" {\n  context = "app"\n  tags = ["x/y:${V}"]\n}') + 'variable "V" { default = "" }\ngroup "none" { targets = [] }\n',
       'pulled.yaml': 'services:\n  db:\n    image: postgres\n',
       'circle.hcl': file('"a" {\n  context = "app"\n  contexts = { x = "target:b" }\n}', '"b" {\n  context = "app"\n  contexts = { x = "target:a" }\n}'),
-      'inline.json': JSON.stringify({ target: { a: { context: 'app', 'dockerfile-inline': 'FROM alpine:3.22\nRUNN a\n' } } }),
+      'inline.json': JSON.stringify({ target: { a: { context: 'app', 'dockerfile-inline': 'FROM alpine:3.22\nRUNN a\n' } } }, undefined, 1),
       'inline.yaml': 'services:\n  a:\n    build:\n      context: app\n      dockerfile_inline: |\n        FROM alpine:3.22\n        RUNN a\n',
       'bad.hcl': file('"a" {\n  context = FOO\n}'),
     })
