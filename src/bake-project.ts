@@ -12,7 +12,7 @@ import { dockerOf } from './engine.ts'
 import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { malformed } from './input-forms.ts'
 import { shown } from './input-lists.ts'
-import { missingBakeFiles, whatDockerfile } from './bake-missing.ts'
+import { missingBakeFiles, missingContext, missingDockerfile } from './bake-missing.ts'
 import { laidOver, localPath, withoutSaidPlatforms } from './bake-inputs.ts'
 import { inlinePlaces, type InlinePlace } from './bake-places.ts'
 import { toldOfTargets } from './bake-problems.ts'
@@ -222,15 +222,10 @@ async function openPart(
   const isRemote = isAddress(target.context) && !target.context.startsWith('cwd://')
   const problems: Problem[] = []
   if (!isRemote && !(await isDirectory(contextDir))) {
-    problems.push({
-      message: `the context \`${shown(target.context)}\` is no directory of the checkout.`,
-      mend: 'Give `context` from the root of the checkout, where bake is run.',
-    })
+    problems.push(missingContext({ context: target.context, files: inputs.bakeFiles, workspace }))
   } else if (text === undefined && !isRemote) {
-    problems.push({
-      message: `there is no Dockerfile \`${shown(relative(workspace, path))}\`.`,
-      mend: whatDockerfile(path, contextDir),
-    })
+    const { context, dockerfile } = target
+    problems.push(missingDockerfile({ context, dockerfile, contextDir, path, files: inputs.bakeFiles, workspace }))
   }
   if (inputs.mode === 'build') problems.push(...(await missingPaths(laid, workspace)), ...unsetSecrets(target, env))
   // The sizes of bake files are buildx's to read.

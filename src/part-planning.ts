@@ -1,4 +1,5 @@
 /** One Dockerfile of a plan: parsed and resolved, its targets chosen, and all that is wrong with it. Asks nobody. */
+import { targetProblem, type TargetProblem } from './build/bake-targets.ts'
 import type { DockerfileError, DockerfileWarning } from './dockerfile/dockerfile-error.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { parseDockerfile } from './dockerfile/parse.ts'
@@ -12,7 +13,7 @@ import type { ImageCatalog } from './image-catalog.ts'
 import { nativeMachine } from './images/platform.ts'
 import { distinct } from './json-fields.ts'
 import type { MissingFiles } from './missing-files.ts'
-import { chooseTargets, type ChosenTargets, type RequestedTarget } from './plan/targets.ts'
+import { chooseTargets, type RequestedTarget } from './plan/targets.ts'
 import type { Part } from './project.ts'
 
 /** A Dockerfile as far as it can be known without asking registries. */
@@ -30,6 +31,8 @@ export interface PartDraft {
   readonly targets: readonly RequestedTarget[]
   /** What is wrong with the names of targets. */
   readonly problems: readonly Problem[]
+  /** What is wrong with the stages of bake's targets. */
+  readonly targetProblems: readonly TargetProblem[]
 }
 
 export type Resolver = (options: {
@@ -51,14 +54,20 @@ export function draftPart(part: Part, hostPlatform: string): PartDraft {
   const resolve = resolverOf(dockerfile, part, cells)
   const resolutions = resolve({ targets: [undefined], images: undefined })
   const graph = graphOrThrow(resolutions, file)
-  const chosen = part.wanted === undefined ? chooseTargets(graph, inputs.targets, file) : wantedTargets(part, graph)
+  const chosen =
+    part.wanted === undefined
+      ? { ...chooseTargets(graph, inputs.targets, file), targetProblems: [] }
+      : { ...wantedTargets(part, graph), problems: [] }
   return { part, dockerfile, platforms, cells, resolve, resolutions, graph, ...chosen }
 }
 
 /** The stages of bake's targets. */
-function wantedTargets({ wanted = [], dockerfileName }: Part, graph: StageGraph): ChosenTargets {
+function wantedTargets(
+  { wanted = [], dockerfileName, dockerfilePath }: Part,
+  graph: StageGraph,
+): Pick<PartDraft, 'targets' | 'targetProblems'> {
   const targets: RequestedTarget[] = []
-  const problems: Problem[] = []
+  const targetProblems: TargetProblem[] = []
   for (const { name, stage } of wanted) {
     const found = findTarget(graph, stage ?? '')
     if (found.kind === 'stage') {
@@ -67,20 +76,19 @@ function wantedTargets({ wanted = [], dockerfileName }: Part, graph: StageGraph)
     }
     const names = graph.stages.flatMap((candidate) => candidate.name ?? [])
     const near = found.didYouMean ?? nearest(stage ?? '', names)
-    problems.push({
-      input: 'bake-files',
-      message: `The bake target \`${name}\` is the stage \`${stage ?? ''}\`, and ${dockerfileName} has none of that name.`,
-      mend: near === undefined ? 'Name one of its stages with `target`.' : `Did you mean \`target = "${near}"\`?`,
-    })
+    const file = dockerfilePath === undefined ? 'its inline Dockerfile' : dockerfileName
+    const said = `: its \`target\` is \`${stage ?? ''}\`, and ${file} has no stage of that name.`
+    const mend = near === undefined ? 'Name one of its stages with `target`.' : `Did you mean \`${near}\`?`
+    targetProblems.push(targetProblem(name, said, mend))
   }
-  return { targets, problems }
+  return { targets, targetProblems }
 }
 
 /** The same Dockerfile with what images and other targets are found to be. @throws UserError as `draftPart` */
 export function resolvePart(
   draft: PartDraft,
   found: Pick<Parameters<Resolver>[0], 'images' | 'environmentOf' | 'triggersOf'>,
-): Omit<PartDraft, 'problems'> & { readonly dependsOnTarget: boolean } {
+): Omit<PartDraft, 'problems' | 'targetProblems'> & { readonly dependsOnTarget: boolean } {
   // Triggers in base images may add edges, and a FROM may depend on the target: now both are known.
   const names = draft.targets.map((target) => target.stageName)
   const dependsOnTarget = draft.resolutions.some((resolution) => resolution.dependsOnTarget)

@@ -2,6 +2,7 @@
  * From Dockerfiles to the plan: parse, resolve, look up images, choose targets. Asks registries, never an engine.
  * Everything wrong is told at once, at its file and line.
  */
+import { toldOfTargets } from './bake-problems.ts'
 import { lookUpContextImages, type ContextImages } from './context-images.ts'
 import type { LookAhead } from './context/look-ahead.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
@@ -105,6 +106,11 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   throwIfAny([
     ...firstLook.flatMap(({ errors }) => errors),
     ...drafts.flatMap(({ problems }) => problems),
+    ...(await toldOfTargets(
+      drafts.flatMap(({ targetProblems }) => targetProblems),
+      inputs.bakeFiles,
+      workspace,
+    )),
     ...tags.problems,
     ...homeless(drafts, tags, inputs),
     ...linkProblems(drafts),

@@ -227,7 +227,7 @@ describe('what bake files say that is wrong', () => {
     expect(errors).toEqual([
       'docker-bake.hcl:11: The bake target `call` has `call = "check"`, and stage-build builds. Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
       'docker-bake.hcl:4: The bake target `remote` has the context `https://example.org/a.git`, which is no directory. Add `actions/checkout` for it, and give its directory as `context`.',
-      'docker-bake.hcl:7: The bake target `nofile`: there is no Dockerfile `app/Dockerfil`. Did you mean `dockerfile: Dockerfile`? It is relative to `context`.',
+      'docker-bake.hcl:7: The bake target `nofile`: there is no Dockerfile `app/Dockerfil`. Did you mean `Dockerfile`? `dockerfile` is relative to `context`.',
       'docker-bake.hcl:15: The bake target `secret`: its secret `x` is the variable `NOT_SET`, which is not set. Set it in the step’s `env:`.',
     ])
   })
@@ -244,7 +244,8 @@ describe('what bake files say that is wrong', () => {
     ['a mistake in an inline Dockerfile', { 'bake-files': 'inline.yaml' }, /^inline\.yaml:7: unknown instruction: RUNN \(did you mean RUN\?\)/],
     ['one in JSON', { 'bake-files': 'inline.json', targets: 'a' }, /^inline\.json:3: unknown instruction: RUNN \(did you mean RUN\?\) \(line 2 of the inline Dockerfile of `a`\)\./],
     ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
-    ['a stage that is not there', { targets: 'stage' }, /bake target `stage` is the stage `b`, and app\/Dockerfile has none of that name\. Did you mean `target = "a"`\?/],
+    ['a stage that is not there', { targets: 'stage' }, /^docker-bake\.hcl:1: The bake target `stage`: its `target` is `b`, and app\/Dockerfile has no stage of that name\. Did you mean `a`\?/],
+    ['a path as `docker compose` reads it', { 'bake-files': 'app/compose.yaml' }, /^app\/compose\.yaml:2: The bake target `own`: there is no Dockerfile `Dockerfile`\. There is `app\/Dockerfile`: bake counts .* Write `app` as `context`, or/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
     ['a file that is not there', { 'bake-files': 'bake.hcl' }, /`bake-files`: `bake\.hcl` is not there\./],
     ['a mistake, at its line', { 'bake-files': 'bad.hcl' }, /^bad\.hcl:2: `bake-files`: Unknown variable; There is no variable named "FOO"/],
@@ -258,6 +259,7 @@ describe('what bake files say that is wrong', () => {
       'circle.hcl': file('"a" {\n  context = "app"\n  contexts = { x = "target:b" }\n}', '"b" {\n  context = "app"\n  contexts = { x = "target:a" }\n}'),
       'inline.json': JSON.stringify({ target: { a: { context: 'app', 'dockerfile-inline': 'FROM alpine:3.22\nRUNN a\n' } } }, undefined, 1),
       'inline.yaml': 'services:\n  a:\n    build:\n      context: app\n      dockerfile_inline: |\n        FROM alpine:3.22\n        RUNN a\n',
+      'app/compose.yaml': 'services:\n  own:\n    build: .\n',
       'bad.hcl': file('"a" {\n  context = FOO\n}'),
     })
     const { errors } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', ...inputs } })
