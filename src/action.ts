@@ -57,6 +57,7 @@ function fail(to: Runner, env: NodeJS.ProcessEnv, error: unknown): void {
   to.fail()
   const workspace = env['GITHUB_WORKSPACE'] ?? process.cwd()
   if (error instanceof UserError) {
+    announce(to, error.warnings, { level: 'warning', workspace })
     announce(to, error.problems, { level: 'error', workspace })
     return
   }

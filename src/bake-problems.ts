@@ -51,5 +51,6 @@ export function toldOfInline(problems: readonly Problem[], parts: PlacedParts): 
 /** The same of an error. */
 export function errorOfInline(error: unknown, parts: PlacedParts): unknown {
   if (!(error instanceof UserError)) return error
-  return new UserError(toldOfInline(error.problems, parts), { cause: error.cause })
+  const warnings = toldOfInline(error.warnings, parts)
+  return new UserError(toldOfInline(error.problems, parts), { cause: error.cause, warnings })
 }

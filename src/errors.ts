@@ -19,21 +19,28 @@ export interface Problem {
   readonly lastLines?: readonly string[] | undefined
 }
 
+interface UserErrorOptions extends ErrorOptions {
+  readonly warnings?: readonly Problem[]
+}
+
 /** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */
 export class UserError extends Error {
   readonly problems: readonly Problem[]
+  /** What has to be known beside them. */
+  readonly warnings: readonly Problem[]
 
-  constructor(problems: Problem | readonly Problem[], options?: ErrorOptions) {
+  constructor(problems: Problem | readonly Problem[], options?: UserErrorOptions) {
     const list = Array.isArray(problems) ? (problems as readonly Problem[]) : [problems as Problem]
     super(list.map(formatProblem).join('\n'), options)
     this.name = 'UserError'
     this.problems = list
+    this.warnings = options?.warnings ?? []
   }
 }
 
 /** @throws UserError with all problems, if there are any */
-export function throwIfAny(problems: readonly Problem[]): void {
-  if (problems.length > 0) throw new UserError(problems)
+export function throwIfAny(problems: readonly Problem[], options?: UserErrorOptions): void {
+  if (problems.length > 0) throw new UserError(problems, options)
 }
 
 /** A problem as one line of text: place, message, mend. */

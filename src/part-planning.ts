@@ -158,12 +158,24 @@ function resolverOf(dockerfile: Dockerfile, { inputs }: Part, cells: readonly Bu
 function graphOrThrow(resolutions: readonly Resolution[], file: string): StageGraph {
   const graphs = resolutions.flatMap(({ graph }) => graph ?? [])
   const [first, ...others] = graphs
-  if (first === undefined || graphs.length < resolutions.length) {
-    throw new UserError(distinct(resolutions.flatMap(({ errors }) => errors.map((error) => problemOf(error, file)))))
-  }
+  if (first === undefined || graphs.length < resolutions.length)
+    throw refusal(
+      resolutions.flatMap(({ errors }) => errors),
+      resolutions,
+      file,
+    )
   const fatal = resolutions.flatMap(({ errors }) => errors.filter((error) => error.scope !== 'reachable-only'))
-  if (fatal.length > 0) throw new UserError(distinct(fatal.map((error) => problemOf(error, file))))
+  if (fatal.length > 0) throw refusal(fatal, resolutions, file)
   return mergeGraphs([first, ...others])
+}
+
+/** Where warnings are what is wrong (`# check=error=true`), they are told, too. */
+function refusal(errors: readonly DockerfileError[], resolutions: readonly Resolution[], file: string): UserError {
+  const isLint = errors.some(({ scope }) => scope === 'lint')
+  const warnings = resolutions.flatMap((resolution) => (isLint ? resolution.warnings : []))
+  return new UserError(distinct(errors.map((error) => problemOf(error, file))), {
+    warnings: distinct(warnings.map((warning) => warningOf(warning, file))),
+  })
 }
 
 function problemOf(error: DockerfileError, file: string): Problem {

@@ -216,16 +216,18 @@ function resolveAll(
  */
 function each<T, R>(items: readonly T[], make: (item: T) => R, besides: () => readonly Problem[]): readonly R[] {
   const problems: Problem[] = []
+  const warnings: Problem[] = []
   const made = items.flatMap((item) => {
     try {
       return [make(item)]
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       problems.push(...error.problems)
+      warnings.push(...error.warnings)
       return []
     }
   })
-  if (problems.length > 0) throwIfAny(distinct([...problems, ...besides()]))
+  if (problems.length > 0) throwIfAny(distinct([...problems, ...besides()]), { warnings })
   return made
 }
 

@@ -246,6 +246,7 @@ describe('what bake files say that is wrong', () => {
     ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
     ['a stage that is not there', { targets: 'stage' }, /^docker-bake\.hcl:1: The bake target `stage`: its `target` is `b`, and app\/Dockerfile has no stage of that name\. Did you mean `a`\?/],
     ['a path as `docker compose` reads it', { 'bake-files': 'app/compose.yaml' }, /^app\/compose\.yaml:2: The bake target `own`: there is no Dockerfile `Dockerfile`\. There is `app\/Dockerfile`: bake counts .* Write `app` as `context`, or/],
+    ['what a Dockerfile has in several targets', { 'bake-files': 'matrix.hcl', targets: 'all' }, /^app\/bad\.Dockerfile:3: \/gone is not in the build context/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
     ['a file that is not there', { 'bake-files': 'bake.hcl' }, /`bake-files`: `bake\.hcl` is not there\./],
     ['a mistake, at its line', { 'bake-files': 'bad.hcl' }, /^bad\.hcl:2: `bake-files`: Unknown variable; There is no variable named "FOO"/],
@@ -260,6 +261,8 @@ describe('what bake files say that is wrong', () => {
       'inline.json': JSON.stringify({ target: { a: { context: 'app', 'dockerfile-inline': 'FROM alpine:3.22\nRUNN a\n' } } }, undefined, 1),
       'inline.yaml': 'services:\n  a:\n    build:\n      context: app\n      dockerfile_inline: |\n        FROM alpine:3.22\n        RUNN a\n',
       'app/compose.yaml': 'services:\n  own:\n    build: .\n',
+      'app/bad.Dockerfile': 'FROM scratch\nARG V\nCOPY gone /\n',
+      'matrix.hcl': file('"v" {\n  name = "v-${v}"\n  matrix = { v = ["1", "2"] }\n  args = { V = v }\n  context = "app"\n  dockerfile = "bad.Dockerfile"\n}'),
       'bad.hcl': file('"a" {\n  context = FOO\n}'),
     })
     const { errors } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', ...inputs } })

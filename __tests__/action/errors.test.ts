@@ -45,6 +45,28 @@ describe('a Dockerfile’s mistakes are annotations on their lines before any en
   })
 })
 
+describe('warnings', () => {
+  test('that are errors by `# check=error=true` are told with the error', async () => {
+    const Dockerfile = '# check=error=true\nFROM scratch as x\nFROM scratch AS y\n'
+    const { code, errors, warnings } = await attempt({ files: { Dockerfile }, env: NO_ENGINE })
+    expect({ code, warnings }).toEqual({
+      code: 1,
+      warnings: [expect.stringMatching(/^Dockerfile:2: FromAsCasing: /)],
+    })
+    expect(errors).toEqual([
+      'Dockerfile:2: lint violation found for rules: FromAsCasing. Mend what the warnings say, or remove `error=true` from `# check=`.',
+    ])
+  })
+
+  test('that GitHub would not show have their lines in the log', async () => {
+    const Dockerfile = Array.from({ length: 12 }, (_, index) => `FROM scratch as a${index}\n`).join('')
+    const { stdout, warnings } = await attempt({ files: { Dockerfile }, inputs: { mode: 'plan' }, env: NO_ENGINE })
+    expect(warnings.at(-1)).toBe("+3 more: 3 more warnings are in the step's log.")
+    const lines = stdout.split('\n').flatMap((line) => /^warning: (\S+) FromAsCasing: /.exec(line)?.[1] ?? [])
+    expect(lines).toEqual(['Dockerfile:10:', 'Dockerfile:11:', 'Dockerfile:12:'])
+  })
+})
+
 describe('inputs', () => {
   test('all bad ones are told at once; what GitHub would not show is in the log; a secret is not', async () => {
     const inputs = {
