@@ -8,6 +8,7 @@ import type { BuiltImage } from './outputs.ts'
 import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import {
+  MAX_STAGE,
   stageName,
   type Failure,
   type PlatformReport,
@@ -93,7 +94,7 @@ function whyOf({ name }: RequestedTarget, { decisions, graph }: Planned): Pick<T
   const reasons = decision.reasons.map(({ text, stage: index, line }) => {
     const stage = index === undefined ? undefined : graph.stages[index]
     const file = stage?.file === undefined ? {} : { file: stage.file }
-    return { text, line, stage: stage === undefined ? undefined : stageName(stage), ...file }
+    return { text, line, stage: stage === undefined ? undefined : stageName(stage, 60), ...file }
   })
   return { reasons, since: undefined }
 }
@@ -133,7 +134,7 @@ function timelineOf(steps: readonly Step[], planned: Planned): readonly Timeline
     return {
       // A mapped image goes by the name that the Dockerfile gives it.
       label: stage !== undefined && step.text.startsWith('FROM ') ? `FROM ${stage.fromText}` : step.text,
-      stage: stage === undefined ? step.targets.join(', ') : stageName(stage),
+      stage: stage === undefined ? step.targets.join(', ') : stageName(stage, MAX_STAGE),
       target: step.targets.length === 1 ? step.targets[0] : undefined,
       startMs: start,
       endMs: start + step.durationMs,

@@ -185,6 +185,8 @@ test('ONBUILD of a target is carried out in what is based on it, as bake does it
   for (const name of names)
     expect(await contentOf(space.path('out', name))).toBe(await contentOf(space.path('plain', name)))
   expect(built.errors).toEqual([])
+  // What has no name is told by its Dockerfile.
+  expect(built.stdout).toMatch(/^ {2}app: changed .*; made → lower → base\/Dockerfile:3 → app\/Dockerfile:3$/m)
 
   const run = async (): Promise<Readonly<Record<string, string>>> => told(await builds(space, { inputs }))
   await run()

@@ -110,7 +110,7 @@ function draw(input: FlowchartInput, needed: readonly number[]): { nodes: readon
     if (stage === undefined) continue
     const caption = captions?.get(index)
     const label =
-      labelText(names?.get(index) ?? stageName(stage), MAX_LABEL) +
+      labelText(names?.get(index) ?? stageName(stage, MAX_LABEL), MAX_LABEL) +
       (caption === undefined ? '' : `, ${labelText(caption, MAX_LABEL).replaceAll(' ', '\u00a0')}`)
     stages.push({ id: `s${index}`, kind: requested.includes(index) ? 'target' : 'stage', label })
     connect(stage.from, `s${index}`, 'from')

@@ -1,5 +1,5 @@
 import { labelText } from './mermaid-text.ts'
-import type { TimelineEntry } from './summary-data.ts'
+import { MAX_STAGE, type TimelineEntry } from './summary-data.ts'
 
 /**
  * The build's timeline → a Mermaid gantt chart. Owns which steps become bars and the axis; the words around the
@@ -15,7 +15,6 @@ export interface Gantt {
 }
 
 const MAX_BARS = 40
-const MAX_STAGE = 24
 const MAX_LABEL = 48
 
 /**

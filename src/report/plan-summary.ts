@@ -40,5 +40,5 @@ function stageList(plan: Plan, target: PlanTarget): string {
 }
 
 function stageCode(stage: PlanStage | undefined, index: number): string {
-  return code(stageName(stage ?? { name: undefined, index }), 60)
+  return code(stageName(stage ?? { name: undefined, index }, 60), 60)
 }

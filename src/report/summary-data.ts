@@ -140,13 +140,25 @@ export interface SummaryData {
   readonly failures: readonly Failure[]
 }
 
-/** What a stage is called in every report: its name, or `stage 3`; where there are several files, `api.Dockerfile:7`. */
-export function stageName(stage: {
-  readonly name: string | null | undefined
-  readonly index: number
-  readonly file?: string
-  readonly line?: number
-}): string {
+/** So much of a stage is shown in the timeline. */
+export const MAX_STAGE = 24
+
+/**
+ * What a stage is called in every report: its name, or `stage 3`; where there may be several files, `api/Dockerfile:7`.
+ * @param longest of a path, so much is shown; its end tells more than its beginning
+ */
+export function stageName(
+  stage: {
+    readonly name: string | null | undefined
+    readonly index: number
+    readonly file?: string
+    readonly line?: number
+  },
+  longest = Infinity,
+): string {
   const { name, index, file, line } = stage
-  return name ?? (file === undefined ? `stage ${index}` : `${file.slice(file.lastIndexOf('/') + 1)}:${line ?? '?'}`)
+  if (name !== null && name !== undefined) return name
+  if (file === undefined) return `stage ${index}`
+  const place = `${file}:${line ?? '?'}`
+  return place.length <= longest ? place : `…${place.slice(place.length - longest + 1)}`
 }

@@ -68,7 +68,7 @@ export function stageGraph(data: SummaryData): string | undefined {
     ...(chart.hasContext ? ['slanted: named context'] : []),
   ].join(' · ')
   const { stages } = data.graph
-  const unneeded = chart.unneeded.map((index) => code(stageName(stages[index] ?? { name: undefined, index }), 60))
+  const unneeded = chart.unneeded.map((index) => code(stageName(stages[index] ?? { name: undefined, index }, 60), 60))
   const sentences = [
     ...(unneeded.length === 0
       ? []
