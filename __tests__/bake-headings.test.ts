@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { headingsOf } from '../src/bake-headings.ts'
+import { headingsOf, includedIn } from '../src/bake-headings.ts'
 
 /** `name:line` of each target. */
 function headings(...lines: readonly string[]): readonly string[] {
@@ -32,6 +32,18 @@ describe('targets begin', () => {
     expect(headings(JSON.stringify({ group, target }))).toEqual(['api:1', 'web:1'])
     expect(headings('{"target" :', '[{"a"', ': {}}, {"b": {}}]}')).toEqual(['a:2', 'b:3'])
     expect(headings('{"services": {', '"a": {}}}')).toEqual(['a:2'])
+  })
+
+  test('of a compose file in those that it includes, too', () => {
+    const paths = [
+      '- a.yaml # first',
+      '- path: ../b.yaml',
+      '- "c d"',
+      '-',
+      '  project_directory: x',
+      "  path: './e.yml'",
+    ]
+    expect(includedIn(['include:', ...paths, 'services:', '  - f.yaml'].join('\r\n'))).toEqual(['a.yaml', '../b.yaml', './e.yml']) // prettier-ignore
   })
 
   test.each(['', 'services:', '{"target": "', '{"a": {}', ']]"x":'])('nowhere in %j', (text) => {

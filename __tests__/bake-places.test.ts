@@ -47,13 +47,21 @@ test('is found where its first line is blank', () => {
 
 test('that has no lines in its file goes by its target, whose heading is known', async () => {
   const text = 'services:\n  a:\n    build:\n      dockerfile_inline: "FROM a\\nRUNN b"\n'
-  await using space = await workspace({ 'first.yaml': 'services: {}\n', 'second.yaml': text })
-  const names = ['a', 'included'] as const
+  await using space = await workspace({
+    'first.yaml': 'include:\n  - more/third.yaml\nservices: {}\n',
+    'second.yaml': text,
+    'more/third.yaml': text.replace('a:', 'included:').replace('services', 'include:\n  - ../first.yaml\nservices'),
+  })
+  const names = ['a', 'included', 'made'] as const
   const targets = names.map((name) => ({ name, inline: 'FROM a\nRUNN b' }))
   const placeOf = await inlinePlaces(['first.yaml', 'second.yaml'], targets, space.directory)
   expect(targets.map(placeOf)).toEqual([
     { file: 'second.yaml#a', above: 0, heading: { target: 'a', file: 'second.yaml', line: 2 } },
-    { file: 'first.yaml#included', above: 0, heading: { target: 'included', file: 'first.yaml' } },
+    {
+      ...{ file: 'more/third.yaml#included', above: 0 },
+      heading: { target: 'included', file: 'more/third.yaml', line: 4 },
+    },
+    { file: 'first.yaml#made', above: 0, heading: { target: 'made', file: 'first.yaml' } },
   ])
 })
 

@@ -50,6 +50,16 @@ function ofYaml(lines: readonly string[]): readonly Heading[] {
   return headings
 }
 
+/** The files that a compose file includes, by paths from its folder. */
+export function includedIn(text: string): readonly string[] {
+  let isInclude = false
+  return text.split(/\r?\n/).flatMap((line) => {
+    if (/^[^\s#-]/.test(line)) isInclude = /^include\s*:/.test(line)
+    const [, , path] = /^\s*(?:-\s+)?(?:path\s*:\s*)?(["']?)([\w./-]+)\1\s*(?:#.*)?$/.exec(line) ?? []
+    return isInclude && path !== undefined && path !== '-' ? [path] : []
+  })
+}
+
 /** The keys under `target`, or in a compose file under `services`. */
 function ofJson(text: string): readonly Heading[] {
   const headings: Heading[] = []

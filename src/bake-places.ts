@@ -1,7 +1,7 @@
 /** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { headingsOf } from './bake-headings.ts'
+import { dirname, join, resolve } from 'node:path'
+import { headingsOf, includedIn } from './bake-headings.ts'
 
 interface Inline {
   /** The target's. */
@@ -30,7 +30,7 @@ export interface InlinePlace {
 export interface InlineHeading {
   readonly target: string
   readonly file: string
-  /** Undefined: it stands in none of the files; a matrix makes it, or a file that one of them includes has it. */
+  /** Undefined: it stands in none of the files; a matrix makes it. */
   readonly line?: number
 }
 
@@ -53,12 +53,19 @@ export async function inlinePlaces(
     inline === undefined ? undefined : (placeOfInline({ name, inline }, texts) ?? byName(name))
 }
 
-/** The files as they are; one that cannot be read is empty. */
+/** The files as they are, and behind them those that they include; one that cannot be read is empty. */
 export async function textsOf(files: readonly string[], workspace: string): Promise<readonly BakeFileText[]> {
   const read = async (name: string): Promise<BakeFileText> => ({
     ...{ name, text: await readFile(resolve(workspace, name), 'utf8').catch(() => '') },
   })
-  return await Promise.all(files.map(read))
+  const texts = new Map<string, BakeFileText>()
+  for (let names = files; names.length > 0;) {
+    const found = await Promise.all(names.map(read))
+    for (const file of found) texts.set(file.name, file)
+    const included = found.flatMap(({ name, text }) => includedIn(text).map((path) => join(dirname(name), path)))
+    names = [...new Set(included)].filter((name) => !texts.has(name) && !/^\.\.\/|^\//.test(name))
+  }
+  return [...texts.values()]
 }
 
 /**
