@@ -14,16 +14,19 @@ const { accessSync, appendFileSync, closeSync, constants, createReadStream, exis
 /** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */
 var UserError = class extends Error {
 	problems;
+	/** What has to be known beside them. */
+	warnings;
 	constructor(problems, options) {
 		const list = Array.isArray(problems) ? problems : [problems];
 		super(list.map(formatProblem).join("\n"), options);
 		this.name = "UserError";
 		this.problems = list;
+		this.warnings = options?.warnings ?? [];
 	}
 };
 /** @throws UserError with all problems, if there are any */
-function throwIfAny(problems) {
-	if (problems.length > 0) throw new UserError(problems);
+function throwIfAny(problems, options) {
+	if (problems.length > 0) throw new UserError(problems, options);
 }
 /** A problem as one line of text: place, message, mend. */
 function formatProblem(problem) {

@@ -19,6 +19,66 @@ import * as path from "path";
 import * as child from "child_process";
 import { setTimeout as setTimeout$2 } from "timers";
 
+// src/json-fields.ts
+/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
+/** Undefined for what is no JSON. */
+function parseJson(text) {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return;
+	}
+}
+/** Each item once: the same JSON is the same. */
+function distinct(items) {
+	return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+}
+/** An own property, or one of one of one; undefined for what is no object. */
+function field(value, ...path) {
+	let at = value;
+	for (const key of path) {
+		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
+		at = at[key];
+	}
+	return at;
+}
+/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
+function all(value, read, most) {
+	if (!Array.isArray(value) || value.length > most) return void 0;
+	const items = [];
+	for (const item of value) {
+		const parsed = read(item);
+		if (parsed === void 0) return void 0;
+		items.push(parsed);
+	}
+	return items;
+}
+/** Own properties of an object; none of what is no object, or has more than `most`. */
+function entries(value, most) {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+	const found = Object.entries(value);
+	return found.length > most ? [] : found;
+}
+/** The items of a list; none of what is no list. */
+function list$3(value) {
+	return Array.isArray(value) ? value : [];
+}
+/** A text that says something. */
+function text$3(value) {
+	return typeof value === "string" && value !== "" ? value : void 0;
+}
+/** A whole number from 1: of a pull request, of a comment, of a run's attempt. */
+function positive(value) {
+	return isCount(value) && value > 0 ? value : void 0;
+}
+function isText$1(value, longest) {
+	return typeof value === "string" && value.length <= longest;
+}
+/** A whole number, neither negative nor too large to be exact. */
+function isCount(value) {
+	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
 // src/report/markdown.ts
 /**
 * Untrusted text → GitHub-flavoured Markdown that shows it and does nothing else. Owns escaping and the two block
@@ -55,7 +115,7 @@ function cut$2(text, maxLength) {
 	return head.slice(0, maxLength - 1 - tailLength).join("") + CUT + (tailLength === 0 ? "" : tail.slice(-tailLength).join(""));
 }
 /** A name as a code span, for any place in Markdown (cells, headings, lists, HTML): `` `prod` ``. */
-function code(text, maxLength = DEFAULT_CODE_LENGTH) {
+function code$1(text, maxLength = DEFAULT_CODE_LENGTH) {
 	const shown = visible(text, maxLength);
 	return PLAIN_CODE.test(shown) ? `\`${shown}\`` : htmlCode(text, maxLength);
 }
@@ -71,7 +131,7 @@ function entities(text) {
 * written so); everything else is shown letter by letter: no emphasis, HTML, links, mentions, references or formulas.
 */
 function prose(text, maxLength = DEFAULT_PROSE_LENGTH) {
-	return visible(text, maxLength).split(/`([^`]+)`/).map((part, i) => i % 2 === 1 ? code(part, maxLength) : plain$1(part, i === 0)).join("");
+	return visible(text, maxLength).split(/`([^`]+)`/).map((part, i) => i % 2 === 1 ? code$1(part, maxLength) : plain$1(part, i === 0)).join("");
 }
 function plain$1(text, atStart) {
 	const escaped = text.replace(/[!-/:-@[-`{-~]/g, (c) => /[,.;'/()%?-]/.test(c) ? c : `&#${c.charCodeAt(0)};`).replace(/&#(?:36|35|64);/g, "$&&#8203;").replace(/\b(www)\./gi, "$1.&#8203;").replace(/\b(gh)-(?=\d)/gi, "$1-&#8203;");
@@ -163,34 +223,45 @@ function repositoryPath(file, workspace) {
 }
 
 // src/announce.ts
-/** Shows problems as annotations of one level, at their files and lines. */
+/**
+* Shows problems as annotations of one level, at their files and lines; once what is equal, as the targets of one Dockerfile
+* have it.
+*/
 function announce(runner, problems, options) {
 	const { level, workspace } = options;
-	const all = problems.map((problem) => annotation(problem, {
+	const all = distinct(problems.map((problem) => annotation(problem, {
 		level,
 		workspace,
 		lastLines: problem.lastLines
-	}));
+	})));
 	const shown = limitAnnotations(all);
 	for (const each of shown) runner.annotate(each);
 	if (shown.length === all.length && shown.length < 10) return;
-	for (const each of all.slice(10 - 1)) runner.log(`${level}: ${each.message}`);
+	for (const each of all.slice(10 - 1)) runner.log(`${level}: ${placeOf(each)}${each.message}`);
+}
+/** As in the text of a problem; an annotation without a file has what is to be told of its place in its message. */
+function placeOf({ file, startLine }) {
+	if (file === void 0) return "";
+	return `${visible(file, 300)}${startLine === void 0 ? "" : `:${startLine}`}: `;
 }
 
 // src/errors.ts
 /** A user's mistake or their environment's fault: shown as messages with mends, without a stack. */
 var UserError = class extends Error {
 	problems;
+	/** What has to be known beside them. */
+	warnings;
 	constructor(problems, options) {
 		const list = Array.isArray(problems) ? problems : [problems];
 		super(list.map(formatProblem).join("\n"), options);
 		this.name = "UserError";
 		this.problems = list;
+		this.warnings = options?.warnings ?? [];
 	}
 };
 /** @throws UserError with all problems, if there are any */
-function throwIfAny(problems) {
-	if (problems.length > 0) throw new UserError(problems);
+function throwIfAny(problems, options) {
+	if (problems.length > 0) throw new UserError(problems, options);
 }
 /** A problem as one line of text: place, message, mend. */
 function formatProblem(problem) {
@@ -237,66 +308,175 @@ function editDistance(a, b) {
 	return previous[b.length] ?? 0;
 }
 
+// src/bake-headings.ts
+/** Where targets begin in bake and compose files, by the forms of their lines: buildx tells no places. Pure. */
+/** All targets of a file, in its order; one that a matrix makes stands nowhere. */
+function headingsOf(text) {
+	const lines = text.replace(/^\uFEFF/, "").split("\n");
+	const forms = [
+		() => ofHcl(lines),
+		() => ofYaml(lines),
+		() => ofJson(text)
+	];
+	for (const form of forms) {
+		const found = form();
+		if (found.length > 0) return found;
+	}
+	return [];
+}
+/** `target "web" {` */
+function ofHcl(lines) {
+	return lines.flatMap((line, above) => {
+		const [, quoted, name = quoted] = /^\s*target\s+(?:"([^"]+)"|([\w-]+))\s*\{/.exec(line) ?? [];
+		return name === void 0 ? [] : [{
+			name,
+			above
+		}];
+	});
+}
+/**
+* The keys under the top-level `services`, which are as far in as its first one; other places name services, too
+* (`depends_on`), or things that have a service's name (`networks`, `volumes`).
+*/
+function ofYaml(lines) {
+	const headings = [];
+	let isServices = false;
+	let indent;
+	for (const [above, line] of lines.entries()) {
+		if (/^\s*(?:#|$)/.test(line)) continue;
+		const [, blanks = "", , key] = /^( *)(?:(["']?)([\w.-]+)\2\s*:(?=[\s{]|$))?/.exec(line) ?? [];
+		if (blanks === "") {
+			isServices = key === "services";
+			indent = void 0;
+		} else if (isServices) {
+			indent ??= blanks.length;
+			if (key !== void 0 && blanks.length === indent) headings.push({
+				name: key.replaceAll(".", "_"),
+				above
+			});
+		}
+	}
+	return headings;
+}
+/** The files that a compose file includes, by paths from its folder. */
+function includedIn(text) {
+	let isInclude = false;
+	return text.split(/\r?\n/).flatMap((line) => {
+		if (/^[^\s#-]/.test(line)) isInclude = /^include\s*:/.test(line);
+		const [, , path] = /^\s*(?:-\s+)?(?:path\s*:\s*)?(["']?)([\w./-]+)\1\s*(?:#.*)?$/.exec(line) ?? [];
+		return isInclude && path !== void 0 && path !== "-" ? [path] : [];
+	});
+}
+/** The keys under `target`, or in a compose file under `services`. */
+function ofJson(text) {
+	const headings = [];
+	const path = [];
+	let above = 0;
+	for (const [token, colon] of text.matchAll(/\n|[{}[\]]|"(?:[^"\\\n]|\\.)*"(?=(\s*:)?)/g)) if (token === "\n") above++;
+	else if (token === "{" || token === "[") path.push("");
+	else if (token === "}" || token === "]") path.pop();
+	else if (colon !== void 0 && path.length > 0) {
+		path[path.length - 1] = String(parseJson(token));
+		const [kind, name, ...deeper] = path.filter((key) => key !== "");
+		if ((kind === "target" || kind === "services") && name !== void 0 && deeper.length === 0) headings.push({
+			name,
+			above
+		});
+	}
+	return headings;
+}
+
 // src/bake-places.ts
 /** Where targets, and Dockerfiles that are written for them, stand in bake and compose files, so that lines can be told. */
-/** Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, is told by the target's name. */
+/**
+* Where each target's inline Dockerfile is; one that is not there line by line, as in JSON, goes by the target's name, and what
+* is wrong with it is told at the target's heading (`toldOfInline`).
+*/
 async function inlinePlaces(files, targets, workspace) {
 	const texts = targets.some(({ inline }) => inline !== void 0) ? await textsOf(files, workspace) : [];
+	const byName = (name) => {
+		const heading = {
+			target: name,
+			...headingIn(texts, name) ?? { file: files[0] ?? "" }
+		};
+		return {
+			file: `${heading.file}#${name}`,
+			above: 0,
+			heading
+		};
+	};
 	return ({ name, inline }) => inline === void 0 ? void 0 : placeOfInline({
 		name,
 		inline
-	}, texts) ?? {
-		file: `${files[0] ?? ""}#${name}`,
-		above: 0
-	};
+	}, texts) ?? byName(name);
 }
-/** The files as they are; one that cannot be read is empty. */
+/** The files as they are, and behind them those that they include; one that cannot be read is empty. */
 async function textsOf(files, workspace) {
 	const read = async (name) => ({
 		name,
 		text: await readFile(resolve$1(workspace, name), "utf8").catch(() => "")
 	});
-	return await Promise.all(files.map(read));
+	const texts = /* @__PURE__ */ new Map();
+	for (let names = files; names.length > 0;) {
+		const found = await Promise.all(names.map(read));
+		for (const file of found) texts.set(file.name, file);
+		const included = found.flatMap(({ name, text }) => includedIn(text).map((path) => join(dirname(name), path)));
+		names = [...new Set(included)].filter((name) => !texts.has(name) && !/^\.\.\/|^\//.test(name));
+	}
+	return [...texts.values()];
 }
 /**
 * Finds the text, indented as it may be and with its variables as they are written; where it stands several times, the one
-* under the target's name. Undefined where it is not there line by line, as in JSON.
+* under the target's own heading. Undefined where it is not there line by line, as in JSON.
 */
 function placeOfInline({ name, inline }, files) {
 	const wanted = inline.replace(/\s+$/, "").split("\n");
 	const places = files.flatMap(({ name: file, text }) => {
 		const lines = text.split(/\r?\n/);
-		const heading = headingIn(lines, name);
+		const { from, to } = sectionIn(text, name);
 		return lines.flatMap((_, above) => standsAt(wanted, lines, above) ? [above] : []).map((above) => ({
 			file,
 			above,
-			isUnder: heading !== -1 && above > heading
+			isOwn: above >= from && above < to
 		}));
 	});
-	const { file, above } = places.find(({ isUnder }) => isUnder) ?? places[0] ?? {};
+	const { file, above } = places.find(({ isOwn }) => isOwn) ?? places[0] ?? {};
 	return file === void 0 || above === void 0 ? void 0 : {
 		file,
 		above
 	};
 }
-/** Where a target begins; -1 where it does not. */
-function headingIn(lines, name) {
-	return lines.findIndex((line) => isHeading(line, name));
+/** The lines from a target's heading to the next one's; none where it has none. */
+function sectionIn(text, name) {
+	const headings = headingsOf(text);
+	const own = headings.find((heading) => heading.name === name);
+	if (own === void 0) return {
+		from: 1e400,
+		to: -1
+	};
+	const next = headings.find(({ above }) => above > own.above);
+	return {
+		from: own.above,
+		to: next?.above ?? 1e400
+	};
 }
-/** `web:` of a compose file, `target "web" {` of a bake file. */
-function isHeading(line, name) {
-	const words = line.trim();
-	return [
-		`${name}:`,
-		`"${name}":`,
-		`'${name}':`
-	].includes(words) || words.startsWith(`target "${name}"`);
+/** The place where a target begins, in the first file that has it. */
+function headingIn(files, target) {
+	for (const { name: file, text } of files) {
+		const found = headingsOf(text).find(({ name }) => name === target);
+		if (found !== void 0) return {
+			file,
+			line: found.above + 1
+		};
+	}
 }
 function standsAt(wanted, lines, above) {
 	const [first = ""] = wanted;
 	const top = lines[above] ?? "";
 	if (wanted.length === 1) return first !== "" && plain(top).includes(first);
-	const indent = blanks(top).slice(0, Math.max(0, blanks(top).length - blanks(first).length));
+	const said = wanted.findIndex((want) => want.trim() !== "");
+	const [deep, own] = [blanks(lines[above + said] ?? ""), blanks(wanted[said] ?? "")];
+	const indent = deep.slice(0, Math.max(0, deep.length - own.length));
 	return wanted.every((want, index) => {
 		const line = lines[above + index];
 		if (line === void 0) return false;
@@ -319,64 +499,102 @@ function isLine(want, line) {
 	return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind);
 }
 
-// src/json-fields.ts
-/** Parts of JSON that others may have written. Nothing here recurses, throws, or looks at more than it was allowed to. */
-/** Undefined for what is no JSON. */
-function parseJson(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return;
-	}
+// src/report/words.ts
+/**
+* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+*/
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
+function formatDuration(ms) {
+	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+	const tenths = Math.round(ms / 100);
+	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1e3);
+	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
+	const minutes = Math.round(seconds / 60);
+	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
+	const hours = Math.round(minutes / 60);
+	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
 }
-/** Each item once: the same JSON is the same. */
-function distinct(items) {
-	return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+function withRest(whole, rest, unit) {
+	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
 }
-/** An own property, or one of one of one; undefined for what is no object. */
-function field(value, ...path) {
-	let at = value;
-	for (const key of path) {
-		if (typeof at !== "object" || at === null || !Object.hasOwn(at, key)) return void 0;
-		at = at[key];
-	}
-	return at;
+/** `1 target`, `3 targets`, `2 branches` with the plural given. */
+function count(n, singular, plural = `${singular}s`) {
+	return `${n} ${n === 1 ? singular : plural}`;
 }
-/** Every item as read; undefined where one cannot be, or it is no list, or one of more than `most` items. */
-function all(value, read, most) {
-	if (!Array.isArray(value) || value.length > most) return void 0;
-	const items = [];
-	for (const item of value) {
-		const parsed = read(item);
-		if (parsed === void 0) return void 0;
-		items.push(parsed);
-	}
-	return items;
+/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
+function list$2(words, max = words.length) {
+	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
+	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
 }
-/** Own properties of an object; none of what is no object, or has more than `most`. */
-function entries(value, most) {
-	if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-	const found = Object.entries(value);
-	return found.length > most ? [] : found;
+/**
+* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
+* percentage is true then.
+*/
+function formatChange(before, after) {
+	if (before === 0) return void 0;
+	const percent = 100 * (after - before) / before;
+	if (percent === 0) return "0 %";
+	const digits = Math.abs(percent).toFixed(1);
+	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
+	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
+	return `${percent < 0 ? "−" : "+"}${digits} %`;
 }
-/** The items of a list; none of what is no list. */
-function list$3(value) {
-	return Array.isArray(value) ? value : [];
+/** A ref as people call it: `main`, `pull/7/merge`. */
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
 }
-/** A text that says something. */
-function text$3(value) {
-	return typeof value === "string" && value !== "" ? value : void 0;
+
+// src/bake-problems.ts
+/** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
+/** So many targets are named. */
+const NAMES$5 = 4;
+/** The problems where their targets begin; a target that a matrix makes stands nowhere. */
+async function toldOfTargets(problems, files, workspace) {
+	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
+	return [...Map.groupBy(problems, ({ said, message, mend }) => JSON.stringify([said ?? message, mend])).values()].flatMap((same) => {
+		const [first, ...others] = same;
+		if (first === void 0) return [];
+		const { target, said, ...problem } = first;
+		const targets = [.../* @__PURE__ */ new Set([target, ...others.map((other) => other.target)])];
+		const [place = { file: files[0] }] = targets.flatMap((name) => headingIn(texts, name) ?? []);
+		const message = said === void 0 || targets.length === 1 ? problem.message : ofSeveral(targets, said);
+		return [{
+			...problem,
+			message,
+			...place
+		}];
+	});
 }
-/** A whole number from 1: of a pull request, of a comment, of a run's attempt. */
-function positive(value) {
-	return isCount(value) && value > 0 ? value : void 0;
+function ofSeveral(targets, said) {
+	const names = targets.map((name) => `\`${name}\``);
+	return `The bake targets ${list$2(names, NAMES$5)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
 }
-function isText$1(value, longest) {
-	return typeof value === "string" && value.length <= longest;
+/** Problems of inline Dockerfiles that have no lines in their bake file, at their targets' headings; others as they are. */
+function toldOfInline(problems, parts) {
+	return problems.map((problem) => {
+		const { file, line, message } = problem;
+		const heading = parts.find(({ dockerfileName }) => dockerfileName === file)?.heading;
+		if (heading === void 0) return problem;
+		const where = ` (${line === void 0 ? "" : `line ${line} of `}the inline Dockerfile of \`${heading.target}\`)`;
+		const told = message.replace(/[.!?…]?$/, (end) => where + end);
+		return {
+			...problem,
+			message: told,
+			file: heading.file,
+			line: heading.line,
+			endLine: void 0
+		};
+	});
 }
-/** A whole number, neither negative nor too large to be exact. */
-function isCount(value) {
-	return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+/** The same of an error. */
+function errorOfInline(error, parts) {
+	if (!(error instanceof UserError)) return error;
+	const warnings = toldOfInline(error.warnings, parts);
+	return new UserError(toldOfInline(error.problems, parts), {
+		cause: error.cause,
+		warnings
+	});
 }
 
 // src/process.ts
@@ -2655,56 +2873,10 @@ function shown$1(value) {
 	return line.length > 120 ? `${line.slice(0, 117)}…` : line;
 }
 
-// src/report/words.ts
-/**
-* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
-*/
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
-function formatDuration(ms) {
-	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
-	const tenths = Math.round(ms / 100);
-	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
-	const minutes = Math.round(seconds / 60);
-	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
-	const hours = Math.round(minutes / 60);
-	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
-}
-function withRest(whole, rest, unit) {
-	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
-}
-/** `1 target`, `3 targets`, `2 branches` with the plural given. */
-function count(n, singular, plural = `${singular}s`) {
-	return `${n} ${n === 1 ? singular : plural}`;
-}
-/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$2(words, max = words.length) {
-	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
-	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
-}
-/**
-* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
-* percentage is true then.
-*/
-function formatChange(before, after) {
-	if (before === 0) return void 0;
-	const percent = 100 * (after - before) / before;
-	if (percent === 0) return "0 %";
-	const digits = Math.abs(percent).toFixed(1);
-	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
-	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
-	return `${percent < 0 ? "−" : "+"}${digits} %`;
-}
-/** A ref as people call it: `main`, `pull/7/merge`. */
-function shortRef(ref) {
-	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
-}
-
 // src/bake-tags.ts
 /** Tags that bake and compose files give to their targets: which of them cannot be kept. Pure. */
 /** So many targets are named. */
-const NAMES$5 = 6;
+const NAMES$4 = 6;
 /** Whether `tags` gives the target something in place of what its file says. */
 function isNamed(name, { tags }) {
 	return tags.some(({ target }) => target === void 0 || target.toLowerCase() === name.toLowerCase());
@@ -2726,7 +2898,7 @@ function bakeTagProblems({ targets, asked }, inputs) {
 		const [first, second] = names;
 		if (first === void 0 || second === void 0) return [];
 		const others = names.slice(1).map((name) => `\`${name}\``);
-		return [targetProblem(first, `: its tag \`${shown$1(owners[0]?.tag ?? "")}\` is given to ${list$2(others, NAMES$5)}, too, and ${others.length === 1 ? "that is" : "those are"} built in another way.`, "Give each image a tag of its own in its file, or to all of them with `{target}` in the input `tags`, or build one of them with `targets`.")];
+		return [targetProblem(first, `: its tag \`${shown$1(owners[0]?.tag ?? "")}\` is given to ${list$2(others, NAMES$4)}, too, and ${others.length === 1 ? "that is" : "those are"} built in another way.`, "Give each image a tag of its own in its file, or to all of them with `{target}` in the input `tags`, or build one of them with `targets`.")];
 	});
 	return [...malformed, ...shared];
 }
@@ -3298,7 +3470,7 @@ async function targetsAsked(read, { inputs, workspace, grouped }) {
 		hasDockerfile
 	});
 	const { notes, ...distinct } = withoutCopies(without(helpers, read), inputs);
-	const left = helpers.size === 0 ? [] : [`not built, as others only inherit ${helpers.size === 1 ? "it" : "them"}: ${list$2([...helpers], NAMES$4)}`];
+	const left = helpers.size === 0 ? [] : [`not built, as others only inherit ${helpers.size === 1 ? "it" : "them"}: ${list$2([...helpers], NAMES$3)}`];
 	return {
 		...distinct,
 		notes: [...left, ...notes]
@@ -3334,10 +3506,10 @@ function without(names, { targets, asked }) {
 	};
 }
 function builtOnce({ name, tags }, others) {
-	return `${list$2(others.map((other) => other.name), NAMES$4)} ${others.length === 1 ? "is" : "are"} ${name} once more, with the same ${tags.length === 1 ? "tag" : "tags"}: built once, as ${name}`;
+	return `${list$2(others.map((other) => other.name), NAMES$3)} ${others.length === 1 ? "is" : "are"} ${name} once more, with the same ${tags.length === 1 ? "tag" : "tags"}: built once, as ${name}`;
 }
 /** So many targets are named. */
-const NAMES$4 = 6;
+const NAMES$3 = 6;
 /** What docker/metadata-action defines, with whatever is behind it. https://github.com/docker/metadata-action#bake-definition */
 const OF_METADATA_ACTION = /^docker-metadata-action/;
 /** The names of targets that others inherit and that say of themselves nothing that could be built. */
@@ -3497,13 +3669,13 @@ function problemsOf(stderr, { files, targets }, listed) {
 	}];
 }
 /** At most so many names are told. */
-const NAMES$3 = 12;
+const NAMES$2 = 12;
 function meant(name, names) {
 	const near = nearest(name, names);
 	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
 }
 function whatThereIs(names) {
-	if (names.length === 0 || names.length > NAMES$3) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
+	if (names.length === 0 || names.length > NAMES$2) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
 	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
 }
 /** There is nothing in the files that is built without being named. */
@@ -4320,11 +4492,56 @@ function namesIn$1(directory) {
 		return [];
 	}
 }
-/** What a Dockerfile may be meant by, in words of the bake file. */
+const FROM_ROOT = "bake counts paths from the root of the checkout, where it is run, and not from its file as `docker compose` does.";
+/** A context that is no directory, as its target's problem. */
+function missingContext({ context, files, workspace }) {
+	const beside = foldersOf(files, workspace).map((folder) => resolve$1(folder, context)).find((path) => kindOf$2(path) === "directory" && isWithin(workspace, path));
+	return {
+		message: `the context \`${shown$1(context)}\` is no directory of the checkout.`,
+		mend: beside === void 0 ? "Give `context` from the root of the checkout, where bake is run." : `There is ${code(workspace, beside)}: ${FROM_ROOT} Write ${code(workspace, beside)} as \`context\`.`
+	};
+}
+/** A Dockerfile that cannot be read, as its target's problem. */
+function missingDockerfile$1(paths) {
+	const { path, contextDir, workspace } = paths;
+	const name = code(workspace, path);
+	const kind = kindOf$2(path);
+	if (kind !== void 0) return {
+		message: `its Dockerfile ${name} ${kind === "directory" ? "is a directory" : "cannot be read"}.`,
+		mend: "Give a readable file as `dockerfile`, relative to `context`."
+	};
+	return {
+		message: `there is no Dockerfile ${name}.`,
+		mend: dockerfileBeside(paths) ?? (isWithin(workspace, contextDir) ? whatDockerfile(path, contextDir) : "Give `context` from the root of the checkout, where bake is run.")
+	};
+}
+/** Where it is as `docker compose` would read the file. */
+function dockerfileBeside({ context, dockerfile, contextDir, files, workspace }) {
+	for (const folder of foldersOf(files, workspace)) {
+		const meant = resolve$1(folder, context);
+		const found = resolve$1(meant, dockerfile);
+		if (kindOf$2(found) !== "file" || !isWithin(workspace, meant)) continue;
+		const kept = isWithin(workspace, contextDir) ? `, or, to keep the context, ${code(contextDir, found)} as \`dockerfile\`` : "";
+		return `There is ${code(workspace, found)}: ${FROM_ROOT} Write ${code(workspace, meant)} as \`context\`${kept}.`;
+	}
+}
+/** Those of the bake files that are not the root. */
+function foldersOf(files, workspace) {
+	return files.map((file) => dirname(resolve$1(workspace, file))).filter((folder) => folder !== workspace);
+}
+function isWithin(workspace, path) {
+	return !/^\.\.(?:\/|$)/.test(relative(workspace, path));
+}
+/** A path as it is written from a folder. */
+function code(folder, path) {
+	return `\`${shown$1(relative(folder, path) || ".")}\``;
+}
+/** What a Dockerfile may be meant by, in words that fit bake and compose files. */
 function whatDockerfile(path, contextDir) {
-	const siblings = namesIn$1(dirname(path)).filter((name) => /dockerfile/i.test(name)).sort();
+	const folder = dirname(path);
+	const siblings = namesIn$1(folder).filter((name) => kindOf$2(join(folder, name)) === "file").filter((name) => /dockerfile/i.test(name)).sort();
 	const near = nearest(basename(path), siblings) ?? (siblings.length === 1 ? siblings[0] : void 0);
-	return near === void 0 ? "Give `dockerfile` relative to `context`." : `Did you mean \`dockerfile: ${shown$1(relative(contextDir, join(dirname(path), near)))}\`? It is relative to \`context\`.`;
+	return near === void 0 ? "Give `dockerfile` relative to `context`." : `Did you mean ${code(contextDir, join(folder, near))}? \`dockerfile\` is relative to \`context\`.`;
 }
 
 // src/bake-inputs.ts
@@ -4390,41 +4607,6 @@ function outputsOf({ outputs }, { push, load }) {
 /** As it counts from the workspace. */
 function localPath(path) {
 	return path.replace(/^cwd:\/\//, "");
-}
-
-// src/bake-problems.ts
-/** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
-/** So many targets are named. */
-const NAMES$2 = 4;
-/** The problems where their targets begin; a target that a matrix makes stands nowhere. */
-async function toldOfTargets(problems, files, workspace) {
-	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
-	return [...Map.groupBy(problems, ({ said, message, mend }) => JSON.stringify([said ?? message, mend])).values()].flatMap((same) => {
-		const [first, ...others] = same;
-		if (first === void 0) return [];
-		const { target, said, ...problem } = first;
-		const targets = [.../* @__PURE__ */ new Set([target, ...others.map((other) => other.target)])];
-		const [place = { file: files[0] }] = targets.flatMap((name) => placeOf(name, texts) ?? []);
-		const message = said === void 0 || targets.length === 1 ? problem.message : ofSeveral(targets, said);
-		return [{
-			...problem,
-			message,
-			...place
-		}];
-	});
-}
-function ofSeveral(targets, said) {
-	const names = targets.map((name) => `\`${name}\``);
-	return `The bake targets ${list$2(names, NAMES$2)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
-}
-function placeOf(target, texts) {
-	for (const { name: file, text } of texts) {
-		const at = headingIn(text.split("\n"), target);
-		if (at !== -1) return {
-			file,
-			line: at + 1
-		};
-	}
 }
 
 // src/images/platform.ts
@@ -5272,14 +5454,22 @@ async function openPart(members, { inputs, workspace, env, path, text, asked, pl
 	const laid = laidOver(inputs, target, name);
 	const isRemote = isAddress$1(target.context) && !target.context.startsWith("cwd://");
 	const problems = [];
-	if (!isRemote && !await isDirectory$1(contextDir)) problems.push({
-		message: `the context \`${shown$1(target.context)}\` is no directory of the checkout.`,
-		mend: "Give `context` from the root of the checkout, where bake is run."
-	});
-	else if (text === void 0 && !isRemote) problems.push({
-		message: `there is no Dockerfile \`${shown$1(relative(workspace, path))}\`.`,
-		mend: whatDockerfile(path, contextDir)
-	});
+	if (!isRemote && !await isDirectory$1(contextDir)) problems.push(missingContext({
+		context: target.context,
+		files: inputs.bakeFiles,
+		workspace
+	}));
+	else if (text === void 0 && !isRemote) {
+		const { context, dockerfile } = target;
+		problems.push(missingDockerfile$1({
+			context,
+			dockerfile,
+			contextDir,
+			path,
+			files: inputs.bakeFiles,
+			workspace
+		}));
+	}
 	if (inputs.mode === "build") problems.push(...await missingPaths(laid, workspace), ...unsetSecrets(target, env));
 	problems.push(...malformed({
 		...laid,
@@ -5302,6 +5492,7 @@ async function openPart(members, { inputs, workspace, env, path, text, asked, pl
 				dockerfilePath: void 0,
 				linesAbove: inline.above
 			},
+			...inline?.heading === void 0 ? {} : { heading: inline.heading },
 			wanted: members.map(({ name, stage, tags }) => {
 				const place = asked.indexOf(name);
 				return {
@@ -20590,6 +20781,7 @@ function findStage(graph, name) {
 }
 
 // src/part-planning.ts
+/** One Dockerfile of a plan: parsed and resolved, its targets chosen, and all that is wrong with it. Asks nobody. */
 /** @throws UserError with all that stands against having a graph */
 function draftPart(part, hostPlatform) {
 	const { inputs, dockerfileName: file } = part;
@@ -20610,13 +20802,19 @@ function draftPart(part, hostPlatform) {
 		resolve,
 		resolutions,
 		graph,
-		...part.wanted === void 0 ? chooseTargets(graph, inputs.targets, file) : wantedTargets(part, graph)
+		...part.wanted === void 0 ? {
+			...chooseTargets(graph, inputs.targets, file),
+			targetProblems: []
+		} : {
+			...wantedTargets(part, graph),
+			problems: []
+		}
 	};
 }
 /** The stages of bake's targets. */
-function wantedTargets({ wanted = [], dockerfileName }, graph) {
+function wantedTargets({ wanted = [], dockerfileName, dockerfilePath }, graph) {
 	const targets = [];
-	const problems = [];
+	const targetProblems = [];
 	for (const { name, stage } of wanted) {
 		const found = findTarget(graph, stage ?? "");
 		if (found.kind === "stage") {
@@ -20629,15 +20827,13 @@ function wantedTargets({ wanted = [], dockerfileName }, graph) {
 		}
 		const names = graph.stages.flatMap((candidate) => candidate.name ?? []);
 		const near = found.didYouMean ?? nearest(stage ?? "", names);
-		problems.push({
-			input: "bake-files",
-			message: `The bake target \`${name}\` is the stage \`${stage ?? ""}\`, and ${dockerfileName} has none of that name.`,
-			mend: near === void 0 ? "Name one of its stages with `target`." : `Did you mean \`target = "${near}"\`?`
-		});
+		const said = `: its \`target\` is \`${stage ?? ""}\`, and ${dockerfilePath === void 0 ? "its inline Dockerfile" : dockerfileName} has no stage of that name.`;
+		const mend = near === void 0 ? "Name one of its stages with `target`." : `Did you mean \`${near}\`?`;
+		targetProblems.push(targetProblem(name, said, mend));
 	}
 	return {
 		targets,
-		problems
+		targetProblems
 	};
 }
 /** The same Dockerfile with what images and other targets are found to be. @throws UserError as `draftPart` */
@@ -20709,10 +20905,16 @@ function resolverOf(dockerfile, { inputs }, cells) {
 function graphOrThrow(resolutions, file) {
 	const graphs = resolutions.flatMap(({ graph }) => graph ?? []);
 	const [first, ...others] = graphs;
-	if (first === void 0 || graphs.length < resolutions.length) throw new UserError(distinct(resolutions.flatMap(({ errors }) => errors.map((error) => problemOf(error, file)))));
+	if (first === void 0 || graphs.length < resolutions.length) throw refusal(resolutions.flatMap(({ errors }) => errors), resolutions, file);
 	const fatal = resolutions.flatMap(({ errors }) => errors.filter((error) => error.scope !== "reachable-only"));
-	if (fatal.length > 0) throw new UserError(distinct(fatal.map((error) => problemOf(error, file))));
+	if (fatal.length > 0) throw refusal(fatal, resolutions, file);
 	return mergeGraphs([first, ...others]);
+}
+/** Where warnings are what is wrong (`# check=error=true`), they are told, too. */
+function refusal(errors, resolutions, file) {
+	const isLint = errors.some(({ scope }) => scope === "lint");
+	const warnings = resolutions.flatMap((resolution) => isLint ? resolution.warnings : []);
+	return new UserError(distinct(errors.map((error) => problemOf(error, file))), { warnings: distinct(warnings.map((warning) => warningOf(warning, file))) });
 }
 function problemOf(error, file) {
 	return {
@@ -20927,6 +21129,7 @@ async function planBuild(inputs, project, options) {
 	throwIfAny([
 		...firstLook.flatMap(({ errors }) => errors),
 		...drafts.flatMap(({ problems }) => problems),
+		...await toldOfTargets(drafts.flatMap(({ targetProblems }) => targetProblems), inputs.bakeFiles, workspace),
 		...tags.problems,
 		...homeless(drafts, tags, inputs),
 		...linkProblems(drafts),
@@ -21068,16 +21271,18 @@ function resolveAll(drafts, images, contextImages) {
 */
 function each(items, make, besides) {
 	const problems = [];
+	const warnings = [];
 	const made = items.flatMap((item) => {
 		try {
 			return [make(item)];
 		} catch (error) {
 			if (!(error instanceof UserError)) throw error;
 			problems.push(...error.problems);
+			warnings.push(...error.warnings);
 			return [];
 		}
 	});
-	if (problems.length > 0) throwIfAny(distinct([...problems, ...besides()]));
+	if (problems.length > 0) throwIfAny(distinct([...problems, ...besides()]), { warnings });
 	return made;
 }
 /** A step may build a part of the targets that have budgets; what no stage is called is a mistake. */
@@ -21129,7 +21334,7 @@ const MAX_REASONS = 8;
 function whyBuilt(data, maxRows = MAX_ROWS$1) {
 	const told = data.targets.filter(({ reasons, since }) => reasons.length > 0 || since !== void 0);
 	if (told.length === 0) return void 0;
-	const rows = told.slice(0, maxRows).map((target) => [code(target.name, 60), whyCell(target)]);
+	const rows = told.slice(0, maxRows).map((target) => [code$1(target.name, 60), whyCell(target)]);
 	const more = told.length - rows.length;
 	return [
 		"#### Why",
@@ -21145,16 +21350,22 @@ function whyCell({ reasons, since }) {
 	return [...shown, ...more === 0 ? [] : [`and ${count(more, "more reason")}`]].join("<br>");
 }
 function reasonText({ text, stage, file, line }) {
-	const where = line === void 0 ? "" : file === void 0 ? `line ${line}` : code(`${file}:${line}`, 120);
-	const place = [stage === void 0 ? "" : code(stage, 60), where].filter((part) => part !== "");
+	const where = line === void 0 ? "" : file === void 0 ? `line ${line}` : code$1(`${file}:${line}`, 120);
+	const place = [stage === void 0 ? "" : code$1(stage, 60), where].filter((part) => part !== "");
 	return `${prose(text, 400)}${place.length === 0 ? "" : ` <sub>${place.join(" ")}</sub>`}`;
 }
 
 // src/report/summary-data.ts
-/** What a stage is called in every report: its name, or `stage 3`; where there are several files, `api.Dockerfile:7`. */
-function stageName(stage) {
+/**
+* What a stage is called in every report: its name, or `stage 3`; where there may be several files, `api/Dockerfile:7`.
+* @param longest of a path, so much is shown; its end tells more than its beginning
+*/
+function stageName(stage, longest = 1e400) {
 	const { name, index, file, line } = stage;
-	return name ?? (file === void 0 ? `stage ${index}` : `${file.slice(file.lastIndexOf("/") + 1)}:${line ?? "?"}`);
+	if (name !== null && name !== void 0) return name;
+	if (file === void 0) return `stage ${index}`;
+	const place = `${file}:${line ?? "?"}`;
+	return place.length <= longest ? place : `…${place.slice(place.length - longest + 1)}`;
 }
 
 // src/report/mermaid-text.ts
@@ -21254,7 +21465,7 @@ function draw(input, needed) {
 		const stage = graph.stages[index];
 		if (stage === void 0) continue;
 		const caption = captions?.get(index);
-		const label = labelText(names?.get(index) ?? stageName(stage), MAX_LABEL$1) + (caption === void 0 ? "" : `, ${labelText(caption, MAX_LABEL$1).replaceAll(" ", "\xA0")}`);
+		const label = labelText(names?.get(index) ?? stageName(stage, MAX_LABEL$1), MAX_LABEL$1) + (caption === void 0 ? "" : `, ${labelText(caption, MAX_LABEL$1).replaceAll(" ", "\xA0")}`);
 		stages.push({
 			id: `s${index}`,
 			kind: requested.includes(index) ? "target" : "stage",
@@ -21367,7 +21578,6 @@ function classLine(ids, name) {
 
 // src/report/gantt.ts
 const MAX_BARS = 40;
-const MAX_STAGE = 24;
 const MAX_LABEL = 48;
 /**
 * Draws the longest steps in the order in which they began. No sections: Mermaid gives their titles 75 pixels, and
@@ -21415,7 +21625,7 @@ function niceStep(ms) {
 function bar(entry, end) {
 	const start = Math.max(0, Math.round(entry.startMs));
 	const stop = Math.max(Math.round(entry.endMs), start + Math.ceil(end / 200));
-	return `${`${entry.cached ? "✓" : "▸"} ${labelText(entry.stage, MAX_STAGE)}#58; ${labelText(entry.label, MAX_LABEL)}`} :${entry.cached ? "done, " : ""}${start}, ${stop}`;
+	return `${`${entry.cached ? "✓" : "▸"} ${labelText(entry.stage, 24)}#58; ${labelText(entry.label, MAX_LABEL)}`} :${entry.cached ? "done, " : ""}${start}, ${stop}`;
 }
 
 // src/report/summary-sections.ts
@@ -21426,7 +21636,7 @@ function failures(data, maxLines = 30) {
 	return [...data.failures.slice(0, MAX_ITEMS).map((failure) => failureBlock(failure, maxLines)), ...moreItems(data.failures.length, "problem")].join("\n\n");
 }
 function failureBlock(failure, maxLines) {
-	const line = `❌ ${failure.target === void 0 ? "" : `${code(failure.target, 60)}: `}${problemLine(failure.problem)}`;
+	const line = `❌ ${failure.target === void 0 ? "" : `${code$1(failure.target, 60)}: `}${problemLine(failure.problem)}`;
 	if (failure.lastLines.length === 0 || maxLines === 0) return line;
 	return `${line}\n\n${codeBlock(failure.lastLines, {
 		maxLines,
@@ -21448,7 +21658,7 @@ function moreItems(length, word) {
 }
 function problemLine(problem) {
 	const lines = problem.line === void 0 ? "" : `:${problem.line}`;
-	return `${problem.file === void 0 ? "" : `${code(problem.file + lines, 120)} `}${prose(problem.message)}${problem.mend === void 0 ? "" : ` ${prose(problem.mend)}`}`;
+	return `${problem.file === void 0 ? "" : `${code$1(problem.file + lines, 120)} `}${prose(problem.message)}${problem.mend === void 0 ? "" : ` ${prose(problem.mend)}`}`;
 }
 /** The stage graph as a picture, with what it doesn't show in words. Undefined without a graph or a target in it. */
 function stageGraph(data) {
@@ -21473,10 +21683,10 @@ function stageGraph(data) {
 		...chart.hasContext ? ["slanted: named context"] : []
 	].join(" · ");
 	const { stages } = data.graph;
-	const unneeded = chart.unneeded.map((index) => code(stageName(stages[index] ?? {
+	const unneeded = chart.unneeded.map((index) => code$1(stageName(stages[index] ?? {
 		name: void 0,
 		index
-	}), 60));
+	}, 60), 60));
 	const sentences = [
 		...unneeded.length === 0 ? [] : [`Left out, since no target needs ${unneeded.length === 1 ? "it" : "them"}: ${list$2(unneeded, 20)}.`],
 		...chart.collapsed === 0 ? [] : [`${chart.collapsed} stages and images are drawn as one.`],
@@ -21516,7 +21726,7 @@ function timeline(data) {
 function externalImages(data) {
 	if (data.externalImages.length === 0) return void 0;
 	const shown = data.externalImages.slice(0, 100);
-	const rows = shown.map(({ image, mapped, digest, before }) => [code(image, 120) + (mapped === void 0 ? "" : `<br>taken from ${code(mapped, 120)}`), (digest === void 0 ? "could not be resolved" : code(digest, 80)) + (before === void 0 ? "" : `<br>moved: was ${code(before, 80)}`)]);
+	const rows = shown.map(({ image, mapped, digest, before }) => [code$1(image, 120) + (mapped === void 0 ? "" : `<br>taken from ${code$1(mapped, 120)}`), (digest === void 0 ? "could not be resolved" : code$1(digest, 80)) + (before === void 0 ? "" : `<br>moved: was ${code$1(before, 80)}`)]);
 	const more = data.externalImages.length - shown.length;
 	const body = table([{ title: "Image" }, { title: "Digest" }], rows) + (more === 0 ? "" : `\n\n${more} more are left out.`);
 	const moved = data.externalImages.filter(({ before }) => before !== void 0).length;
@@ -21526,15 +21736,15 @@ function externalImages(data) {
 /** Every tag and digest in full, to copy. Undefined where there are none. */
 function tagsAndDigests(data) {
 	const rows = data.targets.flatMap((target) => {
-		const digest = target.digest === void 0 ? "" : code(target.digest, 80);
+		const digest = target.digest === void 0 ? "" : code$1(target.digest, 80);
 		if (target.tags.length === 0) return digest === "" ? [] : [[
-			code(target.name, 60),
+			code$1(target.name, 60),
 			"–",
 			digest
 		]];
 		return target.tags.slice(0, MAX_ITEMS).map((tag) => [
-			code(target.name, 60),
-			code(tag, 300),
+			code$1(target.name, 60),
+			code$1(tag, 300),
 			digest
 		]);
 	});
@@ -21560,14 +21770,14 @@ const NOTHING = {
 function renderPlanSummary(plan, data) {
 	const verdict = `**Plan: ${plan.targets.filter((target) => target.status === "changed").length} of ${count(plan.targets.length, "target")} to build**`;
 	const rows = plan.targets.slice(0, MAX_ROWS).map((target) => [
-		[code(target.name, 60), ...ownPlatforms(plan, target).map((platform) => code(platform, 40))].join("<br>"),
+		[code$1(target.name, 60), ...ownPlatforms(plan, target).map((platform) => code$1(platform, 40))].join("<br>"),
 		target.status,
 		whyCell(data.targets.find(({ name }) => name === target.name) ?? NOTHING),
 		stageList(plan, target)
 	]);
 	return `${[
 		verdict,
-		`${code(data.title, 80)} · file ${code(data.file, 200)} · ${plan.platforms.map((p) => code(p, 40)).join(", ")}`,
+		`${code$1(data.title, 80)} · file ${code$1(data.file, 200)} · ${plan.platforms.map((p) => code$1(p, 40)).join(", ")}`,
 		table([
 			{ title: "Target" },
 			{ title: "Status" },
@@ -21585,10 +21795,10 @@ function stageList(plan, target) {
 	return `${shown.join(" → ")}${more > 0 ? ` → ${more} more` : ""}`;
 }
 function stageCode(stage, index) {
-	return code(stageName(stage ?? {
+	return code$1(stageName(stage ?? {
 		name: void 0,
 		index
-	}), 60);
+	}, 60), 60);
 }
 
 // src/images/http-exchange.ts
@@ -23748,7 +23958,7 @@ function whyOf({ name }, { decisions, graph }) {
 			return {
 				text,
 				line,
-				stage: stage === void 0 ? void 0 : stageName(stage),
+				stage: stage === void 0 ? void 0 : stageName(stage, 60),
 				...file
 			};
 		}),
@@ -23788,7 +23998,7 @@ function timelineOf(steps, planned) {
 		const start = (step.startedMs ?? zero) - zero;
 		return {
 			label: stage !== void 0 && step.text.startsWith("FROM ") ? `FROM ${stage.fromText}` : step.text,
-			stage: stage === void 0 ? step.targets.join(", ") : stageName(stage),
+			stage: stage === void 0 ? step.targets.join(", ") : stageName(stage, 24),
 			target: step.targets.length === 1 ? step.targets[0] : void 0,
 			startMs: start,
 			endMs: start + step.durationMs,
@@ -23840,7 +24050,7 @@ async function run(surroundings) {
 	else if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
 	const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()]);
 	const warn = (problems) => {
-		announce(runner, problems, {
+		announce(runner, toldOfInline(problems, project.parts), {
 			level: "warning",
 			workspace: project.workspace
 		});
@@ -23920,6 +24130,8 @@ async function run(surroundings) {
 			engine,
 			started
 		});
+	} catch (error) {
+		throw errorOfInline(error, project.parts);
 	} finally {
 		client.close();
 		await caching?.[Symbol.asyncDispose]();
@@ -25198,6 +25410,10 @@ function fail(to, env, error) {
 	to.fail();
 	const workspace = env["GITHUB_WORKSPACE"] ?? process.cwd();
 	if (error instanceof UserError) {
+		announce(to, error.warnings, {
+			level: "warning",
+			workspace
+		});
 		announce(to, error.problems, {
 			level: "error",
 			workspace
@@ -25215,4 +25431,4 @@ function fail(to, env, error) {
 	});
 }
 
-export { stagesOf as $, familiarName$1 as $t, tagsAndDigests as A, throwIfAny as An, assignTags as At, planRetag as B, removeBuilder as Bt, success as C, list$3 as Cn, serviceIsHere as Ct, failures as D, UserError as Dn, budgetsFor as Dt, externalImages as E, text$3 as En, waitBeforeRetry as Et, baseChain as F, htmlCode as Fn, openEngine as Ft, recordedSizes as G, outputTypes as Gt, writeBuildOutputs as H, randomBytes as Ht, sourceText as I, prose as In, readyBuilder as It, parseTargetSizes as J, formatDuration as Jt, parsePlatforms as K, count as Kt, isBuiltAnyway as L, table as Ln, importsOf as Lt, flowchart as M, code as Mn, formatPlatform as Mt, mermaidBlock as N, codeBlock as Nn, parsePlatform as Nt, notes as O, errorCode as On, parseSizeBudgets as Ot, whyBuilt as P, details as Pn, dockerOf as Pt, digestOf as Q, digestFault as Qt, sideBySide as R, visible as Rn, registryRefs as Rt, failure$1 as S, isText$1 as Sn, openBackend as St, openRegistryClient as T, positive as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sinceText as V, createHash as Vt, CACHE as W, planBake as Wt, withFiles as X, shortRef as Xt, platformToJson as Y, list$2 as Yt, LayerIndexer as Z, InvalidReferenceError as Zt, listFirstParents as _, runProcess as _n, CACHE_MISSING as _t, reportPlace as a, helperArgs as an, brief as at, GithubAccess as b, field as bn, PACK_KEY as bt, uploadText as c, pruneArgs as cn, formatDelta as ct, legName as d, asRecord as dn, BuildProgress as dt, formatFamiliar as en, stagesOfAll as et, parseArtifactName as f, textAt as fn, isCancellation as ft, runAttempt as g, findProgram as gn, shownText as gt, recordPlaces as h, ProgramMissingError as hn, layoutOf as ht, headCommit as i, diskUsage as in, parseManifest as it, timeline as j, announce as jn, untagged as jt, stageGraph as k, sentence as kn, readEvent as kt, artifactName as l, runDocker as ln, isDigest$1 as lt, measuredRun as m, oneLine as mn, withoutCommand as mt, summaryData as n, repositoryOf as nn, digestOf$1 as nt, sameRepository as o, listBuilders as on, saveLeftLayers as ot, planName as p, RegistryError as pn, isInstruction as pt, parseSplit as q, formatChange as qt, handoverOptions as r, bakeArgs as rn, parseImageConfig as rt, fetchTexts as s, localImageId as sn, formatBytes as st, runAction as t, parseReference as tn, readIndexEntry as tt, isPlanName as u, bytesOnDisk as un, readRoute as ut, pagesOf as v, all as vn, UNREACHABLE as vt, undocumented as w, parseJson as wn, pause as wt, describeError as x, isCount as xn, cacheScopes as xt, commitName as y, entries as yn, INDEX_KEY as yt, mergePushed as z, STATE as zt };
+export { stagesOf as $, diskUsage as $t, tagsAndDigests as A, all as An, assignTags as At, planRetag as B, removeBuilder as Bt, success as C, code$1 as Cn, serviceIsHere as Ct, failures as D, prose as Dn, budgetsFor as Dt, externalImages as E, htmlCode as En, waitBeforeRetry as Et, baseChain as F, list$3 as Fn, openEngine as Ft, recordedSizes as G, outputTypes as Gt, writeBuildOutputs as H, randomBytes as Ht, sourceText as I, parseJson as In, readyBuilder as It, parseTargetSizes as J, familiarName$1 as Jt, parsePlatforms as K, InvalidReferenceError as Kt, isBuiltAnyway as L, positive as Ln, importsOf as Lt, flowchart as M, field as Mn, formatPlatform as Mt, mermaidBlock as N, isCount as Nn, parsePlatform as Nt, notes as O, table as On, parseSizeBudgets as Ot, whyBuilt as P, isText$1 as Pn, dockerOf as Pt, digestOf as Q, bakeArgs as Qt, sideBySide as R, text$3 as Rn, registryRefs as Rt, failure$1 as S, announce as Sn, openBackend as St, openRegistryClient as T, details as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sinceText as V, createHash as Vt, CACHE as W, planBake as Wt, withFiles as X, parseReference as Xt, platformToJson as Y, formatFamiliar as Yt, LayerIndexer as Z, repositoryOf as Zt, listFirstParents as _, shortRef as _n, CACHE_MISSING as _t, reportPlace as a, bytesOnDisk as an, brief as at, GithubAccess as b, sentence as bn, PACK_KEY as bt, uploadText as c, RegistryError as cn, formatDelta as ct, legName as d, findProgram as dn, BuildProgress as dt, helperArgs as en, stagesOfAll as et, parseArtifactName as f, runProcess as fn, isCancellation as ft, runAttempt as g, list$2 as gn, shownText as gt, recordPlaces as h, formatDuration as hn, layoutOf as ht, headCommit as i, runDocker as in, parseManifest as it, timeline as j, entries as jn, untagged as jt, stageGraph as k, visible as kn, readEvent as kt, artifactName as l, oneLine as ln, isDigest$1 as lt, measuredRun as m, formatChange as mn, withoutCommand as mt, summaryData as n, localImageId as nn, digestOf$1 as nt, sameRepository as o, asRecord as on, saveLeftLayers as ot, planName as p, count as pn, isInstruction as pt, parseSplit as q, digestFault as qt, handoverOptions as r, pruneArgs as rn, parseImageConfig as rt, fetchTexts as s, textAt as sn, formatBytes as st, runAction as t, listBuilders as tn, readIndexEntry as tt, isPlanName as u, ProgramMissingError as un, readRoute as ut, pagesOf as v, UserError as vn, UNREACHABLE as vt, undocumented as w, codeBlock as wn, pause as wt, describeError as x, throwIfAny as xn, cacheScopes as xt, commitName as y, errorCode as yn, INDEX_KEY as yt, mergePushed as z, STATE as zt };
