@@ -60,17 +60,19 @@ describe('the Dockerfile', () => {
 
 describe('files and directories that inputs name', () => {
   test('are all looked for', async () => {
-    await using space = await workspace({ Dockerfile: FROM, 'dir/x': '', secret: 's' })
+    await using space = await workspace({ Dockerfile: FROM, 'dir/x': '', secret: 's', 'layout/index.json': '{}' })
     const inputs = {
       'secret-files': 'a=secret\nb=none\nc=dir',
-      'build-contexts': 'd=dir\ne=none\nf=docker-image://x\ng=https://x.example/a.git\nh=oci-layout://x\ni=git@x.example:a.git',
+      'build-contexts': 'd=dir\ne=none\nf=docker-image://x\ng=https://x.example/a.git\nh=oci-layout://layout\ni=git@x.example:a.git',
     } // prettier-ignore
     expect((await refusal(space.directory, inputs)).map((text) => text.split('. ')[0])).toEqual([
       '`secret-files`: `none` cannot be read: there is no such file',
       '`secret-files`: `dir` cannot be read: it is a directory',
       '`build-contexts`: `e=none`: there is no such directory',
     ])
-    expect(await open(space.directory, { ...inputs, mode: 'plan' })).toMatchObject({ dockerfileName: 'Dockerfile' })
+    // A plan needs no secret.
+    expect(await refusal(space.directory, { ...inputs, mode: 'plan' })).toEqual([expect.stringContaining('`e=none`')])
+    expect(await open(space.directory, { 'secret-files': 'b=none', mode: 'plan' })).toBeDefined()
   })
 
   const asUser = process.getuid?.() === 0 ? test.skip : test

@@ -227,7 +227,8 @@ async function openPart(
     const { context, dockerfile } = target
     problems.push(missingDockerfile({ context, dockerfile, contextDir, path, files: inputs.bakeFiles, workspace }))
   }
-  if (inputs.mode === 'build') problems.push(...(await missingPaths(laid, workspace)), ...unsetSecrets(target, env))
+  problems.push(...(await missingPaths(laid, workspace)))
+  if (inputs.mode === 'build') problems.push(...unsetSecrets(target, env))
   // The sizes of bake files are buildx's to read.
   problems.push(...malformed({ ...laid, shmSize: undefined, ulimit: [] }))
   const links = target.contexts.flatMap(({ key, value }) =>

@@ -1,20 +1,23 @@
 /** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
 import { access, constants, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { isAddress } from './build/definition.ts'
 import { errorCode, type Problem } from './errors.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
+import { missingContexts } from './named-contexts.ts'
 
-/** Everything that the build would stumble over later, and say less clearly. */
+/** Everything that docker would stumble over later, and say less clearly. Secrets are for the build alone. */
 export async function missingPaths(inputs: Inputs, workspace: string): Promise<readonly Problem[]> {
-  const checks = [
-    ...inputs.secrets.map(async (secret) =>
-      secret.kind === 'file' ? await secretFileProblem(secret.path, workspace) : undefined,
+  const secrets = inputs.mode === 'build' ? inputs.secrets : []
+  const [unreadable, contexts] = await Promise.all([
+    Promise.all(
+      secrets.map(async (secret) =>
+        secret.kind === 'file' ? await secretFileProblem(secret.path, workspace) : undefined,
+      ),
     ),
-    ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace)),
-  ]
-  return (await Promise.all(checks)).filter((problem) => problem !== undefined)
+    missingContexts(inputs, workspace),
+  ])
+  return [...unreadable.filter((problem) => problem !== undefined), ...contexts]
 }
 
 async function secretFileProblem(path: string, workspace: string): Promise<Problem | undefined> {
@@ -25,16 +28,6 @@ async function secretFileProblem(path: string, workspace: string): Promise<Probl
     input: 'secret-files',
     message: `\`secret-files\`: \`${shown(path)}\` cannot be read: ${why}.`,
     mend: 'Give a path relative to the root of the checkout, and check that an earlier step makes the file.',
-  }
-}
-
-async function contextProblem(name: string, source: string, workspace: string): Promise<Problem | undefined> {
-  // Addresses of images, repositories and layouts, as in build/definition.ts.
-  if (isAddress(source) || (await isDirectory(resolve(workspace, source)))) return undefined
-  return {
-    input: 'build-contexts',
-    message: `\`build-contexts\`: \`${shown(`${name}=${source}`)}\`: there is no such directory.`,
-    mend: 'Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address.',
   }
 }
 

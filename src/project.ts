@@ -100,7 +100,7 @@ export async function openProject(inputs: Inputs, env: NodeJS.ProcessEnv): Promi
       problems.push(await missingDockerfile({ inputs, path: dockerfilePath, name: dockerfileName, checkedOut, error }))
     }
   }
-  if (inputs.mode === 'build' && checkedOut) problems.push(...(await missingPaths(inputs, workspace)))
+  if (checkedOut) problems.push(...(await missingPaths(inputs, workspace)))
   const refused = await refusedHead(contextDir, env)
   if (refused !== undefined) problems.push(refused)
   throwIfAny(problems)

@@ -222,6 +222,7 @@ describe('what bake files say that is wrong', () => {
         '"nofile" {\n  context = "app"\n  dockerfile = "Dockerfil"\n}',
         '"call" {\n  context = "app"\n  call = "check"\n}',
         '"secret" {\n  context = "app"\n  secret = ["id=x,env=NOT_SET"]\n}',
+        '"lib" {\n  context = "app"\n  contexts = { lib = "./gone", same = "cwd://app", laid = "oci-layout://app:1" }\n}',
       ),
     })
     const { errors, code } = await step(space, { inputs: { 'bake-files': 'docker-bake.hcl', targets: 'all' } })
@@ -229,6 +230,12 @@ describe('what bake files say that is wrong', () => {
     expect(errors).toEqual([
       'docker-bake.hcl:11: The bake target `call` has `call = "check"`, and stage-build builds. Remove `call`; to check a Dockerfile without building it use `mode: plan`.',
       'docker-bake.hcl:4: The bake target `remote` has the context `https://example.org/a.git`, which is no directory. Add `actions/checkout` for it, and give its directory as `context`.',
+      expect.stringMatching(
+        /^docker-bake\.hcl:19: The bake target `lib`: its context `laid=oci-layout:\/\/app:1`: the directory is no OCI layout/,
+      ),
+      expect.stringMatching(
+        /^docker-bake\.hcl:19: The bake target `lib`: its context `lib=\.\/gone`: there is no such directory\. Give a directory/,
+      ),
       'docker-bake.hcl:7: The bake target `nofile`: there is no Dockerfile `app/Dockerfil`. Did you mean `Dockerfile`? `dockerfile` is relative to `context`.',
       'docker-bake.hcl:15: The bake target `secret`: its secret `x` is the variable `NOT_SET`, which is not set. Set it in the step’s `env:`.',
     ])

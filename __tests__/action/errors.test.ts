@@ -116,6 +116,18 @@ describe('inputs', () => {
     expect(await refused({ files: FILES, inputs })).toEqual([message])
   }) // prettier-ignore
 
+  test('named contexts that are not there, in a plan, too, with what else is wrong', async () => {
+    const files = { ...FILES, Dockerfile: 'FROM scratch\nCOPY --from=src x /\n', 'sub/Dockerfile': '' }
+    const inputs = { mode: 'plan', file: 'Dockerfil', 'build-contexts': 'src=./sub/dir\nunused=x' }
+    expect(await refused({ files, inputs })).toEqual([
+      'Input file: There is no `Dockerfil`. Did you mean `file: Dockerfile`?',
+      expect.stringMatching(
+        /^Input build-contexts: `build-contexts`: `src=\.\/sub\/dir`: there is no such directory\. Give a directory .*`submodules: true` of `actions\/checkout`/,
+      ),
+      expect.stringMatching(/^Input build-contexts: `build-contexts`: `unused=x`: it is a file, not a directory\./),
+    ])
+  })
+
   test('nothing checked out', async () => {
     expect(await refused({})).toEqual([
       'Input context: There is no `Dockerfile`: nothing is checked out. Add `actions/checkout` before this step.',

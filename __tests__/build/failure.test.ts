@@ -83,6 +83,11 @@ describe('problems of a failed build', () => {
 describe('what errors mean', () => {
   test.each([
     ['write /x: no space left on device', /disk is full/, /system prune/],
+    [
+      'failed to get build context src: stat /w/gone: no such file or directory',
+      /`\/w\/gone` of the named context `src` does not exist any more/,
+      /removes it/,
+    ],
     // Seen on the test engine (containerd 2.1.9).
     [
       'failed to mount /data/tmp/buildkit-mount88: [{Type:overlay Source:overlay Target: Options:[lowerdir=/data/snapshots/2548/fs:/data/snapshots/4/fs]}]: mount source: "overlay", target: "/data/tmp/buildkit-mount88", fstype: overlay, flags: 0, data: "lowerdir=/data/snapshots/2548/fs", err: no such file or directory',

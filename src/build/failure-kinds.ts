@@ -156,10 +156,11 @@ const KINDS: readonly Kind[] = [
     }),
   },
   {
+    // It was there when the inputs were read.
     pattern: /failed to get build context (\S+): (?:stat|lstat|path) (.+?)(?:: no such file or directory| not found)/,
     explain: (_error, name, path) => ({
-      message: `\`build-contexts\`: the directory \`${path}\` of \`${name}\` does not exist.`,
-      mend: 'Give a directory of the checkout, relative to its root.',
+      message: `The directory \`${path}\` of the named context \`${name}\` does not exist any more.`,
+      mend: 'Look for another step or process of this job that removes it.',
     }),
   },
   {
