@@ -4,11 +4,16 @@
  * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go
  */
 import { resolve } from 'node:path'
+import { targetProblem } from './build/bake-targets.ts'
+import { sentence } from './errors.ts'
+import { stagesOf } from './graph/reachability.ts'
 import { parseImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import type { RegistryClient } from './images/registry-client.ts'
+import { shown } from './input-lists.ts'
 import type { PartDraft } from './part-planning.ts'
+import { readsOf } from './plan/stage-print.ts'
 import { contextValue } from './project.ts'
 
 export interface ContextImages {
@@ -71,6 +76,45 @@ function wantedOf(draft: PartDraft): readonly {
     const value = contextValue(draft.part, context)
     return /^(?:docker-image|oci-layout):/.test(value) ? [{ context, value, platform }] : []
   })
+}
+
+/** Contexts whose image has no image's name. BuildKit reads those that a needed stage uses, and no other. */
+export function invalidContextImages({
+  part,
+  graph,
+  targets,
+}: PartDraft): Pick<PartDraft, 'problems' | 'targetProblems'> {
+  const contextsOf = (stage: number): ReadonlySet<string | undefined> => {
+    const needed = new Set(stagesOf(graph, stage))
+    return new Set(readsOf(graph.stages.filter(({ index }) => needed.has(index))).map(({ context }) => context))
+  }
+  const found = part.inputs.buildContexts.flatMap(({ key, value }) => {
+    const fault = value.startsWith('docker-image://') ? referenceFault(value) : undefined
+    const target = fault === undefined ? undefined : targets.find(({ stage }) => contextsOf(stage).has(key))
+    if (fault === undefined || target === undefined) return []
+    return [
+      { target: target.name, said: `\`${shown(`${key}=${value}`)}\` is not an image reference: ${sentence(fault)}` },
+    ]
+  })
+  const mend = 'Write `docker-image://registry/name:tag`, in lower case.'
+  return part.wanted === undefined
+    ? {
+        problems: found.map(({ said }) => ({ input: 'build-contexts', message: `\`build-contexts\`: ${said}`, mend })),
+        targetProblems: [],
+      }
+    : {
+        problems: [],
+        targetProblems: found.map(({ target, said }) => targetProblem(target, `: its context ${said}`, mend)),
+      }
+}
+
+function referenceFault(value: string): string | undefined {
+  try {
+    parseImageSource(value)
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
 }
 
 /** Undefined where it cannot be had; why is told by the build, which needs it, too. */

@@ -3,7 +3,7 @@
  * Everything wrong is told at once, at its file and line.
  */
 import { toldOfTargets } from './bake-problems.ts'
-import { lookUpContextImages, type ContextImages } from './context-images.ts'
+import { invalidContextImages, lookUpContextImages, type ContextImages } from './context-images.ts'
 import type { LookAhead } from './context/look-ahead.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
 import { decide } from './deciding.ts'
@@ -103,11 +103,12 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const tags = tagsOf(draft.targets, inputs, wanted)
   const missingFiles = new MissingFiles(workspace)
   const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, missingFiles)))
+  const wrong = [...drafts, ...drafts.map(invalidContextImages)]
   throwIfAny([
     ...firstLook.flatMap(({ errors }) => errors),
-    ...drafts.flatMap(({ problems }) => problems),
+    ...wrong.flatMap(({ problems }) => problems),
     ...(await toldOfTargets(
-      drafts.flatMap(({ targetProblems }) => targetProblems),
+      wrong.flatMap(({ targetProblems }) => targetProblems),
       inputs.bakeFiles,
       workspace,
     )),
