@@ -7,7 +7,8 @@ import { resolve } from 'node:path'
 import { targetProblem } from './build/bake-targets.ts'
 import { sentence } from './errors.ts'
 import { stagesOf } from './graph/reachability.ts'
-import { parseImageSource } from './images/image-source.ts'
+import { lookUpProblem } from './image-catalog.ts'
+import { isEmptyImage, parseImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import type { RegistryClient } from './images/registry-client.ts'
@@ -21,8 +22,8 @@ export interface ContextImages {
   readonly of: (part: number, context: string, platform: string) => ImageConfig | undefined
   /** Whether a part's context is an image, or may be one: another target's. Others set nothing. */
   readonly isImage: (part: number, context: string) => boolean
-  /** Of each part, contexts whose configurations could not be had. */
-  readonly unread: readonly ReadonlySet<string>[]
+  /** Of each part, contexts whose configurations could not be had, and why. */
+  readonly unread: readonly ReadonlyMap<string, Problem>[]
 }
 
 interface Options {
@@ -34,18 +35,18 @@ interface Options {
 
 /** Looks up what stages are based on. Rejects only when the signal is aborted. */
 export async function lookUpContextImages(drafts: readonly PartDraft[], options: Options): Promise<ContextImages> {
-  const looked = new Map<string, Promise<ImageConfig | undefined>>()
+  const looked = new Map<string, Promise<Looked>>()
   const configs = new Map<string, ImageConfig>()
-  const unread = drafts.map(() => new Set<string>())
+  const unread = drafts.map(() => new Map<string, Problem>())
   await Promise.all(
     drafts.flatMap((draft, part) =>
       wantedOf(draft).map(async ({ context, value, platform }) => {
         const key = JSON.stringify([value, platform])
         const asked = looked.get(key) ?? configOf(value, platform, options)
         looked.set(key, asked)
-        const config = await asked
-        if (config === undefined) unread[part]?.add(context)
-        else configs.set(keyOf(part, context, platform), config)
+        const found = await asked
+        if (found.kind === 'failed') unread[part]?.set(context, found.problem)
+        else configs.set(keyOf(part, context, platform), found.config)
       }),
     ),
   )
@@ -53,7 +54,8 @@ export async function lookUpContextImages(drafts: readonly PartDraft[], options:
     of: (part, context, platform) => configs.get(keyOf(part, context, platform)),
     isImage: (index, context) => {
       const part = drafts[index]?.part
-      return part !== undefined && /^(?:docker-image|oci-layout|target):/.test(contextValue(part, context))
+      const value = part === undefined ? '' : contextValue(part, context)
+      return /^(?:docker-image|oci-layout|target):/.test(value) && !isEmptyImage(value)
     },
     unread,
   }
@@ -74,7 +76,7 @@ function wantedOf(draft: PartDraft): readonly {
     if (from.kind !== 'context') return []
     const { context } = from
     const value = contextValue(draft.part, context)
-    return /^(?:docker-image|oci-layout):/.test(value) ? [{ context, value, platform }] : []
+    return /^(?:docker-image|oci-layout):/.test(value) && !isEmptyImage(value) ? [{ context, value, platform }] : []
   })
 }
 
@@ -117,23 +119,21 @@ function referenceFault(value: string): string | undefined {
   }
 }
 
-/** Undefined where it cannot be had; why is told by the build, which needs it, too. */
-async function configOf(
-  value: string,
-  platform: string,
-  { client, workspace, signal }: Options,
-): Promise<ImageConfig | undefined> {
+type Looked =
+  { readonly kind: 'found'; readonly config: ImageConfig } | { readonly kind: 'failed'; readonly problem: Problem }
+
+async function configOf(value: string, platform: string, { client, workspace, signal }: Options): Promise<Looked> {
   try {
     const source = parseImageSource(value)
     if (source.kind === 'registry') {
       const { configDigest } = await client.resolveImage(source.ref, { platform, signal })
-      return await client.fetchConfig(source.ref, configDigest, { signal })
+      return { kind: 'found', config: await client.fetchConfig(source.ref, configDigest, { signal }) }
     }
     const path = resolve(workspace, source.path)
     const { configDigest } = await resolveOciLayout({ ...source, path }, { platform })
-    return await readOciConfig(path, configDigest)
-  } catch {
+    return { kind: 'found', config: await readOciConfig(path, configDigest) }
+  } catch (error) {
     signal.throwIfAborted()
-    return undefined
+    return { kind: 'failed', problem: lookUpProblem(value, error) }
   }
 }

@@ -5,16 +5,20 @@
 import type { LookAhead } from './context/look-ahead.ts'
 import type { ReadEntry } from './context/snapshot.ts'
 import type { Dockerfile } from './dockerfile/instructions.ts'
+import type { Problem } from './errors.ts'
 import { stagesOf } from './graph/reachability.ts'
 import type { Stage, StageGraph } from './graph/stage-graph.ts'
 import type { ImageCatalog } from './image-catalog.ts'
+import { isEmptyImage } from './images/image-source.ts'
 import { familiarName } from './images/reference.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
+import { distinct } from './json-fields.ts'
 import { listFiles, type FileList } from './plan/file-lists.ts'
 import {
   digestOf,
   readKey,
+  readsOf,
   StagePrinter,
   type BuildOption,
   type PrintInputs,
@@ -22,8 +26,8 @@ import {
 } from './plan/stage-print.ts'
 import { isBuildkits, printTarget, type TargetPrint } from './plan/target-print.ts'
 import type { RequestedTarget } from './plan/targets.ts'
-import type { Part } from './project.ts'
-import { Contexts, Snapshots, type Read } from './read-contexts.ts'
+import { contextValue, type Part } from './project.ts'
+import { Contexts, Snapshots, type FailedContext, type Read } from './read-contexts.ts'
 
 /** The graph of one platform on one machine, and of one target where a FROM depends on it. */
 export interface GraphVariant {
@@ -44,8 +48,8 @@ export interface FingerprintedPart {
   readonly platforms: readonly string[]
   /** By their place in the Dockerfile. */
   readonly stages: readonly number[]
-  /** Named contexts of which it is not known what they do in a stage that is based on them. */
-  readonly unread?: ReadonlySet<string> | undefined
+  /** Named contexts of which it is not known what they do in a stage that is based on them, and why. */
+  readonly unread?: ReadonlyMap<string, Problem> | undefined
 }
 
 export interface FingerprintingOptions {
@@ -77,6 +81,8 @@ export interface Fingerprints {
   readonly parts: ReadonlyMap<string, readonly PartPrints[]>
   /** Of each part, digests of named contexts that stand for images, as they were looked up, by name. */
   readonly contexts: readonly ReadonlyMap<string, string>[]
+  /** Named contexts that are needed and stand for images, where these could not be looked up. */
+  readonly failed: readonly FailedContext[]
   /** The files behind the digests of what is read. */
   readonly files: () => ReadonlyMap<string, FileList>
 }
@@ -86,6 +92,7 @@ interface Looked {
   readonly printInputs: PrintInputs
   readonly contexts: Contexts
   readonly reads: ReadonlyMap<string, Read>
+  readonly failed: readonly FailedContext[]
   readonly unknownFrontend: boolean
 }
 
@@ -146,9 +153,13 @@ export async function fingerprintTargets(options: FingerprintingOptions): Promis
     prints: new Map(prints.map(({ name, print }) => [name, print])),
     parts: new Map(prints.map(({ name, parts: split }) => [name, split])),
     contexts: looked.map(({ contexts }) => contexts.digests),
+    failed: distinct(looked.flatMap(({ failed }) => failed)),
     files: () => (files ??= new Map(reads.map(({ digest, entries }) => [digest, listOf(entries)]))),
   }
 }
+
+/** As of `FROM scratch`. */
+const EMPTY = 'scratch'
 
 async function lookUp(
   { part, dockerfile, unread }: FingerprintedPart,
@@ -157,16 +168,30 @@ async function lookUp(
 ): Promise<Looked> {
   const { inputs } = part
   const contexts = new Contexts({ ...options, part })
+  const used = new Set(readsOf(stages).map(({ context }) => context))
   const syntax = inputs.buildArgs['BUILDKIT_SYNTAX'] ?? dockerfile.syntax
   const [reads, frontend] = await Promise.all([contexts.readAll(stages), frontendDigest(syntax, options)])
   return {
     contexts,
     reads,
+    failed: [
+      ...contexts.failed,
+      ...[...(unread ?? [])].flatMap(([context, problem]) =>
+        used.has(context) ? [{ value: contextValue(part, context), problem }] : [],
+      ),
+    ],
     unknownFrontend: syntax !== undefined && frontend === undefined,
     printInputs: {
-      imageDigest: (image) => options.images.pinOf(image).digest,
+      // What a base image sets is not in the digest that is written behind its name.
+      imageDigest: (image) => {
+        const entry = options.images.entry(image)
+        return entry?.problem === undefined ? entry?.digest : undefined
+      },
       readDigest: (read, context) => reads.get(readKey(read, context))?.digest,
-      contextDigest: (context) => (unread?.has(context) === true ? undefined : contexts.digests.get(context)),
+      contextDigest: (context) => {
+        if (isEmptyImage(contextValue(part, context))) return EMPTY
+        return unread?.has(context) === true ? undefined : contexts.digests.get(context)
+      },
       options: [
         ...(frontend === undefined ? [] : [['syntax', frontend] as const]),
         ...buildkitOptions(inputs, options.env),

@@ -11,7 +11,7 @@ import type { StageGraph } from './graph/stage-graph.ts'
 import type { ImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import type { RegistryClient } from './images/registry-client.ts'
-import { familiarName, repositoryOf } from './images/reference.ts'
+import { familiarName, parseReference, repositoryOf } from './images/reference.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import { RegistryError } from './images/registry-error.ts'
 import type { ResolvedImage } from './images/resolve-image.ts'
@@ -37,8 +37,9 @@ export interface CatalogEntry {
   readonly source: ImageSource
   /** As the user wrote the mapping; undefined where there is none. */
   readonly mapped: string | undefined
-  /** Undefined where it could not be looked up; then `problem` tells why. */
+  /** Undefined where it could not be looked up and is not written. */
   readonly digest: string | undefined
+  /** Why it, or the configuration of a base image, could not be looked up. */
   readonly problem: Problem | undefined
   /** Where a Dockerfile names it first: the 1-based line; the file where there are several. */
   readonly use: { readonly line: number; readonly file: string | undefined } | undefined
@@ -167,11 +168,7 @@ export class ImageCatalog {
       return { image, source, mapped, digest, problem: undefined }
     } catch (error) {
       this.#options.signal?.throwIfAborted()
-      const problem: Problem =
-        error instanceof RegistryError
-          ? { message: error.message, mend: error.mend }
-          : { message: `${image} could not be looked up: ${error instanceof Error ? error.message : String(error)}.` }
-      return { image, source, mapped, digest: undefined, problem }
+      return { image, source, mapped, digest: writtenDigest(source), problem: lookUpProblem(image, error) }
     }
   }
 
@@ -200,6 +197,17 @@ export class ImageCatalog {
     )
     return digests[0] ?? (await client.resolveDigest(source.ref, { signal }))
   }
+}
+
+function writtenDigest(source: ImageSource): string | undefined {
+  return source.kind === 'registry' ? parseReference(source.ref).digest : undefined
+}
+
+/** Why an image could not be looked up. */
+export function lookUpProblem(image: string, error: unknown): Problem {
+  return error instanceof RegistryError
+    ? { message: error.message, mend: error.mend }
+    : { message: `${image} could not be looked up: ${error instanceof Error ? error.message : String(error)}.` }
 }
 
 /** A mapping as text, as the plan shows it. */

@@ -26,6 +26,7 @@ import { homeless, tagsOf } from './planned-tags.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import { unite } from './plan/unite.ts'
 import type { Part, Project } from './project.ts'
+import type { FailedContext } from './read-contexts.ts'
 import { sharedCaches } from './registry-cache.ts'
 import { withLinks } from './link-reasons.ts'
 import { recordedSizes } from './record-parts.ts'
@@ -56,6 +57,8 @@ export interface Planned {
   readonly tagsOf: ReadonlyMap<string, readonly string[]>
   readonly images: ImageCatalog
   readonly fingerprints: Pick<Fingerprints, 'prints' | 'parts' | 'files'>
+  /** Named contexts that stand for images, where these could not be looked up. */
+  readonly failedContexts: readonly FailedContext[]
   /** By target. */
   readonly decisions: ReadonlyMap<string, Decision>
   /** Digests of external images that the targets were built on last, by name. */
@@ -180,6 +183,7 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   })
   return {
     ...{ parts, partOf, graph, platforms, targets, linked, images, fingerprints, decisions, plan },
+    failedContexts: printed.failed,
     tagsOf: tags.tagsOf,
     before: imagesBefore(targets, await records),
     matrix: inputs.mode === 'plan' || fitsMatrix(plan) ? matrixOf(plan) : undefined,

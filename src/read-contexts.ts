@@ -8,8 +8,10 @@ import { ignoreFileFor, ignoreFileOf, type IgnoreFile } from './context/ignore-f
 import { IgnoreMatcher } from './context/ignore-matcher.ts'
 import type { LookAhead } from './context/look-ahead.ts'
 import { snapshotContext, type ContextSnapshot, type ReadEntry } from './context/snapshot.ts'
+import type { Problem } from './errors.ts'
 import type { Stage } from './graph/stage-graph.ts'
-import { parseImageSource } from './images/image-source.ts'
+import { lookUpProblem } from './image-catalog.ts'
+import { isEmptyImage, parseImageSource } from './images/image-source.ts'
 import { resolveOciLayout } from './images/oci-layout.ts'
 import type { RegistryClient } from './images/registry-client.ts'
 import { digestOf, readKey, readsOf } from './plan/stage-print.ts'
@@ -21,6 +23,13 @@ export interface ContextsOptions {
   readonly client: RegistryClient
   readonly snapshots: Snapshots
   readonly signal: AbortSignal | undefined
+}
+
+/** An image that a named context stands for and that could not be looked up. */
+export interface FailedContext {
+  /** As it is written: `docker-image://REF`, `oci-layout://PATH`. */
+  readonly value: string
+  readonly problem: Problem
 }
 
 export interface Read {
@@ -59,6 +68,7 @@ export class Snapshots {
 export class Contexts {
   /** Of named contexts that stand for images or commits. */
   readonly digests = new Map<string, string>()
+  readonly failed: FailedContext[] = []
   readonly #options: ContextsOptions
   readonly #ignoreFiles = new Map<string, IgnoreFile>()
   readonly #patterns = new Map<string, readonly string[]>()
@@ -109,13 +119,18 @@ export class Contexts {
   }
 
   async #resolve(context: string, platform = 'linux/amd64'): Promise<void> {
-    const digest = await this.#digestOf(contextValue(this.#options.part, context), platform).catch(() => undefined)
-    this.#options.signal?.throwIfAborted()
-    if (digest !== undefined) this.digests.set(context, digest)
+    const value = contextValue(this.#options.part, context)
+    try {
+      const digest = await this.#digestOf(value, platform)
+      if (digest !== undefined) this.digests.set(context, digest)
+    } catch (error) {
+      this.#options.signal?.throwIfAborted()
+      this.failed.push({ value, problem: lookUpProblem(value, error) })
+    }
   }
 
   async #digestOf(value: string, platform: string): Promise<string | undefined> {
-    if (!isAddress(value)) return undefined
+    if (!isAddress(value) || isEmptyImage(value)) return undefined
     const { client, workspace, signal } = this.#options
     if (/^(?:docker-image|oci-layout):/.test(value)) {
       const source = parseImageSource(value)

@@ -12,6 +12,7 @@ import { openEngine, type Engine } from './engine.ts'
 import { throwIfAny, type Problem } from './errors.ts'
 import { readEvent } from './github-event.ts'
 import { readInputs } from './inputs.ts'
+import { distinct } from './json-fields.ts'
 import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { openLayerCaching } from './open-layer-caching.ts'
@@ -111,7 +112,8 @@ export async function run(surroundings: Surroundings): Promise<void> {
     logPlan(runner, planned)
     for (const note of project.notes ?? []) runner.log(`  ${note}`)
     if (inputs.mode === 'plan') {
-      warn(planned.images.entries().flatMap((entry) => entry.problem ?? []))
+      const unknown = [...planned.images.entries(), ...planned.failedContexts]
+      warn(distinct(unknown.flatMap(({ problem }) => problem ?? [])))
       warn(await sizing.handOverUnchanged({ planned, project, registry: client, records, caching }))
       const data = summaryData({ inputs, project, planned, built: undefined, durationMs: now() - started })
       await runner.appendSummary(renderPlanSummary(planned.plan, data))

@@ -175,4 +175,26 @@ describe('docker', () => {
     expect(plan.stages[0]?.from).toEqual({ image: '127.0.0.1:1/some/image:latest', digest: null })
     expect(summary).toContain('some/image')
   })
+
+  const PINNED = `127.0.0.1:1/a/b@sha256:${'a'.repeat(64)}`
+  const UNREACHED = 'stage-build: 127.0.0.1:1 could not be reached for'
+
+  test.each<[string, { readonly src?: string; readonly text: string; readonly warned?: string; readonly why: string }]>([
+    ['a named context', { src: '127.0.0.1:1/a/b:1', text: 'FROM src\nCOPY --from=src x /\n', warned: '127.0.0.1:1/a/b:1', why: 'the content of the build context src is not known beforehand' }],
+    ['one with a digest, which others are based on', { src: PINNED, text: 'FROM src\nCOPY x /\n', warned: PINNED, why: 'the content of the build context src is not known beforehand' }],
+    ['one with a digest', { src: PINNED, text: 'FROM scratch\nCOPY --from=src x /\n', why: 'there is no cache to keep records of builds in' }],
+    ['one that only another stage is based on', { src: '127.0.0.1:1/a/b:1', text: 'FROM src AS other\nFROM scratch\nCOPY x /\n', why: 'there is no cache to keep records of builds in' }],
+    ['the empty one', { src: 'scratch', text: 'FROM src\nCOPY x /\n', why: 'there is no cache to keep records of builds in' }],
+    ['an image with a digest', { text: `FROM ${PINNED}\nCOPY x /\n`, warned: PINNED, why: `what ${PINNED} sets is not known` }],
+  ])('a registry that does not answer is a warning where it is needed: %s', async (_name, { src, text, warned, why }) => {
+    const inputs = { mode: 'plan', cache: 'off', 'build-contexts': src === undefined ? '' : `src=docker-image://${src}` }
+    const files = { Dockerfile: text, x: '1' }
+    const { errors, warnings, outputs, stdout } = await attempt({ files, inputs, env: NO_ENGINE })
+    expect(errors).toEqual([])
+    expect(warnings).toEqual(
+      warned === undefined ? [] : [expect.stringContaining(`${UNREACHED} ${warned}: ECONNREFUSED.`)],
+    )
+    expect(stdout).toContain(`  default: changed (${why}); `)
+    if (src === undefined) expect(outputs['plan']).toContain(`"digest":"sha256:${'a'.repeat(64)}"`)
+  }) // prettier-ignore
 })

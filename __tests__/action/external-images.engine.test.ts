@@ -103,6 +103,10 @@ describe('an external image', () => {
       const inputs = { 'external-images': `${alpine()}tool:1=${name}`, outputs: 'type=local,dest=out' }
       await builds(space, { inputs })
       expect(await read(space, 'copied', 'mounted', 'based', 'stage')).toEqual(['local', 'local', 'local', 'own'])
+      const contexts = { ...inputs, 'external-images': alpine(), 'build-contexts': `tool:1=docker-image://${name}` }
+      const { warnings } = await builds(space, { inputs: contexts })
+      expect(warnings).toEqual([])
+      expect(await read(space, 'copied', 'mounted', 'based')).toEqual(['local', 'local', 'local'])
     } finally {
       await docker('image', 'rm', name)
     }
@@ -186,6 +190,19 @@ describe('a named context', () => {
       expect(await statuses()).toBe('unchanged')
     },
   )
+
+  test('may be the empty image, of which all is known', async () => {
+    const text = 'FROM nothing AS own\nCOPY stamp /stamp\nFROM scratch\nCOPY --from=own / /\nCOPY --from=nothing / /\n'
+    await using space = await workspace({ Dockerfile: text, stamp: fresh() })
+    const inputs = { 'build-contexts': 'nothing=docker-image://scratch', 'cache-dir': `${space.tempRoot}/cache` }
+    const statuses: (string | undefined)[] = []
+    for (let run = 0; run < 2; run++) {
+      const { stdout, warnings } = await builds(space, { inputs })
+      expect(warnings).toEqual([])
+      statuses.push(/^ {2}default: (changed|unchanged)/m.exec(stdout)?.[1])
+    }
+    expect(statuses).toEqual(['changed', 'unchanged'])
+  })
 
   test('may replace the target itself', async () => {
     await using space = await workspace({ Dockerfile, stamp: 'own', 'dir/stamp': 'dir' })

@@ -14,6 +14,14 @@ const OCI_LAYOUT = 'oci-layout://'
 const DOCKER_IMAGE = 'docker-image://'
 
 /**
+ * Whether a named context is the empty image, which no registry is asked for.
+ * https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go (EmptyImageName)
+ */
+export function isEmptyImage(context: string): boolean {
+  return context === `${DOCKER_IMAGE}scratch`
+}
+
+/**
  * Reads `REF`, `docker-image://REF` or `oci-layout://PATH[:TAG][@DIGEST]`. The path ends at the first colon, as in
  * buildx (https://github.com/docker/buildx/blob/v0.20.0/build/opt.go#L560).
  * @throws Error whose message is a clause for the end of a sentence, without a full stop.

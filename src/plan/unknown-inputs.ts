@@ -28,7 +28,8 @@ function isPinned(source: string, checksum: string | undefined): boolean {
 }
 
 function unknownText({ kind, name }: PrintedSource): string {
-  if (kind === 'image') return `the digest of ${name} is not known`
+  if (kind === 'image')
+    return name.includes('@') ? `what ${name} sets is not known` : `the digest of ${name} is not known`
   return name === ''
     ? 'the files of the build context could not be read'
     : `the content of the build context ${name} is not known beforehand`
