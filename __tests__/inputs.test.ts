@@ -181,6 +181,12 @@ describe('single values', () => {
     expect(problems[0]).toMatch(new RegExp(`^${name}: .* \\S+.*$`))
   })
 
+  test('platforms are named as everywhere else, `local` being that of this machine', () => {
+    const given: Given = { platforms: 'local, linux/arm/v7\nlinux/arm64/v8,AMD64' }
+    const { inputs } = readInputs((name) => given[name] ?? '', {}, 'linux/arm64')
+    expect(inputs.platforms).toEqual(['linux/arm64', 'linux/arm/v7', 'linux/amd64'])
+  })
+
   test('all problems are told at once', () => {
     const bad = { push: 'yes', mode: 'x', tags: '"', 'shm-size': 'x', call: 'y', 'secret-envs': 'a=B', labels: 'z' }
     const inputs = problemsOf(bad).map((problem) => problem.split(':')[0])

@@ -94,15 +94,12 @@ test('what is built for another platform on the way is followed at that one', ()
   expect(split(targets, ['app', 'base'], PLAN).problems).toEqual([])
 })
 
-test('platforms have to be named, in full, once each', () => {
+test('platforms have to be named, in full', () => {
   expect(split({ a: {}, b: {} }, ['a', 'b'], PLAN).problems).toEqual([
     expect.stringContaining('neither `platforms` nor a target names any. Name them in the bake files'),
   ])
-  const { problems } = split({ a: { platforms: ['arm64', ARM64, 'linux/arm64/v8'] }, b: {} }, ['a', 'b'], PLAN)
+  const { problems } = split({ a: { platforms: ['windows(10.0)/amd64', ARM64] }, b: {} }, ['a', 'b'], PLAN)
   expect(problems).toEqual([
-    expect.stringContaining('The bake target `a`: the platform `arm64` is not written in full'),
-    expect.stringContaining(
-      '`linux/arm64/v8` and `linux/arm64` are one platform, which two legs would build. Keep one',
-    ),
+    expect.stringContaining('The bake target `a`: the platform `windows(10.0)/amd64` is not written in full'),
   ])
 })

@@ -28,7 +28,7 @@ import { list } from './report/words.ts'
 
 /**
  * Reads the bake files and finds what they name.
- * @param host the platform of targets that name none
+ * @param host the platform of targets that name none, or `local`
  * @throws UserError with all that is wrong
  */
 export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, host: string): Promise<Project> {
@@ -42,7 +42,7 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
   // A plan needs no names of targets that it does not plan, but for budgets, which may be of any of them.
   const question = { files, targets: inputs.targets, forPlan, needsNames: !forPlan || inputs.sizeBudgets.length > 0 }
   const { definition, names, inGroups } = await printBakeFiles(dockerOf({ workspace }, env), question)
-  const { refused: unkept, ...read } = readBakeTargets(definition, env)
+  const { refused: unkept, ...read } = readBakeTargets(definition, env, host)
   const { targets, asked, notes } = await targetsAsked(read, { inputs, workspace, grouped: inGroups })
   if (asked.length === 0) throw new UserError(nothingToBuild(question))
   const isSplit = inputs.matrixBy === 'platform'

@@ -1,7 +1,7 @@
 /** The form of single values: platforms, sizes, limits, hosts, networks, outputs. Wrong ones are told before any engine is asked. */
 import { nearest, type Problem } from './errors.ts'
 import { SyntaxFault } from './dockerfile/dockerfile-error.ts'
-import { parsePlatform, unknownPart } from './graph/platform.ts'
+import { HOST, parsePlatform, unknownPart } from './graph/platform.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
 
@@ -24,9 +24,7 @@ export function malformed(inputs: Inputs): readonly Problem[] {
 
 function platformProblem(specifier: string): readonly Problem[] | undefined {
   try {
-    const unknown = unknownPart(
-      parsePlatform(specifier, { os: 'linux', osVersion: '', architecture: 'amd64', variant: '' }),
-    )
+    const unknown = unknownPart(parsePlatform(specifier, HOST))
     if (unknown === undefined) return undefined
     const near = nearest(unknown.part, unknown.known)
     return [

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import type { Pair, SecretSource } from './build/build-request.ts'
 import { throwIfAny, type Problem } from './errors.ts'
+import { formatPlatform, HOST, namedPlatforms } from './graph/platform.ts'
 import type { ImageSource } from './images/image-source.ts'
 import { readPairs, shown } from './input-lists.ts'
 import {
@@ -136,9 +137,14 @@ export interface ReadInputs {
 
 /**
  * Reads and checks all inputs.
+ * @param host the platform of the machine that this runs on
  * @throws UserError with every problem found.
  */
-export function readInputs(read: (name: InputName) => string, env: NodeJS.ProcessEnv): ReadInputs {
+export function readInputs(
+  read: (name: InputName) => string,
+  env: NodeJS.ProcessEnv,
+  host = formatPlatform(HOST),
+): ReadInputs {
   const problems: Problem[] = []
   const raw = (name: InputName): string => read(name).trim()
   const text = (name: InputName): string | undefined => (raw(name) === '' ? undefined : raw(name))
@@ -171,7 +177,7 @@ export function readInputs(read: (name: InputName) => string, env: NodeJS.Proces
       env,
     }),
     ssh: commas('ssh'),
-    platforms: commas('platforms'),
+    platforms: namedPlatforms(commas('platforms'), host),
     labels: readPairs('labels', lines('labels'), problems, 'KEY=VALUE'),
     annotations: lines('annotations'),
     push: bool('push'),

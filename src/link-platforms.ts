@@ -101,28 +101,19 @@ const NO_PLATFORMS = {
   mend: 'Name them in the bake files, such as `platforms = ["linux/amd64", "linux/arm64"]`, or with `platforms` for all targets.',
 } as const
 
-/** What keeps platforms from being told apart. */
+/** Those that a leg could not be told. */
 function platformProblems({ name, platforms }: BakeFileTarget): readonly TargetProblem[] {
-  return platforms.flatMap((platform, at): readonly TargetProblem[] => {
-    if (!FULL_PLATFORM.test(platform)) {
-      return [
-        targetProblem(
-          name,
-          `: the platform \`${shown(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
-          'Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.',
-        ),
-      ]
-    }
-    const first = platforms.slice(0, at).find((other) => isSamePlatform(other, platform))
-    if (first === undefined) return []
-    return [
-      targetProblem(
-        name,
-        `: \`${shown(platform)}\` and \`${shown(first)}\` are one platform, which two legs would build.`,
-        'Keep one of them.',
-      ),
-    ]
-  })
+  return platforms.flatMap((platform): readonly TargetProblem[] =>
+    FULL_PLATFORM.test(platform)
+      ? []
+      : [
+          targetProblem(
+            name,
+            `: the platform \`${shown(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`,
+            'Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.',
+          ),
+        ],
+  )
 }
 
 function apart(name: string, user: string, { platform, leg }: LegCell): TargetProblem {

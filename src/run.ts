@@ -48,7 +48,8 @@ export interface Surroundings {
 export async function run(surroundings: Surroundings): Promise<void> {
   const { runner, env, now } = surroundings
   const started = now()
-  const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env)
+  const hostPlatform = hostOf(surroundings)
+  const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env, hostPlatform)
   const warnings = [...inputWarnings]
   if (inputs.mode === 'build') refuseOtherPlatforms(surroundings.platform)
   if (inputs.mode === 'report' || inputs.mode === 'merge') {
@@ -66,7 +67,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
   await using ahead = new LookAhead(env, { scout: surroundings.scout })
   const isBake = inputs.bakeFiles.length > 0
   // First of all buildx is started.
-  const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform)
+  const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostPlatform)
   // A large tree is listed while it reads the files, and while registries are asked.
   if (!isBake)
     void open.then(
@@ -88,7 +89,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
   try {
     const planned = await planBuild(inputs, project, {
       client,
-      ...hostOf(surroundings),
+      hostPlatform,
       env,
       workspace: project.workspace,
       ...{ signal: surroundings.signal, ahead },
@@ -146,9 +147,9 @@ function refuseOtherPlatforms(platform: NodeJS.Platform): void {
 }
 
 /** The platform that an engine on this machine builds for. */
-function hostOf({ arch }: Surroundings): { readonly hostPlatform: string } {
+function hostOf({ arch }: Surroundings): string {
   const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm/v7' }
-  return { hostPlatform: `linux/${architectures[arch] ?? arch}` }
+  return `linux/${architectures[arch] ?? arch}`
 }
 
 function logPlan(runner: Runner, { plan, graph }: Planned): void {

@@ -1,7 +1,6 @@
 /** Rules for platforms that are built by a leg each (`matrix-by: platform`), and for the job that puts them together. */
 import { namesPushed } from './build/output-lines.ts'
 import { UserError, type Problem } from './errors.ts'
-import { formatPlatform, parsePlatform } from './images/platform.ts'
 import { nameAlone, parseReference } from './images/reference.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
@@ -25,20 +24,7 @@ function unfinished(platform: string): Problem {
 
 function planProblems({ platforms, bakeFiles }: Inputs): readonly Problem[] {
   // Of bake files each target may name its own.
-  if (platforms.length === 0) return bakeFiles.length > 0 ? [] : [NO_PLATFORMS]
-  const full = platforms.filter((platform) => FULL_PLATFORM.test(platform))
-  const names = full.map((platform) => formatPlatform(parsePlatform(platform)))
-  return full.flatMap((platform, at): readonly Problem[] => {
-    const first = full[names.indexOf(names[at] ?? '')] ?? platform
-    if (names.indexOf(names[at] ?? '') === at) return []
-    return [
-      {
-        input: 'platforms',
-        message: `\`platforms\`: \`${shown(platform)}\` and \`${shown(first)}\` are one platform, which two legs would build.`,
-        mend: 'Keep one of them.',
-      },
-    ]
-  })
+  return platforms.length > 0 || bakeFiles.length > 0 ? [] : [NO_PLATFORMS]
 }
 
 const NO_PLATFORMS: Problem = {

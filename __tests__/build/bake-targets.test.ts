@@ -73,3 +73,9 @@ test('what cannot be kept is told by target, with a mend', () => {
     expect(problem).toMatchObject({ input: 'bake-files', target: name, mend: expect.stringMatching(/\.$/) })
   }
 })
+
+test('platforms are named as everywhere else, `local` being that of this machine', () => {
+  const platforms = ['local', 'linux/AMD64,linux/arm64/v8', 'linux/amd46']
+  const { targets } = readBakeTargets({ target: { a: { platforms }, b: {} } }, {}, 'linux/arm64')
+  expect(targets.map((target) => target.platforms)).toEqual([['linux/arm64', 'linux/amd64', 'linux/amd46'], []])
+})

@@ -1,6 +1,7 @@
 /** Buildx's print of bake files: unknown JSON → targets as they are, and what of them cannot be kept. Pure. */
 import type { Problem } from '../errors.ts'
 import { entries, field, list } from '../json-fields.ts'
+import { formatPlatform, HOST, namedPlatforms } from '../graph/platform.ts'
 import { csvField } from './buildx.ts'
 import type { Pair, SecretSource } from './build-request.ts'
 
@@ -69,8 +70,13 @@ const KNOWN = new Set([
 /**
  * Reads the print.
  * @param env of the step: a secret without a source is a variable, or a file
+ * @param host the platform of the machine that this runs on
  */
-export function readBakeTargets(definition: unknown, env: NodeJS.ProcessEnv): BakeFileTargets {
+export function readBakeTargets(
+  definition: unknown,
+  env: NodeJS.ProcessEnv,
+  host = formatPlatform(HOST),
+): BakeFileTargets {
   const found = entries(field(definition, 'target'), MOST)
   const names = new Set(found.map(([name]) => name))
   const groups = new Map(
@@ -87,13 +93,17 @@ export function readBakeTargets(definition: unknown, env: NodeJS.ProcessEnv): Ba
   }
   expand('default')
   return {
-    targets: found.map(([name, value]) => readTarget(name, value, env)),
+    targets: found.map(([name, value]) => readTarget(name, value, { env, host })),
     asked: [...asked],
     refused: new Map(found.map(([name, value]) => [name, refusals(name, value)] as const).filter(([, all]) => all.length > 0)),
   } // prettier-ignore
 }
 
-function readTarget(name: string, value: unknown, env: NodeJS.ProcessEnv): BakeFileTarget {
+function readTarget(
+  name: string,
+  value: unknown,
+  { env, host }: { readonly env: NodeJS.ProcessEnv; readonly host: string },
+): BakeFileTarget {
   const text = (key: string): string | undefined => textOf(field(value, key))
   const context = text('context') ?? '.'
   const inline = text('dockerfile-inline')
@@ -102,7 +112,7 @@ function readTarget(name: string, value: unknown, env: NodeJS.ProcessEnv): BakeF
     inline: inline === '' ? undefined : inline,
     args: Object.fromEntries(pairs(field(value, 'args')).map(({ key, value: given }) => [key, given])),
     contexts: pairs(field(value, 'contexts')),
-    platforms: texts(field(value, 'platforms')),
+    platforms: namedPlatforms(texts(field(value, 'platforms')), host),
     tags: texts(field(value, 'tags')),
     labels: pairs(field(value, 'labels')),
     annotations: texts(field(value, 'annotations')),

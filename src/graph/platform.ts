@@ -13,6 +13,9 @@ export interface Platform {
   readonly variant: string
 }
 
+/** What stands for the machine where none is told. */
+export const HOST: Platform = { os: 'linux', osVersion: '', architecture: 'amd64', variant: '' }
+
 const KNOWN_OS: ReadonlySet<string> = new Set(
   (
     'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos ' +
@@ -129,4 +132,25 @@ export function normalizePlatform(platform: Platform): Platform {
 export function formatPlatform({ os, osVersion, architecture, variant }: Platform): string {
   const system = osVersion === '' ? os : `${os}(${osVersion})`
   return [system, architecture, variant].filter((part) => part !== '').join('/')
+}
+
+/**
+ * The platforms that a list means, as buildx reads it: each in its one form and once, `local` being the machine that asks, and
+ * several in one text parted by commas. What is no platform stays as it is written, to be told.
+ * Source: https://github.com/docker/buildx/blob/v0.29.1/util/platformutil/parse.go (Parse)
+ * @param host the platform of the machine that asks
+ */
+export function namedPlatforms(written: readonly string[], host: string): readonly string[] {
+  const all = written.flatMap((text) => text.split(','))
+  return [...new Set(all.map((text) => namedPlatform(text.toLowerCase() === 'local' ? host : text, host)))]
+}
+
+function namedPlatform(text: string, host: string): string {
+  try {
+    const platform = normalizePlatform(parsePlatform(text, normalizePlatform(parsePlatform(host, HOST))))
+    return unknownPart(platform) === undefined ? formatPlatform(platform) : text
+  } catch (error) {
+    if (error instanceof SyntaxFault) return text
+    throw error
+  }
 }

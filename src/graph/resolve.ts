@@ -18,7 +18,7 @@ import { NamedContexts } from './contexts.ts'
 import { findCircle } from './cycles.ts'
 import { automaticArgs, globalArgs } from './global-args.ts'
 import { lintDefaultArgs, lintNames, lintUndefinedArgs } from './lint.ts'
-import { formatPlatform, normalizePlatform, parsePlatform, type Platform } from './platform.ts'
+import { formatPlatform, HOST, normalizePlatform, parsePlatform, type Platform } from './platform.ts'
 import { ImageSources } from './sources.ts'
 import { draftStages, type StageDraft } from './stage-drafts.ts'
 import type { StageGraph } from './stage-graph.ts'
@@ -70,8 +70,6 @@ export interface Resolution {
   /** A FROM depends on TARGETSTAGE: the graph is right only for this target. */
   readonly dependsOnTarget: boolean
 }
-
-const HOST: Platform = { os: 'linux', osVersion: '', architecture: 'amd64', variant: '' }
 
 /** Resolves the graph; never throws for what a Dockerfile says. */
 export function resolveStageGraph(dockerfile: Dockerfile, options: ResolveOptions): Resolution {
