@@ -5,13 +5,13 @@
  */
 import { resolve } from 'node:path'
 import { targetProblem } from './build/bake-targets.ts'
-import { sentence } from './errors.ts'
+import { sentence, type Problem } from './errors.ts'
 import { stagesOf } from './graph/reachability.ts'
 import { lookUpProblem } from './image-catalog.ts'
+import type { ImageQuestions } from './images/image-lookups.ts'
 import { isEmptyImage, parseImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
-import type { RegistryClient } from './images/registry-client.ts'
 import { shown } from './input-lists.ts'
 import type { PartDraft } from './part-planning.ts'
 import { readsOf } from './plan/stage-print.ts'
@@ -27,7 +27,7 @@ export interface ContextImages {
 }
 
 interface Options {
-  readonly client: Pick<RegistryClient, 'resolveImage' | 'fetchConfig'>
+  readonly client: ImageQuestions
   /** What relative paths of layouts count from. */
   readonly workspace: string
   readonly signal: AbortSignal

@@ -10,8 +10,8 @@ import { stagesOf } from './graph/reachability.ts'
 import type { Stage, StageGraph } from './graph/stage-graph.ts'
 import type { ImageCatalog } from './image-catalog.ts'
 import { isEmptyImage } from './images/image-source.ts'
+import type { ImageQuestions } from './images/image-lookups.ts'
 import { familiarName } from './images/reference.ts'
-import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
 import { listFiles, type FileList } from './plan/file-lists.ts'
@@ -56,7 +56,7 @@ export interface FingerprintingOptions {
   readonly parts: readonly FingerprintedPart[]
   readonly workspace: string
   readonly env: NodeJS.ProcessEnv
-  readonly client: RegistryClient
+  readonly client: ImageQuestions
   readonly variants: readonly GraphVariant[]
   readonly targets: readonly RequestedTarget[]
   /** The index of a target's part. */

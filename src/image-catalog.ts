@@ -8,9 +8,9 @@ import type { SourceLines } from './build/stage-layout.ts'
 import type { Problem } from './errors.ts'
 import { externalImages } from './graph/reachability.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
+import type { ImageQuestions } from './images/image-lookups.ts'
 import type { ImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
-import type { RegistryClient } from './images/registry-client.ts'
 import { familiarName, parseReference, repositoryOf } from './images/reference.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import { RegistryError } from './images/registry-error.ts'
@@ -19,7 +19,7 @@ import type { ExternalImageInput } from './inputs.ts'
 import type { ImagePin } from './plan/plan.ts'
 
 export interface CatalogOptions {
-  readonly client: RegistryClient
+  readonly client: ImageQuestions
   /** What relative paths of OCI layouts count from. */
   readonly workspace: string
   readonly signal?: AbortSignal | undefined

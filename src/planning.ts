@@ -12,6 +12,8 @@ import { throwIfAny, UserError, type Problem } from './errors.ts'
 import { fingerprintTargets, type Fingerprints } from './fingerprinting.ts'
 import type { StageGraph } from './graph/stage-graph.ts'
 import { ImageCatalog, type CatalogOptions } from './image-catalog.ts'
+import { ImageLookups } from './images/image-lookups.ts'
+import type { RegistryClient } from './images/registry-client.ts'
 import type { Inputs } from './inputs.ts'
 import { linkProblems, variantsOf } from './graph-variants.ts'
 import { imageWants, joinParts, contextEnvironment, linkOrder, linkTriggers } from './joining.ts'
@@ -76,6 +78,7 @@ export interface SoundTarget {
 }
 
 export interface PlanningOptions extends CatalogOptions {
+  readonly client: RegistryClient
   readonly env: NodeJS.ProcessEnv
   readonly signal: AbortSignal
   /** Directories that are being listed already; ended when all contexts are read. */
@@ -126,9 +129,11 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   )
   const records = options.records(draft.targets)
 
-  const images = new ImageCatalog(inputs.externalImages, options)
+  const { env, client, signal, ahead } = options
+  const asking = { client: new ImageLookups(client), workspace, signal }
+  const images = new ImageCatalog(inputs.externalImages, asking)
   const [contextImages] = await Promise.all([
-    lookUpContextImages(drafts, { ...options, workspace }),
+    lookUpContextImages(drafts, asking),
     images.lookUp(imageWants(draft, drafts)),
   ])
   const resolved = resolveAll(drafts, images, contextImages)
@@ -137,10 +142,9 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
   const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, missingFiles)))
   throwIfAny(secondLook.flatMap(({ errors }) => errors))
 
-  const { env, client, signal, ahead } = options
   const looked = { env, client, signal, targets: joined.targets, images }
   const printed = await fingerprintTargets({
-    ...{ ...looked, ahead, workspace, partOf: joined.partOf, variants: variantsOf(resolved, joined.targets) },
+    ...{ ...looked, ...asking, ahead, partOf: joined.partOf, variants: variantsOf(resolved, joined.targets) },
     parts: resolved.map((part, index) => ({
       ...{ ...part, stages: joined.stages[index] ?? [], unread: contextImages.unread[index] },
     })),

@@ -11,16 +11,16 @@ import { snapshotContext, type ContextSnapshot, type ReadEntry } from './context
 import type { Problem } from './errors.ts'
 import type { Stage } from './graph/stage-graph.ts'
 import { lookUpProblem } from './image-catalog.ts'
+import type { ImageQuestions } from './images/image-lookups.ts'
 import { isEmptyImage, parseImageSource } from './images/image-source.ts'
 import { resolveOciLayout } from './images/oci-layout.ts'
-import type { RegistryClient } from './images/registry-client.ts'
 import { digestOf, readKey, readsOf } from './plan/stage-print.ts'
 import { contextValue, type Part } from './project.ts'
 
 export interface ContextsOptions {
   readonly part: Part
   readonly workspace: string
-  readonly client: RegistryClient
+  readonly client: ImageQuestions
   readonly snapshots: Snapshots
   readonly signal: AbortSignal | undefined
 }

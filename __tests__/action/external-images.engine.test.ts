@@ -1,10 +1,12 @@
 /** Images and named contexts in place of those that the Dockerfile names, through the bundled action. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { docker, rigRegistry, workspace, type Workspace } from '../support/engine.ts'
 import { published } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { builds, forgetImages, fresh, step } from '../support/step.ts'
+import { startThrottledProxy } from '../support/throttled-registry.ts'
 
 let registry: TestRegistry
 /** An image whose only file says what it is. */
@@ -215,4 +217,45 @@ describe('a named context', () => {
     expect(await read(space, 'stamp')).toEqual([stamped.stamp])
     expect(built.images['own']?.sizes['linux/amd64']?.unpacked.total).toBe(stamped.stamp.length)
   })
+})
+
+/** The way to registries elsewhere, which leads nowhere: it counts who wants to go where. */
+async function noWayOut(): Promise<AsyncDisposable & { readonly url: string; readonly asked: readonly string[] }> {
+  const asked: string[] = []
+  const server = createServer().on('connect', ({ url = '' }, socket) => {
+    asked.push(url)
+    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return {
+    ...{ url: `http://127.0.0.1:${address.port}`, asked },
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+test('of several bake targets are asked for once, as named contexts and the frontend are', async () => {
+  await using images = await startThrottledProxy({ target: registry.host })
+  await using out = await noWayOut()
+  const name = stamped.ref.replace(registry.host, images.host)
+  await using space = await workspace({
+    Dockerfile: `# syntax=docker/dockerfile:1\nFROM ${name}\nARG N\nCOPY --from=tool /stamp /$N\n`,
+    'docker-bake.hcl': `target "default" {
+  name = "t\${n}"
+  matrix = { n = ["1", "2", "3", "4"] }
+  args = { N = n }
+  contexts = { tool = "docker-image://${name}" }
+}
+`,
+  })
+  const inputs = { 'bake-files': 'docker-bake.hcl', mode: 'plan', retries: '0', cache: 'off' }
+  const planned = await builds(space, { inputs, env: { HTTPS_PROXY: out.url, https_proxy: out.url } })
+  expect(JSON.parse(planned.outputs['changed'] ?? '')).toHaveLength(4)
+  expect(out.asked).toEqual(['registry-1.docker.io:443'])
+  // The index, the manifest for the platform and its configuration.
+  expect(images.stats().requests).toMatchObject({ manifest: 2, blob: 1 })
 })
