@@ -1,11 +1,12 @@
 /** Several Dockerfiles as one graph: links, shared stages, names that are the same, what cannot be followed. */
-import { afterAll, expect, test } from '@jest/globals'
+import { afterAll, describe, expect, test } from '@jest/globals'
 import type { StageGraph } from '../src/graph/stage-graph.ts'
 import { ImageCatalog } from '../src/image-catalog.ts'
 import { readInputs, type InputName } from '../src/inputs.ts'
 import { linkProblems, variantsOf } from '../src/graph-variants.ts'
 import { joinParts, contextEnvironment, linkOrder, linkTriggers, type ResolvedPart } from '../src/joining.ts'
 import { withLinks } from '../src/link-reasons.ts'
+import { runningAgain } from '../src/running-again.ts'
 import { draftPart, resolvePart, type PartDraft } from '../src/part-planning.ts'
 import { makePlan } from '../src/plan/plan.ts'
 import { StagePrinter } from '../src/plan/stage-print.ts'
@@ -292,4 +293,72 @@ test('a link that has no image for a platform is told', () => {
   expect(linkProblems(parts).map(({ message, mend = '' }) => `${message} ${mend}`)).toEqual([
     'The bake target `app` is built for linux/arm64, and `base`, which it is built from, for linux/amd64, linux/s390x only. Add linux/arm64 to the `platforms` of `base`, or leave out all but one, whose image then serves every platform.',
   ])
+})
+
+describe('steps that run again whatever is cached', () => {
+  const TEXT =
+    'FROM alpine AS One\nRUN a\nFROM alpine AS two\nRUN b\nFROM scratch AS three\nCOPY --from=one /a /\nFROM two\nRUN c\n'
+
+  /** By target, why it is built. */
+  function again(...cases: readonly Case[]): Readonly<Record<string, string>> {
+    const parts = drafts(...cases)
+    const joined = joinParts(parts)
+    const found = runningAgain({
+      ...{ ...joined, given: { noCache: false, noCacheFilters: [] } },
+      parts: parts.map(({ part: { inputs } }, at) => {
+        const stages = joined.stages[at] ?? []
+        return { inputs, stages, planned: stages }
+      }),
+    })
+    return Object.fromEntries([...found].map(([name, { stage, text }]) => [name, `${stage ?? ''}: ${text}`]))
+  }
+  const ofFilters = (filters: string): Readonly<Record<string, string>> =>
+    again({
+      ...{ file: 'Dockerfile', text: TEXT, targets: { t1: 'one', t2: 'two', t3: 'three', last: undefined } },
+      inputs: { 'no-cache-filters': filters },
+    })
+
+  test('are those of stages that a target needs, and that a filter names', () => {
+    expect(ofFilters('none')).toEqual({})
+    expect(ofFilters('ONE')).toEqual({
+      t1: '0: `no-cache-filter` is set (one)',
+      t3: '2: `no-cache-filter` is set (one)',
+    })
+    expect(ofFilters('none,two,three')).toEqual({
+      t2: '1: `no-cache-filter` is set (two)',
+      t3: '2: `no-cache-filter` is set (three)',
+      last: '3: `no-cache-filter` is set (two)',
+    })
+  })
+
+  test('are also those of what is linked, by what is said of that', () => {
+    const app = { file: 'app/Dockerfile', text: 'FROM base AS two\nCOPY x /\n', targets: { app: undefined } }
+    const base = { file: 'Dockerfile', text: TEXT, targets: { base: 'two' } }
+    const links = { base: 'base' }
+    const filters = (names: string) => ({ inputs: { 'no-cache-filters': names } })
+    expect(again({ ...base, ...filters('two') }, { ...app, links })).toEqual({
+      base: '1: `no-cache-filter` is set (two)',
+      app: '1: `no-cache-filter` is set (two)',
+    })
+    expect(again({ ...base, ...filters('one') }, { ...app, links })).toEqual({})
+    expect(again(base, { ...app, links, ...filters('two') })).toEqual({ app: '4: `no-cache-filter` is set (two)' })
+    expect(again({ ...base, inputs: { 'no-cache': 'true' } }, { ...app, links })['app']).toBe('1: `no-cache` is set')
+    expect(again(base, app)).toEqual({})
+  })
+
+  test('an empty filter stands for all, and among others for stages without a name', () => {
+    const graph = joinParts(drafts({ file: 'Dockerfile', text: TEXT, targets: { last: undefined } })).graph
+    const ofLast = (noCacheFilters: readonly string[], stage: number) =>
+      runningAgain({
+        ...{ graph, targets: [{ name: 't', stage, stageName: undefined }], partOf: () => 0 },
+        parts: [{ inputs: { noCache: false, noCacheFilters }, stages: [0, 1, 2, 3], planned: [0, 1, 2, 3] }],
+        given: { noCache: false, noCacheFilters },
+      }).get('t')?.text
+    expect([ofLast([''], 0), ofLast([''], 3)]).toEqual([
+      '`no-cache-filters` is set (one)',
+      '`no-cache-filters` is set (two)',
+    ])
+    expect([ofLast(['', 'x'], 0), ofLast(['', 'x'], 3)]).toEqual([undefined, '`no-cache-filters` is set'])
+    expect(ofLast(['x,ONE'], 0)).toBe('`no-cache-filters` is set (one)')
+  })
 })

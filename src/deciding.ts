@@ -16,8 +16,13 @@ import { recordedSizes } from './record-parts.ts'
 /** Targets at a time: each asks registries for its tags and for all that its image consists of. */
 const CONCURRENCY = 16
 
+type Options = DecidingOptions & {
+  /** By target, why something of it runs again whatever is cached. */
+  readonly runningAgain: ReadonlyMap<string, PlanReason>
+}
+
 /** By target, in their order. */
-export async function decide(options: DecidingOptions): Promise<ReadonlyMap<string, Decision>> {
+export async function decide(options: Options): Promise<ReadonlyMap<string, Decision>> {
   const decided = await sideBySide(
     options.targets,
     CONCURRENCY,
@@ -26,12 +31,14 @@ export async function decide(options: DecidingOptions): Promise<ReadonlyMap<stri
   return new Map(decided)
 }
 
-async function decideOne(target: RequestedTarget, options: DecidingOptions): Promise<Decision> {
+async function decideOne(target: RequestedTarget, options: Options): Promise<Decision> {
   const { fingerprints, records } = options
   const inputs = options.inputsOf(target.name)
   const print = fingerprints.prints.get(target.name)
   const candidates = records?.of(target.name) ?? []
   const changed = (...reasons: readonly PlanReason[]): Decision => ({ status: 'changed', reasons })
+  const again = options.runningAgain.get(target.name)
+  if (again !== undefined) return changed(again)
   const requested = requestedText(inputs, options.env)
   if (requested !== undefined) return changed({ kind: 'requested', stage: target.stage, text: requested })
   const isPushed = inputs.push && !isBuiltAnyway(inputs)
@@ -53,8 +60,6 @@ export function isBuiltAnyway({ load, outputs }: Inputs): boolean {
 
 /** Something that was asked for keeps every target from being skipped. */
 function requestedText(inputs: Inputs, env: NodeJS.ProcessEnv): string | undefined {
-  if (inputs.noCache) return '`no-cache` is set'
-  if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(', ')})`
   if (inputs.skipUnchanged === 'false') return '`skip-unchanged` is false'
   const isRelease = env['GITHUB_EVENT_NAME'] === 'release' || (env['GITHUB_REF'] ?? '').startsWith('refs/tags/')
   return inputs.skipUnchanged === 'auto' && isRelease ? 'tags and releases are always built' : undefined

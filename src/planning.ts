@@ -29,6 +29,7 @@ import type { RequestedTarget } from './plan/targets.ts'
 import { unite } from './plan/unite.ts'
 import type { Part, Project } from './project.ts'
 import type { FailedContext } from './read-contexts.ts'
+import { runningAgain } from './running-again.ts'
 import { sharedCaches } from './registry-cache.ts'
 import { withLinks } from './link-reasons.ts'
 import { recordedSizes } from './record-parts.ts'
@@ -163,8 +164,14 @@ export async function planBuild(inputs: Inputs, project: Project, options: Plann
     return found
   }
   const fingerprints = { prints, parts: printed.parts, files: printed.files }
+  const again = runningAgain({
+    ...{ ...joined, given: inputs },
+    parts: parts.map(({ part, stages: planned }, at) => ({
+      ...{ inputs: part.inputs, stages: joined.stages[at] ?? [], planned },
+    })),
+  })
   const decided = await decide({
-    ...{ ...looked, inputs, targets, tagsOf: tags.tagsOf, fingerprints, records: await records },
+    ...{ ...looked, inputs, targets, tagsOf: tags.tagsOf, fingerprints, records: await records, runningAgain: again },
     inputsOf: (name) => partOf(name).part.inputs,
   })
   const decisions = withLinks(decided, { graph, targets, linked, partOf })

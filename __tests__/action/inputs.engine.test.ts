@@ -91,19 +91,21 @@ describe('what runs again', () => {
     await using space = await workspace({ Dockerfile })
     const results: (readonly [string, string])[] = []
     const plans: unknown[] = []
-    for (const inputs of [{}, {}, { 'no-cache-filters': 'two' }, { 'no-cache': 'true' }, { pull: 'true' }]) {
+    const filters = (names: string) => ({ 'no-cache-filters': names })
+    for (const inputs of [{}, {}, filters('TWO'), { 'no-cache': 'true' }, { pull: 'true' }, filters('three')]) {
       const { outputs } = await builds(space, { inputs: { ...OUT, ...inputs } })
       results.push([await out(space, '1'), await out(space, '2')])
       const plan = JSON.parse(outputs['plan'] ?? '') as { readonly targets: readonly { readonly reasons: unknown }[] }
       plans.push(plan.targets[0]?.reasons)
     }
-    const [first, second, filtered, fresh, pulled] = results
+    const [first, second, filtered, fresh, pulled, missed] = results
     expect(second).toEqual(first)
     expect([filtered?.[0], filtered?.[1] === first?.[1]]).toEqual([first?.[0], false])
     expect([fresh?.[0] === first?.[0], fresh?.[1] === filtered?.[1]]).toEqual([false, false])
-    expect(pulled).toEqual(fresh)
+    expect([pulled, missed]).toEqual([fresh, fresh])
     expect(plans[2]).toMatchObject([{ kind: 'requested', text: '`no-cache-filters` is set (two)' }])
     expect(plans[3]).toMatchObject([{ kind: 'requested', text: '`no-cache` is set' }])
+    expect(JSON.stringify(plans[5])).not.toContain('requested')
   })
 })
 
