@@ -241,6 +241,24 @@ describe('what bake files say that is wrong', () => {
     ])
   })
 
+  test.each(['plan', 'build'])('a context that is fetched by SSH is refused without an agent, too: mode %s', async (mode) => {
+    await using space = await workspace({
+      'docker-bake.hcl': 'target "default" {\n  context = "ssh://git@example.org/a.git"\n}\n',
+      'compose.yaml': 'services:\n  web:\n    image: web\n    build: git@example.org:a.git\n',
+      'agent.hcl': 'target "default" {\n  ssh = ["default"]\n}\n',
+    })
+    const errors = async (files: string): Promise<readonly string[]> =>
+      (await step(space, { inputs: { 'bake-files': files, mode }, env: { SSH_AUTH_SOCK: undefined } })).errors
+    expect(await errors('docker-bake.hcl')).toEqual([
+      'docker-bake.hcl:1: The bake target `default` has the context `ssh://git@example.org/a.git`, which is no directory. Add `actions/checkout` for it, and give its directory as `context`.',
+    ])
+    expect(await errors('compose.yaml')).toEqual([
+      expect.stringMatching(/^compose\.yaml:2: The bake target `web` has the context `git@example\.org:a\.git`, which is/),
+    ])
+    const told = mode === 'build' ? /invalid empty ssh agent socket/ : /there is no Dockerfile/
+    expect(await errors('agent.hcl')).toEqual([expect.stringMatching(told)])
+  }) // prettier-ignore
+
   test.each<[string, Record<string, string>, RegExp]>([
     ['an unknown target', { targets: 'cop' }, /^docker-bake\.hcl:: `targets`: docker-bake\.hcl has no target or group `cop`\. There are `same`, `stage`; `all` means all of them\./],
     ['a target that is nearly there', { targets: 'stag,same' }, /has no target or group `stag`\. Did you mean `stage`\?/],

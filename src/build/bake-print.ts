@@ -2,9 +2,12 @@
  * What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
  * targets. Asks the client only; no engine need be there.
  */
+import { tmpdir } from 'node:os'
 import { nearest, sentence, UserError, type Problem } from '../errors.ts'
 import { field, list, parseJson } from '../json-fields.ts'
+import { readBakeTargets } from './bake-targets.ts'
 import { runDocker, type Docker } from './buildx.ts'
+import { withIdleAgent } from './idle-agent.ts'
 
 export interface BakeFilesQuestion {
   /** Relative to where docker is run. */
@@ -38,7 +41,10 @@ export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion
   const list = async (): ReturnType<typeof ask> =>
     await (listing ??= ask(docker, [...base, '--list', 'type=targets,format=json']))
   const print = async (wanted: readonly string[]): Promise<unknown> => {
-    const { found, stderr } = await ask(docker, [...base, '--print', ...without, '--', ...wanted])
+    const args = [...base, '--print', ...without, '--', ...wanted]
+    const { found, stderr } = await ask(docker, args)
+    const remote = found === undefined && WANTS_AGENT.test(stderr) ? await askOfRemote(docker, args) : undefined
+    if (remote !== undefined) return remote
     if (found === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)))
     return found
   }
@@ -67,6 +73,20 @@ async function ask(
 ): Promise<{ readonly found: unknown; readonly stderr: string }> {
   const { code, stdout, stderr } = await runDocker(docker, args)
   return { found: code === 0 ? parseJson(stdout) : undefined, stderr }
+}
+
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/ssh.go (CreateSSH) */
+const WANTS_AGENT = /failed to convert agent config/
+
+/** What bake prints where there is an agent, if it has a target that is refused: one whose context is fetched by SSH. */
+async function askOfRemote(docker: Docker, args: readonly string[]): Promise<unknown> {
+  const tempRoot = docker.env['RUNNER_TEMP'] ?? tmpdir()
+  const asked = withIdleAgent(tempRoot, async (socket) => {
+    return await ask({ ...docker, env: { ...docker.env, SSH_AUTH_SOCK: socket } }, args)
+  })
+  // Where there can be no such socket, what bake said first is told.
+  const { found } = await asked.catch(() => ({ found: undefined }))
+  return found !== undefined && readBakeTargets(found, docker.env).refused.size > 0 ? found : undefined
 }
 
 interface ListedName {
