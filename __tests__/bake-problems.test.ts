@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { toldOfInline, toldOfTargets } from '../src/bake-problems.ts'
+import { toldOfInline, toldOfTargets, toldOfWarnings } from '../src/bake-problems.ts'
 import { targetProblem, type TargetProblem } from '../src/build/bake-targets.ts'
 import { workspace } from './support/engine.ts'
 
@@ -55,4 +55,24 @@ test('of an inline Dockerfile without lines in its file is told where its target
   expect(toldOfInline([{ message: 'It fails.', file: 'bake.json#a' }], parts)).toMatchObject([
     { message: 'It fails (the inline Dockerfile of `a`).', file: 'bake.json', line: 3 },
   ])
+})
+
+test('variables of compose files that are not set are one line of the log; other warnings of buildx are warnings', () => {
+  const blank = (name: string): string => `The "${name}" variable is not set. Defaulting to a blank string.`
+  const files = ['docker-bake.hcl', 'compose.yaml', 'other.yml']
+  expect(toldOfWarnings([blank('TAG'), 'is odd', blank('DIR')], files)).toEqual({
+    warnings: [{ input: 'bake-files', file: 'compose.yaml', message: '`bake-files`: is odd.' }],
+    notes: ['variables of compose.yaml that are not set, and so are empty: TAG and DIR'],
+  })
+  expect(toldOfWarnings([], files)).toEqual({ warnings: [], notes: [] })
+})
+  const files = ['docker-bake.hcl', 'compose.yaml', 'other.yml']
+  const told = await toldOfWarnings([blank('TAG'), blank('DIR'), blank('NOWHERE'), 'is odd'], files, space.directory)
+  expect(told.map(({ file, line, message }) => `${file ?? ''}:${line ?? ''}: ${message}`)).toEqual([
+    'other.yml:3: `bake-files`: the variable `TAG` is not set, so it is empty.',
+    'other.yml:4: `bake-files`: the variable `DIR` is not set, so it is empty.',
+    'compose.yaml:: `bake-files`: the variable `NOWHERE` is not set, so it is empty.',
+    'compose.yaml:: `bake-files`: is odd.',
+  ])
+  expect(told[0]?.mend).toBe('Set it in the step’s `env:`, or write a default, such as `${TAG:-latest}`.')
 })

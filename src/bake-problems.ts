@@ -1,7 +1,11 @@
-/** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
+/**
+ * What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. And
+ * what buildx warns of.
+ */
 import { headingIn, textsOf } from './bake-places.ts'
+import { composeFiles } from './build/bake-print.ts'
 import type { TargetProblem } from './build/bake-targets.ts'
-import { UserError, type Problem } from './errors.ts'
+import { sentence, UserError, type Problem } from './errors.ts'
 import type { Part } from './project.ts'
 import { list } from './report/words.ts'
 
@@ -54,3 +58,30 @@ export function errorOfInline(error: unknown, parts: PlacedParts): unknown {
   const warnings = toldOfInline(error.warnings, parts)
   return new UserError(toldOfInline(error.problems, parts), { cause: error.cause, warnings })
 }
+
+/** What buildx says beside its answer. */
+export interface ToldWarnings {
+  readonly warnings: readonly Problem[]
+  /** For the log alone. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * What buildx warns of when it reads the files. A compose file has many variables that are for its containers: those that
+ * are not set are told in one line of the log, where who looks for the cause of something empty finds them.
+ */
+export function toldOfWarnings(warnings: readonly string[], files: readonly string[]): ToldWarnings {
+  const [file] = composeFiles(files)
+  const unset = warnings.flatMap((warning) => UNSET.exec(warning)?.[1] ?? [])
+  const others = warnings.filter((warning) => !UNSET.test(warning))
+  return {
+    warnings: others.map((warning) => ({ input: 'bake-files', file, message: `\`bake-files\`: ${sentence(warning)}` })),
+    notes:
+      unset.length === 0
+        ? []
+        : [`variables of ${file ?? 'the bake files'} that are not set, and so are empty: ${list(unset)}`],
+  }
+}
+
+/** https://github.com/compose-spec/compose-go/blob/v2.9.0/template/template.go */
+const UNSET = /^The "(\w+)" variable is not set\. Defaulting to a blank string\.$/

@@ -15,7 +15,7 @@ import { shown } from './input-lists.ts'
 import { missingBakeFiles, missingContext, missingDockerfile } from './bake-missing.ts'
 import { laidOver, localPath, withoutSaidPlatforms } from './bake-inputs.ts'
 import { inlinePlaces, type InlinePlace } from './bake-places.ts'
-import { toldOfTargets } from './bake-problems.ts'
+import { toldOfTargets, toldOfWarnings } from './bake-problems.ts'
 import { bakeTagProblems } from './bake-tags.ts'
 import { sharedOutputs } from './input-rules.ts'
 import type { Inputs } from './inputs.ts'
@@ -41,7 +41,7 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
   const forPlan = inputs.mode === 'plan'
   // A plan needs no names of targets that it does not plan, but for budgets, which may be of any of them.
   const question = { files, targets: inputs.targets, forPlan, needsNames: !forPlan || inputs.sizeBudgets.length > 0 }
-  const { definition, names, inGroups } = await printBakeFiles(dockerOf({ workspace }, env), question)
+  const { definition, names, inGroups, warnings } = await printBakeFiles(dockerOf({ workspace }, env), question)
   const { refused: unkept, ...read } = readBakeTargets(definition, env, host)
   const { targets, asked, notes } = await targetsAsked(read, { inputs, workspace, grouped: inGroups })
   if (asked.length === 0) throw new UserError(nothingToBuild(question))
@@ -82,13 +82,17 @@ export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, ho
         targets,
       ).problems,
     )
-  throwIfAny(distinct(problems))
+  const said = toldOfWarnings(warnings, files)
+  throwIfAny(distinct(problems), {
+    warnings: [...said.warnings, ...said.notes.map((note) => ({ message: `${note}.` }))],
+  })
   if (first === undefined) throw new UserError(nothingToBuild(question))
   const name = files.join(' + ')
   return {
     ...{ workspace, dockerfileName: name, id: inputs.id ?? name, ...(names === undefined ? {} : { names }) },
     inputs: together(inputs, [first, ...others]),
-    ...{ warnings: ownCaches(inputs, kept, files), notes },
+    warnings: [...said.warnings, ...ownCaches(inputs, kept, files)],
+    notes: [...said.notes, ...notes],
     parts: [first, ...others],
   }
 }

@@ -20,6 +20,7 @@ import { writePlanOutputs } from './outputs.ts'
 import { planBuild, type Planned } from './planning.ts'
 import { ownPlatforms, type Plan } from './plan/plan.ts'
 import { openProject } from './project.ts'
+import { visible } from './report/markdown.ts'
 import { renderPlanSummary } from './report/plan-summary.ts'
 import { stageName } from './report/summary-data.ts'
 import { count } from './report/words.ts'
@@ -78,6 +79,8 @@ export async function run(surroundings: Surroundings): Promise<void> {
     )
   else if (env['GITHUB_EVENT_NAME'] !== 'pull_request_target') void ahead.beginAt(env['GITHUB_WORKSPACE'] ?? '.')
   const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()])
+  // Before the plan may fail: of a variable that is not set comes a name that is none.
+  for (const note of project.notes ?? []) runner.log(visible(note, 2_000))
   const warn = (problems: readonly Problem[]): void => {
     announce(runner, toldOfInline(problems, project.parts), { level: 'warning', workspace: project.workspace })
   }
@@ -111,7 +114,6 @@ export async function run(surroundings: Surroundings): Promise<void> {
     warn([...warnings, ...(project.warnings ?? []), ...planned.warnings])
     writePlanOutputs(runner, planned.plan, planned.matrix)
     logPlan(runner, planned)
-    for (const note of project.notes ?? []) runner.log(`  ${note}`)
     if (inputs.mode === 'plan') {
       const unknown = [...planned.images.entries(), ...planned.failedContexts]
       warn(distinct(unknown.flatMap(({ problem }) => problem ?? [])))

@@ -259,6 +259,32 @@ describe('what bake files say that is wrong', () => {
     expect(await errors('agent.hcl')).toEqual([expect.stringMatching(told)])
   }) // prettier-ignore
 
+  test('of compose files is told line by line; a variable that is not set is told in the log, also beside what comes of it', async () => {
+    await using space = await workspace({
+      Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n',
+      'wrong.yaml': 'services:\n  a:\n    build:\n      context: .\n      shm_size: 1zb\n      extra_hosts: ["bad"]\n',
+      'compose.yaml': 'services:\n  a:\n    image: a\n    build:\n      context: .\n      args:\n        V: x${V}\n',
+      'tag.yaml': 'services:\n  a:\n    image: a:${V}\n    build: .\n',
+      'stage.yaml': 'services:\n  a:\n    image: a\n    build:\n      context: .\n      target: app${V}\n',
+    })
+    const plan = async (files: string): Promise<Step> =>
+      await step(space, { inputs: { 'bake-files': files, mode: 'plan' }, env: { V: undefined } })
+    expect((await plan('wrong.yaml')).errors).toEqual([
+      expect.stringMatching(/^wrong\.yaml:: `bake-files`: 'services\[a\]\.build\.extra_hosts' invalid additional host, missing IP: bad\. Mend it/),
+      expect.stringMatching(/^wrong\.yaml:: `bake-files`: 'services\[a\]\.build\.shm_size' invalid suffix: 'zb'\. Mend it/),
+    ])
+    const unset = (file: string): string => `variables of ${file} that are not set, and so are empty: V`
+    const { code, warnings, stdout } = await plan('compose.yaml')
+    expect([code, warnings]).toEqual([0, []])
+    expect(stdout).toContain(`${unset('compose.yaml')}\n`)
+    const failed = await plan('stage.yaml')
+    expect(failed.stdout).toContain(`${unset('stage.yaml')}\n`)
+    expect(failed.errors).toEqual([expect.stringContaining('its `target` is `app`, and Dockerfile has no stage of that name')])
+    const early = await plan('tag.yaml')
+    expect(early.warnings).toEqual([`stage-build: ${unset('tag.yaml')}.`])
+    expect(early.errors).toEqual([expect.stringContaining('its tag `a:` is not an image reference')])
+  }) // prettier-ignore
+
   test.each<[string, Record<string, string>, RegExp]>([
     ['an unknown target', { targets: 'cop' }, /^docker-bake\.hcl:: `targets`: docker-bake\.hcl has no target or group `cop`\. There are `same`, `stage`; `all` means all of them\./],
     ['a target that is nearly there', { targets: 'stag,same' }, /has no target or group `stag`\. Did you mean `stage`\?/],

@@ -4,7 +4,7 @@
  */
 import { tmpdir } from 'node:os'
 import { nearest, sentence, UserError, type Problem } from '../errors.ts'
-import { field, list, parseJson } from '../json-fields.ts'
+import { distinct, field, list, parseJson } from '../json-fields.ts'
 import { readBakeTargets } from './bake-targets.ts'
 import { runDocker, type Docker } from './buildx.ts'
 import { withIdleAgent } from './idle-agent.ts'
@@ -27,6 +27,8 @@ export interface PrintedBake {
   readonly names: readonly string[] | undefined
   /** Where all targets are asked for: those that a group names. */
   readonly inGroups?: ReadonlySet<string>
+  /** What buildx warns of, in its words, each once. */
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -40,13 +42,13 @@ export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion
   let listing: ReturnType<typeof ask> | undefined
   const list = async (): ReturnType<typeof ask> =>
     await (listing ??= ask(docker, [...base, '--list', 'type=targets,format=json']))
-  const print = async (wanted: readonly string[]): Promise<unknown> => {
+  const print = async (wanted: readonly string[]): Promise<Omit<PrintedBake, 'names'>> => {
     const args = [...base, '--print', ...without, '--', ...wanted]
     const { found, stderr } = await ask(docker, args)
     const remote = found === undefined && WANTS_AGENT.test(stderr) ? await askOfRemote(docker, args) : undefined
-    if (remote !== undefined) return remote
-    if (found === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)))
-    return found
+    const definition = found ?? remote
+    if (definition === undefined) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)))
+    return { definition, warnings: distinct([...stderr.matchAll(/^WARNING: (.+)$/gm)].map(([, text = '']) => text)) }
   }
   const listed = async (): Promise<readonly ListedName[]> => {
     const { found, stderr } = await list()
@@ -57,14 +59,14 @@ export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion
     const there = await listed()
     const names = targetsAmong(there)
     // What the files call so is what bake means by it.
-    if (there.some(({ name }) => name === 'all')) return { names, definition: await print(['all']) }
-    return { names, definition: await print(names), inGroups: new Set(there.flatMap(({ members }) => members)) }
+    if (there.some(({ name }) => name === 'all')) return { names, ...(await print(['all'])) }
+    return { names, ...(await print(names)), inGroups: new Set(there.flatMap(({ members }) => members)) }
   }
-  const [definition, names] = await Promise.all([
+  const [printed, names] = await Promise.all([
     print(targets ?? []),
     needsNames ? listed().then(targetsAmong) : undefined,
   ])
-  return { definition, names }
+  return { ...printed, names }
 }
 
 async function ask(
@@ -110,14 +112,20 @@ function targetsAmong(listed: readonly ListedName[]): readonly string[] {
   return listed.flatMap(({ name, isGroup }) => (isGroup ? [] : [name]))
 }
 
-/** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
+/**
+ * `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. Of a panic the first line: what
+ * stands behind it is buildx's stack.
+ */
 function problemsOf(
   stderr: string,
   { files, targets }: BakeFilesQuestion,
   listed: readonly ListedName[],
 ): readonly Problem[] {
-  const said = /(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr
-  const text = said.trim().replaceAll(/\s+/g, ' ')
+  const said = /(?:^|\n)(?:ERROR: ([\s\S]*)$|(?=panic: )(.*))/.exec(stderr)?.slice(1).join('') ?? stderr
+  const lines = said.split('\n').flatMap((line) => line.trim().replaceAll(/\s+/g, ' ') || [])
+  const ofCompose = composeProblems(lines, files)
+  if (ofCompose.length > 0) return ofCompose
+  const text = lines.reduce((all, line) => `${all}${all === '' ? '' : /[.,:;!?]$/.test(all) ? ' ' : '; '}${line}`, '')
   const file = files.find((candidate) => text.startsWith(`${candidate}:`))
   const [, line, message] = (file === undefined ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? []
   const missing = /failed to find target (\S+)/.exec(text)?.[1]
@@ -155,9 +163,29 @@ function problemsOf(
     {
       ...where,
       message: `\`bake-files\`: ${sentence(message ?? (text === '' ? 'docker buildx bake could not read them' : text))}`,
-      mend: 'Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`.',
+      mend: UNREADABLE,
     },
   ]
+}
+
+const UNREADABLE = 'Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`.'
+
+/** Each of the lines below `decoding failed due to the following error(s):`. */
+function composeProblems([first = '', ...others]: readonly string[], files: readonly string[]): readonly Problem[] {
+  if (!first.endsWith('following error(s):')) return []
+  const file = composeFiles(files)[0]
+  return others.map((line) => ({
+    input: 'bake-files',
+    file,
+    message: `\`bake-files\`: ${sentence(line)}`,
+    mend: UNREADABLE,
+  }))
+}
+
+/** Those that are read as compose files; all where none is by its name. */
+export function composeFiles(files: readonly string[]): readonly string[] {
+  const found = files.filter((file) => /\.ya?ml$/i.test(file))
+  return found.length > 0 ? found : files
 }
 
 /** At most so many names are told. */
