@@ -66,13 +66,3 @@ test('variables of compose files that are not set are one line of the log; other
   })
   expect(toldOfWarnings([], files)).toEqual({ warnings: [], notes: [] })
 })
-  const files = ['docker-bake.hcl', 'compose.yaml', 'other.yml']
-  const told = await toldOfWarnings([blank('TAG'), blank('DIR'), blank('NOWHERE'), 'is odd'], files, space.directory)
-  expect(told.map(({ file, line, message }) => `${file ?? ''}:${line ?? ''}: ${message}`)).toEqual([
-    'other.yml:3: `bake-files`: the variable `TAG` is not set, so it is empty.',
-    'other.yml:4: `bake-files`: the variable `DIR` is not set, so it is empty.',
-    'compose.yaml:: `bake-files`: the variable `NOWHERE` is not set, so it is empty.',
-    'compose.yaml:: `bake-files`: is odd.',
-  ])
-  expect(told[0]?.mend).toBe('Set it in the step’s `env:`, or write a default, such as `${TAG:-latest}`.')
-})

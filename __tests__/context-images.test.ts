@@ -20,7 +20,7 @@ const FAULT =
 test.each([['FROM src'], ['FROM scratch\nCOPY --from=src x /'], ['FROM busybox\nRUN --mount=from=src,target=/x true']])(
   'an image reference that is none is refused where a stage uses it: %s',
   (text) => {
-    expect(invalidContextImages(draft(text, { 'build-contexts': BAD }))).toEqual([
+    expect(invalidContextImages(draft(text, { 'build-contexts': BAD })).problems).toEqual([
       {
         input: 'build-contexts',
         message: `\`build-contexts\`: ${FAULT}`,
@@ -34,7 +34,9 @@ test.each([['FROM src'], ['FROM scratch\nCOPY --from=src x /'], ['FROM busybox\n
 test('one that no target uses is left alone, and so are images, the empty one, too', () => {
   const text = 'FROM src AS unused\nFROM scratch AS b\nCOPY --from=good x /\nCOPY --from=none x /'
   const good = 'good=docker-image://127.0.0.1:1/a/b:c\nnone=docker-image://scratch'
-  expect(invalidContextImages(draft(text, { targets: 'b', 'build-contexts': `${BAD}\n${good}` }))).toEqual([])
+  expect(invalidContextImages(draft(text, { targets: 'b', 'build-contexts': `${BAD}\n${good}` }))).toEqual({
+    ...{ problems: [], targetProblems: [] },
+  })
 })
 
 test('one of a bake file is told of the target that uses it', () => {
@@ -43,7 +45,7 @@ test('one of a bake file is told of the target that uses it', () => {
     { name: 'two', stage: 'b', tags: [], place: 1 },
   ]
   const text = 'FROM scratch AS a\nFROM src AS b'
-  expect(invalidContextImages(draft(text, { 'build-contexts': BAD }, wanted))).toMatchObject([
+  expect(invalidContextImages(draft(text, { 'build-contexts': BAD }, wanted)).targetProblems).toMatchObject([
     { input: 'bake-files', message: `The bake target \`two\`: its context ${FAULT}` },
   ])
 })

@@ -6,11 +6,12 @@ import { workspace } from './support/engine.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
 
-async function missing(value: string): Promise<readonly string[]> {
+async function missing(value: string, mode = 'build'): Promise<readonly string[]> {
   await using space = await workspace({ 'dir/x': '', 'layout/index.json': '{}', file: '' })
   await symlink('dir', space.path('link'))
   await symlink('gone', space.path('dangling'))
-  const { inputs } = readInputs((name) => (name === 'build-contexts' ? `src=${value}` : ''), {})
+  const given: Readonly<Record<string, string>> = { mode, 'build-contexts': `src=${value}` }
+  const { inputs } = readInputs((name) => given[name] ?? '', {})
   return (await missingContexts(inputs, space.directory)).map(({ message }) => message)
 }
 
@@ -20,6 +21,12 @@ test.each([
 ])('%s is left to the build', async (value) => {
   expect(await missing(value)).toEqual([])
 }) // prettier-ignore
+
+test('a plan can do without a layout, which an earlier job may make, but not without what it is to read', async () => {
+  expect(await missing('oci-layout://gone:1', 'plan')).toEqual([])
+  expect(await missing('oci-layout://', 'plan')).toHaveLength(1)
+  expect(await missing('./gone', 'plan')).toHaveLength(1)
+})
 
 const MISSING = 'there is no such directory'
 

@@ -1,5 +1,5 @@
 import { c as existsSync, o as constants$1, s as createReadStream } from "./scout.js";
-import { $ as stagesOf, $t as diskUsage, A as tagsAndDigests, An as all, At as assignTags, B as planRetag, Bt as removeBuilder, C as success, Cn as code, Ct as serviceIsHere, D as failures$1, Dn as prose, Dt as budgetsFor, E as externalImages, En as htmlCode, Et as waitBeforeRetry, F as baseChain$1, Fn as list, Ft as openEngine, G as recordedSizes, Gt as outputTypes, H as writeBuildOutputs, Ht as randomBytes, I as sourceText, In as parseJson, It as readyBuilder, J as parseTargetSizes, Jt as familiarName, K as parsePlatforms, Kt as InvalidReferenceError, L as isBuiltAnyway, Ln as positive, Lt as importsOf, M as flowchart, Mn as field$1, Mt as formatPlatform, N as mermaidBlock, Nn as isCount, Nt as parsePlatform, O as notes, On as table, Ot as parseSizeBudgets, P as whyBuilt, Pn as isText$1, Pt as dockerOf, Q as digestOf$1, Qt as bakeArgs, R as sideBySide$1, Rn as text, Rt as registryRefs, S as failure, Sn as announce, St as openBackend, T as openRegistryClient, Tn as details, Tt as retryLine, U as userCache, Ut as randomUUID, V as sinceText, Vt as createHash, W as CACHE, Wt as planBake, X as withFiles, Xt as parseReference, Y as platformToJson, Yt as formatFamiliar, Z as LayerIndexer, Zt as repositoryOf, _ as listFirstParents, _n as shortRef, _t as CACHE_MISSING, a as reportPlace, an as bytesOnDisk, at as brief, b as GithubAccess, bn as sentence$1, bt as PACK_KEY, c as uploadText, cn as RegistryError, ct as formatDelta, d as legName, dn as findProgram, dt as BuildProgress, en as helperArgs, et as stagesOfAll, f as parseArtifactName, fn as runProcess, ft as isCancellation, g as runAttempt, gn as list$1, gt as shownText, h as recordPlaces, hn as formatDuration, ht as layoutOf, i as headCommit, in as runDocker, it as parseManifest, j as timeline, jn as entries, jt as untagged, k as stageGraph, kn as visible, kt as readEvent, l as artifactName, ln as oneLine, lt as isDigest$1, m as measuredRun, mn as formatChange, mt as withoutCommand, n as summaryData, nn as localImageId, nt as digestOf$2, o as sameRepository, on as asRecord, ot as saveLeftLayers, p as planName, pn as count, pt as isInstruction, q as parseSplit, qt as digestFault, r as handoverOptions, rn as pruneArgs, rt as parseImageConfig, s as fetchTexts, sn as textAt, st as formatBytes, tn as listBuilders, tt as readIndexEntry, u as isPlanName, un as ProgramMissingError, ut as readRoute, v as pagesOf, vn as UserError, vt as UNREACHABLE, w as undocumented, wn as codeBlock, wt as pause, x as describeError, xn as throwIfAny, xt as cacheScopes, y as commitName, yn as errorCode, yt as INDEX_KEY, z as mergePushed, zt as STATE } from "./plan.js";
+import { $ as stagesOf, $t as count, A as tagsAndDigests, An as visible, At as assignTags, B as sinceText, Bn as text, Bt as removeBuilder, C as success, Cn as announce, Ct as serviceIsHere, D as failures$1, Dn as htmlCode, Dt as budgetsFor, E as externalImages, En as details, Et as waitBeforeRetry, F as baseChain$1, Fn as isCount, Ft as openEngine, G as recordedSizes, Gt as planBake, H as writeBuildOutputs, Ht as randomBytes, I as isBuiltAnyway, In as isText$1, It as readyBuilder, J as parseTargetSizes, Jt as digestFault, K as parsePlatforms, Kt as outputTypes, L as sideBySide$1, Ln as list, Lt as importsOf, M as flowchart, Mn as distinct, Mt as formatPlatform, N as mermaidBlock, Nn as entries, Nt as parsePlatform, O as notes, On as prose, Ot as parseSizeBudgets, P as whyBuilt, Pn as field$1, Pt as dockerOf, Q as digestOf$1, Qt as repositoryOf, R as mergePushed, Rn as parseJson, Rt as registryRefs, S as failure, Sn as throwIfAny, St as openBackend, T as openRegistryClient, Tn as codeBlock, Tt as retryLine, U as userCache, Ut as randomUUID, V as sourceText, Vt as createHash, W as CACHE, Wt as parseImageSource, X as withFiles, Xt as formatFamiliar, Y as platformToJson, Yt as familiarName, Z as LayerIndexer, Zt as parseReference, _ as listFirstParents, _n as findProgram, _t as CACHE_MISSING, a as reportPlace, an as diskUsage, at as brief, b as GithubAccess, bn as errorCode, bt as PACK_KEY, c as uploadText, cn as localImageId, ct as formatDelta, d as legName, dn as bytesOnDisk, dt as BuildProgress, en as formatChange, et as stagesOfAll, f as parseArtifactName, fn as asRecord, ft as isCancellation, g as runAttempt, gn as ProgramMissingError, gt as shownText, h as recordPlaces, hn as oneLine, ht as layoutOf, i as headCommit, in as bakeArgs, it as parseManifest, j as timeline, jn as all, jt as untagged, k as stageGraph, kn as table, kt as readEvent, l as artifactName, ln as pruneArgs, lt as isDigest$1, m as measuredRun, mn as RegistryError, mt as withoutCommand, n as summaryData, nn as list$1, nt as digestOf$2, o as sameRepository, on as helperArgs, ot as saveLeftLayers, p as planName, pn as textAt, pt as isInstruction, q as parseSplit, qt as InvalidReferenceError, r as handoverOptions, rn as shortRef, rt as parseImageConfig, s as fetchTexts, sn as listBuilders, st as formatBytes, tn as formatDuration, tt as readIndexEntry, u as isPlanName, un as runDocker, ut as readRoute, v as pagesOf, vn as runProcess, vt as UNREACHABLE, w as undocumented, wn as code, wt as pause, x as describeError, xn as sentence$1, xt as cacheScopes, y as commitName, yn as UserError, yt as INDEX_KEY, z as planRetag, zn as positive, zt as STATE } from "./plan.js";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve, sep } from "node:path";
 import { createServer as createServer$1 } from "node:net";
@@ -1199,8 +1199,8 @@ const KINDS = [
 	{
 		pattern: /failed to get build context (\S+): (?:stat|lstat|path) (.+?)(?:: no such file or directory| not found)/,
 		explain: (_error, name, path) => ({
-			message: `\`build-contexts\`: the directory \`${path}\` of \`${name}\` does not exist.`,
-			mend: "Give a directory of the checkout, relative to its root."
+			message: `The directory \`${path}\` of the named context \`${name}\` does not exist any more.`,
+			mend: "Look for another step or process of this job that removes it."
 		})
 	},
 	{
@@ -3429,15 +3429,17 @@ async function localImages(docker, planned, builder) {
 	const local = /* @__PURE__ */ new Set();
 	const warnings = [];
 	const unpinned = [];
-	for (const { image, source, problem, use } of planned.images.entries()) {
+	for (const { image, source, problem, use } of [...planned.images.entries(), ...contextEntries(planned)]) {
 		if (problem === void 0 || source.kind !== "registry") continue;
 		const id = await localImageId(docker, source.ref);
-		if (id !== void 0 && builder.driver === "docker") local.add(image);
-		else if (id !== void 0) warnings.push({
+		if (id !== void 0 && builder.driver === "docker") {
+			if (image !== void 0) local.add(image);
+		} else if (id !== void 0) warnings.push({
 			message: `${source.ref} is in the engine’s own image store, which the ${builder.driver} builder cannot read.`,
 			mend: "Push it to a registry, or map it to an OCI layout: `docker save` it, unpack it and write `NAME=oci-layout://DIRECTORY`.",
 			...use
 		});
+		else if (source.ref.includes("@")) unpinned.push(problem);
 		else unpinned.push({
 			...problem,
 			message: `${sentence$1(problem.message)} It is not pinned to a digest.`
@@ -3446,8 +3448,23 @@ async function localImages(docker, planned, builder) {
 	return {
 		local,
 		warnings,
-		unpinned
+		unpinned: distinct(unpinned)
 	};
+}
+/** Images that no Dockerfile names. */
+function contextEntries({ failedContexts }) {
+	return failedContexts.flatMap(({ value, problem }) => {
+		try {
+			return [{
+				image: void 0,
+				source: parseImageSource(value),
+				problem,
+				use: void 0
+			}];
+		} catch {
+			return [];
+		}
+	});
 }
 
 // \0plain-http

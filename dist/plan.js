@@ -5,8 +5,9 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import * as os from "os";
 import os$1, { EOL } from "os";
 import * as events from "events";
-import { Socket } from "node:net";
+import { Socket, createServer } from "node:net";
 import { Readable } from "node:stream";
+import { once as once$1 } from "node:events";
 import { crc32, inflateRawSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { access as access$1, appendFile as appendFile$1, constants as constants$1, copyFile as copyFile$1, link, lstat as lstat$1, mkdir as mkdir$1, mkdtemp, open as open$1, readFile, readdir as readdir$1, readlink, realpath, rename as rename$1, rm as rm$1, stat as stat$1, statfs, utimes, writeFile as writeFile$1 } from "node:fs/promises";
@@ -499,102 +500,303 @@ function isLine(want, line) {
 	return first !== -1 && want.startsWith(line.slice(0, first)) && want.endsWith(behind);
 }
 
-// src/report/words.ts
+// src/dockerfile/dockerfile-error.ts
+/** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
+var DockerfileError = class extends Error {
+	phase;
+	scope;
+	line;
+	endLine;
+	mend;
+	stage;
+	constructor(message, fields) {
+		super(message);
+		this.name = "DockerfileError";
+		this.phase = fields.phase;
+		this.scope = fields.scope ?? "always";
+		this.line = fields.range?.line;
+		this.endLine = fields.range?.endLine;
+		this.mend = fields.mend;
+		this.stage = fields.stage;
+	}
+};
+/** Thrown inside this room where an instruction or a word is wrong; always caught and given its place. */
+var SyntaxFault = class extends Error {
+	constructor(message) {
+		super(message);
+		this.name = "SyntaxFault";
+	}
+};
+
+// src/dockerfile/go-text.ts
 /**
-* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
+* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
 */
-/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
-function formatDuration(ms) {
-	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
-	const tenths = Math.round(ms / 100);
-	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
-	const seconds = Math.round(ms / 1e3);
-	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
-	const minutes = Math.round(seconds / 60);
-	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
-	const hours = Math.round(minutes / 60);
-	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
+const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+/** Go's `unicode.IsSpace`. */
+function isSpace(character) {
+	const code = character.charCodeAt(0);
+	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
 }
-function withRest(whole, rest, unit) {
-	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
+/** Go's `strings.TrimSpace`. */
+function trimSpace(text) {
+	let end = text.length;
+	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
+	return trimSpaceLeft(text.slice(0, end));
 }
-/** `1 target`, `3 targets`, `2 branches` with the plural given. */
-function count(n, singular, plural = `${singular}s`) {
-	return `${n} ${n === 1 ? singular : plural}`;
+/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
+function trimSpaceLeft(text) {
+	let start = 0;
+	while (start < text.length && isSpace(text.charAt(start))) start++;
+	return text.slice(start);
 }
-/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
-function list$2(words, max = words.length) {
-	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
-	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
+const BLANKS = /[\t\v\f\r ]+/;
+/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
+function splitBlanks(text, limit) {
+	if (limit === void 0) return text.split(BLANKS);
+	const match = BLANKS.exec(text);
+	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
 }
-/**
-* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
-* percentage is true then.
-*/
-function formatChange(before, after) {
-	if (before === 0) return void 0;
-	const percent = 100 * (after - before) / before;
-	if (percent === 0) return "0 %";
-	const digits = Math.abs(percent).toFixed(1);
-	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
-	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
-	return `${percent < 0 ? "−" : "+"}${digits} %`;
+const ESCAPES = /* @__PURE__ */ new Map([
+	["\"", "\\\""],
+	["\\", "\\\\"],
+	["\x07", "\\a"],
+	["\b", "\\b"],
+	["\f", "\\f"],
+	["\n", "\\n"],
+	["\r", "\\r"],
+	["	", "\\t"],
+	["\v", "\\v"]
+]);
+const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
+function goQuote(text) {
+	if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
+	let out = "";
+	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
+	return `"${out}"`;
 }
-/** A ref as people call it: `main`, `pull/7/merge`. */
-function shortRef(ref) {
-	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
+function hex(character) {
+	const code = character.codePointAt(0) ?? 0;
+	const digits = code.toString(16);
+	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
+	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+}
+/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
+function rootedPath(text) {
+	const parts = [];
+	for (const part of text.split("/")) if (part === "..") parts.pop();
+	else if (part !== "" && part !== ".") parts.push(part);
+	return `/${parts.join("/")}`;
+}
+/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
+function atoi(text) {
+	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
+	const value = BigInt(text.replace(/^\+/, ""));
+	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
+}
+/** Go's `strconv.ParseBool`. */
+function parseBool(text) {
+	if ([
+		"1",
+		"t",
+		"T",
+		"TRUE",
+		"true",
+		"True"
+	].includes(text)) return true;
+	return [
+		"0",
+		"f",
+		"F",
+		"FALSE",
+		"false",
+		"False"
+	].includes(text) ? false : void 0;
 }
 
-// src/bake-problems.ts
-/** What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. */
-/** So many targets are named. */
-const NAMES$5 = 4;
-/** The problems where their targets begin; a target that a matrix makes stands nowhere. */
-async function toldOfTargets(problems, files, workspace) {
-	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
-	return [...Map.groupBy(problems, ({ said, message, mend }) => JSON.stringify([said ?? message, mend])).values()].flatMap((same) => {
-		const [first, ...others] = same;
-		if (first === void 0) return [];
-		const { target, said, ...problem } = first;
-		const targets = [.../* @__PURE__ */ new Set([target, ...others.map((other) => other.target)])];
-		const [place = { file: files[0] }] = targets.flatMap((name) => headingIn(texts, name) ?? []);
-		const message = said === void 0 || targets.length === 1 ? problem.message : ofSeveral(targets, said);
-		return [{
-			...problem,
-			message,
-			...place
-		}];
-	});
+// src/graph/platform.ts
+/**
+* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
+* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
+*/
+/** What stands for the machine where none is told. */
+const HOST = {
+	os: "linux",
+	osVersion: "",
+	architecture: "amd64",
+	variant: ""
+};
+const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
+const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
+/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
+function unknownPart(platform) {
+	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
+		part: platform.os,
+		known: [...KNOWN_OS]
+	};
+	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
+	return {
+		part: platform.architecture,
+		known: [...KNOWN_ARCHITECTURES]
+	};
 }
-function ofSeveral(targets, said) {
-	const names = targets.map((name) => `\`${name}\``);
-	return `The bake targets ${list$2(names, NAMES$5)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
-}
-/** Problems of inline Dockerfiles that have no lines in their bake file, at their targets' headings; others as they are. */
-function toldOfInline(problems, parts) {
-	return problems.map((problem) => {
-		const { file, line, message } = problem;
-		const heading = parts.find(({ dockerfileName }) => dockerfileName === file)?.heading;
-		if (heading === void 0) return problem;
-		const where = ` (${line === void 0 ? "" : `line ${line} of `}the inline Dockerfile of \`${heading.target}\`)`;
-		const told = message.replace(/[.!?…]?$/, (end) => where + end);
-		return {
-			...problem,
-			message: told,
-			file: heading.file,
-			line: heading.line,
-			endLine: void 0
+const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
+const PART_TEXT = "^[A-Za-z0-9_.-]+$";
+const OS = new RegExp(OS_TEXT);
+const PART = new RegExp(PART_TEXT);
+const INVALID = "invalid argument";
+/**
+* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
+* @throws SyntaxFault in containerd's words
+*/
+function parsePlatform$1(specifier, host) {
+	const quoted = goQuote(specifier);
+	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
+	const parts = specifier.split("/");
+	const match = OS.exec(parts[0] ?? "");
+	if (match === null) {
+		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
+		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
+	}
+	const bad = parts.slice(1).find((part) => !PART.test(part));
+	if (bad !== void 0) {
+		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
+		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
+	}
+	const os = normalOs(match[1] ?? "");
+	const osVersion = match[2] ?? "";
+	const [first = "", architecture, variant, ...more] = parts;
+	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
+	if (architecture === void 0) {
+		if (KNOWN_OS.has(os)) return {
+			os,
+			osVersion,
+			architecture: host.architecture,
+			variant: host.variant
 		};
-	});
+		const single = withoutDefaultArm(normalArchitecture(first, ""));
+		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
+			os: host.os,
+			osVersion: "",
+			...single
+		};
+		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
+	}
+	const normal = normalArchitecture(architecture, variant ?? "");
+	if (variant === void 0) return {
+		os,
+		osVersion,
+		...withoutDefaultArm(normal)
+	};
+	return {
+		os,
+		osVersion,
+		...normal,
+		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
+	};
 }
-/** The same of an error. */
-function errorOfInline(error, parts) {
-	if (!(error instanceof UserError)) return error;
-	const warnings = toldOfInline(error.warnings, parts);
-	return new UserError(toldOfInline(error.problems, parts), {
-		cause: error.cause,
-		warnings
-	});
+function withoutDefaultArm(parts) {
+	return parts.architecture === "arm" && parts.variant === "v7" ? {
+		...parts,
+		variant: ""
+	} : parts;
+}
+function normalOs(os) {
+	const lower = os.toLowerCase();
+	return lower === "macos" ? "darwin" : lower;
+}
+function normalArchitecture(written, writtenVariant) {
+	const architecture = written.toLowerCase();
+	const variant = writtenVariant.toLowerCase();
+	switch (architecture) {
+		case "i386": return {
+			architecture: "386",
+			variant: ""
+		};
+		case "x86_64":
+		case "x86-64":
+		case "amd64": return {
+			architecture: "amd64",
+			variant: variant === "v1" ? "" : variant
+		};
+		case "aarch64":
+		case "arm64":
+			if (variant === "8" || variant === "v8") return {
+				architecture: "arm64",
+				variant: ""
+			};
+			return {
+				architecture: "arm64",
+				variant: [
+					"9",
+					"9.0",
+					"v9.0"
+				].includes(variant) ? "v9" : variant
+			};
+		case "armhf": return {
+			architecture: "arm",
+			variant: "v7"
+		};
+		case "armel": return {
+			architecture: "arm",
+			variant: "v6"
+		};
+		case "arm":
+			if (variant === "" || variant === "7") return {
+				architecture,
+				variant: "v7"
+			};
+			return {
+				architecture,
+				variant: [
+					"5",
+					"6",
+					"8"
+				].includes(variant) ? `v${variant}` : variant
+			};
+		default: return {
+			architecture,
+			variant
+		};
+	}
+}
+/** The one form of a platform among those that mean the same. */
+function normalizePlatform$1(platform) {
+	const { osVersion } = platform;
+	return {
+		os: normalOs(platform.os),
+		osVersion,
+		...normalArchitecture(platform.architecture, platform.variant)
+	};
+}
+/** `os[(version)]/arch[/variant]`. */
+function formatPlatform$1({ os, osVersion, architecture, variant }) {
+	return [
+		osVersion === "" ? os : `${os}(${osVersion})`,
+		architecture,
+		variant
+	].filter((part) => part !== "").join("/");
+}
+/**
+* The platforms that a list means, as buildx reads it: each in its one form and once, `local` being the machine that asks, and
+* several in one text parted by commas. What is no platform stays as it is written, to be told.
+* Source: https://github.com/docker/buildx/blob/v0.29.1/util/platformutil/parse.go (Parse)
+* @param host the platform of the machine that asks
+*/
+function namedPlatforms(written, host) {
+	const all = written.flatMap((text) => text.split(","));
+	return [...new Set(all.map((text) => namedPlatform(text.toLowerCase() === "local" ? host : text, host)))];
+}
+function namedPlatform(text, host) {
+	try {
+		const platform = normalizePlatform$1(parsePlatform$1(text, normalizePlatform$1(parsePlatform$1(host, HOST))));
+		return unknownPart(platform) === void 0 ? formatPlatform$1(platform) : text;
+	} catch (error) {
+		if (error instanceof SyntaxFault) return text;
+		throw error;
+	}
 }
 
 // src/process.ts
@@ -1541,8 +1743,9 @@ const KNOWN$1 = /* @__PURE__ */ new Set([
 /**
 * Reads the print.
 * @param env of the step: a secret without a source is a variable, or a file
+* @param host the platform of the machine that this runs on
 */
-function readBakeTargets(definition, env) {
+function readBakeTargets(definition, env, host = formatPlatform$1(HOST)) {
 	const found = entries(field(definition, "target"), MOST$1);
 	const names = new Set(found.map(([name]) => name));
 	const groups = new Map(entries(field(definition, "group"), MOST$1).map(([name, group]) => [name, texts(field(group, "targets"))]));
@@ -1557,12 +1760,15 @@ function readBakeTargets(definition, env) {
 	};
 	expand("default");
 	return {
-		targets: found.map(([name, value]) => readTarget(name, value, env)),
+		targets: found.map(([name, value]) => readTarget(name, value, {
+			env,
+			host
+		})),
 		asked: [...asked],
 		refused: new Map(found.map(([name, value]) => [name, refusals(name, value)]).filter(([, all]) => all.length > 0))
 	};
 }
-function readTarget(name, value, env) {
+function readTarget(name, value, { env, host }) {
 	const text = (key) => textOf$1(field(value, key));
 	const context = text("context") ?? ".";
 	const inline = text("dockerfile-inline");
@@ -1574,7 +1780,7 @@ function readTarget(name, value, env) {
 		inline: inline === "" ? void 0 : inline,
 		args: Object.fromEntries(pairs$1(field(value, "args")).map(({ key, value: given }) => [key, given])),
 		contexts: pairs$1(field(value, "contexts")),
-		platforms: texts(field(value, "platforms")),
+		platforms: namedPlatforms(texts(field(value, "platforms")), host),
 		tags: texts(field(value, "tags")),
 		labels: pairs$1(field(value, "labels")),
 		annotations: texts(field(value, "annotations")),
@@ -1664,6 +1870,375 @@ function sshOf(value) {
 	const paths = texts(field(value, "paths"));
 	return paths.length === 0 ? id : `${id}=${paths.join(",")}`;
 }
+
+// src/build/idle-agent.ts
+/**
+* A socket in the place of an SSH agent: bake wants one to print a target whose context is fetched by SSH, and does not ask it
+* for anything.
+*/
+/** @param use is given the socket's path; the socket is gone afterwards */
+async function withIdleAgent(tempRoot, use) {
+	const folder = await mkdtemp(join(tempRoot, "stage-build-agent-"));
+	const server = createServer((connection) => connection.destroy());
+	try {
+		const path = join(folder, "agent");
+		await once$1(server.listen(path), "listening");
+		return await use(path);
+	} finally {
+		server.close();
+		await rm$1(folder, {
+			recursive: true,
+			force: true
+		});
+	}
+}
+
+// src/build/bake-print.ts
+/**
+* What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
+* targets. Asks the client only; no engine need be there.
+*/
+/**
+* Has buildx read the files.
+* @throws UserError in buildx's words, at the file and line that it tells
+*/
+async function printBakeFiles(docker, question) {
+	const { files, targets, forPlan, needsNames } = question;
+	const base = [
+		"buildx",
+		"bake",
+		...files.flatMap((file) => ["--file", file]),
+		"--progress",
+		"quiet"
+	];
+	const without = forPlan ? [
+		"--set",
+		"*.ssh=",
+		"--set",
+		"*.secrets="
+	] : [];
+	let listing;
+	const list = async () => await (listing ??= ask$1(docker, [
+		...base,
+		"--list",
+		"type=targets,format=json"
+	]));
+	const print = async (wanted) => {
+		const args = [
+			...base,
+			"--print",
+			...without,
+			"--",
+			...wanted
+		];
+		const { found, stderr } = await ask$1(docker, args);
+		const remote = found === void 0 && WANTS_AGENT.test(stderr) ? await askOfRemote(docker, args) : void 0;
+		const definition = found ?? remote;
+		if (definition === void 0) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)));
+		return {
+			definition,
+			warnings: distinct([...stderr.matchAll(/^WARNING: (.+)$/gm)].map(([, text = ""]) => text))
+		};
+	};
+	const listed = async () => {
+		const { found, stderr } = await list();
+		if (found === void 0) throw new UserError(problemsOf(stderr, question, []));
+		return listedNames(found);
+	};
+	if (targets === "all") {
+		const there = await listed();
+		const names = targetsAmong(there);
+		if (there.some(({ name }) => name === "all")) return {
+			names,
+			...await print(["all"])
+		};
+		return {
+			names,
+			...await print(names),
+			inGroups: new Set(there.flatMap(({ members }) => members))
+		};
+	}
+	const [printed, names] = await Promise.all([print(targets ?? []), needsNames ? listed().then(targetsAmong) : void 0]);
+	return {
+		...printed,
+		names
+	};
+}
+async function ask$1(docker, args) {
+	const { code, stdout, stderr } = await runDocker(docker, args);
+	return {
+		found: code === 0 ? parseJson(stdout) : void 0,
+		stderr
+	};
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/ssh.go (CreateSSH) */
+const WANTS_AGENT = /failed to convert agent config/;
+/** What bake prints where there is an agent, if it has a target that is refused: one whose context is fetched by SSH. */
+async function askOfRemote(docker, args) {
+	const tempRoot = docker.env["RUNNER_TEMP"] ?? tmpdir();
+	const { found } = await withIdleAgent(tempRoot, async (socket) => {
+		return await ask$1({
+			...docker,
+			env: {
+				...docker.env,
+				SSH_AUTH_SOCK: socket
+			}
+		}, args);
+	}).catch(() => ({ found: void 0 }));
+	return found !== void 0 && readBakeTargets(found, docker.env).refused.size > 0 ? found : void 0;
+}
+/** https://github.com/docker/buildx/blob/v0.29.1/commands/bake.go (printTargetList) */
+function listedNames(listed) {
+	return list$3(listed).flatMap((item) => {
+		const [name, described] = [field(item, "name"), field(item, "description")];
+		if (typeof name !== "string") return [];
+		const isGroup = field(item, "group") === true;
+		return [{
+			name,
+			isGroup,
+			members: isGroup && typeof described === "string" ? described.split(", ") : []
+		}];
+	});
+}
+function targetsAmong(listed) {
+	return listed.flatMap(({ name, isGroup }) => isGroup ? [] : [name]);
+}
+/**
+* `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. Of a panic the first line: what
+* stands behind it is buildx's stack.
+*/
+function problemsOf(stderr, { files, targets }, listed) {
+	const lines = (/(?:^|\n)(?:ERROR: ([\s\S]*)$|(?=panic: )(.*))/.exec(stderr)?.slice(1).join("") ?? stderr).split("\n").flatMap((line) => line.trim().replaceAll(/\s+/g, " ") || []);
+	const ofCompose = composeProblems(lines, files);
+	if (ofCompose.length > 0) return ofCompose;
+	const text = lines.reduce((all, line) => `${all}${all === "" ? "" : /[.,:;!?]$/.test(all) ? " " : "; "}${line}`, "");
+	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
+	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
+	const missing = /failed to find target (\S+)/.exec(text)?.[1];
+	const where = {
+		input: "bake-files",
+		file: file ?? files[0],
+		...line === void 0 ? {} : { line: Number(line) }
+	};
+	if (missing === "default" && targets === void 0) return [noDefault(files)];
+	if (text.includes("could not find any target matching '*'")) return [nothingToBuild({
+		files,
+		targets
+	})];
+	if (missing !== void 0) {
+		const names = listed.map(({ name }) => name);
+		const wanted = targets === "all" ? [] : targets ?? [];
+		const unknown = names.length === 0 ? [] : wanted.filter((name) => !names.includes(name));
+		const has = `${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target`;
+		if (unknown.length === 0 && !wanted.includes(missing)) {
+			const message = `\`bake-files\`: a target or group names \`${missing}\`, and ${has} of that name.`;
+			return [{
+				...where,
+				message,
+				mend: meant(missing, names) ?? "Add a target of that name, or remove what names it."
+			}];
+		}
+		return (unknown.length === 0 ? [missing] : unknown).map((name) => ({
+			...where,
+			input: "targets",
+			mend: meant(name, names) ?? whatThereIs(names),
+			message: `\`targets\`: ${has} or group \`${name}\`.`
+		}));
+	}
+	const [, to, from] = /infinite loop from (\S+) to (\S+)/.exec(text) ?? [];
+	if (to !== void 0 && from !== void 0) return [{
+		...where,
+		message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
+		mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`
+	}];
+	return [{
+		...where,
+		message: `\`bake-files\`: ${sentence(message ?? (text === "" ? "docker buildx bake could not read them" : text))}`,
+		mend: UNREADABLE
+	}];
+}
+const UNREADABLE = "Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`.";
+/** Each of the lines below `decoding failed due to the following error(s):`. */
+function composeProblems([first = "", ...others], files) {
+	if (!first.endsWith("following error(s):")) return [];
+	const file = composeFiles(files)[0];
+	return others.map((line) => ({
+		input: "bake-files",
+		file,
+		message: `\`bake-files\`: ${sentence(line)}`,
+		mend: UNREADABLE
+	}));
+}
+/** Those that are read as compose files; all where none is by its name. */
+function composeFiles(files) {
+	const found = files.filter((file) => /\.ya?ml$/i.test(file));
+	return found.length > 0 ? found : files;
+}
+/** At most so many names are told. */
+const NAMES$5 = 12;
+function meant(name, names) {
+	const near = nearest(name, names);
+	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
+}
+function whatThereIs(names) {
+	if (names.length === 0 || names.length > NAMES$5) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
+	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
+}
+/** There is nothing in the files that is built without being named. */
+function noDefault(files) {
+	return {
+		input: "bake-files",
+		file: files[0],
+		message: `\`bake-files\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no group \`default\`, and \`targets\` names nothing.`,
+		mend: "Name targets or groups with `targets` (`all` means every target), or add a group `default`."
+	};
+}
+/** What is asked for is there, and no target is in it. */
+function nothingToBuild({ files, targets }) {
+	const where = {
+		input: "bake-files",
+		file: files[0]
+	};
+	const named = files.join(", ");
+	if (files.every((file) => /\.ya?ml$/.test(file)) && (targets === void 0 || targets === "all")) return {
+		...where,
+		message: `\`bake-files\`: no service of ${named} has \`build\`, so there is nothing to build.`,
+		mend: "Add `build` to the services that have a Dockerfile."
+	};
+	if (targets === "all") return {
+		...where,
+		message: `\`bake-files\`: ${named} ${files.length === 1 ? "has" : "have"} no target.`,
+		mend: "Add one."
+	};
+	const groups = (targets ?? ["default"]).map((name) => `\`${name}\``);
+	return {
+		...targets === void 0 ? where : {
+			...where,
+			input: "targets"
+		},
+		message: `\`${targets === void 0 ? "bake-files" : "targets"}\`: ${groups.length === 1 ? "the group" : "the groups"} ${groups.join(", ")} of ${named} ${groups.length === 1 ? "is" : "are"} empty, so there is nothing to build.`,
+		mend: "Name other targets or groups with `targets`, or put targets into the group."
+	};
+}
+
+// src/report/words.ts
+/**
+* Numbers and lists as English words: durations, counts, percentages, enumerations. Bytes are `measure/format.ts`'s.
+*/
+/** `840 ms`, `14.2 s`, `2 min 5 s`, `1 h 3 min`, `2 h`, `3 days 4 h`; `ms` is milliseconds. */
+function formatDuration(ms) {
+	if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+	const tenths = Math.round(ms / 100);
+	if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1e3);
+	if (seconds < 3600) return withRest(`${Math.floor(seconds / 60)} min`, seconds % 60, "s");
+	const minutes = Math.round(seconds / 60);
+	if (minutes < 2880) return withRest(`${Math.floor(minutes / 60)} h`, minutes % 60, "min");
+	const hours = Math.round(minutes / 60);
+	return withRest(`${Math.floor(hours / 24)} days`, hours % 24, "h");
+}
+function withRest(whole, rest, unit) {
+	return rest === 0 ? whole : `${whole} ${rest} ${unit}`;
+}
+/** `1 target`, `3 targets`, `2 branches` with the plural given. */
+function count(n, singular, plural = `${singular}s`) {
+	return `${n} ${n === 1 ? singular : plural}`;
+}
+/** `a`, `a and b`, `a, b and c`; past `max` words: `a, b and 3 more`. */
+function list$2(words, max = words.length) {
+	const shown = words.length > max ? [...words.slice(0, max), `${words.length - max} more`] : words;
+	return shown.length < 2 ? shown[0] ?? "" : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1) ?? ""}`;
+}
+/**
+* The change from `before` to `after` with one decimal and a real minus: `−97.8 %`. Undefined where `before` is 0: no
+* percentage is true then.
+*/
+function formatChange(before, after) {
+	if (before === 0) return void 0;
+	const percent = 100 * (after - before) / before;
+	if (percent === 0) return "0 %";
+	const digits = Math.abs(percent).toFixed(1);
+	if (digits === "0.0") return percent < 0 ? "−<0.1 %" : "+<0.1 %";
+	if (digits === "100.0" && percent < 0 && after > 0) return `−99.9 %`;
+	return `${percent < 0 ? "−" : "+"}${digits} %`;
+}
+/** A ref as people call it: `main`, `pull/7/merge`. */
+function shortRef(ref) {
+	return ref.replace(/^refs\/(?:heads|tags)\//, "").replace(/^refs\//, "");
+}
+
+// src/bake-problems.ts
+/**
+* What is wrong with bake's targets, as it is told: what several have alike once, at the line of the first that has one. And
+* what buildx warns of.
+*/
+/** So many targets are named. */
+const NAMES$4 = 4;
+/** The problems where their targets begin; a target that a matrix makes stands nowhere. */
+async function toldOfTargets(problems, files, workspace) {
+	const texts = problems.length === 0 ? [] : await textsOf(files, workspace);
+	return [...Map.groupBy(problems, ({ said, message, mend }) => JSON.stringify([said ?? message, mend])).values()].flatMap((same) => {
+		const [first, ...others] = same;
+		if (first === void 0) return [];
+		const { target, said, ...problem } = first;
+		const targets = [.../* @__PURE__ */ new Set([target, ...others.map((other) => other.target)])];
+		const [place = { file: files[0] }] = targets.flatMap((name) => headingIn(texts, name) ?? []);
+		const message = said === void 0 || targets.length === 1 ? problem.message : ofSeveral(targets, said);
+		return [{
+			...problem,
+			message,
+			...place
+		}];
+	});
+}
+function ofSeveral(targets, said) {
+	const names = targets.map((name) => `\`${name}\``);
+	return `The bake targets ${list$2(names, NAMES$4)}${said.replace(/^: /, ", each: ").replace(/^ has /, " have ")}`;
+}
+/** Problems of inline Dockerfiles that have no lines in their bake file, at their targets' headings; others as they are. */
+function toldOfInline(problems, parts) {
+	return problems.map((problem) => {
+		const { file, line, message } = problem;
+		const heading = parts.find(({ dockerfileName }) => dockerfileName === file)?.heading;
+		if (heading === void 0) return problem;
+		const where = ` (${line === void 0 ? "" : `line ${line} of `}the inline Dockerfile of \`${heading.target}\`)`;
+		const told = message.replace(/[.!?…]?$/, (end) => where + end);
+		return {
+			...problem,
+			message: told,
+			file: heading.file,
+			line: heading.line,
+			endLine: void 0
+		};
+	});
+}
+/** The same of an error. */
+function errorOfInline(error, parts) {
+	if (!(error instanceof UserError)) return error;
+	const warnings = toldOfInline(error.warnings, parts);
+	return new UserError(toldOfInline(error.problems, parts), {
+		cause: error.cause,
+		warnings
+	});
+}
+/**
+* What buildx warns of when it reads the files. A compose file has many variables that are for its containers: those that
+* are not set are told in one line of the log, where who looks for the cause of something empty finds them.
+*/
+function toldOfWarnings(warnings, files) {
+	const [file] = composeFiles(files);
+	const unset = warnings.flatMap((warning) => UNSET.exec(warning)?.[1] ?? []);
+	return {
+		warnings: warnings.filter((warning) => !UNSET.test(warning)).map((warning) => ({
+			input: "bake-files",
+			file,
+			message: `\`bake-files\`: ${sentence(warning)}`
+		})),
+		notes: unset.length === 0 ? [] : [`variables of ${file ?? "the bake files"} that are not set, and so are empty: ${list$2(unset)}`]
+	};
+}
+/** https://github.com/compose-spec/compose-go/blob/v2.9.0/template/template.go */
+const UNSET = /^The "(\w+)" variable is not set\. Defaulting to a blank string\.$/;
 
 // src/images/reference.ts
 /** A text that is no image name; the message is the one docker prints for it. */
@@ -2876,7 +3451,7 @@ function shown$1(value) {
 // src/bake-tags.ts
 /** Tags that bake and compose files give to their targets: which of them cannot be kept. Pure. */
 /** So many targets are named. */
-const NAMES$4 = 6;
+const NAMES$3 = 6;
 /** Whether `tags` gives the target something in place of what its file says. */
 function isNamed(name, { tags }) {
 	return tags.some(({ target }) => target === void 0 || target.toLowerCase() === name.toLowerCase());
@@ -2898,7 +3473,7 @@ function bakeTagProblems({ targets, asked }, inputs) {
 		const [first, second] = names;
 		if (first === void 0 || second === void 0) return [];
 		const others = names.slice(1).map((name) => `\`${name}\``);
-		return [targetProblem(first, `: its tag \`${shown$1(owners[0]?.tag ?? "")}\` is given to ${list$2(others, NAMES$4)}, too, and ${others.length === 1 ? "that is" : "those are"} built in another way.`, "Give each image a tag of its own in its file, or to all of them with `{target}` in the input `tags`, or build one of them with `targets`.")];
+		return [targetProblem(first, `: its tag \`${shown$1(owners[0]?.tag ?? "")}\` is given to ${list$2(others, NAMES$3)}, too, and ${others.length === 1 ? "that is" : "those are"} built in another way.`, "Give each image a tag of its own in its file, or to all of them with `{target}` in the input `tags`, or build one of them with `targets`.")];
 	});
 	return [...malformed, ...shared];
 }
@@ -2914,34 +3489,6 @@ function imageOf$1(tag) {
 		return;
 	}
 }
-
-// src/dockerfile/dockerfile-error.ts
-/** One problem of a Dockerfile. `message` is BuildKit's, to the letter. */
-var DockerfileError = class extends Error {
-	phase;
-	scope;
-	line;
-	endLine;
-	mend;
-	stage;
-	constructor(message, fields) {
-		super(message);
-		this.name = "DockerfileError";
-		this.phase = fields.phase;
-		this.scope = fields.scope ?? "always";
-		this.line = fields.range?.line;
-		this.endLine = fields.range?.endLine;
-		this.mend = fields.mend;
-		this.stage = fields.stage;
-	}
-};
-/** Thrown inside this room where an instruction or a word is wrong; always caught and given its place. */
-var SyntaxFault = class extends Error {
-	constructor(message) {
-		super(message);
-		this.name = "SyntaxFault";
-	}
-};
 
 // src/dockerfile/csv.ts
 /**
@@ -3401,12 +3948,149 @@ function escapeTemplates(value) {
 	return walk(value);
 }
 
+// src/images/image-source.ts
+/**
+* Where an external image comes from, as a user writes it: an image of a registry or an OCI layout on disk. Parsing
+* only; `registry-client.ts` and `oci-layout.ts` look them up.
+*/
+const OCI_LAYOUT = "oci-layout://";
+const DOCKER_IMAGE = "docker-image://";
+/**
+* Whether a named context is the empty image, which no registry is asked for.
+* https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerui/namedcontext.go (EmptyImageName)
+*/
+function isEmptyImage(context) {
+	return context === `${DOCKER_IMAGE}scratch`;
+}
+/**
+* Reads `REF`, `docker-image://REF` or `oci-layout://PATH[:TAG][@DIGEST]`. The path ends at the first colon, as in
+* buildx (https://github.com/docker/buildx/blob/v0.20.0/build/opt.go#L560).
+* @throws Error whose message is a clause for the end of a sentence, without a full stop.
+*/
+function parseImageSource(text) {
+	const trimmed = text.trim();
+	if (trimmed.startsWith(OCI_LAYOUT)) return parseOciLayout(trimmed.slice(13));
+	if (trimmed.startsWith(DOCKER_IMAGE)) return {
+		kind: "registry",
+		ref: normalizeReference(trimmed.slice(15))
+	};
+	const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1];
+	if (scheme !== void 0) throw new Error(`${scheme}:// is no kind of image; use an image reference, docker-image:// or oci-layout://`);
+	return {
+		kind: "registry",
+		ref: normalizeReference(trimmed)
+	};
+}
+function parseOciLayout(text) {
+	const { head, tail: digest } = cut$1(text, "@");
+	const { head: path, tail: tag } = cut$1(head, ":");
+	if (path === "") throw new Error("an oci-layout:// source needs the path of a directory");
+	if (path.includes("\0")) throw new Error("the path of an oci-layout:// source holds a NUL character");
+	if (tag !== void 0 && !/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/.test(tag)) throw new Error(`invalid tag format (${JSON.stringify(tag)})`);
+	const fault = digest === void 0 ? void 0 : digestFault(digest);
+	if (fault !== void 0) throw new Error(`${fault} (${JSON.stringify(digest)})`);
+	return {
+		kind: "oci-layout",
+		path,
+		...tag === void 0 ? {} : { tag },
+		...digest === void 0 ? {} : { digest }
+	};
+}
+function cut$1(text, separator) {
+	const at = text.indexOf(separator);
+	return at === -1 ? {
+		head: text,
+		tail: void 0
+	} : {
+		head: text.slice(0, at),
+		tail: text.slice(at + 1)
+	};
+}
+
+// src/named-contexts.ts
+/** Named contexts as they are given: is there what they name? What images they stand for is looked up by `context-images.ts`. */
+/** Which of them docker would refuse at once, whether or not a Dockerfile uses them; in a bake file, told of its target. */
+async function missingContexts(inputs, workspace) {
+	const isBake = inputs.bakeFiles.length > 0;
+	return (await Promise.all(inputs.buildContexts.map(async ({ key, value }) => {
+		const missing = inputs.mode === "plan" && value.startsWith(LAYOUT) && typeof readSource(value) !== "string" ? void 0 : await missingContext$1(value, workspace);
+		if (missing === void 0) return [];
+		const { why, mend } = missing;
+		return [{
+			input: "build-contexts",
+			message: isBake ? `its context \`${shown$1(`${key}=${value}`)}\`: ${why}.` : `\`build-contexts\`: \`${shown$1(`${key}=${value}`)}\`: ${why}.`,
+			mend
+		}];
+	}))).flat();
+}
+const LAYOUT = "oci-layout://";
+/** What is no directory for docker. https://github.com/docker/buildx/blob/v0.29.1/build/opt.go (loadInputs) */
+const KNOWN_ADDRESS = /^(?:(?:https?|git|ssh|docker-image|oci-layout):\/\/|target:|git@)/;
+const NO_DIRECTORY = {
+	why: "there is no such directory",
+	mend: "Give a directory relative to the root of the checkout (one of a submodule is there with `submodules: true` of `actions/checkout`), or `docker-image://REF`, `oci-layout://PATH` or a Git address."
+};
+async function missingContext$1(value, workspace) {
+	if (value.startsWith(LAYOUT)) return await missingLayout(value, workspace);
+	if (KNOWN_ADDRESS.test(value)) return void 0;
+	const kind = await kindOf$3(resolve$1(workspace, value));
+	if (kind === "directory") return void 0;
+	if (kind === "other") return {
+		...NO_DIRECTORY,
+		why: "it is a file, not a directory"
+	};
+	if (kind === "closed") return {
+		...NO_DIRECTORY,
+		why: "this job’s user may not look into it"
+	};
+	return isAddress$1(value) ? {
+		...NO_DIRECTORY,
+		why: "there is no such directory, and it is no address that docker knows"
+	} : NO_DIRECTORY;
+}
+/** Whether it holds the image is looked up later: its tag may be left out. */
+async function missingLayout(value, workspace) {
+	const mend = "Give the directory of an OCI layout relative to the root of the checkout, as in `oci-layout://PATH:TAG`, and check that an earlier step makes it.";
+	const source = readSource(value);
+	if (typeof source === "string") return {
+		why: source,
+		mend
+	};
+	if (source.kind === "registry") return void 0;
+	const path = resolve$1(workspace, source.path);
+	if (await kindOf$3(path) !== "directory") return {
+		why: "there is no such directory",
+		mend
+	};
+	return await kindOf$3(join(path, "index.json")) === "absent" ? {
+		why: "the directory is no OCI layout: it has no `index.json`",
+		mend
+	} : void 0;
+}
+/** What it is, or a clause that tells why it is nothing. */
+function readSource(value) {
+	try {
+		return parseImageSource(value);
+	} catch (error) {
+		return error instanceof Error ? error.message : String(error);
+	}
+}
+/** What there is, links followed. Never rejects. */
+async function kindOf$3(path) {
+	try {
+		return (await stat$1(path)).isDirectory() ? "directory" : "other";
+	} catch (error) {
+		return errorCode(error) === "EACCES" ? "closed" : "absent";
+	}
+}
+
 // src/local-paths.ts
 /** The files and directories that inputs name besides the Dockerfile and the context: are they there? */
-/** Everything that the build would stumble over later, and say less clearly. */
+/** Everything that docker would stumble over later, and say less clearly. Secrets are for the build alone. */
 async function missingPaths(inputs, workspace) {
-	const checks = [...inputs.secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0), ...inputs.buildContexts.map(async ({ key, value }) => await contextProblem(key, value, workspace))];
-	return (await Promise.all(checks)).filter((problem) => problem !== void 0);
+	const secrets = inputs.mode === "build" ? inputs.secrets : [];
+	const [unreadable, contexts] = await Promise.all([Promise.all(secrets.map(async (secret) => secret.kind === "file" ? await secretFileProblem(secret.path, workspace) : void 0)), missingContexts(inputs, workspace)]);
+	return [...unreadable.filter((problem) => problem !== void 0), ...contexts];
 }
 async function secretFileProblem(path, workspace) {
 	const full = resolve$1(workspace, path);
@@ -3416,14 +4100,6 @@ async function secretFileProblem(path, workspace) {
 		input: "secret-files",
 		message: `\`secret-files\`: \`${shown$1(path)}\` cannot be read: ${why}.`,
 		mend: "Give a path relative to the root of the checkout, and check that an earlier step makes the file."
-	};
-}
-async function contextProblem(name, source, workspace) {
-	if (isAddress$1(source) || await isDirectory$1(resolve$1(workspace, source))) return void 0;
-	return {
-		input: "build-contexts",
-		message: `\`build-contexts\`: \`${shown$1(`${name}=${source}`)}\`: there is no such directory.`,
-		mend: "Give a directory relative to the root of the checkout, or `docker-image://REF`, `oci-layout://PATH` or a Git address."
 	};
 }
 async function unreadable(path) {
@@ -3470,7 +4146,7 @@ async function targetsAsked(read, { inputs, workspace, grouped }) {
 		hasDockerfile
 	});
 	const { notes, ...distinct } = withoutCopies(without(helpers, read), inputs);
-	const left = helpers.size === 0 ? [] : [`not built, as others only inherit ${helpers.size === 1 ? "it" : "them"}: ${list$2([...helpers], NAMES$3)}`];
+	const left = helpers.size === 0 ? [] : [`not built, as others only inherit ${helpers.size === 1 ? "it" : "them"}: ${list$2([...helpers], NAMES$2)}`];
 	return {
 		...distinct,
 		notes: [...left, ...notes]
@@ -3506,10 +4182,10 @@ function without(names, { targets, asked }) {
 	};
 }
 function builtOnce({ name, tags }, others) {
-	return `${list$2(others.map((other) => other.name), NAMES$3)} ${others.length === 1 ? "is" : "are"} ${name} once more, with the same ${tags.length === 1 ? "tag" : "tags"}: built once, as ${name}`;
+	return `${list$2(others.map((other) => other.name), NAMES$2)} ${others.length === 1 ? "is" : "are"} ${name} once more, with the same ${tags.length === 1 ? "tag" : "tags"}: built once, as ${name}`;
 }
 /** So many targets are named. */
-const NAMES$3 = 6;
+const NAMES$2 = 6;
 /** What docker/metadata-action defines, with whatever is behind it. https://github.com/docker/metadata-action#bake-definition */
 const OF_METADATA_ACTION = /^docker-metadata-action/;
 /** The names of targets that others inherit and that say of themselves nothing that could be built. */
@@ -3530,189 +4206,6 @@ function inheritedIn(text) {
 }
 function saysNothing({ context, dockerfile, inline, stage, contexts, outputs }) {
 	return context === "." && dockerfile === "Dockerfile" && inline === void 0 && stage === void 0 && contexts.length === 0 && outputs.length === 0;
-}
-
-// src/build/bake-print.ts
-/**
-* What bake and compose files say, resolved by buildx itself: groups, inheritance, variables from the environment, matrix
-* targets. Asks the client only; no engine need be there.
-*/
-/**
-* Has buildx read the files.
-* @throws UserError in buildx's words, at the file and line that it tells
-*/
-async function printBakeFiles(docker, question) {
-	const { files, targets, forPlan, needsNames } = question;
-	const base = [
-		"buildx",
-		"bake",
-		...files.flatMap((file) => ["--file", file]),
-		"--progress",
-		"quiet"
-	];
-	const without = forPlan ? [
-		"--set",
-		"*.ssh=",
-		"--set",
-		"*.secrets="
-	] : [];
-	let listing;
-	const list = async () => await (listing ??= ask$1(docker, [
-		...base,
-		"--list",
-		"type=targets,format=json"
-	]));
-	const print = async (wanted) => {
-		const { found, stderr } = await ask$1(docker, [
-			...base,
-			"--print",
-			...without,
-			"--",
-			...wanted
-		]);
-		if (found === void 0) throw new UserError(problemsOf(stderr, question, listedNames((await list()).found)));
-		return found;
-	};
-	const listed = async () => {
-		const { found, stderr } = await list();
-		if (found === void 0) throw new UserError(problemsOf(stderr, question, []));
-		return listedNames(found);
-	};
-	if (targets === "all") {
-		const there = await listed();
-		const names = targetsAmong(there);
-		if (there.some(({ name }) => name === "all")) return {
-			names,
-			definition: await print(["all"])
-		};
-		return {
-			names,
-			definition: await print(names),
-			inGroups: new Set(there.flatMap(({ members }) => members))
-		};
-	}
-	const [definition, names] = await Promise.all([print(targets ?? []), needsNames ? listed().then(targetsAmong) : void 0]);
-	return {
-		definition,
-		names
-	};
-}
-async function ask$1(docker, args) {
-	const { code, stdout, stderr } = await runDocker(docker, args);
-	return {
-		found: code === 0 ? parseJson(stdout) : void 0,
-		stderr
-	};
-}
-/** https://github.com/docker/buildx/blob/v0.29.1/commands/bake.go (printTargetList) */
-function listedNames(listed) {
-	return list$3(listed).flatMap((item) => {
-		const [name, described] = [field(item, "name"), field(item, "description")];
-		if (typeof name !== "string") return [];
-		const isGroup = field(item, "group") === true;
-		return [{
-			name,
-			isGroup,
-			members: isGroup && typeof described === "string" ? described.split(", ") : []
-		}];
-	});
-}
-function targetsAmong(listed) {
-	return listed.flatMap(({ name, isGroup }) => isGroup ? [] : [name]);
-}
-/** `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. */
-function problemsOf(stderr, { files, targets }, listed) {
-	const text = (/(?:^|\n)ERROR: ([\s\S]*)$/.exec(stderr)?.[1] ?? stderr).trim().replaceAll(/\s+/g, " ");
-	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
-	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
-	const missing = /failed to find target (\S+)/.exec(text)?.[1];
-	const where = {
-		input: "bake-files",
-		file: file ?? files[0],
-		...line === void 0 ? {} : { line: Number(line) }
-	};
-	if (missing === "default" && targets === void 0) return [noDefault(files)];
-	if (text.includes("could not find any target matching '*'")) return [nothingToBuild({
-		files,
-		targets
-	})];
-	if (missing !== void 0) {
-		const names = listed.map(({ name }) => name);
-		const wanted = targets === "all" ? [] : targets ?? [];
-		const unknown = names.length === 0 ? [] : wanted.filter((name) => !names.includes(name));
-		const has = `${files.join(", ")} ${files.length === 1 ? "has" : "have"} no target`;
-		if (unknown.length === 0 && !wanted.includes(missing)) {
-			const message = `\`bake-files\`: a target or group names \`${missing}\`, and ${has} of that name.`;
-			return [{
-				...where,
-				message,
-				mend: meant(missing, names) ?? "Add a target of that name, or remove what names it."
-			}];
-		}
-		return (unknown.length === 0 ? [missing] : unknown).map((name) => ({
-			...where,
-			input: "targets",
-			mend: meant(name, names) ?? whatThereIs(names),
-			message: `\`targets\`: ${has} or group \`${name}\`.`
-		}));
-	}
-	const [, to, from] = /infinite loop from (\S+) to (\S+)/.exec(text) ?? [];
-	if (to !== void 0 && from !== void 0) return [{
-		...where,
-		message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
-		mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`
-	}];
-	return [{
-		...where,
-		message: `\`bake-files\`: ${sentence(message ?? (text === "" ? "docker buildx bake could not read them" : text))}`,
-		mend: "Mend it so that `docker buildx bake --print` accepts it; variables come from the step’s `env`."
-	}];
-}
-/** At most so many names are told. */
-const NAMES$2 = 12;
-function meant(name, names) {
-	const near = nearest(name, names);
-	return near === void 0 ? void 0 : `Did you mean \`${near}\`?`;
-}
-function whatThereIs(names) {
-	if (names.length === 0 || names.length > NAMES$2) return "`docker buildx bake --list=targets` tells what there is; `all` means all of them.";
-	return `There are ${names.map((one) => `\`${one}\``).join(", ")}; \`all\` means all of them.`;
-}
-/** There is nothing in the files that is built without being named. */
-function noDefault(files) {
-	return {
-		input: "bake-files",
-		file: files[0],
-		message: `\`bake-files\`: ${files.join(", ")} ${files.length === 1 ? "has" : "have"} no group \`default\`, and \`targets\` names nothing.`,
-		mend: "Name targets or groups with `targets` (`all` means every target), or add a group `default`."
-	};
-}
-/** What is asked for is there, and no target is in it. */
-function nothingToBuild({ files, targets }) {
-	const where = {
-		input: "bake-files",
-		file: files[0]
-	};
-	const named = files.join(", ");
-	if (files.every((file) => /\.ya?ml$/.test(file)) && (targets === void 0 || targets === "all")) return {
-		...where,
-		message: `\`bake-files\`: no service of ${named} has \`build\`, so there is nothing to build.`,
-		mend: "Add `build` to the services that have a Dockerfile."
-	};
-	if (targets === "all") return {
-		...where,
-		message: `\`bake-files\`: ${named} ${files.length === 1 ? "has" : "have"} no target.`,
-		mend: "Add one."
-	};
-	const groups = (targets ?? ["default"]).map((name) => `\`${name}\``);
-	return {
-		...targets === void 0 ? where : {
-			...where,
-			input: "targets"
-		},
-		message: `\`${targets === void 0 ? "bake-files" : "targets"}\`: ${groups.length === 1 ? "the group" : "the groups"} ${groups.join(", ")} of ${named} ${groups.length === 1 ? "is" : "are"} empty, so there is nothing to build.`,
-		mend: "Name other targets or groups with `targets`, or put targets into the group."
-	};
 }
 
 // \0plain-crypto
@@ -4094,251 +4587,6 @@ function childEnvironment(env) {
 	return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)));
 }
 
-// src/dockerfile/go-text.ts
-/**
-* The few functions of Go's standard library whose exact results reach Dockerfile semantics or error texts: white space,
-* quoting, edit distance. JavaScript's own differ (`\s`, `trim` and `JSON.stringify` treat other characters).
-*/
-const OTHER_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
-/** Go's `unicode.IsSpace`. */
-function isSpace(character) {
-	const code = character.charCodeAt(0);
-	return code === 32 || code >= 9 && code <= 13 || code >= 133 && OTHER_SPACE.test(character);
-}
-/** Go's `strings.TrimSpace`. */
-function trimSpace(text) {
-	let end = text.length;
-	while (end > 0 && isSpace(text.charAt(end - 1))) end--;
-	return trimSpaceLeft(text.slice(0, end));
-}
-/** Go's `strings.TrimLeftFunc(text, unicode.IsSpace)`. */
-function trimSpaceLeft(text) {
-	let start = 0;
-	while (start < text.length && isSpace(text.charAt(start))) start++;
-	return text.slice(start);
-}
-const BLANKS = /[\t\v\f\r ]+/;
-/** Splits at blanks as BuildKit's parser does; with `limit`, the last part keeps its blanks. */
-function splitBlanks(text, limit) {
-	if (limit === void 0) return text.split(BLANKS);
-	const match = BLANKS.exec(text);
-	return match === null ? [text] : [text.slice(0, match.index), text.slice(match.index + match[0].length)];
-}
-const ESCAPES = /* @__PURE__ */ new Map([
-	["\"", "\\\""],
-	["\\", "\\\\"],
-	["\x07", "\\a"],
-	["\b", "\\b"],
-	["\f", "\\f"],
-	["\n", "\\n"],
-	["\r", "\\r"],
-	["	", "\\t"],
-	["\v", "\\v"]
-]);
-const PRINTABLE = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
-/** Go's `%q`: the text in double quotes, unprintable characters escaped. */
-function goQuote(text) {
-	if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
-	let out = "";
-	for (const character of text) out += ESCAPES.get(character) ?? (PRINTABLE.test(character) ? character : hex(character));
-	return `"${out}"`;
-}
-function hex(character) {
-	const code = character.codePointAt(0) ?? 0;
-	const digits = code.toString(16);
-	if (code < 128) return `\\x${digits.padStart(2, "0")}`;
-	return code < 65536 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
-}
-/** Go's `path.Join('/', text)`: rooted, without `.`, `..` and doubled slashes. */
-function rootedPath(text) {
-	const parts = [];
-	for (const part of text.split("/")) if (part === "..") parts.pop();
-	else if (part !== "" && part !== ".") parts.push(part);
-	return `/${parts.join("/")}`;
-}
-/** Go's `strconv.Atoi`; undefined where it fails. A bigint, because messages repeat the number. */
-function atoi(text) {
-	if (!/^[+-]?[0-9]+$/.test(text)) return void 0;
-	const value = BigInt(text.replace(/^\+/, ""));
-	return value >= -(2n ** 63n) && value < 2n ** 63n ? value : void 0;
-}
-/** Go's `strconv.ParseBool`. */
-function parseBool(text) {
-	if ([
-		"1",
-		"t",
-		"T",
-		"TRUE",
-		"true",
-		"True"
-	].includes(text)) return true;
-	return [
-		"0",
-		"f",
-		"F",
-		"FALSE",
-		"false",
-		"False"
-	].includes(text) ? false : void 0;
-}
-
-// src/graph/platform.ts
-/**
-* Platforms as text and in parts: parsing, the normal form, and the words for a bad one.
-* Source: https://github.com/containerd/platforms/blob/v1.0.0-rc.1/platforms.go and database.go
-*/
-const KNOWN_OS = new Set("aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos wasip1".split(" "));
-const KNOWN_ARCHITECTURES = new Set("386 amd64 amd64p32 arm armbe arm64 arm64be ppc64 ppc64le loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc riscv riscv64 s390 s390x sparc sparc64 wasm".split(" "));
-/** The part of a platform that containerd does not know: parsed all the same, but nothing can be built for it. */
-function unknownPart(platform) {
-	if (!KNOWN_OS.has(platform.os) && platform.os !== "wasi") return {
-		part: platform.os,
-		known: [...KNOWN_OS]
-	};
-	if (KNOWN_ARCHITECTURES.has(platform.architecture)) return void 0;
-	return {
-		part: platform.architecture,
-		known: [...KNOWN_ARCHITECTURES]
-	};
-}
-const OS_TEXT = "^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$";
-const PART_TEXT = "^[A-Za-z0-9_.-]+$";
-const OS = new RegExp(OS_TEXT);
-const PART = new RegExp(PART_TEXT);
-const INVALID = "invalid argument";
-/**
-* Parses `os[/arch[/variant]]`; a lone architecture or system is completed with the host's other half.
-* @throws SyntaxFault in containerd's words
-*/
-function parsePlatform$1(specifier, host) {
-	const quoted = goQuote(specifier);
-	if (specifier.includes("*")) throw new SyntaxFault(`${quoted}: wildcards not yet supported: ${INVALID}`);
-	const parts = specifier.split("/");
-	const match = OS.exec(parts[0] ?? "");
-	if (match === null) {
-		const text = `${goQuote(parts[0] ?? "")} is an invalid OS component of ${quoted}`;
-		throw new SyntaxFault(`${text}: OSAndVersion specifier component must match ${goQuote(OS_TEXT)}: ${INVALID}`);
-	}
-	const bad = parts.slice(1).find((part) => !PART.test(part));
-	if (bad !== void 0) {
-		const text = `${goQuote(bad)} is an invalid component of ${quoted}`;
-		throw new SyntaxFault(`${text}: platform specifier component must match ${goQuote(PART_TEXT)}: ${INVALID}`);
-	}
-	const os = normalOs(match[1] ?? "");
-	const osVersion = match[2] ?? "";
-	const [first = "", architecture, variant, ...more] = parts;
-	if (more.length > 0) throw new SyntaxFault(`${quoted}: cannot parse platform specifier: ${INVALID}`);
-	if (architecture === void 0) {
-		if (KNOWN_OS.has(os)) return {
-			os,
-			osVersion,
-			architecture: host.architecture,
-			variant: host.variant
-		};
-		const single = withoutDefaultArm(normalArchitecture(first, ""));
-		if (KNOWN_ARCHITECTURES.has(single.architecture)) return {
-			os: host.os,
-			osVersion: "",
-			...single
-		};
-		throw new SyntaxFault(`${quoted}: unknown operating system or architecture: ${INVALID}`);
-	}
-	const normal = normalArchitecture(architecture, variant ?? "");
-	if (variant === void 0) return {
-		os,
-		osVersion,
-		...withoutDefaultArm(normal)
-	};
-	return {
-		os,
-		osVersion,
-		...normal,
-		...normal.architecture === "arm64" && normal.variant === "" && { variant: "v8" }
-	};
-}
-function withoutDefaultArm(parts) {
-	return parts.architecture === "arm" && parts.variant === "v7" ? {
-		...parts,
-		variant: ""
-	} : parts;
-}
-function normalOs(os) {
-	const lower = os.toLowerCase();
-	return lower === "macos" ? "darwin" : lower;
-}
-function normalArchitecture(written, writtenVariant) {
-	const architecture = written.toLowerCase();
-	const variant = writtenVariant.toLowerCase();
-	switch (architecture) {
-		case "i386": return {
-			architecture: "386",
-			variant: ""
-		};
-		case "x86_64":
-		case "x86-64":
-		case "amd64": return {
-			architecture: "amd64",
-			variant: variant === "v1" ? "" : variant
-		};
-		case "aarch64":
-		case "arm64":
-			if (variant === "8" || variant === "v8") return {
-				architecture: "arm64",
-				variant: ""
-			};
-			return {
-				architecture: "arm64",
-				variant: [
-					"9",
-					"9.0",
-					"v9.0"
-				].includes(variant) ? "v9" : variant
-			};
-		case "armhf": return {
-			architecture: "arm",
-			variant: "v7"
-		};
-		case "armel": return {
-			architecture: "arm",
-			variant: "v6"
-		};
-		case "arm":
-			if (variant === "" || variant === "7") return {
-				architecture,
-				variant: "v7"
-			};
-			return {
-				architecture,
-				variant: [
-					"5",
-					"6",
-					"8"
-				].includes(variant) ? `v${variant}` : variant
-			};
-		default: return {
-			architecture,
-			variant
-		};
-	}
-}
-/** The one form of a platform among those that mean the same. */
-function normalizePlatform$1(platform) {
-	const { osVersion } = platform;
-	return {
-		os: normalOs(platform.os),
-		osVersion,
-		...normalArchitecture(platform.architecture, platform.variant)
-	};
-}
-/** `os[(version)]/arch[/variant]`. */
-function formatPlatform$1({ os, osVersion, architecture, variant }) {
-	return [
-		osVersion === "" ? os : `${os}(${osVersion})`,
-		architecture,
-		variant
-	].filter((part) => part !== "").join("/");
-}
-
 // src/input-forms.ts
 /** The form of single values: platforms, sizes, limits, hosts, networks, outputs. Wrong ones are told before any engine is asked. */
 const OUTPUT_TYPES = [
@@ -4374,12 +4622,7 @@ function malformed(inputs) {
 }
 function platformProblem(specifier) {
 	try {
-		const unknown = unknownPart(parsePlatform$1(specifier, {
-			os: "linux",
-			osVersion: "",
-			architecture: "amd64",
-			variant: ""
-		}));
+		const unknown = unknownPart(parsePlatform$1(specifier, HOST));
 		if (unknown === void 0) return void 0;
 		const near = nearest(unknown.part, unknown.known);
 		return [{
@@ -4818,14 +5061,9 @@ const NO_PLATFORMS$1 = {
 	message: "`matrix-by: platform` makes a leg for each platform of a target, and neither `platforms` nor a target names any.",
 	mend: "Name them in the bake files, such as `platforms = [\"linux/amd64\", \"linux/arm64\"]`, or with `platforms` for all targets."
 };
-/** What keeps platforms from being told apart. */
+/** Those that a leg could not be told. */
 function platformProblems({ name, platforms }) {
-	return platforms.flatMap((platform, at) => {
-		if (!FULL_PLATFORM.test(platform)) return [targetProblem(name, `: the platform \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`, "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.")];
-		const first = platforms.slice(0, at).find((other) => isSamePlatform(other, platform));
-		if (first === void 0) return [];
-		return [targetProblem(name, `: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`, "Keep one of them.")];
-	});
+	return platforms.flatMap((platform) => FULL_PLATFORM.test(platform) ? [] : [targetProblem(name, `: the platform \`${shown$1(platform)}\` is not written in full, as \`matrix-by: platform\` needs it.`, "Write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`.")]);
 }
 function apart(name, user, { platform, leg }) {
 	return {
@@ -4852,18 +5090,7 @@ function unfinished(platform) {
 	};
 }
 function planProblems({ platforms, bakeFiles }) {
-	if (platforms.length === 0) return bakeFiles.length > 0 ? [] : [NO_PLATFORMS];
-	const full = platforms.filter((platform) => FULL_PLATFORM.test(platform));
-	const names = full.map((platform) => formatPlatform(parsePlatform(platform)));
-	return full.flatMap((platform, at) => {
-		const first = full[names.indexOf(names[at] ?? "")] ?? platform;
-		if (names.indexOf(names[at] ?? "") === at) return [];
-		return [{
-			input: "platforms",
-			message: `\`platforms\`: \`${shown$1(platform)}\` and \`${shown$1(first)}\` are one platform, which two legs would build.`,
-			mend: "Keep one of them."
-		}];
-	});
+	return platforms.length > 0 || bakeFiles.length > 0 ? [] : [NO_PLATFORMS];
 }
 const NO_PLATFORMS = {
 	input: "platforms",
@@ -5197,7 +5424,7 @@ async function openProject(inputs, env) {
 			error
 		}));
 	}
-	if (inputs.mode === "build" && checkedOut) problems.push(...await missingPaths(inputs, workspace));
+	if (checkedOut) problems.push(...await missingPaths(inputs, workspace));
 	const refused = await refusedHead(contextDir, env);
 	if (refused !== void 0) problems.push(refused);
 	throwIfAny(problems);
@@ -5282,7 +5509,7 @@ async function names(directory) {
 */
 /**
 * Reads the bake files and finds what they name.
-* @param host the platform of targets that name none
+* @param host the platform of targets that name none, or `local`
 * @throws UserError with all that is wrong
 */
 async function openBakeProject(inputs, env, host) {
@@ -5298,8 +5525,8 @@ async function openBakeProject(inputs, env, host) {
 		forPlan,
 		needsNames: !forPlan || inputs.sizeBudgets.length > 0
 	};
-	const { definition, names, inGroups } = await printBakeFiles(dockerOf({ workspace }, env), question);
-	const { refused: unkept, ...read } = readBakeTargets(definition, env);
+	const { definition, names, inGroups, warnings } = await printBakeFiles(dockerOf({ workspace }, env), question);
+	const { refused: unkept, ...read } = readBakeTargets(definition, env, host);
 	const { targets, asked, notes } = await targetsAsked(read, {
 		inputs,
 		workspace,
@@ -5344,7 +5571,8 @@ async function openBakeProject(inputs, env, host) {
 		}, inputs)
 	], files, workspace), ...sharedOutputs(inputs, asked.length > 1)];
 	if (problems.length > 0) problems.push(...tagsOf(asked.map((name) => ({ name })), inputs, targets).problems);
-	throwIfAny(distinct(problems));
+	const said = toldOfWarnings(warnings, files);
+	throwIfAny(distinct(problems), { warnings: [...said.warnings, ...said.notes.map((note) => ({ message: `${note}.` }))] });
 	if (first === void 0) throw new UserError(nothingToBuild(question));
 	const name = files.join(" + ");
 	return {
@@ -5353,8 +5581,8 @@ async function openBakeProject(inputs, env, host) {
 		id: inputs.id ?? name,
 		...names === void 0 ? {} : { names },
 		inputs: together(inputs, [first, ...others]),
-		warnings: ownCaches(inputs, kept, files),
-		notes,
+		warnings: [...said.warnings, ...ownCaches(inputs, kept, files)],
+		notes: [...said.notes, ...notes],
 		parts: [first, ...others]
 	};
 }
@@ -5470,7 +5698,8 @@ async function openPart(members, { inputs, workspace, env, path, text, asked, pl
 			workspace
 		}));
 	}
-	if (inputs.mode === "build") problems.push(...await missingPaths(laid, workspace), ...unsetSecrets(target, env));
+	problems.push(...await missingPaths(laid, workspace));
+	if (inputs.mode === "build") problems.push(...unsetSecrets(target, env));
 	problems.push(...malformed({
 		...laid,
 		shmSize: void 0,
@@ -7122,58 +7351,6 @@ var LookAhead = class {
 	}
 };
 
-// src/images/image-source.ts
-/**
-* Where an external image comes from, as a user writes it: an image of a registry or an OCI layout on disk. Parsing
-* only; `registry-client.ts` and `oci-layout.ts` look them up.
-*/
-const OCI_LAYOUT = "oci-layout://";
-const DOCKER_IMAGE = "docker-image://";
-/**
-* Reads `REF`, `docker-image://REF` or `oci-layout://PATH[:TAG][@DIGEST]`. The path ends at the first colon, as in
-* buildx (https://github.com/docker/buildx/blob/v0.20.0/build/opt.go#L560).
-* @throws Error whose message is a clause for the end of a sentence, without a full stop.
-*/
-function parseImageSource(text) {
-	const trimmed = text.trim();
-	if (trimmed.startsWith(OCI_LAYOUT)) return parseOciLayout(trimmed.slice(13));
-	if (trimmed.startsWith(DOCKER_IMAGE)) return {
-		kind: "registry",
-		ref: normalizeReference(trimmed.slice(15))
-	};
-	const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1];
-	if (scheme !== void 0) throw new Error(`${scheme}:// is no kind of image; use an image reference, docker-image:// or oci-layout://`);
-	return {
-		kind: "registry",
-		ref: normalizeReference(trimmed)
-	};
-}
-function parseOciLayout(text) {
-	const { head, tail: digest } = cut$1(text, "@");
-	const { head: path, tail: tag } = cut$1(head, ":");
-	if (path === "") throw new Error("an oci-layout:// source needs the path of a directory");
-	if (path.includes("\0")) throw new Error("the path of an oci-layout:// source holds a NUL character");
-	if (tag !== void 0 && !/^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/.test(tag)) throw new Error(`invalid tag format (${JSON.stringify(tag)})`);
-	const fault = digest === void 0 ? void 0 : digestFault(digest);
-	if (fault !== void 0) throw new Error(`${fault} (${JSON.stringify(digest)})`);
-	return {
-		kind: "oci-layout",
-		path,
-		...tag === void 0 ? {} : { tag },
-		...digest === void 0 ? {} : { digest }
-	};
-}
-function cut$1(text, separator) {
-	const at = text.indexOf(separator);
-	return at === -1 ? {
-		head: text,
-		tail: void 0
-	} : {
-		head: text.slice(0, at),
-		tail: text.slice(at + 1)
-	};
-}
-
 // src/input-readers.ts
 function listOf$2(name, value, options, problems) {
 	return recordsOf(name, value, options, problems).flat();
@@ -7538,9 +7715,10 @@ function shown(value) {
 const MOST_RETRIES = 10;
 /**
 * Reads and checks all inputs.
+* @param host the platform of the machine that this runs on
 * @throws UserError with every problem found.
 */
-function readInputs(read, env) {
+function readInputs(read, env, host = formatPlatform$1(HOST)) {
 	const problems = [];
 	const raw = (name) => read(name).trim();
 	const text = (name) => raw(name) === "" ? void 0 : raw(name);
@@ -7582,7 +7760,7 @@ function readInputs(read, env) {
 			env
 		}),
 		ssh: commas("ssh"),
-		platforms: commas("platforms"),
+		platforms: namedPlatforms(commas("platforms"), host),
 		labels: readPairs("labels", lines("labels"), problems, "KEY=VALUE"),
 		annotations: lines("annotations"),
 		push: bool("push"),
@@ -9258,7 +9436,7 @@ function covers(older, newer) {
 function knowledgeOf({ config }) {
 	const chains = chainsOf(config.layers);
 	const facts = /* @__PURE__ */ new Set();
-	const names = namesOf(config.records);
+	const names = namesOf$1(config.records);
 	for (const [index, record] of config.records.entries()) {
 		const name = names[index] ?? "";
 		for (const { layer } of record.layers ?? []) facts.add(`${name} ${chains.get(layer) ?? ""}`);
@@ -9284,7 +9462,7 @@ function chainsOf(layers) {
 	return chains;
 }
 /** Records are found by what they stand for, not by their number. In rounds, for links may lead anywhere. */
-function namesOf(records) {
+function namesOf$1(records) {
 	const names = records.map(() => void 0);
 	const visit = (root) => {
 		const stack = [root];
@@ -11283,7 +11461,7 @@ function isPinned(source, checksum) {
 	return isGitSource(source) && /#[0-9a-f]{40}(?:[0-9a-f]{24})?(?::|$)/.test(source);
 }
 function unknownText$1({ kind, name }) {
-	if (kind === "image") return `the digest of ${name} is not known`;
+	if (kind === "image") return name.includes("@") ? `what ${name} sets is not known` : `the digest of ${name} is not known`;
 	return name === "" ? "the files of the build context could not be read" : `the content of the build context ${name} is not known beforehand`;
 }
 
@@ -13781,6 +13959,191 @@ var OciLayout = class {
 	}
 };
 
+// src/image-catalog.ts
+/**
+* What is known of the external images of a build: what each is mapped to, the digest that its registry answered, and
+* of base images the layers and the configuration. Ties the Dockerfile's names to `src/images/`.
+*/
+/** The external images of one build; filled by `lookUp`, each image once. */
+var ImageCatalog = class {
+	#options;
+	#mappings;
+	#entries = /* @__PURE__ */ new Map();
+	#bases = /* @__PURE__ */ new Map();
+	constructor(mappings, options) {
+		this.#options = options;
+		this.#mappings = new Map(mappings.map(({ name, source }) => [name, source]));
+	}
+	/** Looks up what these stages name and is not known yet, side by side. Never rejects for a registry's answer. */
+	async lookUp(wants) {
+		const unknown = /* @__PURE__ */ new Map();
+		for (const { graph, stages, platforms } of wants) for (const { image, uses, platforms: usedFor } of externalImages$1(graph, stages)) {
+			if (this.#entries.has(image)) continue;
+			const [first] = uses;
+			const use = first === void 0 ? void 0 : {
+				line: first.line,
+				file: graph.stages[first.stage]?.file
+			};
+			const found = unknown.get(image) ?? {
+				use,
+				platforms: /* @__PURE__ */ new Set()
+			};
+			unknown.set(image, found);
+			if (!uses.some(({ via }) => via === "from")) continue;
+			for (const platform of [...usedFor, ...platforms]) found.platforms.add(platform);
+		}
+		await Promise.all([...unknown].map(async ([image, { use, platforms }]) => {
+			this.#entries.set(image, {
+				...await this.#lookUpImage(image, [...platforms]),
+				use
+			});
+		}));
+	}
+	entry(image) {
+		return this.#entries.get(image);
+	}
+	/** Every base image, once for each platform. */
+	bases() {
+		return [...this.#bases].map(([key, base]) => ({
+			...base,
+			image: key.slice(key.indexOf(" ") + 1)
+		}));
+	}
+	entries() {
+		return [...this.#entries.values()];
+	}
+	pinOf(image) {
+		const entry = this.#entries.get(image);
+		const source = this.#mappings.get(image);
+		return {
+			digest: entry?.digest,
+			mapped: source === void 0 ? void 0 : sourceText(source)
+		};
+	}
+	/** The base image for a platform; undefined where it could not be looked up. */
+	baseOf(image, platform) {
+		return this.#bases.get(`${platform} ${image}`);
+	}
+	/** The base image for every platform that it was looked up for. */
+	basesOf(image) {
+		return this.bases().filter((base) => base.image === image);
+	}
+	/** ONBUILD triggers of an image; undefined where they are not known. */
+	triggersOf(image, platform) {
+		return this.baseOf(image, platform)?.config.onBuild;
+	}
+	/** Where the bytes of an image come from. */
+	sourceOf(image) {
+		return this.#mappings.get(image) ?? {
+			kind: "registry",
+			ref: image
+		};
+	}
+	/**
+	* How BuildKit shall replace and pin each image that a registry keeps.
+	* @param local images that only the engine's own store has: mapped, but not pinned
+	*/
+	rules(local) {
+		return this.entries().flatMap(({ image, source, digest }) => source.kind === "registry" ? [{
+			image,
+			ref: source.ref,
+			digest: local.has(image) ? void 0 : digest
+		}] : []);
+	}
+	/** Where the Dockerfile names each image first. */
+	lines() {
+		return new Map(this.entries().flatMap(({ image, use }) => use === void 0 ? [] : [[image, {
+			line: use.line,
+			endLine: use.line,
+			file: use.file
+		}]]));
+	}
+	/** Mappings for another tag of an image that the Dockerfile names and nothing maps: mostly a slip. */
+	missedMappings() {
+		const unused = [...this.#mappings.keys()].filter((name) => !this.#entries.has(name));
+		return this.entries().flatMap(({ image, mapped, use }) => {
+			const near = unused.find((name) => mapped === void 0 && repositoryOf(name) === repositoryOf(image));
+			if (near === void 0) return [];
+			const [wanted, given] = [familiarName$1(image), familiarName$1(near)];
+			return [{
+				input: "external-images",
+				message: `\`external-images\` maps \`${given}\`, but line ${use?.line ?? "?"} of ${use?.file ?? "the Dockerfile"} names \`${wanted}\`.`,
+				mend: `Write \`${wanted}=…\`, or remove the mapping.`
+			}];
+		});
+	}
+	async #lookUpImage(image, basePlatforms) {
+		const source = this.sourceOf(image);
+		const mapped = this.#mappings.has(image) ? sourceText(source) : void 0;
+		try {
+			return {
+				image,
+				source,
+				mapped,
+				digest: await this.#digest(image, source, basePlatforms),
+				problem: void 0
+			};
+		} catch (error) {
+			this.#options.signal?.throwIfAborted();
+			return {
+				image,
+				source,
+				mapped,
+				digest: writtenDigest(source),
+				problem: lookUpProblem(image, error)
+			};
+		}
+	}
+	async #digest(image, source, basePlatforms) {
+		const { client, workspace, signal } = this.#options;
+		if (source.kind === "oci-layout") {
+			const layout = {
+				...source,
+				path: resolve$1(workspace, source.path)
+			};
+			return (await Promise.all(basePlatforms.map(async (platform) => {
+				const resolved = await resolveOciLayout(layout, { platform });
+				const config = await readOciConfig(layout.path, resolved.configDigest);
+				this.#bases.set(`${platform} ${image}`, {
+					resolved,
+					config
+				});
+				return resolved.digest;
+			})))[0] ?? (await resolveOciLayout(layout, { platform: "linux/amd64" })).digest;
+		}
+		if (basePlatforms.length === 0) return await client.resolveDigest(source.ref, { signal });
+		return (await Promise.all(basePlatforms.map(async (platform) => {
+			const resolved = await client.resolveImage(source.ref, {
+				platform,
+				signal
+			});
+			const config = await client.fetchConfig(source.ref, resolved.configDigest, { signal });
+			this.#bases.set(`${platform} ${image}`, {
+				resolved,
+				config
+			});
+			return resolved.digest;
+		})))[0] ?? await client.resolveDigest(source.ref, { signal });
+	}
+};
+function writtenDigest(source) {
+	return source.kind === "registry" ? parseReference(source.ref).digest : void 0;
+}
+/** Why an image could not be looked up. */
+function lookUpProblem(image, error) {
+	return error instanceof RegistryError ? {
+		message: error.message,
+		mend: error.mend
+	} : { message: `${image} could not be looked up: ${error instanceof Error ? error.message : String(error)}.` };
+}
+/** A mapping as text, as the plan shows it. */
+function sourceText(source) {
+	if (source.kind === "registry") return source.ref;
+	const tag = source.tag === void 0 ? "" : `:${source.tag}`;
+	const digest = source.digest === void 0 ? "" : `@${source.digest}`;
+	return `oci-layout://${source.path}${tag}${digest}`;
+}
+
 // src/context-images.ts
 /**
 * Configurations of the images that named contexts stand for (`docker-image://`, `oci-layout://`), where a stage is based on one:
@@ -13791,20 +14154,21 @@ var OciLayout = class {
 async function lookUpContextImages(drafts, options) {
 	const looked = /* @__PURE__ */ new Map();
 	const configs = /* @__PURE__ */ new Map();
-	const unread = drafts.map(() => /* @__PURE__ */ new Set());
+	const unread = drafts.map(() => /* @__PURE__ */ new Map());
 	await Promise.all(drafts.flatMap((draft, part) => wantedOf(draft).map(async ({ context, value, platform }) => {
 		const key = JSON.stringify([value, platform]);
 		const asked = looked.get(key) ?? configOf(value, platform, options);
 		looked.set(key, asked);
-		const config = await asked;
-		if (config === void 0) unread[part]?.add(context);
-		else configs.set(keyOf(part, context, platform), config);
+		const found = await asked;
+		if (found.kind === "failed") unread[part]?.set(context, found.problem);
+		else configs.set(keyOf(part, context, platform), found.config);
 	})));
 	return {
 		of: (part, context, platform) => configs.get(keyOf(part, context, platform)),
 		isImage: (index, context) => {
 			const part = drafts[index]?.part;
-			return part !== void 0 && /^(?:docker-image|oci-layout|target):/.test(contextValue(part, context));
+			const value = part === void 0 ? "" : contextValue(part, context);
+			return /^(?:docker-image|oci-layout|target):/.test(value) && !isEmptyImage(value);
 		},
 		unread
 	};
@@ -13822,14 +14186,49 @@ function wantedOf(draft) {
 		if (from.kind !== "context") return [];
 		const { context } = from;
 		const value = contextValue(draft.part, context);
-		return /^(?:docker-image|oci-layout):/.test(value) ? [{
+		return /^(?:docker-image|oci-layout):/.test(value) && !isEmptyImage(value) ? [{
 			context,
 			value,
 			platform
 		}] : [];
 	});
 }
-/** Undefined where it cannot be had; why is told by the build, which needs it, too. */
+/** Contexts whose image has no image's name. BuildKit reads those that a needed stage uses, and no other. */
+function invalidContextImages({ part, graph, targets }) {
+	const contextsOf = (stage) => {
+		const needed = new Set(stagesOf(graph, stage));
+		return new Set(readsOf(graph.stages.filter(({ index }) => needed.has(index))).map(({ context }) => context));
+	};
+	const found = part.inputs.buildContexts.flatMap(({ key, value }) => {
+		const fault = value.startsWith("docker-image://") ? referenceFault(value) : void 0;
+		const target = fault === void 0 ? void 0 : targets.find(({ stage }) => contextsOf(stage).has(key));
+		if (fault === void 0 || target === void 0) return [];
+		return [{
+			target: target.name,
+			said: `\`${shown$1(`${key}=${value}`)}\` is not an image reference: ${sentence(fault)}`
+		}];
+	});
+	const mend = "Write `docker-image://registry/name:tag`, in lower case.";
+	return part.wanted === void 0 ? {
+		problems: found.map(({ said }) => ({
+			input: "build-contexts",
+			message: `\`build-contexts\`: ${said}`,
+			mend
+		})),
+		targetProblems: []
+	} : {
+		problems: [],
+		targetProblems: found.map(({ target, said }) => targetProblem(target, `: its context ${said}`, mend))
+	};
+}
+function referenceFault(value) {
+	try {
+		parseImageSource(value);
+		return;
+	} catch (error) {
+		return error instanceof Error ? error.message : String(error);
+	}
+}
 async function configOf(value, platform, { client, workspace, signal }) {
 	try {
 		const source = parseImageSource(value);
@@ -13838,17 +14237,26 @@ async function configOf(value, platform, { client, workspace, signal }) {
 				platform,
 				signal
 			});
-			return await client.fetchConfig(source.ref, configDigest, { signal });
+			return {
+				kind: "found",
+				config: await client.fetchConfig(source.ref, configDigest, { signal })
+			};
 		}
 		const path = resolve$1(workspace, source.path);
 		const { configDigest } = await resolveOciLayout({
 			...source,
 			path
 		}, { platform });
-		return await readOciConfig(path, configDigest);
-	} catch {
+		return {
+			kind: "found",
+			config: await readOciConfig(path, configDigest)
+		};
+	} catch (error) {
 		signal.throwIfAborted();
-		return;
+		return {
+			kind: "failed",
+			problem: lookUpProblem(value, error)
+		};
 	}
 }
 
@@ -14678,6 +15086,8 @@ async function decideOne(target, options) {
 		status: "changed",
 		reasons
 	});
+	const again = options.runningAgain.get(target.name);
+	if (again !== void 0) return changed(again);
 	const requested = requestedText(inputs, options.env);
 	if (requested !== void 0) return changed({
 		kind: "requested",
@@ -14713,8 +15123,6 @@ function isBuiltAnyway({ load, outputs }) {
 }
 /** Something that was asked for keeps every target from being skipped. */
 function requestedText(inputs, env) {
-	if (inputs.noCache) return "`no-cache` is set";
-	if (inputs.noCacheFilters.length > 0) return `\`no-cache-filters\` is set (${inputs.noCacheFilters.join(", ")})`;
 	if (inputs.skipUnchanged === "false") return "`skip-unchanged` is false";
 	const isRelease = env["GITHUB_EVENT_NAME"] === "release" || (env["GITHUB_REF"] ?? "").startsWith("refs/tags/");
 	return inputs.skipUnchanged === "auto" && isRelease ? "tags and releases are always built" : void 0;
@@ -16043,6 +16451,7 @@ var Snapshots = class {
 var Contexts = class {
 	/** Of named contexts that stand for images or commits. */
 	digests = /* @__PURE__ */ new Map();
+	failed = [];
 	#options;
 	#ignoreFiles = /* @__PURE__ */ new Map();
 	#patterns = /* @__PURE__ */ new Map();
@@ -16080,12 +16489,20 @@ var Contexts = class {
 		return await snapshots.of(directory, ignore);
 	}
 	async #resolve(context, platform = "linux/amd64") {
-		const digest = await this.#digestOf(contextValue(this.#options.part, context), platform).catch(() => void 0);
-		this.#options.signal?.throwIfAborted();
-		if (digest !== void 0) this.digests.set(context, digest);
+		const value = contextValue(this.#options.part, context);
+		try {
+			const digest = await this.#digestOf(value, platform);
+			if (digest !== void 0) this.digests.set(context, digest);
+		} catch (error) {
+			this.#options.signal?.throwIfAborted();
+			this.failed.push({
+				value,
+				problem: lookUpProblem(value, error)
+			});
+		}
 	}
 	async #digestOf(value, platform) {
-		if (!isAddress$1(value)) return void 0;
+		if (!isAddress$1(value) || isEmptyImage(value)) return void 0;
 		const { client, workspace, signal } = this.#options;
 		if (/^(?:docker-image|oci-layout):/.test(value)) {
 			const source = parseImageSource(value);
@@ -16164,25 +16581,39 @@ async function fingerprintTargets(options) {
 		prints: new Map(prints.map(({ name, print }) => [name, print])),
 		parts: new Map(prints.map(({ name, parts: split }) => [name, split])),
 		contexts: looked.map(({ contexts }) => contexts.digests),
+		failed: distinct(looked.flatMap(({ failed }) => failed)),
 		files: () => files ??= new Map(reads.map(({ digest, entries }) => [digest, listOf(entries)]))
 	};
 }
+/** As of `FROM scratch`. */
+const EMPTY = "scratch";
 async function lookUp({ part, dockerfile, unread }, stages, options) {
 	const { inputs } = part;
 	const contexts = new Contexts({
 		...options,
 		part
 	});
+	const used = new Set(readsOf(stages).map(({ context }) => context));
 	const syntax = inputs.buildArgs["BUILDKIT_SYNTAX"] ?? dockerfile.syntax;
 	const [reads, frontend] = await Promise.all([contexts.readAll(stages), frontendDigest(syntax, options)]);
 	return {
 		contexts,
 		reads,
+		failed: [...contexts.failed, ...[...unread ?? []].flatMap(([context, problem]) => used.has(context) ? [{
+			value: contextValue(part, context),
+			problem
+		}] : [])],
 		unknownFrontend: syntax !== void 0 && frontend === void 0,
 		printInputs: {
-			imageDigest: (image) => options.images.pinOf(image).digest,
+			imageDigest: (image) => {
+				const entry = options.images.entry(image);
+				return entry?.problem === void 0 ? entry?.digest : void 0;
+			},
 			readDigest: (read, context) => reads.get(readKey(read, context))?.digest,
-			contextDigest: (context) => unread?.has(context) === true ? void 0 : contexts.digests.get(context),
+			contextDigest: (context) => {
+				if (isEmptyImage(contextValue(part, context))) return EMPTY;
+				return unread?.has(context) === true ? void 0 : contexts.digests.get(context);
+			},
 			options: [...frontend === void 0 ? [] : [["syntax", frontend]], ...buildkitOptions(inputs, options.env)],
 			runOptions: runOptions(inputs)
 		}
@@ -16254,182 +16685,41 @@ function listOf(entries) {
 	return listFiles(files, (digests) => digestOf(digests).slice(7, 19));
 }
 
-// src/image-catalog.ts
-/**
-* What is known of the external images of a build: what each is mapped to, the digest that its registry answered, and
-* of base images the layers and the configuration. Ties the Dockerfile's names to `src/images/`.
-*/
-/** The external images of one build; filled by `lookUp`, each image once. */
-var ImageCatalog = class {
-	#options;
-	#mappings;
-	#entries = /* @__PURE__ */ new Map();
-	#bases = /* @__PURE__ */ new Map();
-	constructor(mappings, options) {
-		this.#options = options;
-		this.#mappings = new Map(mappings.map(({ name, source }) => [name, source]));
+// src/images/image-lookups.ts
+/** Answers as the client does; a failure is an answer, too. */
+var ImageLookups = class {
+	#client;
+	#digests = /* @__PURE__ */ new Map();
+	#images = /* @__PURE__ */ new Map();
+	#configs = /* @__PURE__ */ new Map();
+	constructor(client) {
+		this.#client = client;
 	}
-	/** Looks up what these stages name and is not known yet, side by side. Never rejects for a registry's answer. */
-	async lookUp(wants) {
-		const unknown = /* @__PURE__ */ new Map();
-		for (const { graph, stages, platforms } of wants) for (const { image, uses, platforms: usedFor } of externalImages$1(graph, stages)) {
-			if (this.#entries.has(image)) continue;
-			const [first] = uses;
-			const use = first === void 0 ? void 0 : {
-				line: first.line,
-				file: graph.stages[first.stage]?.file
-			};
-			const found = unknown.get(image) ?? {
-				use,
-				platforms: /* @__PURE__ */ new Set()
-			};
-			unknown.set(image, found);
-			if (!uses.some(({ via }) => via === "from")) continue;
-			for (const platform of [...usedFor, ...platforms]) found.platforms.add(platform);
-		}
-		await Promise.all([...unknown].map(async ([image, { use, platforms }]) => {
-			this.#entries.set(image, {
-				...await this.#lookUpImage(image, [...platforms]),
-				use
-			});
-		}));
-	}
-	entry(image) {
-		return this.#entries.get(image);
-	}
-	/** Every base image, once for each platform. */
-	bases() {
-		return [...this.#bases].map(([key, base]) => ({
-			...base,
-			image: key.slice(key.indexOf(" ") + 1)
-		}));
-	}
-	entries() {
-		return [...this.#entries.values()];
-	}
-	pinOf(image) {
-		const entry = this.#entries.get(image);
-		const source = this.#mappings.get(image);
-		return {
-			digest: entry?.digest,
-			mapped: source === void 0 ? void 0 : sourceText(source)
-		};
-	}
-	/** The base image for a platform; undefined where it could not be looked up. */
-	baseOf(image, platform) {
-		return this.#bases.get(`${platform} ${image}`);
-	}
-	/** The base image for every platform that it was looked up for. */
-	basesOf(image) {
-		return this.bases().filter((base) => base.image === image);
-	}
-	/** ONBUILD triggers of an image; undefined where they are not known. */
-	triggersOf(image, platform) {
-		return this.baseOf(image, platform)?.config.onBuild;
-	}
-	/** Where the bytes of an image come from. */
-	sourceOf(image) {
-		return this.#mappings.get(image) ?? {
-			kind: "registry",
-			ref: image
-		};
-	}
-	/**
-	* How BuildKit shall replace and pin each image that a registry keeps.
-	* @param local images that only the engine's own store has: mapped, but not pinned
-	*/
-	rules(local) {
-		return this.entries().flatMap(({ image, source, digest }) => source.kind === "registry" ? [{
-			image,
-			ref: source.ref,
-			digest: local.has(image) ? void 0 : digest
-		}] : []);
-	}
-	/** Where the Dockerfile names each image first. */
-	lines() {
-		return new Map(this.entries().flatMap(({ image, use }) => use === void 0 ? [] : [[image, {
-			line: use.line,
-			endLine: use.line,
-			file: use.file
-		}]]));
-	}
-	/** Mappings for another tag of an image that the Dockerfile names and nothing maps: mostly a slip. */
-	missedMappings() {
-		const unused = [...this.#mappings.keys()].filter((name) => !this.#entries.has(name));
-		return this.entries().flatMap(({ image, mapped, use }) => {
-			const near = unused.find((name) => mapped === void 0 && repositoryOf(name) === repositoryOf(image));
-			if (near === void 0) return [];
-			const [wanted, given] = [familiarName$1(image), familiarName$1(near)];
-			return [{
-				input: "external-images",
-				message: `\`external-images\` maps \`${given}\`, but line ${use?.line ?? "?"} of ${use?.file ?? "the Dockerfile"} names \`${wanted}\`.`,
-				mend: `Write \`${wanted}=…\`, or remove the mapping.`
-			}];
+	/** As the client's; what is known of the image for a platform tells it, too. */
+	async resolveDigest(image, options = {}) {
+		const name = normalizeReference(image);
+		const [known] = this.#images.get(name)?.values() ?? [];
+		return await once(this.#digests, name, async () => {
+			return (await known?.catch(() => void 0))?.digest ?? await this.#client.resolveDigest(name, options);
 		});
 	}
-	async #lookUpImage(image, basePlatforms) {
-		const source = this.sourceOf(image);
-		const mapped = this.#mappings.has(image) ? sourceText(source) : void 0;
-		try {
-			return {
-				image,
-				source,
-				mapped,
-				digest: await this.#digest(image, source, basePlatforms),
-				problem: void 0
-			};
-		} catch (error) {
-			this.#options.signal?.throwIfAborted();
-			return {
-				image,
-				source,
-				mapped,
-				digest: void 0,
-				problem: error instanceof RegistryError ? {
-					message: error.message,
-					mend: error.mend
-				} : { message: `${image} could not be looked up: ${error instanceof Error ? error.message : String(error)}.` }
-			};
-		}
+	/** As the client's. */
+	async resolveImage(image, options) {
+		const name = normalizeReference(image);
+		const ofName = this.#images.get(name) ?? /* @__PURE__ */ new Map();
+		this.#images.set(name, ofName);
+		return await once(ofName, options.platform, async () => await this.#client.resolveImage(name, options));
 	}
-	async #digest(image, source, basePlatforms) {
-		const { client, workspace, signal } = this.#options;
-		if (source.kind === "oci-layout") {
-			const layout = {
-				...source,
-				path: resolve$1(workspace, source.path)
-			};
-			return (await Promise.all(basePlatforms.map(async (platform) => {
-				const resolved = await resolveOciLayout(layout, { platform });
-				const config = await readOciConfig(layout.path, resolved.configDigest);
-				this.#bases.set(`${platform} ${image}`, {
-					resolved,
-					config
-				});
-				return resolved.digest;
-			})))[0] ?? (await resolveOciLayout(layout, { platform: "linux/amd64" })).digest;
-		}
-		if (basePlatforms.length === 0) return await client.resolveDigest(source.ref, { signal });
-		return (await Promise.all(basePlatforms.map(async (platform) => {
-			const resolved = await client.resolveImage(source.ref, {
-				platform,
-				signal
-			});
-			const config = await client.fetchConfig(source.ref, resolved.configDigest, { signal });
-			this.#bases.set(`${platform} ${image}`, {
-				resolved,
-				config
-			});
-			return resolved.digest;
-		})))[0] ?? await client.resolveDigest(source.ref, { signal });
+	/** As the client's. */
+	async fetchConfig(image, digest, options = {}) {
+		const key = `${digest} ${normalizeReference(image)}`;
+		return await once(this.#configs, key, async () => await this.#client.fetchConfig(image, digest, options));
 	}
 };
-/** A mapping as text, as the plan shows it. */
-function sourceText(source) {
-	if (source.kind === "registry") return source.ref;
-	const tag = source.tag === void 0 ? "" : `:${source.tag}`;
-	const digest = source.digest === void 0 ? "" : `@${source.digest}`;
-	return `oci-layout://${source.path}${tag}${digest}`;
+async function once(known, key, ask) {
+	const asked = known.get(key) ?? ask();
+	known.set(key, asked);
+	return await asked;
 }
 
 // src/graph/join.ts
@@ -20466,12 +20756,6 @@ function triggersOfBase({ base }, drafts) {
 * images hold is asked through `onBuildOf`.
 * Source: https://github.com/moby/buildkit/blob/v0.25.0/frontend/dockerfile/dockerfile2llb/convert.go (toDispatchState)
 */
-const HOST = {
-	os: "linux",
-	osVersion: "",
-	architecture: "amd64",
-	variant: ""
-};
 /** Resolves the graph; never throws for what a Dockerfile says. */
 function resolveStageGraph(dockerfile, options) {
 	const errors = [...dockerfile.errors];
@@ -21084,6 +21368,48 @@ function renumbered(print, at) {
 	};
 }
 
+// src/running-again.ts
+/**
+* Targets of which something runs again whatever is cached, since `no-cache` or a filter of it is set for a Dockerfile that
+* they are built from. Pure.
+*/
+/** By target, why it is built. */
+function runningAgain(question) {
+	const { graph, targets, parts, partOf, given } = question;
+	const input = given.noCacheFilters.length > 0 ? "no-cache-filters" : "no-cache-filter";
+	return new Map(targets.flatMap((target) => {
+		const needed = new Set(stagesOf(graph, target.stage));
+		const own = parts[partOf(target.name)];
+		for (const part of /* @__PURE__ */ new Set([own, ...parts])) {
+			if (part === void 0) continue;
+			const again = part.stages.flatMap((index) => needed.has(index) ? graph.stages[index] ?? [] : []).filter(({ name }) => isSaid(part.inputs, name));
+			const [first] = again;
+			if (first === void 0) continue;
+			const stage = part.planned[part.stages.indexOf(part === own ? target.stage : first.index)] ?? target.stage;
+			const text = part.inputs.noCache ? "`no-cache` is set" : `\`${input}\` is set${namesOf(again)}`;
+			return [[target.name, {
+				kind: "requested",
+				stage,
+				text
+			}]];
+		}
+		return [];
+	}));
+}
+/**
+* Whether a stage's steps run again. Filters name stages in any letters; an empty one alone stands for all of them, as
+* `no-cache` does, and among others for those without a name.
+* https://github.com/moby/buildkit/blob/v0.25.2/frontend/dockerui/config.go (IsNoCache)
+*/
+function isSaid({ noCache, noCacheFilters }, name = "") {
+	const filters = noCacheFilters.join(",").toLowerCase();
+	return noCache || noCacheFilters.length > 0 && (filters === "" || filters.split(",").includes(name));
+}
+function namesOf(stages) {
+	const names = [...new Set(stages.flatMap(({ name }) => name ?? []))];
+	return names.length === 0 ? "" : ` (${names.join(", ")})`;
+}
+
 // src/link-reasons.ts
 /** The decisions, each reason in a stage that is another target's with `through target`. */
 function withLinks(decisions, plan) {
@@ -21126,10 +21452,11 @@ async function planBuild(inputs, project, options) {
 	const tags = tagsOf(draft.targets, inputs, wanted);
 	const missingFiles = new MissingFiles(workspace);
 	const firstLook = await Promise.all(drafts.map(async (part) => await partProblems(part, missingFiles)));
+	const wrong = [...drafts, ...drafts.map(invalidContextImages)];
 	throwIfAny([
 		...firstLook.flatMap(({ errors }) => errors),
-		...drafts.flatMap(({ problems }) => problems),
-		...await toldOfTargets(drafts.flatMap(({ targetProblems }) => targetProblems), inputs.bakeFiles, workspace),
+		...wrong.flatMap(({ problems }) => problems),
+		...await toldOfTargets(wrong.flatMap(({ targetProblems }) => targetProblems), inputs.bakeFiles, workspace),
 		...tags.problems,
 		...homeless(drafts, tags, inputs),
 		...linkProblems(drafts),
@@ -21141,17 +21468,19 @@ async function planBuild(inputs, project, options) {
 		platforms: drafts[draft.partOf(name)]?.platforms ?? platforms
 	})));
 	const records = options.records(draft.targets);
-	const images = new ImageCatalog(inputs.externalImages, options);
-	const [contextImages] = await Promise.all([lookUpContextImages(drafts, {
-		...options,
-		workspace
-	}), images.lookUp(imageWants(draft, drafts))]);
+	const { env, client, signal, ahead } = options;
+	const asking = {
+		client: new ImageLookups(client),
+		workspace,
+		signal
+	};
+	const images = new ImageCatalog(inputs.externalImages, asking);
+	const [contextImages] = await Promise.all([lookUpContextImages(drafts, asking), images.lookUp(imageWants(draft, drafts))]);
 	const resolved = resolveAll(drafts, images, contextImages);
 	const joined = joinParts(resolved);
 	await images.lookUp(imageWants(joined, resolved));
 	const secondLook = await Promise.all(resolved.map(async (part) => await partProblems(part, missingFiles)));
 	throwIfAny(secondLook.flatMap(({ errors }) => errors));
-	const { env, client, signal, ahead } = options;
 	const looked = {
 		env,
 		client,
@@ -21161,8 +21490,8 @@ async function planBuild(inputs, project, options) {
 	};
 	const printed = await fingerprintTargets({
 		...looked,
+		...asking,
 		ahead,
-		workspace,
 		partOf: joined.partOf,
 		variants: variantsOf(resolved, joined.targets),
 		parts: resolved.map((part, index) => ({
@@ -21193,6 +21522,15 @@ async function planBuild(inputs, project, options) {
 		parts: printed.parts,
 		files: printed.files
 	};
+	const again = runningAgain({
+		...joined,
+		given: inputs,
+		parts: parts.map(({ part, stages: planned }, at) => ({
+			inputs: part.inputs,
+			stages: joined.stages[at] ?? [],
+			planned
+		}))
+	});
 	const decided = await decide({
 		...looked,
 		inputs,
@@ -21200,6 +21538,7 @@ async function planBuild(inputs, project, options) {
 		tagsOf: tags.tagsOf,
 		fingerprints,
 		records: await records,
+		runningAgain: again,
 		inputsOf: (name) => partOf(name).part.inputs
 	});
 	const decisions = withLinks(decided, {
@@ -21238,6 +21577,7 @@ async function planBuild(inputs, project, options) {
 		fingerprints,
 		decisions,
 		plan,
+		failedContexts: printed.failed,
 		tagsOf: tags.tagsOf,
 		before: imagesBefore(targets, await records),
 		matrix: inputs.mode === "plan" || fitsMatrix(plan) ? matrixOf(plan) : void 0,
@@ -24019,7 +24359,8 @@ function timelineOf(steps, planned) {
 async function run(surroundings) {
 	const { runner, env, now } = surroundings;
 	const started = now();
-	const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env);
+	const hostPlatform = hostOf(surroundings);
+	const { inputs, warnings: inputWarnings } = readInputs((name) => runner.input(name), env, hostPlatform);
 	const warnings = [...inputWarnings];
 	if (inputs.mode === "build") refuseOtherPlatforms(surroundings.platform);
 	if (inputs.mode === "report" || inputs.mode === "merge") {
@@ -24043,12 +24384,13 @@ async function run(surroundings) {
 	});
 	await using ahead = new LookAhead(env, { scout: surroundings.scout });
 	const isBake = inputs.bakeFiles.length > 0;
-	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostOf(surroundings).hostPlatform);
+	const open = !isBake ? openProject(inputs, env) : openBakeProject(inputs, env, hostPlatform);
 	if (!isBake) open.then(async ({ parts: [{ contextDir }] }) => {
 		await ahead.beginAt(contextDir);
 	}, () => void 0);
 	else if (env["GITHUB_EVENT_NAME"] !== "pull_request_target") ahead.beginAt(env["GITHUB_WORKSPACE"] ?? ".");
 	const [project, baseCommit] = await Promise.all([open, sizing.likelyBase()]);
+	for (const note of project.notes ?? []) runner.log(visible(note, 2e3));
 	const warn = (problems) => {
 		announce(runner, toldOfInline(problems, project.parts), {
 			level: "warning",
@@ -24062,7 +24404,7 @@ async function run(surroundings) {
 	try {
 		const planned = await planBuild(inputs, project, {
 			client,
-			...hostOf(surroundings),
+			hostPlatform,
 			env,
 			workspace: project.workspace,
 			signal: surroundings.signal,
@@ -24096,9 +24438,9 @@ async function run(surroundings) {
 		]);
 		writePlanOutputs(runner, planned.plan, planned.matrix);
 		logPlan(runner, planned);
-		for (const note of project.notes ?? []) runner.log(`  ${note}`);
 		if (inputs.mode === "plan") {
-			warn(planned.images.entries().flatMap((entry) => entry.problem ?? []));
+			const unknown = [...planned.images.entries(), ...planned.failedContexts];
+			warn(distinct(unknown.flatMap(({ problem }) => problem ?? [])));
 			warn(await sizing.handOverUnchanged({
 				planned,
 				project,
@@ -24142,11 +24484,11 @@ function refuseOtherPlatforms(platform) {
 }
 /** The platform that an engine on this machine builds for. */
 function hostOf({ arch }) {
-	return { hostPlatform: `linux/${{
+	return `linux/${{
 		x64: "amd64",
 		arm64: "arm64",
 		arm: "arm/v7"
-	}[arch] ?? arch}` };
+	}[arch] ?? arch}`;
 }
 function logPlan(runner, { plan, graph }) {
 	runner.log(`${plan.file}: ${count(graph.stages.length, "stage")}, ${count(plan.targets.length, "target")} (${plan.platforms.join(", ")})`);
@@ -25431,4 +25773,4 @@ function fail(to, env, error) {
 	});
 }
 
-export { stagesOf as $, diskUsage as $t, tagsAndDigests as A, all as An, assignTags as At, planRetag as B, removeBuilder as Bt, success as C, code$1 as Cn, serviceIsHere as Ct, failures as D, prose as Dn, budgetsFor as Dt, externalImages as E, htmlCode as En, waitBeforeRetry as Et, baseChain as F, list$3 as Fn, openEngine as Ft, recordedSizes as G, outputTypes as Gt, writeBuildOutputs as H, randomBytes as Ht, sourceText as I, parseJson as In, readyBuilder as It, parseTargetSizes as J, familiarName$1 as Jt, parsePlatforms as K, InvalidReferenceError as Kt, isBuiltAnyway as L, positive as Ln, importsOf as Lt, flowchart as M, field as Mn, formatPlatform as Mt, mermaidBlock as N, isCount as Nn, parsePlatform as Nt, notes as O, table as On, parseSizeBudgets as Ot, whyBuilt as P, isText$1 as Pn, dockerOf as Pt, digestOf as Q, bakeArgs as Qt, sideBySide as R, text$3 as Rn, registryRefs as Rt, failure$1 as S, announce as Sn, openBackend as St, openRegistryClient as T, details as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sinceText as V, createHash as Vt, CACHE as W, planBake as Wt, withFiles as X, parseReference as Xt, platformToJson as Y, formatFamiliar as Yt, LayerIndexer as Z, repositoryOf as Zt, listFirstParents as _, shortRef as _n, CACHE_MISSING as _t, reportPlace as a, bytesOnDisk as an, brief as at, GithubAccess as b, sentence as bn, PACK_KEY as bt, uploadText as c, RegistryError as cn, formatDelta as ct, legName as d, findProgram as dn, BuildProgress as dt, helperArgs as en, stagesOfAll as et, parseArtifactName as f, runProcess as fn, isCancellation as ft, runAttempt as g, list$2 as gn, shownText as gt, recordPlaces as h, formatDuration as hn, layoutOf as ht, headCommit as i, runDocker as in, parseManifest as it, timeline as j, entries as jn, untagged as jt, stageGraph as k, visible as kn, readEvent as kt, artifactName as l, oneLine as ln, isDigest$1 as lt, measuredRun as m, formatChange as mn, withoutCommand as mt, summaryData as n, localImageId as nn, digestOf$1 as nt, sameRepository as o, asRecord as on, saveLeftLayers as ot, planName as p, count as pn, isInstruction as pt, parseSplit as q, digestFault as qt, handoverOptions as r, pruneArgs as rn, parseImageConfig as rt, fetchTexts as s, textAt as sn, formatBytes as st, runAction as t, listBuilders as tn, readIndexEntry as tt, isPlanName as u, ProgramMissingError as un, readRoute as ut, pagesOf as v, UserError as vn, UNREACHABLE as vt, undocumented as w, codeBlock as wn, pause as wt, describeError as x, throwIfAny as xn, cacheScopes as xt, commitName as y, errorCode as yn, INDEX_KEY as yt, mergePushed as z, STATE as zt };
+export { stagesOf as $, count as $t, tagsAndDigests as A, visible as An, assignTags as At, sinceText as B, text$3 as Bn, removeBuilder as Bt, success as C, announce as Cn, serviceIsHere as Ct, failures as D, htmlCode as Dn, budgetsFor as Dt, externalImages as E, details as En, waitBeforeRetry as Et, baseChain as F, isCount as Fn, openEngine as Ft, recordedSizes as G, planBake as Gt, writeBuildOutputs as H, randomBytes as Ht, isBuiltAnyway as I, isText$1 as In, readyBuilder as It, parseTargetSizes as J, digestFault as Jt, parsePlatforms as K, outputTypes as Kt, sideBySide as L, list$3 as Ln, importsOf as Lt, flowchart as M, distinct as Mn, formatPlatform as Mt, mermaidBlock as N, entries as Nn, parsePlatform as Nt, notes as O, prose as On, parseSizeBudgets as Ot, whyBuilt as P, field as Pn, dockerOf as Pt, digestOf as Q, repositoryOf as Qt, mergePushed as R, parseJson as Rn, registryRefs as Rt, failure$1 as S, throwIfAny as Sn, openBackend as St, openRegistryClient as T, codeBlock as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sourceText as V, createHash as Vt, CACHE as W, parseImageSource as Wt, withFiles as X, formatFamiliar as Xt, platformToJson as Y, familiarName$1 as Yt, LayerIndexer as Z, parseReference as Zt, listFirstParents as _, findProgram as _n, CACHE_MISSING as _t, reportPlace as a, diskUsage as an, brief as at, GithubAccess as b, errorCode as bn, PACK_KEY as bt, uploadText as c, localImageId as cn, formatDelta as ct, legName as d, bytesOnDisk as dn, BuildProgress as dt, formatChange as en, stagesOfAll as et, parseArtifactName as f, asRecord as fn, isCancellation as ft, runAttempt as g, ProgramMissingError as gn, shownText as gt, recordPlaces as h, oneLine as hn, layoutOf as ht, headCommit as i, bakeArgs as in, parseManifest as it, timeline as j, all as jn, untagged as jt, stageGraph as k, table as kn, readEvent as kt, artifactName as l, pruneArgs as ln, isDigest$1 as lt, measuredRun as m, RegistryError as mn, withoutCommand as mt, summaryData as n, list$2 as nn, digestOf$1 as nt, sameRepository as o, helperArgs as on, saveLeftLayers as ot, planName as p, textAt as pn, isInstruction as pt, parseSplit as q, InvalidReferenceError as qt, handoverOptions as r, shortRef as rn, parseImageConfig as rt, fetchTexts as s, listBuilders as sn, formatBytes as st, runAction as t, formatDuration as tn, readIndexEntry as tt, isPlanName as u, runDocker as un, readRoute as ut, pagesOf as v, runProcess as vn, UNREACHABLE as vt, undocumented as w, code$1 as wn, pause as wt, describeError as x, sentence as xn, cacheScopes as xt, commitName as y, UserError as yn, INDEX_KEY as yt, planRetag as z, positive as zn, STATE as zt };

@@ -12,7 +12,9 @@ export async function missingContexts(inputs: Inputs, workspace: string): Promis
   const isBake = inputs.bakeFiles.length > 0
   const found = await Promise.all(
     inputs.buildContexts.map(async ({ key, value }) => {
-      const missing = await missingContext(value, workspace)
+      // A layout may come from an earlier job, whose artifacts only the jobs that build have.
+      const isLater = inputs.mode === 'plan' && value.startsWith(LAYOUT) && typeof readSource(value) !== 'string'
+      const missing = isLater ? undefined : await missingContext(value, workspace)
       if (missing === undefined) return []
       const { why, mend } = missing
       const message = isBake

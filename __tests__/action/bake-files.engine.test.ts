@@ -205,7 +205,7 @@ test('services that run one image in several ways are built once; a `dockerfile`
   })
   const services = await builds(space, { inputs: { 'bake-files': 'compose.yaml' } })
   expect(services.outputs['built']).toBe('["web"]')
-  expect(services.stdout).toContain('  worker is web once more, with the same tag: built once, as web\n')
+  expect(services.stdout).toContain('worker is web once more, with the same tag: built once, as web\n')
   const named = await builds(space, { inputs: { 'bake-files': 'docker-bake.hcl', targets: 'all' } })
   expect(named.outputs['built']).toBe('["one"]')
 }) // prettier-ignore
