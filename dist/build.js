@@ -2051,7 +2051,7 @@ function label(step) {
 function stageLabel(step) {
 	const name = step.stageName?.replace(/^stage-(?=\d+$)/, "stage ");
 	const file = step.source?.file;
-	const place = file !== void 0 && name?.startsWith("stage ") !== false ? file.slice(file.lastIndexOf("/") + 1) : name;
+	const place = file === void 0 || name?.startsWith("stage ") === false ? name : file.replace(/^.+(?=.{39}$)/s, "…");
 	return [step.platform, place].filter((part) => part !== void 0).join(" ");
 }
 function writeCached(steps, write) {

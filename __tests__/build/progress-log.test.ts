@@ -56,6 +56,20 @@ describe('the live log', () => {
     }
   })
 
+  test('of several Dockerfiles a stage without a name is told by the path of its own, a long one by its end', () => {
+    const { lines, log } = recorder()
+    const long = `services/${'deep/'.repeat(9)}api/Dockerfile`
+    const files: readonly (readonly [string, string])[] = [['api/Dockerfile', 'stage 1'], ['web/Dockerfile', 'stage 1'], ['web/Dockerfile', 'base'], [long, 'stage 0']]
+    for (const [index, [file, stageName]] of files.entries()) {
+      const source = { file, line: 1, endLine: 1 }
+      log.onStep?.(step({ id: `${index}`, stageName, source, status: 'done', durationMs: 1_000 }))
+    }
+    expect(lines.map((line) => /\[(.*) 1\/9\]/.exec(line)?.[1])).toEqual([
+      ...['api/Dockerfile', 'web/Dockerfile', 'base'],
+      `…${long.slice(-39)}`,
+    ])
+  }) // prettier-ignore
+
   test('a cache that is not there yet is no failure; one that cannot be had is', () => {
     const { lines, log } = recorder()
     const text = 'importing cache manifest from registry/cache:prod'

@@ -133,9 +133,8 @@ export function label(step: Step): string {
 function stageLabel(step: Step): string {
   const name = step.stageName?.replace(/^stage-(?=\d+$)/, 'stage ')
   const file = step.source?.file
-  // In each of several Dockerfiles there is a last stage without a name.
-  const place =
-    file !== undefined && name?.startsWith('stage ') !== false ? file.slice(file.lastIndexOf('/') + 1) : name
+  // In each of several Dockerfiles there is a last stage without a name; the end of a long path tells more than its beginning.
+  const place = file === undefined || name?.startsWith('stage ') === false ? name : file.replace(/^.+(?=.{39}$)/s, '…')
   return [step.platform, place].filter((part) => part !== undefined).join(' ')
 }
 
