@@ -1804,11 +1804,13 @@ function readTarget(name, value, { env, host }) {
 function refusals(name, value) {
 	const refused = (what, mend) => targetProblem(name, ` ${what}.`, mend);
 	const context = textOf$1(field(value, "context")) ?? ".";
+	const dockerfile = textOf$1(field(value, "dockerfile")) ?? "";
 	const call = textOf$1(field(value, "call"));
 	const unknown = entries(value, MOST$1).flatMap(([key]) => KNOWN$1.has(key) ? [] : [key]);
 	return [
 		...isAddress$2(context) ? [refused(`has the context \`${context}\`, which is no directory`, "Add `actions/checkout` for it, and give its directory as `context`.")] : [],
 		...context.startsWith("target:") ? [refused(`has the context \`${context}\``, "Name the other target among `contexts`, as in `contexts = { base = \"target:base\" }`.")] : [],
+		...isAddress$2(dockerfile) ? [refused(`has the Dockerfile \`${dockerfile}\`, which is no file`, "Add that file to the checkout, or fetch it in an earlier step, and give its path as `dockerfile`.")] : [],
 		...call === void 0 || call === "build" ? [] : [refused(`has \`call = "${call}"\`, and stage-build builds`, "Remove `call`; to check a Dockerfile without building it use `mode: plan`.")],
 		...field(value, "policy") === void 0 ? [] : [refused("has a `policy`, which stage-build would not keep", "Remove `policy`, or build this target with docker/bake-action.")],
 		...unknown.map((key) => refused(`has \`${key}\`, which stage-build does not know`, "Remove it, or build this target with docker/bake-action."))

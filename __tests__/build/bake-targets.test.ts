@@ -62,12 +62,13 @@ test('what cannot be kept is told by target, with a mend', () => {
       fine: {},
       remote: { context: 'git@example.org:a.git' },
       linked: { context: 'target:fine' },
+      fetched: { dockerfile: 'https://example.org/Dockerfile' },
       call: { call: 'outline' },
       policy: { policy: [{ filename: 'x' }] },
       new: { 'from-tomorrow': 1 },
     },
   })
-  expect([...refused.keys()]).toEqual(['remote', 'linked', 'call', 'policy', 'new'])
+  expect([...refused.keys()]).toEqual(['remote', 'linked', 'fetched', 'call', 'policy', 'new'])
   for (const [name, [problem]] of refused) {
     expect(problem?.message).toMatch(new RegExp(`^The bake target \`${name}\` has `))
     expect(problem).toMatchObject({ input: 'bake-files', target: name, mend: expect.stringMatching(/\.$/) })

@@ -137,6 +137,7 @@ function readTarget(
 function refusals(name: string, value: unknown): readonly TargetProblem[] {
   const refused = (what: string, mend: string): TargetProblem => targetProblem(name, ` ${what}.`, mend)
   const context = textOf(field(value, 'context')) ?? '.'
+  const dockerfile = textOf(field(value, 'dockerfile')) ?? ''
   const call = textOf(field(value, 'call'))
   const unknown = entries(value, MOST).flatMap(([key]) => (KNOWN.has(key) ? [] : [key]))
   return [
@@ -145,6 +146,9 @@ function refusals(name: string, value: unknown): readonly TargetProblem[] {
       : []),
     ...(context.startsWith('target:')
       ? [refused(`has the context \`${context}\``, 'Name the other target among `contexts`, as in `contexts = { base = "target:base" }`.')]
+      : []),
+    ...(isAddress(dockerfile)
+      ? [refused(`has the Dockerfile \`${dockerfile}\`, which is no file`, 'Add that file to the checkout, or fetch it in an earlier step, and give its path as `dockerfile`.')]
       : []),
     ...(call === undefined || call === 'build'
       ? []
