@@ -5625,7 +5625,7 @@ function mountRows({ inputs, builder, graph, stages }) {
 // src/new-records.ts
 /** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
 function newRecords(options) {
-	const { outcome, planned, inputs, measured, env, now } = options;
+	const { outcome, planned, inputs, measured, builder, env, now } = options;
 	const { fingerprints, tagsOf } = planned;
 	const files = fingerprints.files();
 	const records = planned.targets.flatMap(({ name }) => {
@@ -5645,7 +5645,7 @@ function newRecords(options) {
 			createdAt: new Date(now).toISOString(),
 			commit: env["GITHUB_SHA"],
 			run: env["GITHUB_RUN_ID"],
-			fingerprint: isAsPlanned(sizes, options) ? print?.fingerprint : void 0,
+			fingerprint: isAsPlanned(sizes, planned.partOf(name), builder) ? print?.fingerprint : void 0,
 			print: {
 				platforms: print?.platforms ?? [],
 				fields: print?.fields ?? []
@@ -5656,10 +5656,10 @@ function newRecords(options) {
 	});
 	return new Map(records);
 }
-/** A builder elsewhere may be of another platform than the one that the plan was made for, where `platforms` names none. */
-function isAsPlanned(sizes, { builder, planned, inputs }) {
-	if (builder.loopback || inputs.platforms.length > 0) return true;
-	return (sizes?.platforms.map(({ platform }) => platform) ?? [builder.platform]).join() === planned.platforms.join();
+/** A builder elsewhere may be of another platform than the one that the plan was made for, where none is named. */
+function isAsPlanned(sizes, { part, platforms }, builder) {
+	if (builder.loopback || part.inputs.platforms.length > 0) return true;
+	return (sizes?.platforms.map(({ platform }) => platform) ?? [builder.platform]).join() === platforms.join();
 }
 function readsOf({ platforms }) {
 	return platforms.flatMap(({ stages }) => stages.flatMap(({ base, steps }) => [base, ...steps.flatMap(({ sources }) => sources)].flatMap(({ kind, digest }) => kind === "context" && digest !== void 0 ? [digest] : [])));
@@ -5940,10 +5940,7 @@ async function buildTargets(options) {
 	});
 	const { docker } = options.engine;
 	const tempRoot = env["RUNNER_TEMP"] ?? tmpdir();
-	const builder = await readyBuilder({
-		...options,
-		platforms: planned.platforms
-	}, tempRoot);
+	const builder = await readyBuilder(options, tempRoot);
 	const debug = (line) => {
 		runner.debug(line);
 	};

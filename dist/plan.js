@@ -4540,7 +4540,7 @@ function dockerOf({ workspace }, env) {
 * @throws UserError where it cannot do what is needed.
 */
 async function readyBuilder(options, tempRoot) {
-	const { engine, inputs, platforms, surroundings } = options;
+	const { engine, inputs, planned, surroundings } = options;
 	const { runner, env, signal } = surroundings;
 	const { docker, facts, builders } = engine;
 	const builder = await chooseBuilder(docker, {
@@ -4548,7 +4548,7 @@ async function readyBuilder(options, tempRoot) {
 		builders,
 		named: inputs.builder,
 		needs: {
-			multiPlatform: platforms.length > 1,
+			multiPlatform: planned.platforms.length > 1,
 			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
 			ociOutput: outputTypes(inputs.outputs).includes("oci"),
 			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
@@ -4571,16 +4571,16 @@ async function readyBuilder(options, tempRoot) {
 	runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? "current"} (${builder.driver})`);
 	return {
 		...builder,
-		warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)]
+		warnings: [...builder.warnings, ...otherPlatform(builder, planned.parts)]
 	};
 }
-/** The plan is for this machine's platform where `platforms` names none. */
-function otherPlatform({ loopback, platform }, inputs, platforms) {
-	const [planned] = platforms;
-	if (loopback || inputs.platforms.length > 0 || platform === void 0 || platform === planned) return [];
+/** The plan is for this machine's platform where none is named. */
+function otherPlatform({ loopback, platform }, parts) {
+	const [planned] = parts.flatMap(({ part, platforms }) => part.inputs.platforms.length > 0 ? [] : platforms);
+	if (loopback || planned === void 0 || platform === void 0 || platform === planned) return [];
 	return [{
 		input: "platforms",
-		message: `The builder builds for ${platform}, and the plan was made for ${planned ?? "another platform"}, which the runner is: what is built cannot be told unchanged later.`,
+		message: `The builder builds for ${platform}, and the plan was made for ${planned}, which the runner is: what is built cannot be told unchanged later.`,
 		mend: `Set \`platforms: ${platform}\`.`
 	}];
 }

@@ -65,7 +65,7 @@ export async function buildTargets(options: BuildingOptions): Promise<Built> {
   })
   const { docker } = options.engine
   const tempRoot = env['RUNNER_TEMP'] ?? tmpdir()
-  const builder = await readyBuilder({ ...options, platforms: planned.platforms }, tempRoot)
+  const builder = await readyBuilder(options, tempRoot)
 
   const debug = (line: string): void => {
     runner.debug(line)

@@ -7,6 +7,7 @@ import { outputTypes } from './build/output-lines.ts'
 import type { Problem } from './errors.ts'
 import type { Inputs } from './inputs.ts'
 import { STATE } from './state.ts'
+import type { Planned } from './planning.ts'
 import type { Project } from './project.ts'
 import { namesRegistryCache } from './registry-cache.ts'
 import type { Surroundings } from './run.ts'
@@ -48,12 +49,12 @@ export async function readyBuilder(
   options: {
     readonly engine: Engine
     readonly inputs: Inputs
-    readonly platforms: readonly string[]
+    readonly planned: Pick<Planned, 'parts' | 'platforms'>
     readonly surroundings: Surroundings
   },
   tempRoot: string,
 ): Promise<ReadyBuilder> {
-  const { engine, inputs, platforms, surroundings } = options
+  const { engine, inputs, planned, surroundings } = options
   const { runner, env, signal } = surroundings
   const { docker, facts, builders } = engine
   const builder = await chooseBuilder(docker, {
@@ -61,7 +62,7 @@ export async function readyBuilder(
     builders,
     named: inputs.builder,
     needs: {
-      multiPlatform: platforms.length > 1,
+      multiPlatform: planned.platforms.length > 1,
       cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
       ociOutput: outputTypes(inputs.outputs).includes('oci'),
       pushByDigest: inputs.matrixBy === 'platform' && inputs.push,
@@ -77,21 +78,17 @@ export async function readyBuilder(
   })
   const server = facts.serverVersion === undefined ? 'No Docker engine' : `Docker ${facts.serverVersion}`
   runner.log(`${server}, buildx ${facts.buildxVersion}, builder ${builder.name ?? 'current'} (${builder.driver})`)
-  return { ...builder, warnings: [...builder.warnings, ...otherPlatform(builder, inputs, platforms)] }
+  return { ...builder, warnings: [...builder.warnings, ...otherPlatform(builder, planned.parts)] }
 }
 
-/** The plan is for this machine's platform where `platforms` names none. */
-function otherPlatform(
-  { loopback, platform }: ReadyBuilder,
-  inputs: Inputs,
-  platforms: readonly string[],
-): readonly Problem[] {
-  const [planned] = platforms
-  if (loopback || inputs.platforms.length > 0 || platform === undefined || platform === planned) return []
+/** The plan is for this machine's platform where none is named. */
+function otherPlatform({ loopback, platform }: ReadyBuilder, parts: Planned['parts']): readonly Problem[] {
+  const [planned] = parts.flatMap(({ part, platforms }) => (part.inputs.platforms.length > 0 ? [] : platforms))
+  if (loopback || planned === undefined || platform === undefined || platform === planned) return []
   return [
     {
       input: 'platforms',
-      message: `The builder builds for ${platform}, and the plan was made for ${planned ?? 'another platform'}, which the runner is: what is built cannot be told unchanged later.`,
+      message: `The builder builds for ${platform}, and the plan was made for ${planned}, which the runner is: what is built cannot be told unchanged later.`,
       mend: `Set \`platforms: ${platform}\`.`,
     },
   ]

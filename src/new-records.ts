@@ -7,7 +7,7 @@ import { platformToJson } from './measure/sizes-json.ts'
 import type { TargetSizes } from './measure/sizes.ts'
 import type { TargetRecord } from './plan/record.ts'
 import type { TargetPrint } from './plan/target-print.ts'
-import type { Planned } from './planning.ts'
+import type { Planned, PlannedPart } from './planning.ts'
 
 /** Records of the built targets; one without a fingerprint is of use to compare sizes with. */
 export function newRecords(options: {
@@ -20,7 +20,7 @@ export function newRecords(options: {
   /** Milliseconds since the epoch. */
   readonly now: number
 }): ReadonlyMap<string, TargetRecord> {
-  const { outcome, planned, inputs, measured, env, now } = options
+  const { outcome, planned, inputs, measured, builder, env, now } = options
   const { fingerprints, tagsOf } = planned
   const files = fingerprints.files()
   const records = planned.targets.flatMap(({ name }): readonly (readonly [string, TargetRecord])[] => {
@@ -43,7 +43,7 @@ export function newRecords(options: {
           createdAt: new Date(now).toISOString(),
           commit: env['GITHUB_SHA'],
           run: env['GITHUB_RUN_ID'],
-          fingerprint: isAsPlanned(sizes, options) ? print?.fingerprint : undefined,
+          fingerprint: isAsPlanned(sizes, planned.partOf(name), builder) ? print?.fingerprint : undefined,
           print: { platforms: print?.platforms ?? [], fields: print?.fields ?? [] },
           files: new Map([...files].filter(([digest]) => read.has(digest))),
           image,
@@ -54,14 +54,15 @@ export function newRecords(options: {
   return new Map(records)
 }
 
-/** A builder elsewhere may be of another platform than the one that the plan was made for, where `platforms` names none. */
+/** A builder elsewhere may be of another platform than the one that the plan was made for, where none is named. */
 function isAsPlanned(
   sizes: TargetSizes | undefined,
-  { builder, planned, inputs }: Pick<Parameters<typeof newRecords>[0], 'builder' | 'planned' | 'inputs'>,
+  { part, platforms }: Pick<PlannedPart, 'part' | 'platforms'>,
+  builder: Pick<ReadyBuilder, 'loopback' | 'platform'>,
 ): boolean {
-  if (builder.loopback || inputs.platforms.length > 0) return true
+  if (builder.loopback || part.inputs.platforms.length > 0) return true
   const built = sizes?.platforms.map(({ platform }) => platform) ?? [builder.platform]
-  return built.join() === planned.platforms.join()
+  return built.join() === platforms.join()
 }
 
 function readsOf({ platforms }: TargetPrint): readonly string[] {

@@ -12,7 +12,7 @@ import { exampleSite, readExamples } from '../support/example.ts'
 import { published } from '../support/published.ts'
 import { startRegistry, type TestRegistry } from '../support/registry.ts'
 import { startRemoteBuilder, type RemoteBuilder } from '../support/remote-builder.ts'
-import { builds, step, type Step } from '../support/step.ts'
+import { builds, fresh, step, type Step } from '../support/step.ts'
 
 const asRoot = process.getuid?.() === 0 ? test : test.skip
 
@@ -102,6 +102,20 @@ asRoot(
     expect(sizes.targets['app']?.['linux/amd64']?.delta.unpacked).toBe('# changed'.length)
   },
 )
+
+asRoot('targets of a bake file, each of platforms of its own, are remembered as any others', async () => {
+  await using space = await workspace({
+    Dockerfile: 'FROM scratch\nCOPY one /\n',
+    'docker-bake.hcl': ['["linux/amd64", "linux/arm64"]', '["linux/arm64"]'].map((platforms, at) => `target "t${at}" {\n  platforms = ${platforms}\n}\n`).join(''),
+    one: fresh(),
+  })
+  await using builder = await startRemoteBuilder([registry.host])
+  const inputs = { 'bake-files': 'docker-bake.hcl', targets: 'all', tags: `${registry.host}/bake/{target}`, push: 'true', 'cache-dir': space.path('..', 'records'), 'cache-to': `type=registry,ref=${registry.host}/bake-cache:{target},mode=max` }
+  const run = async (): Promise<Step> => await builds(space, { inputs: { ...inputs, builder: builder.name } })
+  const [first, second] = [await run(), await run()]
+  expect([first.warnings, first.outputs['built']]).toEqual([[], '["t0","t1"]'])
+  expect([second.warnings, second.outputs['unchanged']]).toEqual([[], '["t0","t1"]'])
+}) // prettier-ignore
 
 asRoot(
   'without a registry for the cache, and without a push: built all the same, and said why nothing is known',
