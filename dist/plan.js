@@ -4548,7 +4548,7 @@ async function readyBuilder(options, tempRoot) {
 		builders,
 		named: inputs.builder,
 		needs: {
-			multiPlatform: planned.platforms.length > 1,
+			multiPlatform: planned.parts.some(({ platforms }) => platforms.length > 1),
 			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
 			ociOutput: outputTypes(inputs.outputs).includes("oci"),
 			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
@@ -24265,7 +24265,7 @@ function targetReport(target, planned, built) {
 		}),
 		tags: planned.tagsOf.get(name) ?? [],
 		digest: image?.digest,
-		platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned, built),
+		platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned.partOf(name), built),
 		durationMs: durationOf(steps),
 		steps: built?.unchanged.has(name) === true ? void 0 : countSteps(instructions),
 		leftBehind: image === void 0 ? [] : built?.measured.leftBehind.get(name) ?? [],
@@ -24312,14 +24312,14 @@ function movedFrom(before, image, digest) {
 	const known = before.get(image);
 	return digest === void 0 || known === digest ? void 0 : known;
 }
-function unknownSizes(planned, built) {
+function unknownSizes({ platforms }, built) {
 	const unknown = {
 		total: void 0,
 		own: void 0,
 		inherited: void 0
 	};
 	if (built === void 0 || built.images.length === 0) return [];
-	return planned.platforms.map((platform) => ({
+	return platforms.map((platform) => ({
 		platform,
 		transfer: unknown,
 		unpacked: unknown,

@@ -49,7 +49,7 @@ export async function readyBuilder(
   options: {
     readonly engine: Engine
     readonly inputs: Inputs
-    readonly planned: Pick<Planned, 'parts' | 'platforms'>
+    readonly planned: Pick<Planned, 'parts'>
     readonly surroundings: Surroundings
   },
   tempRoot: string,
@@ -62,7 +62,7 @@ export async function readyBuilder(
     builders,
     named: inputs.builder,
     needs: {
-      multiPlatform: planned.platforms.length > 1,
+      multiPlatform: planned.parts.some(({ platforms }) => platforms.length > 1),
       cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
       ociOutput: outputTypes(inputs.outputs).includes('oci'),
       pushByDigest: inputs.matrixBy === 'platform' && inputs.push,

@@ -5,7 +5,7 @@ import { sinceText } from './decision.ts'
 import type { Inputs } from './inputs.ts'
 import type { RequestedTarget } from './plan/targets.ts'
 import type { BuiltImage } from './outputs.ts'
-import type { Planned } from './planning.ts'
+import type { Planned, PlannedPart } from './planning.ts'
 import type { Project } from './project.ts'
 import {
   MAX_STAGE,
@@ -63,7 +63,7 @@ function targetReport(target: RequestedTarget, planned: Planned, built: Built | 
     status: statusOf(target, { image, built }),
     tags: planned.tagsOf.get(name) ?? [],
     digest: image?.digest,
-    platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned, built),
+    platforms: built?.measured.sizes.get(name)?.platforms ?? unknownSizes(planned.partOf(name), built),
     durationMs: durationOf(steps),
     steps: built?.unchanged.has(name) === true ? undefined : countSteps(instructions),
     leftBehind: image === undefined ? [] : (built?.measured.leftBehind.get(name) ?? []),
@@ -105,10 +105,13 @@ function movedFrom(before: ReadonlyMap<string, string>, image: string, digest: s
   return digest === undefined || known === digest ? undefined : known
 }
 
-function unknownSizes(planned: Planned, built: Built | undefined): readonly PlatformReport[] {
+function unknownSizes(
+  { platforms }: Pick<PlannedPart, 'platforms'>,
+  built: Built | undefined,
+): readonly PlatformReport[] {
   const unknown = { total: undefined, own: undefined, inherited: undefined }
   if (built === undefined || built.images.length === 0) return []
-  return planned.platforms.map((platform) => ({
+  return platforms.map((platform) => ({
     platform,
     transfer: unknown,
     unpacked: unknown,

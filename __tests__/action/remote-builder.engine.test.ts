@@ -115,6 +115,12 @@ asRoot('targets of a bake file, each of platforms of its own, are remembered as 
   const [first, second] = [await run(), await run()]
   expect([first.warnings, first.outputs['built']]).toEqual([[], '["t0","t1"]'])
   expect([second.warnings, second.outputs['unchanged']]).toEqual([[], '["t0","t1"]'])
+  // Where nothing is known of sizes, there is a row for each that it would be known of.
+  const unpushed = { ...inputs, push: 'false', 'skip-unchanged': 'false', builder: builder.name }
+  const { summary } = await step(space, { inputs: unpushed })
+  expect(summary.match(/^- `t\d` `linux\/\w+`(?=: its sizes are unknown)/gm)).toEqual([
+    ...['- `t0` `linux/amd64`', '- `t0` `linux/arm64`', '- `t1` `linux/arm64`'],
+  ])
 }) // prettier-ignore
 
 asRoot(
