@@ -10,7 +10,8 @@ type Targets = Readonly<Record<string, object>>
 
 const inputsOf = (given: Given = {}): Inputs =>
   readInputs((name) => ({ 'bake-files': 'docker-bake.hcl', ...given })[name] ?? '', {}).inputs
-const read = (target: Targets) => readBakeTargets({ group: { default: { targets: Object.keys(target) } }, target }, {})
+const read = (target: Targets) =>
+  readBakeTargets({ group: { default: { targets: Object.keys(target) } }, target }, { env: {} })
 
 describe('targets that are one image', () => {
   const image = { context: 'app', tags: ['r/app:1', 'r/app:2'] }

@@ -21,7 +21,7 @@ function split(
     name,
     { context: '.', platforms, contexts: Object.fromEntries(uses.map((used) => [used, `target:${used}`])) },
   ])
-  const read = readBakeTargets({ target: Object.fromEntries(json) as unknown }, {}).targets
+  const read = readBakeTargets({ target: Object.fromEntries(json) as unknown }, { env: {} }).targets
   const inputs = readInputs((name) => given[name] ?? '', {}).inputs
   const found = splitTargets(read, { asked, inputs, host: AMD64 })
   const text = ({ platform, leg }: { readonly platform: string; readonly leg: string }): string =>

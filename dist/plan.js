@@ -1698,6 +1698,7 @@ function shellWord(word) {
 }
 
 // src/build/bake-targets.ts
+/** Buildx's print of bake files: unknown JSON → targets as they are, and what of them cannot be kept. Pure. */
 /** A problem whose message begins with the target. @param said what comes behind its name: `: …`, ` has …` */
 function targetProblem(target, said, mend) {
 	return {
@@ -1740,12 +1741,8 @@ const KNOWN$1 = /* @__PURE__ */ new Set([
 	"policy",
 	"inherits"
 ]);
-/**
-* Reads the print.
-* @param env of the step: a secret without a source is a variable, or a file
-* @param host the platform of the machine that this runs on
-*/
-function readBakeTargets(definition, env, host = formatPlatform$1(HOST)) {
+/** Reads the print. */
+function readBakeTargets(definition, place) {
 	const found = entries(field(definition, "target"), MOST$1);
 	const names = new Set(found.map(([name]) => name));
 	const groups = new Map(entries(field(definition, "group"), MOST$1).map(([name, group]) => [name, texts(field(group, "targets"))]));
@@ -1760,36 +1757,38 @@ function readBakeTargets(definition, env, host = formatPlatform$1(HOST)) {
 	};
 	expand("default");
 	return {
-		targets: found.map(([name, value]) => readTarget(name, value, {
-			env,
-			host
-		})),
+		targets: found.map(([name, value]) => readTarget(name, value, place)),
 		asked: [...asked],
 		refused: new Map(found.map(([name, value]) => [name, refusals(name, value)]).filter(([, all]) => all.length > 0))
 	};
 }
-function readTarget(name, value, { env, host }) {
+function readTarget(name, value, { env, host = formatPlatform$1(HOST), base = "" }) {
+	const from = (path) => base === "" || isAbsolute(path) ? path : join(base, path);
 	const text = (key) => textOf$1(field(value, key));
-	const context = text("context") ?? ".";
+	const context = contextFrom(text("context") ?? ".", from);
+	const dockerfile = text("dockerfile") ?? "Dockerfile";
 	const inline = text("dockerfile-inline");
 	return {
 		name,
 		context,
-		dockerfile: text("dockerfile") ?? "Dockerfile",
 		stage: text("target"),
+		dockerfile: dockerfile.startsWith(CWD) ? contextFrom(dockerfile, from) : dockerfile,
 		inline: inline === "" ? void 0 : inline,
 		args: Object.fromEntries(pairs$1(field(value, "args")).map(({ key, value: given }) => [key, given])),
-		contexts: pairs$1(field(value, "contexts")),
+		contexts: pairs$1(field(value, "contexts")).map(({ key, value: given }) => ({
+			key,
+			value: contextFrom(given, from)
+		})),
 		platforms: namedPlatforms(texts(field(value, "platforms")), host),
 		tags: texts(field(value, "tags")),
 		labels: pairs$1(field(value, "labels")),
 		annotations: texts(field(value, "annotations")),
-		secrets: list$3(field(value, "secret")).map((secret) => secretOf(secret, env)),
-		ssh: list$3(field(value, "ssh")).map(sshOf),
-		outputs: list$3(field(value, "output")).map(csvOf),
-		cacheFrom: list$3(field(value, "cache-from")).map(csvOf),
-		cacheTo: list$3(field(value, "cache-to")).map(csvOf),
-		attests: list$3(field(value, "attest")).map(csvOf),
+		secrets: list$3(field(value, "secret")).map((secret) => secretOf(secret, env, from)),
+		ssh: list$3(field(value, "ssh")).map((agent) => sshOf(agent, from)),
+		outputs: list$3(field(value, "output")).map((output) => csvOf(output, from)),
+		cacheFrom: list$3(field(value, "cache-from")).map((cache) => csvOf(cache, from)),
+		cacheTo: list$3(field(value, "cache-to")).map((cache) => csvOf(cache, from)),
+		attests: list$3(field(value, "attest")).map((attest) => csvOf(attest)),
 		pull: field(value, "pull") === true,
 		noCache: field(value, "no-cache") === true,
 		noCacheFilters: texts(field(value, "no-cache-filter")),
@@ -1816,6 +1815,13 @@ function refusals(name, value) {
 		...unknown.map((key) => refused(`has \`${key}\`, which stage-build does not know`, "Remove it, or build this target with docker/bake-action."))
 	];
 }
+const CWD = "cwd://";
+const LAYOUT$1 = "oci-layout://";
+/** A directory or an address, as the workspace has it. */
+function contextFrom(context, from) {
+	for (const scheme of [CWD, LAYOUT$1]) if (context.startsWith(scheme)) return `${scheme}${from(context.slice(scheme.length))}`;
+	return isAddress$2(context) || context.startsWith("target:") ? context : from(context);
+}
 function isAddress$2(context) {
 	return /^(?:https?|git|ssh|docker-image|oci-layout):\/\/|^git@|^github\.com\//.test(context);
 }
@@ -1835,13 +1841,15 @@ function pairs$1(value) {
 		}];
 	});
 }
-/** `type=…,key=value`, the type first. */
-function csvOf(value) {
-	const [type, ...others] = [...pairs$1(value)].sort((a, b) => Number(b.key === "type") - Number(a.key === "type"));
-	return [...type === void 0 ? [] : [type], ...others].map(({ key, value: text }) => csvField(`${key}=${text}`)).join(",");
+/** `type=…,key=value`, the type first. @param from what makes a path of bake's one of the workspace's */
+function csvOf(value, from) {
+	const all = pairs$1(value);
+	const isLocal = /^(?:local|tar|oci|docker)$/.test(all.find(({ key }) => key === "type")?.value ?? "");
+	const isPath = ({ key, value: text }) => isLocal && /^(?:dest|src)$/.test(key) && text !== "-";
+	return [...all].sort((a, b) => Number(b.key === "type") - Number(a.key === "type")).map((pair) => csvField(`${pair.key}=${from !== void 0 && isPath(pair) ? from(pair.value) : pair.value}`)).join(",");
 }
 /** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/secrets.go */
-function secretOf(value, env) {
+function secretOf(value, env, from) {
 	const [id = "", src, name] = [
 		"id",
 		"src",
@@ -1855,22 +1863,22 @@ function secretOf(value, env) {
 	if (src !== void 0 && src !== "") return {
 		kind: "file",
 		id,
-		path: src
+		path: from(src)
 	};
 	return env[id] === void 0 ? {
 		kind: "file",
 		id,
-		path: id
+		path: from(id)
 	} : {
 		kind: "env",
 		id,
 		env: id
 	};
 }
-function sshOf(value) {
+function sshOf(value, from) {
 	const id = textOf$1(field(value, "id")) ?? "default";
 	const paths = texts(field(value, "paths"));
-	return paths.length === 0 ? id : `${id}=${paths.join(",")}`;
+	return paths.length === 0 ? id : `${id}=${paths.map(from).join(",")}`;
 }
 
 // src/build/idle-agent.ts
@@ -1905,11 +1913,11 @@ async function withIdleAgent(tempRoot, use) {
 * @throws UserError in buildx's words, at the file and line that it tells
 */
 async function printBakeFiles(docker, question) {
-	const { files, targets, forPlan, needsNames } = question;
+	const { files, pathOf, targets, forPlan, needsNames } = question;
 	const base = [
 		"buildx",
 		"bake",
-		...files.flatMap((file) => ["--file", file]),
+		...files.flatMap((file) => ["--file", pathOf(file)]),
 		"--progress",
 		"quiet"
 	];
@@ -1987,7 +1995,7 @@ async function askOfRemote(docker, args) {
 			}
 		}, args);
 	}).catch(() => ({ found: void 0 }));
-	return found !== void 0 && readBakeTargets(found, docker.env).refused.size > 0 ? found : void 0;
+	return found !== void 0 && readBakeTargets(found, { env: docker.env }).refused.size > 0 ? found : void 0;
 }
 /** https://github.com/docker/buildx/blob/v0.29.1/commands/bake.go (printTargetList) */
 function listedNames(listed) {
@@ -2009,13 +2017,13 @@ function targetsAmong(listed) {
 * `ERROR: docker-bake.hcl:3,34-4,1: Invalid …`; what stands before it is an excerpt of the file. Of a panic the first line: what
 * stands behind it is buildx's stack.
 */
-function problemsOf(stderr, { files, targets }, listed) {
+function problemsOf(stderr, { files, pathOf, targets }, listed) {
 	const lines = (/(?:^|\n)(?:ERROR: ([\s\S]*)$|(?=panic: )(.*))/.exec(stderr)?.slice(1).join("") ?? stderr).split("\n").flatMap((line) => line.trim().replaceAll(/\s+/g, " ") || []);
 	const ofCompose = composeProblems(lines, files);
 	if (ofCompose.length > 0) return ofCompose;
 	const text = lines.reduce((all, line) => `${all}${all === "" ? "" : /[.,:;!?]$/.test(all) ? " " : "; "}${line}`, "");
-	const file = files.find((candidate) => text.startsWith(`${candidate}:`));
-	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? [];
+	const file = files.find((candidate) => text.startsWith(`${pathOf(candidate)}:`));
+	const [, line, message] = (file === void 0 ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(pathOf(file).length))) ?? [];
 	const missing = /failed to find target (\S+)/.exec(text)?.[1];
 	const where = {
 		input: "bake-files",
@@ -4706,22 +4714,30 @@ function annotationProblem(line) {
 
 // src/bake-missing.ts
 /** What is named in `bake-files`, or in them, and is not there: what was meant instead. */
-/** Bake files that are not there, or not in the workspace. At once: buildx waits for it. */
-function missingBakeFiles(files, workspace) {
-	return files.flatMap((file) => {
-		const path = resolve$1(workspace, file);
-		const found = kindOf$2(path);
-		const outside = isAbsolute(file) || relative(workspace, path).startsWith("..");
-		if (found === "file" && !outside) return [];
-		const siblings = namesIn$1(dirname(path)).filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name));
-		const near = nearest(basename(file), siblings);
-		const what = outside ? "is not in the workspace" : found === "directory" ? "is a directory" : "is not there";
-		return [{
-			input: "bake-files",
-			message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
-			mend: found === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
-		}];
-	});
+/** Bake files that are not there, or not in the workspace, and where bake is to be run. At once: buildx waits for it. */
+function missingBakeFiles({ bakeFiles, context }, workspace) {
+	const place = resolve$1(workspace, context);
+	const missing = bakeFiles.flatMap((file) => missingBakeFile(file, workspace));
+	if (kindOf$2(place) === "directory" && isWithin(workspace, place)) return missing;
+	return [...missing, {
+		input: "context",
+		message: `\`context\`: \`${shown$1(context)}\` is no directory of the checkout.`,
+		mend: "Give the directory where the relative paths of the bake files begin, from the root of the checkout, or leave it out."
+	}];
+}
+function missingBakeFile(file, workspace) {
+	const path = resolve$1(workspace, file);
+	const found = kindOf$2(path);
+	const outside = isAbsolute(file) || !isWithin(workspace, path);
+	if (found === "file" && !outside) return [];
+	const siblings = namesIn$1(dirname(path)).filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name));
+	const near = nearest(basename(file), siblings);
+	const what = outside ? "is not in the workspace" : found === "directory" ? "is a directory" : "is not there";
+	return [{
+		input: "bake-files",
+		message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
+		mend: found === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
+	}];
 }
 function kindOf$2(path) {
 	try {
@@ -4737,42 +4753,46 @@ function namesIn$1(directory) {
 		return [];
 	}
 }
-const FROM_ROOT = "bake counts paths from the root of the checkout, where it is run, and not from its file as `docker compose` does.";
 /** A context that is no directory, as its target's problem. */
-function missingContext({ context, files, workspace }) {
-	const beside = foldersOf(files, workspace).map((folder) => resolve$1(folder, context)).find((path) => kindOf$2(path) === "directory" && isWithin(workspace, path));
+function missingContext(paths) {
+	const { context, workspace } = paths;
+	const folder = foldersOf(paths).find((one) => {
+		const meant = resolve$1(one, context);
+		return kindOf$2(meant) === "directory" && isWithin(workspace, meant);
+	});
 	return {
 		message: `the context \`${shown$1(context)}\` is no directory of the checkout.`,
-		mend: beside === void 0 ? "Give `context` from the root of the checkout, where bake is run." : `There is ${code(workspace, beside)}: ${FROM_ROOT} Write ${code(workspace, beside)} as \`context\`.`
+		mend: folder === void 0 ? FROM_PLACE : runThere(folder, resolve$1(folder, context), workspace)
 	};
 }
+const FROM_PLACE = "Give `context` from where bake is run: the root of the checkout, or what the input `context` says.";
 /** A Dockerfile that cannot be read, as its target's problem. */
 function missingDockerfile$1(paths) {
-	const { path, contextDir, workspace } = paths;
+	const { context, dockerfile, path, contextDir, workspace } = paths;
 	const name = code(workspace, path);
 	const kind = kindOf$2(path);
 	if (kind !== void 0) return {
 		message: `its Dockerfile ${name} ${kind === "directory" ? "is a directory" : "cannot be read"}.`,
 		mend: "Give a readable file as `dockerfile`, relative to `context`."
 	};
+	const folder = foldersOf(paths).find((one) => {
+		const meant = resolve$1(one, context);
+		return kindOf$2(resolve$1(meant, dockerfile)) === "file" && isWithin(workspace, meant);
+	});
+	const elsewhere = isWithin(workspace, contextDir) ? whatDockerfile(path, contextDir) : FROM_PLACE;
 	return {
 		message: `there is no Dockerfile ${name}.`,
-		mend: dockerfileBeside(paths) ?? (isWithin(workspace, contextDir) ? whatDockerfile(path, contextDir) : "Give `context` from the root of the checkout, where bake is run.")
+		mend: folder === void 0 ? elsewhere : runThere(folder, resolve$1(folder, context, dockerfile), workspace)
 	};
 }
-/** Where it is as `docker compose` would read the file. */
-function dockerfileBeside({ context, dockerfile, contextDir, files, workspace }) {
-	for (const folder of foldersOf(files, workspace)) {
-		const meant = resolve$1(folder, context);
-		const found = resolve$1(meant, dockerfile);
-		if (kindOf$2(found) !== "file" || !isWithin(workspace, meant)) continue;
-		const kept = isWithin(workspace, contextDir) ? `, or, to keep the context, ${code(contextDir, found)} as \`dockerfile\`` : "";
-		return `There is ${code(workspace, found)}: ${FROM_ROOT} Write ${code(workspace, meant)} as \`context\`${kept}.`;
-	}
+/** The folders of the bake files, from which `docker compose` counts; none where it is said where bake is run. */
+function foldersOf({ inputs, workspace }) {
+	if (resolve$1(workspace, inputs.context) !== workspace) return [];
+	return inputs.bakeFiles.map((file) => dirname(resolve$1(workspace, file))).filter((folder) => folder !== workspace);
 }
-/** Those of the bake files that are not the root. */
-function foldersOf(files, workspace) {
-	return files.map((file) => dirname(resolve$1(workspace, file))).filter((folder) => folder !== workspace);
+/** @param found what is there as seen from the bake file's folder */
+function runThere(folder, found, workspace) {
+	return `There is ${code(workspace, found)}: bake counts paths from where it is run, and not from its file as \`docker compose\` does. Set the input \`context: ${shown$1(relative(workspace, folder))}\`, and it is run there.`;
 }
 function isWithin(workspace, path) {
 	return !/^\.\.(?:\/|$)/.test(relative(workspace, path));
@@ -5230,13 +5250,8 @@ function sharedOutputs({ outputs }, several) {
 /** What bake files say of each target stands beside them in no input. */
 function besideBakeFiles(inputs, raw) {
 	if (inputs.bakeFiles.length === 0) return [];
-	const given = [
-		"context",
-		"file",
-		"build-contexts"
-	].filter((name) => raw(name) !== "" && raw(name) !== ".");
+	const given = ["file", "build-contexts"].filter((name) => raw(name) !== "");
 	const mends = {
-		context: "context",
 		file: "dockerfile",
 		"build-contexts": "contexts"
 	};
@@ -5517,18 +5532,26 @@ async function names(directory) {
 async function openBakeProject(inputs, env, host) {
 	const workspace = resolve$1(env["GITHUB_WORKSPACE"] ?? ".");
 	const { bakeFiles: files } = inputs;
-	const missing = missingBakeFiles(files, workspace);
+	const missing = missingBakeFiles(inputs, workspace);
 	const refused = await refusedHead(workspace, env);
 	throwIfAny(distinct([...missing, ...refused === void 0 ? [] : [refused]]));
 	const forPlan = inputs.mode === "plan";
+	const needsNames = !forPlan || inputs.sizeBudgets.length > 0;
+	const place = resolve$1(workspace, inputs.context);
+	const pathOf = (file) => relative(place, resolve$1(workspace, file));
 	const question = {
 		files,
+		pathOf,
 		targets: inputs.targets,
 		forPlan,
-		needsNames: !forPlan || inputs.sizeBudgets.length > 0
+		needsNames
 	};
-	const { definition, names, inGroups, warnings } = await printBakeFiles(dockerOf({ workspace }, env), question);
-	const { refused: unkept, ...read } = readBakeTargets(definition, env, host);
+	const { definition, names, inGroups, warnings } = await printBakeFiles(dockerOf({ workspace: place }, env), question);
+	const { refused: unkept, ...read } = readBakeTargets(definition, {
+		env,
+		host,
+		base: relative(workspace, place)
+	});
 	const { targets, asked, notes } = await targetsAsked(read, {
 		inputs,
 		workspace,
@@ -5686,7 +5709,7 @@ async function openPart(members, { inputs, workspace, env, path, text, asked, pl
 	const problems = [];
 	if (!isRemote && !await isDirectory$1(contextDir)) problems.push(missingContext({
 		context: target.context,
-		files: inputs.bakeFiles,
+		inputs,
 		workspace
 	}));
 	else if (text === void 0 && !isRemote) {
@@ -5696,7 +5719,7 @@ async function openPart(members, { inputs, workspace, env, path, text, asked, pl
 			dockerfile,
 			contextDir,
 			path,
-			files: inputs.bakeFiles,
+			inputs,
 			workspace
 		}));
 	}

@@ -3,28 +3,44 @@ import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { nearest, type Problem } from './errors.ts'
 import { shown } from './input-lists.ts'
+import type { Inputs } from './inputs.ts'
 
-/** Bake files that are not there, or not in the workspace. At once: buildx waits for it. */
-export function missingBakeFiles(files: readonly string[], workspace: string): readonly Problem[] {
-  return files.flatMap((file) => {
-    const path = resolve(workspace, file)
-    const found = kindOf(path)
-    const outside = isAbsolute(file) || relative(workspace, path).startsWith('..')
-    if (found === 'file' && !outside) return []
-    const siblings = namesIn(dirname(path)).filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name))
-    const near = nearest(basename(file), siblings)
-    const what = outside ? 'is not in the workspace' : found === 'directory' ? 'is a directory' : 'is not there'
-    return [
-      {
-        input: 'bake-files',
-        message: `\`bake-files\`: \`${shown(file)}\` ${what}.`,
-        mend:
-          found === undefined && !outside && near !== undefined
-            ? `Did you mean \`${shown(join(dirname(file), near))}\`?`
-            : 'Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.',
-      },
-    ]
-  })
+/** Bake files that are not there, or not in the workspace, and where bake is to be run. At once: buildx waits for it. */
+export function missingBakeFiles(
+  { bakeFiles, context }: Pick<Inputs, 'bakeFiles' | 'context'>,
+  workspace: string,
+): readonly Problem[] {
+  const place = resolve(workspace, context)
+  const missing = bakeFiles.flatMap((file) => missingBakeFile(file, workspace))
+  if (kindOf(place) === 'directory' && isWithin(workspace, place)) return missing
+  return [
+    ...missing,
+    {
+      input: 'context',
+      message: `\`context\`: \`${shown(context)}\` is no directory of the checkout.`,
+      mend: 'Give the directory where the relative paths of the bake files begin, from the root of the checkout, or leave it out.',
+    },
+  ]
+}
+
+function missingBakeFile(file: string, workspace: string): readonly Problem[] {
+  const path = resolve(workspace, file)
+  const found = kindOf(path)
+  const outside = isAbsolute(file) || !isWithin(workspace, path)
+  if (found === 'file' && !outside) return []
+  const siblings = namesIn(dirname(path)).filter((name) => /\.(?:hcl|json|ya?ml)$/.test(name))
+  const near = nearest(basename(file), siblings)
+  const what = outside ? 'is not in the workspace' : found === 'directory' ? 'is a directory' : 'is not there'
+  return [
+    {
+      input: 'bake-files',
+      message: `\`bake-files\`: \`${shown(file)}\` ${what}.`,
+      mend:
+        found === undefined && !outside && near !== undefined
+          ? `Did you mean \`${shown(join(dirname(file), near))}\`?`
+          : 'Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.',
+    },
+  ]
 }
 
 function kindOf(path: string): 'file' | 'directory' | undefined {
@@ -51,34 +67,29 @@ export interface TargetPaths {
   readonly contextDir: string
   /** The Dockerfile, absolute. */
   readonly path: string
-  readonly files: readonly string[]
+  /** The step's: `context` is where bake is run. */
+  readonly inputs: Pick<Inputs, 'bakeFiles' | 'context'>
   readonly workspace: string
 }
 
-const FROM_ROOT =
-  'bake counts paths from the root of the checkout, where it is run, and not from its file as `docker compose` does.'
-
 /** A context that is no directory, as its target's problem. */
-export function missingContext({
-  context,
-  files,
-  workspace,
-}: Pick<TargetPaths, 'context' | 'files' | 'workspace'>): Problem {
-  const beside = foldersOf(files, workspace)
-    .map((folder) => resolve(folder, context))
-    .find((path) => kindOf(path) === 'directory' && isWithin(workspace, path))
+export function missingContext(paths: Pick<TargetPaths, 'context' | 'inputs' | 'workspace'>): Problem {
+  const { context, workspace } = paths
+  const folder = foldersOf(paths).find((one) => {
+    const meant = resolve(one, context)
+    return kindOf(meant) === 'directory' && isWithin(workspace, meant)
+  })
   return {
     message: `the context \`${shown(context)}\` is no directory of the checkout.`,
-    mend:
-      beside === undefined
-        ? 'Give `context` from the root of the checkout, where bake is run.'
-        : `There is ${code(workspace, beside)}: ${FROM_ROOT} Write ${code(workspace, beside)} as \`context\`.`,
+    mend: folder === undefined ? FROM_PLACE : runThere(folder, resolve(folder, context), workspace),
   }
 }
 
+const FROM_PLACE = 'Give `context` from where bake is run: the root of the checkout, or what the input `context` says.'
+
 /** A Dockerfile that cannot be read, as its target's problem. */
 export function missingDockerfile(paths: TargetPaths): Problem {
-  const { path, contextDir, workspace } = paths
+  const { context, dockerfile, path, contextDir, workspace } = paths
   const name = code(workspace, path)
   const kind = kindOf(path)
   if (kind !== undefined)
@@ -86,33 +97,26 @@ export function missingDockerfile(paths: TargetPaths): Problem {
       message: `its Dockerfile ${name} ${kind === 'directory' ? 'is a directory' : 'cannot be read'}.`,
       mend: 'Give a readable file as `dockerfile`, relative to `context`.',
     }
+  const folder = foldersOf(paths).find((one) => {
+    const meant = resolve(one, context)
+    return kindOf(resolve(meant, dockerfile)) === 'file' && isWithin(workspace, meant)
+  })
+  const elsewhere = isWithin(workspace, contextDir) ? whatDockerfile(path, contextDir) : FROM_PLACE
   return {
     message: `there is no Dockerfile ${name}.`,
-    mend:
-      dockerfileBeside(paths) ??
-      (isWithin(workspace, contextDir)
-        ? whatDockerfile(path, contextDir)
-        : 'Give `context` from the root of the checkout, where bake is run.'),
+    mend: folder === undefined ? elsewhere : runThere(folder, resolve(folder, context, dockerfile), workspace),
   }
 }
 
-/** Where it is as `docker compose` would read the file. */
-function dockerfileBeside({ context, dockerfile, contextDir, files, workspace }: TargetPaths): string | undefined {
-  for (const folder of foldersOf(files, workspace)) {
-    const meant = resolve(folder, context)
-    const found = resolve(meant, dockerfile)
-    if (kindOf(found) !== 'file' || !isWithin(workspace, meant)) continue
-    const kept = isWithin(workspace, contextDir)
-      ? `, or, to keep the context, ${code(contextDir, found)} as \`dockerfile\``
-      : ''
-    return `There is ${code(workspace, found)}: ${FROM_ROOT} Write ${code(workspace, meant)} as \`context\`${kept}.`
-  }
-  return undefined
+/** The folders of the bake files, from which `docker compose` counts; none where it is said where bake is run. */
+function foldersOf({ inputs, workspace }: Pick<TargetPaths, 'inputs' | 'workspace'>): readonly string[] {
+  if (resolve(workspace, inputs.context) !== workspace) return []
+  return inputs.bakeFiles.map((file) => dirname(resolve(workspace, file))).filter((folder) => folder !== workspace)
 }
 
-/** Those of the bake files that are not the root. */
-function foldersOf(files: readonly string[], workspace: string): readonly string[] {
-  return files.map((file) => dirname(resolve(workspace, file))).filter((folder) => folder !== workspace)
+/** @param found what is there as seen from the bake file's folder */
+function runThere(folder: string, found: string, workspace: string): string {
+  return `There is ${code(workspace, found)}: bake counts paths from where it is run, and not from its file as \`docker compose\` does. Set the input \`context: ${shown(relative(workspace, folder))}\`, and it is run there.`
 }
 
 function isWithin(workspace: string, path: string): boolean {

@@ -34,15 +34,18 @@ import { list } from './report/words.ts'
 export async function openBakeProject(inputs: Inputs, env: NodeJS.ProcessEnv, host: string): Promise<Project> {
   const workspace = resolve(env['GITHUB_WORKSPACE'] ?? '.')
   const { bakeFiles: files } = inputs
-  const missing = missingBakeFiles(files, workspace)
+  const missing = missingBakeFiles(inputs, workspace)
   // The files are a pull request's, too: nothing of it is read where it must not be built.
   const refused = await refusedHead(workspace, env)
   throwIfAny(distinct([...missing, ...(refused === undefined ? [] : [refused])]))
   const forPlan = inputs.mode === 'plan'
   // A plan needs no names of targets that it does not plan, but for budgets, which may be of any of them.
-  const question = { files, targets: inputs.targets, forPlan, needsNames: !forPlan || inputs.sizeBudgets.length > 0 }
-  const { definition, names, inGroups, warnings } = await printBakeFiles(dockerOf({ workspace }, env), question)
-  const { refused: unkept, ...read } = readBakeTargets(definition, env, host)
+  const needsNames = !forPlan || inputs.sizeBudgets.length > 0
+  const place = resolve(workspace, inputs.context)
+  const pathOf = (file: string): string => relative(place, resolve(workspace, file))
+  const question = { files, pathOf, targets: inputs.targets, forPlan, needsNames }
+  const { definition, names, inGroups, warnings } = await printBakeFiles(dockerOf({ workspace: place }, env), question)
+  const { refused: unkept, ...read } = readBakeTargets(definition, { env, host, base: relative(workspace, place) })
   const { targets, asked, notes } = await targetsAsked(read, { inputs, workspace, grouped: inGroups })
   if (asked.length === 0) throw new UserError(nothingToBuild(question))
   const isSplit = inputs.matrixBy === 'platform'
@@ -226,10 +229,10 @@ async function openPart(
   const isRemote = isAddress(target.context) && !target.context.startsWith('cwd://')
   const problems: Problem[] = []
   if (!isRemote && !(await isDirectory(contextDir))) {
-    problems.push(missingContext({ context: target.context, files: inputs.bakeFiles, workspace }))
+    problems.push(missingContext({ context: target.context, inputs, workspace }))
   } else if (text === undefined && !isRemote) {
     const { context, dockerfile } = target
-    problems.push(missingDockerfile({ context, dockerfile, contextDir, path, files: inputs.bakeFiles, workspace }))
+    problems.push(missingDockerfile({ context, dockerfile, contextDir, path, inputs, workspace }))
   }
   problems.push(...(await missingPaths(laid, workspace)))
   if (inputs.mode === 'build') problems.push(...unsetSecrets(target, env))

@@ -77,8 +77,8 @@ export function sharedOutputs({ outputs }: Inputs, several: boolean): readonly P
 /** What bake files say of each target stands beside them in no input. */
 function besideBakeFiles(inputs: Inputs, raw: (name: InputName) => string): readonly Problem[] {
   if (inputs.bakeFiles.length === 0) return []
-  const given = (['context', 'file', 'build-contexts'] as const).filter((name) => raw(name) !== '' && raw(name) !== '.')
-  const mends = { context: 'context', file: 'dockerfile', 'build-contexts': 'contexts' }
+  const given = (['file', 'build-contexts'] as const).filter((name) => raw(name) !== '')
+  const mends = { file: 'dockerfile', 'build-contexts': 'contexts' }
   return given.map((name): Problem => ({
     input: name,
     message: `\`${name}\` (\`${shown(raw(name))}\`) is given beside \`bake-files\`.`,

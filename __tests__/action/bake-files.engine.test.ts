@@ -1,6 +1,6 @@
 /** Several Dockerfiles in one step: the monorepo example as it is changed, and what bake files say that is wrong. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { cp } from 'node:fs/promises'
+import { cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Plan } from '../../src/plan/plan.ts'
 import { REPOSITORY } from '../support/action.ts'
@@ -210,6 +210,25 @@ test('services that run one image in several ways are built once; a `dockerfile`
   expect(named.outputs['built']).toBe('["one"]')
 }) // prettier-ignore
 
+test('bake is run in `context`: relative paths and the variables of `.env` are those of a compose file in a folder', async () => {
+  await using space = await workspace({
+    'docker/compose.yaml': 'services:\n  app:\n    image: r/app:${V}\n    build:\n      context: ..\n      dockerfile: docker/app.Dockerfile\n      additional_contexts: { lib: lib }\n      secrets: [token]\nsecrets:\n  token: { file: token }\n',
+    'docker/more.hcl': 'target "app" {\n  output = ["type=local,dest=out"]\n}\n',
+    ...{ 'docker/.env': 'V=1\n', 'docker/token': 'x', 'docker/lib/in-lib': 'lib', 'root.txt': 'root' },
+    'docker/app.Dockerfile': `FROM alpine:3.22 AS check\nRUN --mount=type=secret,id=token test "$(cat /run/secrets/token)" = x && echo ${fresh()} > /ran\nFROM scratch\nCOPY --from=check /ran /\nCOPY --from=lib in-lib /\nCOPY root.txt /\n`,
+  })
+  const inputs = { 'bake-files': 'docker/compose.yaml, docker/more.hcl', context: 'docker', 'cache-dir': space.path('..', 'cache') }
+  const first = await builds(space, { inputs })
+  expect([first.outputs['built'], first.warnings]).toEqual(['["app"]', []])
+  const plan = JSON.parse((await builds(space, { inputs: { ...inputs, mode: 'plan' } })).outputs['plan'] ?? '') as Plan
+  expect(plan.targets.map(({ name, tags, status }) => [name, tags, status])).toEqual([['app', ['r/app:1'], 'unchanged']])
+  expect(plan.stages.map(({ file }) => file)).toEqual(['docker/app.Dockerfile', 'docker/app.Dockerfile'])
+  expect((await readdir(space.path('docker/out'))).sort()).toEqual(['in-lib', 'ran', 'root.txt'])
+  await space.write({ 'docker/lib/in-lib': 'other' })
+  const again = await builds(space, { inputs })
+  expect(told(again)).toEqual({ app: 'in-lib changed (context lib)' })
+}) // prettier-ignore
+
 describe('what bake files say that is wrong', () => {
   const file = (...targets: readonly string[]): string => targets.map((text) => `target ${text}\n`).join('')
 
@@ -298,7 +317,9 @@ describe('what bake files say that is wrong', () => {
     ['one in JSON', { 'bake-files': 'inline.json', targets: 'a' }, /^inline\.json:3: unknown instruction: RUNN \(did you mean RUN\?\) \(line 2 of the inline Dockerfile of `a`\)\./],
     ['nothing by default', {}, /^docker-bake\.hcl:: `bake-files`: docker-bake\.hcl has no group `default`, and `targets` names nothing\./],
     ['a stage that is not there', { targets: 'stage' }, /^docker-bake\.hcl:1: The bake target `stage`: its `target` is `b`, and app\/Dockerfile has no stage of that name\. Did you mean `a`\?/],
-    ['a path as `docker compose` reads it', { 'bake-files': 'app/compose.yaml' }, /^app\/compose\.yaml:2: The bake target `own`: there is no Dockerfile `Dockerfile`\. There is `app\/Dockerfile`: bake counts .* Write `app` as `context`, or/],
+    ['a path as `docker compose` reads it', { 'bake-files': 'app/compose.yaml' }, /^app\/compose\.yaml:2: The bake target `own`: there is no Dockerfile `Dockerfile`\. There is `app\/Dockerfile`: .* Set the input `context: app`, and/],
+    ['a place to run bake that is not there', { context: 'ap' }, /: `context`: `ap` is no directory of the checkout\. Give the directory where the relative paths of the bake files begin/],
+    ['a mistake, at its line, of a file elsewhere', { 'bake-files': 'bad.hcl', context: 'app' }, /^bad\.hcl:2: `bake-files`: Unknown variable; There is no variable named "FOO"/],
     ['what a Dockerfile has in several targets', { 'bake-files': 'matrix.hcl', targets: 'all' }, /^app\/bad\.Dockerfile:3: \/gone is not in the build context/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
     ['a file that is not there', { 'bake-files': 'bake.hcl' }, /`bake-files`: `bake\.hcl` is not there\./],

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { readBakeTargets } from '../../src/build/bake-targets.ts'
 
-const read = (definition: object, env: NodeJS.ProcessEnv = {}) => readBakeTargets(definition, env)
+const read = (definition: object, env: NodeJS.ProcessEnv = {}) => readBakeTargets(definition, { env })
 
 test('every option, in the words of the inputs', () => {
   const { targets, asked, refused } = read(
@@ -77,6 +77,28 @@ test('what cannot be kept is told by target, with a mend', () => {
 
 test('platforms are named as everywhere else, `local` being that of this machine', () => {
   const platforms = ['local', 'linux/AMD64,linux/arm64/v8', 'linux/amd46']
-  const { targets } = readBakeTargets({ target: { a: { platforms }, b: {} } }, {}, 'linux/arm64')
+  const { targets } = readBakeTargets({ target: { a: { platforms }, b: {} } }, { env: {}, host: 'linux/arm64' })
   expect(targets.map((target) => target.platforms)).toEqual([['linux/arm64', 'linux/amd64', 'linux/amd46'], []])
 })
+
+test('paths are the workspace’s, also where bake is run elsewhere', () => {
+  const a = {
+    ...{ context: '..', dockerfile: 'cwd://x/Dockerfile', contexts: { b: 'lib', c: 'cwd://lib', d: '/lib', e: 'target:b', f: 'oci-layout://l:1', g: 'docker-image://x', h: 'https://x.example/a.git' } },
+    secret: [{ id: 'x', src: '../s' }, { id: 'y', env: 'Y' }, { id: 'bare' }, { id: 'z', src: '/s' }],
+    ssh: [{ id: 'k', paths: ['key', '/key'] }],
+    output: [{ type: 'local', dest: 'out' }, { type: 'tar', dest: '-' }, { type: 'image', name: 'r/dest' }],
+    'cache-from': [{ type: 'local', src: 'c' }, { type: 'gha', scope: 's' }],
+    'cache-to': [{ type: 'local', dest: '../c' }],
+  }
+  const [there] = readBakeTargets({ target: { a } }, { env: {}, base: 'docker' }).targets
+  expect(there).toMatchObject({
+    ...{ context: '.', dockerfile: 'cwd://docker/x/Dockerfile', outputs: ['type=local,dest=docker/out', 'type=tar,dest=-', 'type=image,name=r/dest'] },
+    ...{ cacheFrom: ['type=local,src=docker/c', 'type=gha,scope=s'], cacheTo: ['type=local,dest=c'], ssh: ['k=docker/key,/key'] },
+  })
+  expect(there?.contexts.map(({ value }) => value)).toEqual([
+    ...['docker/lib', 'cwd://docker/lib', '/lib', 'target:b', 'oci-layout://docker/l:1', 'docker-image://x', 'https://x.example/a.git'],
+  ])
+  expect(there?.secrets.flatMap((secret) => (secret.kind === 'file' ? secret.path : []))).toEqual(['s', 'docker/bare', '/s'])
+  const [plain] = readBakeTargets({ target: { a: {} } }, { env: {}, base: 'docker' }).targets
+  expect([plain?.context, plain?.dockerfile]).toEqual(['docker', 'Dockerfile'])
+}) // prettier-ignore

@@ -10,8 +10,10 @@ import { runDocker, type Docker } from './buildx.ts'
 import { withIdleAgent } from './idle-agent.ts'
 
 export interface BakeFilesQuestion {
-  /** Relative to where docker is run. */
+  /** As problems name them. */
   readonly files: readonly string[]
+  /** How docker finds one from where it is run. */
+  readonly pathOf: (file: string) => string
   /** Targets and groups; undefined: the group `default`. */
   readonly targets: readonly string[] | 'all' | undefined
   /** What a build needs beside the files (SSH agents, secret files) need not be there. */
@@ -36,8 +38,8 @@ export interface PrintedBake {
  * @throws UserError in buildx's words, at the file and line that it tells
  */
 export async function printBakeFiles(docker: Docker, question: BakeFilesQuestion): Promise<PrintedBake> {
-  const { files, targets, forPlan, needsNames } = question
-  const base = ['buildx', 'bake', ...files.flatMap((file) => ['--file', file]), '--progress', 'quiet']
+  const { files, pathOf, targets, forPlan, needsNames } = question
+  const base = ['buildx', 'bake', ...files.flatMap((file) => ['--file', pathOf(file)]), '--progress', 'quiet']
   const without = forPlan ? ['--set', '*.ssh=', '--set', '*.secrets='] : []
   let listing: ReturnType<typeof ask> | undefined
   const list = async (): ReturnType<typeof ask> =>
@@ -88,7 +90,7 @@ async function askOfRemote(docker: Docker, args: readonly string[]): Promise<unk
   })
   // Where there can be no such socket, what bake said first is told.
   const { found } = await asked.catch(() => ({ found: undefined }))
-  return found !== undefined && readBakeTargets(found, docker.env).refused.size > 0 ? found : undefined
+  return found !== undefined && readBakeTargets(found, { env: docker.env }).refused.size > 0 ? found : undefined
 }
 
 interface ListedName {
@@ -118,7 +120,7 @@ function targetsAmong(listed: readonly ListedName[]): readonly string[] {
  */
 function problemsOf(
   stderr: string,
-  { files, targets }: BakeFilesQuestion,
+  { files, pathOf, targets }: BakeFilesQuestion,
   listed: readonly ListedName[],
 ): readonly Problem[] {
   const said = /(?:^|\n)(?:ERROR: ([\s\S]*)$|(?=panic: )(.*))/.exec(stderr)?.slice(1).join('') ?? stderr
@@ -126,8 +128,9 @@ function problemsOf(
   const ofCompose = composeProblems(lines, files)
   if (ofCompose.length > 0) return ofCompose
   const text = lines.reduce((all, line) => `${all}${all === '' ? '' : /[.,:;!?]$/.test(all) ? ' ' : '; '}${line}`, '')
-  const file = files.find((candidate) => text.startsWith(`${candidate}:`))
-  const [, line, message] = (file === undefined ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(file.length))) ?? []
+  const file = files.find((candidate) => text.startsWith(`${pathOf(candidate)}:`))
+  const [, line, message] =
+    (file === undefined ? null : /^:(\d+)[\d,-]*: (.*)$/.exec(text.slice(pathOf(file).length))) ?? []
   const missing = /failed to find target (\S+)/.exec(text)?.[1]
   const where = { input: 'bake-files', file: file ?? files[0], ...(line === undefined ? {} : { line: Number(line) }) }
   if (missing === 'default' && targets === undefined) return [noDefault(files)]

@@ -1,11 +1,12 @@
 /** Buildx's print of bake files: unknown JSON → targets as they are, and what of them cannot be kept. Pure. */
+import { isAbsolute, join } from 'node:path'
 import type { Problem } from '../errors.ts'
 import { entries, field, list } from '../json-fields.ts'
 import { formatPlatform, HOST, namedPlatforms } from '../graph/platform.ts'
 import { csvField } from './buildx.ts'
 import type { Pair, SecretSource } from './build-request.ts'
 
-/** A target as bake would build it. Paths are as bake reads them: relative to where it is run. */
+/** A target as bake would build it. Paths are relative to the workspace. */
 export interface BakeFileTarget {
   readonly name: string
   readonly context: string
@@ -67,16 +68,18 @@ const KNOWN = new Set([
   'shm-size', 'ulimits', 'entitlements', 'description', 'call', 'dockerfile-inline', 'policy', 'inherits',
 ]) // prettier-ignore
 
-/**
- * Reads the print.
- * @param env of the step: a secret without a source is a variable, or a file
- * @param host the platform of the machine that this runs on
- */
-export function readBakeTargets(
-  definition: unknown,
-  env: NodeJS.ProcessEnv,
-  host = formatPlatform(HOST),
-): BakeFileTargets {
+/** Where and for whom bake has printed. */
+export interface BakePlace {
+  /** Of the step: a secret without a source is a variable, or a file. */
+  readonly env: NodeJS.ProcessEnv
+  /** The platform of the machine that this runs on. */
+  readonly host?: string
+  /** Where bake was run, relative to the workspace; '' is the workspace itself. */
+  readonly base?: string
+}
+
+/** Reads the print. */
+export function readBakeTargets(definition: unknown, place: BakePlace): BakeFileTargets {
   const found = entries(field(definition, 'target'), MOST)
   const names = new Set(found.map(([name]) => name))
   const groups = new Map(
@@ -93,7 +96,7 @@ export function readBakeTargets(
   }
   expand('default')
   return {
-    targets: found.map(([name, value]) => readTarget(name, value, { env, host })),
+    targets: found.map(([name, value]) => readTarget(name, value, place)),
     asked: [...asked],
     refused: new Map(found.map(([name, value]) => [name, refusals(name, value)] as const).filter(([, all]) => all.length > 0)),
   } // prettier-ignore
@@ -102,26 +105,32 @@ export function readBakeTargets(
 function readTarget(
   name: string,
   value: unknown,
-  { env, host }: { readonly env: NodeJS.ProcessEnv; readonly host: string },
+  { env, host = formatPlatform(HOST), base = '' }: BakePlace,
 ): BakeFileTarget {
+  const from = (path: string): string => (base === '' || isAbsolute(path) ? path : join(base, path))
   const text = (key: string): string | undefined => textOf(field(value, key))
-  const context = text('context') ?? '.'
+  const context = contextFrom(text('context') ?? '.', from)
+  const dockerfile = text('dockerfile') ?? 'Dockerfile'
   const inline = text('dockerfile-inline')
   return {
-    ...{ name, context, dockerfile: text('dockerfile') ?? 'Dockerfile', stage: text('target') },
+    ...{ name, context, stage: text('target') },
+    dockerfile: dockerfile.startsWith(CWD) ? contextFrom(dockerfile, from) : dockerfile,
     inline: inline === '' ? undefined : inline,
     args: Object.fromEntries(pairs(field(value, 'args')).map(({ key, value: given }) => [key, given])),
-    contexts: pairs(field(value, 'contexts')),
+    contexts: pairs(field(value, 'contexts')).map(({ key, value: given }) => ({
+      key,
+      value: contextFrom(given, from),
+    })),
     platforms: namedPlatforms(texts(field(value, 'platforms')), host),
     tags: texts(field(value, 'tags')),
     labels: pairs(field(value, 'labels')),
     annotations: texts(field(value, 'annotations')),
-    secrets: list(field(value, 'secret')).map((secret) => secretOf(secret, env)),
-    ssh: list(field(value, 'ssh')).map(sshOf),
-    outputs: list(field(value, 'output')).map(csvOf),
-    cacheFrom: list(field(value, 'cache-from')).map(csvOf),
-    cacheTo: list(field(value, 'cache-to')).map(csvOf),
-    attests: list(field(value, 'attest')).map(csvOf),
+    secrets: list(field(value, 'secret')).map((secret) => secretOf(secret, env, from)),
+    ssh: list(field(value, 'ssh')).map((agent) => sshOf(agent, from)),
+    outputs: list(field(value, 'output')).map((output) => csvOf(output, from)),
+    cacheFrom: list(field(value, 'cache-from')).map((cache) => csvOf(cache, from)),
+    cacheTo: list(field(value, 'cache-to')).map((cache) => csvOf(cache, from)),
+    attests: list(field(value, 'attest')).map((attest) => csvOf(attest)),
     pull: field(value, 'pull') === true,
     noCache: field(value, 'no-cache') === true,
     noCacheFilters: texts(field(value, 'no-cache-filter')),
@@ -162,6 +171,17 @@ function refusals(name: string, value: unknown): readonly TargetProblem[] {
   ]
 } // prettier-ignore
 
+const CWD = 'cwd://'
+const LAYOUT = 'oci-layout://'
+
+/** A directory or an address, as the workspace has it. */
+function contextFrom(context: string, from: (path: string) => string): string {
+  for (const scheme of [CWD, LAYOUT]) {
+    if (context.startsWith(scheme)) return `${scheme}${from(context.slice(scheme.length))}`
+  }
+  return isAddress(context) || context.startsWith('target:') ? context : from(context)
+}
+
 function isAddress(context: string): boolean {
   return /^(?:https?|git|ssh|docker-image|oci-layout):\/\/|^git@|^github\.com\//.test(context)
 }
@@ -182,24 +202,27 @@ function pairs(value: unknown): readonly Pair[] {
   })
 }
 
-/** `type=…,key=value`, the type first. */
-function csvOf(value: unknown): string {
-  const [type, ...others] = [...pairs(value)].sort((a, b) => Number(b.key === 'type') - Number(a.key === 'type'))
-  return [...(type === undefined ? [] : [type]), ...others]
-    .map(({ key, value: text }) => csvField(`${key}=${text}`))
+/** `type=…,key=value`, the type first. @param from what makes a path of bake's one of the workspace's */
+function csvOf(value: unknown, from?: (path: string) => string): string {
+  const all = pairs(value)
+  const isLocal = /^(?:local|tar|oci|docker)$/.test(all.find(({ key }) => key === 'type')?.value ?? '')
+  const isPath = ({ key, value: text }: Pair): boolean => isLocal && /^(?:dest|src)$/.test(key) && text !== '-'
+  return [...all]
+    .sort((a, b) => Number(b.key === 'type') - Number(a.key === 'type'))
+    .map((pair) => csvField(`${pair.key}=${from !== undefined && isPath(pair) ? from(pair.value) : pair.value}`))
     .join(',')
 }
 
 /** https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/secrets.go */
-function secretOf(value: unknown, env: NodeJS.ProcessEnv): SecretSource {
+function secretOf(value: unknown, env: NodeJS.ProcessEnv, from: (path: string) => string): SecretSource {
   const [id = '', src, name] = ['id', 'src', 'env'].map((key) => textOf(field(value, key)))
   if (name !== undefined && name !== '') return { kind: 'env', id, env: name }
-  if (src !== undefined && src !== '') return { kind: 'file', id, path: src }
-  return env[id] === undefined ? { kind: 'file', id, path: id } : { kind: 'env', id, env: id }
+  if (src !== undefined && src !== '') return { kind: 'file', id, path: from(src) }
+  return env[id] === undefined ? { kind: 'file', id, path: from(id) } : { kind: 'env', id, env: id }
 }
 
-function sshOf(value: unknown): string {
+function sshOf(value: unknown, from: (path: string) => string): string {
   const id = textOf(field(value, 'id')) ?? 'default'
   const paths = texts(field(value, 'paths'))
-  return paths.length === 0 ? id : `${id}=${paths.join(',')}`
+  return paths.length === 0 ? id : `${id}=${paths.map(from).join(',')}`
 }
