@@ -2061,6 +2061,13 @@ function problemsOf(stderr, { files, pathOf, targets }, listed) {
 		message: `\`bake-files\`: the targets \`${from}\` and \`${to}\` are built from each other.`,
 		mend: `Remove \`target:${from}\` from the \`contexts\` of \`${to}\`, or the other way round (in a compose file \`service:\` in \`additional_contexts\`).`
 	}];
+	const envFile = /^env file (.+?) not found/.exec(text)?.[1];
+	if (envFile !== void 0) return [{
+		...where,
+		file: composeFiles(files)[0],
+		message: `\`bake-files\`: the \`env_file\` \`${envFile}\` is not there.`,
+		mend: "It is for containers, and bake wants it all the same: make it in an earlier step (an empty one will do), or mark it `required: false` in the compose file."
+	}];
 	return [{
 		...where,
 		message: `\`bake-files\`: ${sentence(message ?? (text === "" ? "docker buildx bake could not read them" : text))}`,

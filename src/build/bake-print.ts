@@ -162,6 +162,16 @@ function problemsOf(
       },
     ]
   }
+  const envFile = /^env file (.+?) not found/.exec(text)?.[1]
+  if (envFile !== undefined) {
+    return [
+      {
+        ...{ ...where, file: composeFiles(files)[0] },
+        message: `\`bake-files\`: the \`env_file\` \`${envFile}\` is not there.`,
+        mend: 'It is for containers, and bake wants it all the same: make it in an earlier step (an empty one will do), or mark it `required: false` in the compose file.',
+      },
+    ]
+  }
   return [
     {
       ...where,
