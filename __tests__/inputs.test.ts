@@ -35,13 +35,15 @@ describe('lists are read as docker/build-push-action reads them', () => {
 
   test('commas part items where its documentation says "List/CSV", and are plain text where it says "List"', () => {
     const { labels, addHosts, annotations } = inputsOf({
-      labels: 'a=1,2\nb=x=y',
+      labels: 'a=1,2\nb=x=y\nc= as it is\nalone',
       'add-hosts': 'a:1.1.1.1,b:2.2.2.2',
       annotations: 'index,manifest:k=v, w',
     })
     expect(labels).toEqual([
       { key: 'a', value: '1,2' },
       { key: 'b', value: 'x=y' },
+      { key: 'c', value: ' as it is' },
+      { key: 'alone', value: '' },
     ])
     expect(addHosts).toEqual(['a:1.1.1.1', 'b:2.2.2.2'])
     expect(annotations).toEqual(['index,manifest:k=v, w'])
@@ -144,6 +146,17 @@ describe('secrets', () => {
     ])
   })
 
+  test('that are empty are left out, as docker/build-push-action does it, and told where something is built', () => {
+    const { inputs, warnings } = read({ secrets: 'a=\nb=x' })
+    expect(inputs.secrets).toEqual([{ kind: 'value', id: 'b', value: 'x' }])
+    expect(warnings.map(({ message }) => message)).toEqual([
+      '`secrets`: `a` is empty, so the build is not given that secret.',
+    ])
+    expect(read({ secrets: 'a=', mode: 'plan' }).warnings).toEqual([
+      { message: '`mode: plan` builds nothing and ignores `secrets`.' },
+    ])
+  })
+
   test('that are misspelt are told without their value', () => {
     const problems = problemsOf({ secrets: 'hush-hush\na=hush-2', 'secret-envs': 'a=NOT_SET' })
     expect(problems).toHaveLength(3)
@@ -169,6 +182,7 @@ describe('single values', () => {
     ['ulimit', 'nofile', /`ulimit`: `nofile` is not of the form/],
     ['add-hosts', 'x', /`add-hosts`: `x` is not of the form `HOST:IP`/],
     ['labels', '=x', /`labels`: `=x` is not of the form `KEY=VALUE`/],
+    ['labels', '# for people', /`labels`: `# for people` is not of the form `KEY=VALUE`/],
     ['annotations', 'index:=x', /`annotations`: `index:=x` is not of the form `\[TYPE:\]NAME=VALUE`/],
     ['annotations', 'novalue', /`annotations`: `novalue` is not of the form/],
     ['build-args', '=x', /`build-args`: `=x` is not of the form `NAME=VALUE`/],
@@ -188,7 +202,7 @@ describe('single values', () => {
   })
 
   test('all problems are told at once', () => {
-    const bad = { push: 'yes', mode: 'x', tags: '"', 'shm-size': 'x', call: 'y', 'secret-envs': 'a=B', labels: 'z' }
+    const bad = { push: 'yes', mode: 'x', tags: '"', 'shm-size': 'x', call: 'y', 'secret-envs': 'a=B', labels: '=z' }
     const inputs = problemsOf(bad).map((problem) => problem.split(':')[0])
     expect(inputs.toSorted()).toEqual(Object.keys(bad).toSorted())
   })

@@ -1169,6 +1169,13 @@ const KINDS = [
 		})
 	},
 	{
+		pattern: /granting entitlement (\S+) is not allowed by build daemon configuration/i,
+		explain: (_error, name) => ({
+			message: `The build needs the entitlement \`${name}\`, which the builder’s own configuration does not permit.`,
+			mend: `Use a builder that does: docker/setup-buildx-action with \`buildkitd-flags: --allow-insecure-entitlement ${name}\`, and \`builder\` here.`
+		})
+	},
+	{
 		pattern: /(network\.host|security\.insecure|device) is not allowed|granting entitlement (\S+) is not allowed/i,
 		explain: (_error, one, other) => ({
 			message: `The build needs the entitlement \`${one || other}\`, which was not granted.`,

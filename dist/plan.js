@@ -1134,10 +1134,10 @@ function helperCredential(answer) {
 function storedCredential(auths, key) {
 	const exact = auths[key];
 	if (exact !== void 0) return entryCredential(object$1(exact));
-	const host = hostOf$1(key);
-	for (const [address, entry] of Object.entries(auths)) if (hostOf$1(address) === host) return entryCredential(object$1(entry));
+	const host = hostOf$2(key);
+	for (const [address, entry] of Object.entries(auths)) if (hostOf$2(address) === host) return entryCredential(object$1(entry));
 }
-function hostOf$1(address) {
+function hostOf$2(address) {
 	return address.replace(/^https?:\/\//, "").replace(/\/.*$/s, "");
 }
 function entryCredential(entry) {
@@ -3439,6 +3439,27 @@ function recordsOf$1(text, literalQuotes) {
 		...literalQuotes ? { quote: null } : {}
 	});
 }
+/**
+* Labels: as `docker build --label` reads a line, with the value as it is, and none behind a key alone. A line that was
+* meant for a comment is a problem: it would be a label, too.
+*/
+function readLabels(lines, problems) {
+	return lines.flatMap((line) => {
+		const at = line.indexOf("=");
+		const key = (at === -1 ? line : line.slice(0, at)).trim();
+		if (key !== "" && !key.startsWith("#")) return [{
+			key,
+			value: at === -1 ? "" : line.slice(at + 1)
+		}];
+		const message = `\`labels\`: \`${shown$1(line)}\` is not of the form \`KEY=VALUE\`.`;
+		problems.push({
+			input: "labels",
+			message,
+			mend: "Write one `KEY=VALUE` a line."
+		});
+		return [];
+	});
+}
 /** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
 function readPairs(input, lines, problems, form) {
 	const pairs = [];
@@ -3614,6 +3635,10 @@ function namesPushed(line, push) {
 /** Types of the outputs that the user's lines ask for (`local`, `oci`, …), for the builder choice. */
 function outputTypes(lines) {
 	return lines.map((line) => readOutput(line).type);
+}
+/** Whether one of the lines asks for an image that is pushed without a tag, for the builder choice. */
+function pushesByDigest(lines) {
+	return lines.some((line) => readOutput(line).attributes.get("push-by-digest") === "true");
 }
 /**
 * Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
@@ -3884,7 +3909,7 @@ const CGROUP_PARENT = {
 };
 function commonPart(request, { secrets, links }) {
 	const contexts = [...(request.buildContexts ?? []).map(({ key, value }) => [contextName(key), links.get(key) ?? contextSource(value, request.workspace)]), ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value])];
-	const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2));
+	const hosts = hostsOf(request.addHosts ?? []);
 	const args = request.buildArgs ?? {};
 	const attests = [
 		...canonicalAttest("provenance", request.provenance),
@@ -3908,11 +3933,21 @@ function commonPart(request, { secrets, links }) {
 		...request.noCache === true ? { "no-cache": true } : {},
 		...list$1("no-cache-filter", request.noCacheFilters),
 		...request.network === void 0 ? {} : { network: request.network },
-		...hosts.length === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
+		...hosts.size === 0 ? {} : { "extra-hosts": Object.fromEntries(hosts) },
 		...list$1("entitlements", granted),
 		...request.shmSize === void 0 ? {} : { "shm-size": request.shmSize },
 		...list$1("ulimits", request.ulimit)
 	};
+}
+/** Of a host with several addresses all, in bake's form: https://github.com/docker/buildx/blob/v0.29.1/build/utils.go (toBuildkitExtraHosts) */
+function hostsOf(lines) {
+	const hosts = /* @__PURE__ */ new Map();
+	for (const line of lines) {
+		const [host = "", address = ""] = line.split(/[:=](.*)/s, 2);
+		const known = hosts.get(host);
+		hosts.set(host, known === void 0 ? address : `${known},${address}`);
+	}
+	return hosts;
 }
 /**
 * Bake asks before it reads or writes outside the working directory, opens sockets or grants entitlements. The
@@ -4566,7 +4601,7 @@ async function readyBuilder(options, tempRoot) {
 			multiPlatform: planned.parts.some(({ platforms }) => platforms.length > 1),
 			cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
 			ociOutput: outputTypes(inputs.outputs).includes("oci"),
-			pushByDigest: inputs.matrixBy === "platform" && inputs.push,
+			pushByDigest: inputs.matrixBy === "platform" && inputs.push || pushesByDigest(inputs.outputs),
 			loopback: true
 		},
 		hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),
@@ -4743,8 +4778,12 @@ function missingBakeFile(file, workspace) {
 	return [{
 		input: "bake-files",
 		message: `\`bake-files\`: \`${shown$1(file)}\` ${what}.`,
-		mend: found === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step."
+		mend: ofMetadata(file) ?? (found === void 0 && !outside && near !== void 0 ? `Did you mean \`${shown$1(join(dirname(file), near))}\`?` : "Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.")
 	}];
+}
+/** What stands in the place of a file that docker/metadata-action writes for bake. */
+function ofMetadata(file) {
+	return /docker-metadata-action-bake[\w-]*\.json$/.test(file) ? "Leave it out, and give the outputs of docker/metadata-action to `tags`, `labels` and `annotations`." : void 0;
 }
 function kindOf$2(path) {
 	try {
@@ -4832,6 +4871,7 @@ function withoutSaidPlatforms(inputs, { targets, asked }) {
 function laidOver(inputs, target, file) {
 	const own = (given, written) => given.length > 0 ? given : written;
 	const ids = new Set(inputs.secrets.map(({ id }) => id));
+	const hosts = new Set(inputs.addHosts.map(hostOf$1));
 	const said = /* @__PURE__ */ new Set([
 		...inputs.attests.map(typeOf),
 		...inputs.provenance === void 0 ? [] : ["provenance"],
@@ -4862,11 +4902,15 @@ function laidOver(inputs, target, file) {
 		attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
 		noCacheFilters: own(inputs.noCacheFilters, target.noCacheFilters),
 		network: inputs.network ?? target.network,
-		addHosts: [...target.addHosts, ...inputs.addHosts],
+		addHosts: [...target.addHosts.filter((line) => !hosts.has(hostOf$1(line))), ...inputs.addHosts],
 		shmSize: inputs.shmSize ?? target.shmSize,
 		ulimit: own(inputs.ulimit, target.ulimits),
 		allow: [.../* @__PURE__ */ new Set([...target.entitlements, ...inputs.allow])]
 	};
+}
+/** The name before an address. */
+function hostOf$1(line) {
+	return line.split(/[:=]/, 1)[0] ?? "";
 }
 function typeOf(attest) {
 	return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? "";
@@ -7566,7 +7610,7 @@ function readBuildArgs(lines, env, problems) {
 	return args;
 }
 function readSecrets(options) {
-	const { problems, env } = options;
+	const { problems, warnings, env } = options;
 	const secrets = [];
 	for (const line of options.values) {
 		const at = line.indexOf("=");
@@ -7574,6 +7618,11 @@ function readSecrets(options) {
 			input: "secrets",
 			message: "`secrets`: a line is not of the form `ID=VALUE` (not shown here).",
 			mend: "Write `ID=VALUE`; put a value of several lines into double quotes: `\"ID=…\"`."
+		});
+		else if (at === line.length - 1) warnings.push({
+			input: "secrets",
+			message: `\`secrets\`: \`${shown$1(line.slice(0, at))}\` is empty, so the build is not given that secret.`,
+			mend: "Check its name; runs for pull requests of forks and of Dependabot have no secrets of the repository."
 		});
 		else secrets.push({
 			kind: "value",
@@ -7763,6 +7812,7 @@ function readInputs(read, env, host = formatPlatform$1(HOST)) {
 		values,
 		problems
 	});
+	const empty = [];
 	const targets = readTargets(commas("targets"), text("target"), problems);
 	const inputs = {
 		mode: oneOf("mode", [
@@ -7789,11 +7839,12 @@ function readInputs(read, env, host = formatPlatform$1(HOST)) {
 			envs: commas("secret-envs"),
 			files: lines("secret-files"),
 			problems,
+			warnings: empty,
 			env
 		}),
 		ssh: commas("ssh"),
 		platforms: namedPlatforms(commas("platforms"), host),
-		labels: readPairs("labels", lines("labels"), problems, "KEY=VALUE"),
+		labels: readLabels(lines("labels"), problems),
 		annotations: lines("annotations"),
 		push: bool("push"),
 		load: bool("load"),
@@ -7873,7 +7924,7 @@ function readInputs(read, env, host = formatPlatform$1(HOST)) {
 	throwIfAny(problems);
 	return {
 		inputs,
-		warnings
+		warnings: [...warnings, ...inputs.mode === "build" ? empty : []]
 	};
 }
 

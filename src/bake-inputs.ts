@@ -20,6 +20,7 @@ export function withoutSaidPlatforms(
 export function laidOver(inputs: Inputs, target: BakeFileTarget, file: string): Inputs {
   const own = <T>(given: readonly T[], written: readonly T[]): readonly T[] => (given.length > 0 ? given : written)
   const ids = new Set(inputs.secrets.map(({ id }) => id))
+  const hosts = new Set(inputs.addHosts.map(hostOf))
   const said = new Set([
     ...inputs.attests.map(typeOf),
     ...(inputs.provenance === undefined ? [] : ['provenance']),
@@ -41,11 +42,16 @@ export function laidOver(inputs: Inputs, target: BakeFileTarget, file: string): 
     attests: [...target.attests.filter((line) => !said.has(typeOf(line))), ...inputs.attests],
     noCacheFilters: own(inputs.noCacheFilters, target.noCacheFilters),
     network: inputs.network ?? target.network,
-    addHosts: [...target.addHosts, ...inputs.addHosts],
+    addHosts: [...target.addHosts.filter((line) => !hosts.has(hostOf(line))), ...inputs.addHosts],
     shmSize: inputs.shmSize ?? target.shmSize,
     ulimit: own(inputs.ulimit, target.ulimits),
     allow: [...new Set([...target.entitlements, ...inputs.allow])],
   }
+}
+
+/** The name before an address. */
+function hostOf(line: string): string {
+  return line.split(/[:=]/, 1)[0] ?? ''
 }
 
 function typeOf(attest: string): string {

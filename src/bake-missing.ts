@@ -36,11 +36,19 @@ function missingBakeFile(file: string, workspace: string): readonly Problem[] {
       input: 'bake-files',
       message: `\`bake-files\`: \`${shown(file)}\` ${what}.`,
       mend:
-        found === undefined && !outside && near !== undefined
+        ofMetadata(file) ??
+        (found === undefined && !outside && near !== undefined
           ? `Did you mean \`${shown(join(dirname(file), near))}\`?`
-          : 'Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.',
+          : 'Give bake or compose files by their paths from the root of the checkout, and add `actions/checkout` before this step.'),
     },
   ]
+}
+
+/** What stands in the place of a file that docker/metadata-action writes for bake. */
+function ofMetadata(file: string): string | undefined {
+  return /docker-metadata-action-bake[\w-]*\.json$/.test(file)
+    ? 'Leave it out, and give the outputs of docker/metadata-action to `tags`, `labels` and `annotations`.'
+    : undefined
 }
 
 function kindOf(path: string): 'file' | 'directory' | undefined {

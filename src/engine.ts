@@ -3,7 +3,7 @@ import { dockerFacts, listBuilders, type Docker } from './build/buildx.ts'
 import { isElsewhere } from './build/builder.ts'
 import type { BuilderFacts, DockerFacts } from './build/docker-facts.ts'
 import { chooseBuilder, type ReadyBuilder } from './build/own-builder.ts'
-import { outputTypes } from './build/output-lines.ts'
+import { outputTypes, pushesByDigest } from './build/output-lines.ts'
 import type { Problem } from './errors.ts'
 import type { Inputs } from './inputs.ts'
 import { STATE } from './state.ts'
@@ -65,7 +65,7 @@ export async function readyBuilder(
       multiPlatform: planned.parts.some(({ platforms }) => platforms.length > 1),
       cacheExport: inputs.cacheTo.some((line) => !/(^|,)type=inline(,|$)/.test(line)),
       ociOutput: outputTypes(inputs.outputs).includes('oci'),
-      pushByDigest: inputs.matrixBy === 'platform' && inputs.push,
+      pushByDigest: (inputs.matrixBy === 'platform' && inputs.push) || pushesByDigest(inputs.outputs),
       loopback: true,
     },
     hasRegistryCache: namesRegistryCache([...inputs.cacheTo, ...inputs.cacheFrom]),

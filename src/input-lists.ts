@@ -36,6 +36,21 @@ function recordsOf(text: string, literalQuotes: boolean): readonly (readonly str
   })
 }
 
+/**
+ * Labels: as `docker build --label` reads a line, with the value as it is, and none behind a key alone. A line that was
+ * meant for a comment is a problem: it would be a label, too.
+ */
+export function readLabels(lines: readonly string[], problems: Problem[]): readonly Pair[] {
+  return lines.flatMap((line): readonly Pair[] => {
+    const at = line.indexOf('=')
+    const key = (at === -1 ? line : line.slice(0, at)).trim()
+    if (key !== '' && !key.startsWith('#')) return [{ key, value: at === -1 ? '' : line.slice(at + 1) }]
+    const message = `\`labels\`: \`${shown(line)}\` is not of the form \`KEY=VALUE\`.`
+    problems.push({ input: 'labels', message, mend: 'Write one `KEY=VALUE` a line.' })
+    return []
+  })
+}
+
 /** Lines `KEY=VALUE`; a line without `=` or with an empty key is a problem that names it. */
 export function readPairs(input: string, lines: readonly string[], problems: Problem[], form: string): readonly Pair[] {
   const pairs: Pair[] = []

@@ -217,9 +217,11 @@ export function readSecrets(options: {
   readonly envs: readonly string[]
   readonly files: readonly string[]
   readonly problems: Problem[]
+  /** What is left out. */
+  readonly warnings: Problem[]
   readonly env: NodeJS.ProcessEnv
 }): readonly SecretSource[] {
-  const { problems, env } = options
+  const { problems, warnings, env } = options
   const secrets: SecretSource[] = []
   for (const line of options.values) {
     const at = line.indexOf('=')
@@ -229,6 +231,12 @@ export function readSecrets(options: {
         input: 'secrets',
         message: '`secrets`: a line is not of the form `ID=VALUE` (not shown here).',
         mend: 'Write `ID=VALUE`; put a value of several lines into double quotes: `"ID=…"`.',
+      })
+    else if (at === line.length - 1)
+      warnings.push({
+        input: 'secrets',
+        message: `\`secrets\`: \`${shown(line.slice(0, at))}\` is empty, so the build is not given that secret.`,
+        mend: 'Check its name; runs for pull requests of forks and of Dependabot have no secrets of the repository.',
       })
     else secrets.push({ kind: 'value', id: line.slice(0, at), value: line.slice(at + 1) })
   }

@@ -7,7 +7,7 @@ import type { Pair, SecretSource } from './build/build-request.ts'
 import { throwIfAny, type Problem } from './errors.ts'
 import { formatPlatform, HOST, namedPlatforms } from './graph/platform.ts'
 import type { ImageSource } from './images/image-source.ts'
-import { readPairs, shown } from './input-lists.ts'
+import { readLabels, readPairs, shown } from './input-lists.ts'
 import {
   listOf,
   readBoolean,
@@ -154,6 +154,7 @@ export function readInputs(
   const oneOf = <T extends string>(name: InputName, values: readonly T[]): T =>
     readOneOf({ name, value: raw(name), values, problems })
 
+  const empty: Problem[] = []
   const targets = readTargets(commas('targets'), text('target'), problems)
   const inputs: Inputs = {
     mode: oneOf('mode', ['build', 'plan', 'report', 'merge', 'cleanup']),
@@ -173,12 +174,11 @@ export function readInputs(
       values: lines('secrets'),
       envs: commas('secret-envs'),
       files: lines('secret-files'),
-      problems,
-      env,
+      ...{ problems, warnings: empty, env },
     }),
     ssh: commas('ssh'),
     platforms: namedPlatforms(commas('platforms'), host),
-    labels: readPairs('labels', lines('labels'), problems, 'KEY=VALUE'),
+    labels: readLabels(lines('labels'), problems),
     annotations: lines('annotations'),
     push: bool('push'),
     load: bool('load'),
@@ -226,5 +226,5 @@ export function readInputs(
   }
   const warnings = checkCombinations(inputs, raw, { problems, eventName: env['GITHUB_EVENT_NAME'] })
   throwIfAny(problems)
-  return { inputs, warnings }
+  return { inputs, warnings: [...warnings, ...(inputs.mode === 'build' ? empty : [])] }
 }

@@ -323,6 +323,7 @@ describe('what bake files say that is wrong', () => {
     ['a mistake, at its line, of a file elsewhere', { 'bake-files': 'bad.hcl', context: 'app' }, /^bad\.hcl:2: `bake-files`: Unknown variable; There is no variable named "FOO"/],
     ['what a Dockerfile has in several targets', { 'bake-files': 'matrix.hcl', targets: 'all' }, /^app\/bad\.Dockerfile:3: \/gone is not in the build context/],
     ['a file of another kind', { 'bake-files': 'app/Dockerfile' }, /`bake-files`: .*Mend it so that `docker buildx bake --print` accepts it/],
+    ['what docker/metadata-action writes', { 'bake-files': 'cwd:///tmp/docker-metadata-action-bake.json' }, /`bake-files`: `cwd:.*` is not there\. Leave it out, and give the outputs of docker\/metadata-action to `tags`/],
     ['a file that is not there', { 'bake-files': 'bake.hcl' }, /`bake-files`: `bake\.hcl` is not there\./],
     ['a mistake, at its line', { 'bake-files': 'bad.hcl' }, /^bad\.hcl:2: `bake-files`: Unknown variable; There is no variable named "FOO"/],
     ['other inputs beside', { targets: 'stage', file: 'app/Dockerfile' }, /`file` \(`app\/Dockerfile`\) is given beside `bake-files`\. Remove it, and say `dockerfile` in the bake file/],

@@ -71,7 +71,7 @@ describe('inputs', () => {
   test('all bad ones are told at once; what GitHub would not show is in the log; a secret is not', async () => {
     const inputs = {
       mode: 'bild', push: 'yes', targets: 'all,x', tags: 'Foo:Bar\n=x', 'external-images': 'nginx', secrets: 'hush-hush',
-      'secret-envs': 'a=NOT_SET', compression: 'zip', labels: 'lab', call: 'check', context: 'https://github.com/a/b.git',
+      'secret-envs': 'a=NOT_SET', compression: 'zip', labels: '=lab', call: 'check', context: 'https://github.com/a/b.git',
       platforms: 'linux/amd46', outputs: 'type=tar', network: 'foo', 'shm-size': 'lots', ulimit: 'nofile', 'add-hosts': 'x',
     } // prettier-ignore
     const { code, errors, stdout } = await attempt({ files: FILES, inputs, env: NO_ENGINE })
@@ -89,7 +89,7 @@ describe('inputs', () => {
       '`secrets`: a line is not of the form `ID=VALUE` (not shown here).',
       '`secret-envs`: the variable `NOT_SET` is not set.',
       '`compression`: `zip` is not one of `gzip`, `zstd`, `estargz`, `uncompressed`.',
-      '`labels`: `lab` is not of the form `KEY=VALUE`.',
+      '`labels`: `=lab` is not of the form `KEY=VALUE`.',
       '`call`: `check` is not supported',
       '`context`: `https://github.com/a/b.git` is a Git or HTTP address; stage-build builds what is checked out. Add `actions/checkout`',
       '`platforms`: `linux/amd46` is no platform: there is no `amd46`. Did you mean `linux/amd64`?',

@@ -156,7 +156,7 @@ function commonPart(
     ]),
     ...(request.ociContexts ?? []).map(({ key, value }) => [contextName(key), value]),
   ] as const
-  const hosts = (request.addHosts ?? []).map((line) => line.split(/[:=](.*)/s, 2))
+  const hosts = hostsOf(request.addHosts ?? [])
   const args = request.buildArgs ?? {}
   const attests = [
     ...canonicalAttest('provenance', request.provenance),
@@ -180,11 +180,22 @@ function commonPart(
     ...(request.noCache === true ? { 'no-cache': true } : {}),
     ...list('no-cache-filter', request.noCacheFilters),
     ...(request.network === undefined ? {} : { network: request.network }),
-    ...(hosts.length === 0 ? {} : { 'extra-hosts': Object.fromEntries(hosts) as Record<string, string> }),
+    ...(hosts.size === 0 ? {} : { 'extra-hosts': Object.fromEntries(hosts) }),
     ...list('entitlements', granted),
     ...(request.shmSize === undefined ? {} : { 'shm-size': request.shmSize }),
     ...list('ulimits', request.ulimit),
   }
+}
+
+/** Of a host with several addresses all, in bake's form: https://github.com/docker/buildx/blob/v0.29.1/build/utils.go (toBuildkitExtraHosts) */
+function hostsOf(lines: readonly string[]): ReadonlyMap<string, string> {
+  const hosts = new Map<string, string>()
+  for (const line of lines) {
+    const [host = '', address = ''] = line.split(/[:=](.*)/s, 2)
+    const known = hosts.get(host)
+    hosts.set(host, known === undefined ? address : `${known},${address}`)
+  }
+  return hosts
 }
 
 /**

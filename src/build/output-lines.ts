@@ -72,6 +72,11 @@ export function outputTypes(lines: readonly string[]): readonly string[] {
   return lines.map((line) => readOutput(line).type)
 }
 
+/** Whether one of the lines asks for an image that is pushed without a tag, for the builder choice. */
+export function pushesByDigest(lines: readonly string[]): boolean {
+  return lines.some((line) => readOutput(line).attributes.get('push-by-digest') === 'true')
+}
+
 /**
  * Reads one line as buildx does. https://github.com/docker/buildx/blob/v0.29.1/util/buildflags/export.go#L95-L135
  * @throws UserError for a line that is none.
