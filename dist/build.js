@@ -1,5 +1,5 @@
 import { c as existsSync, o as constants$1, s as createReadStream } from "./scout.js";
-import { $ as stagesOf, $t as count, A as tagsAndDigests, An as visible, At as assignTags, B as sinceText, Bn as text, Bt as removeBuilder, C as success, Cn as announce, Ct as serviceIsHere, D as failures$1, Dn as htmlCode, Dt as budgetsFor, E as externalImages, En as details, Et as waitBeforeRetry, F as baseChain$1, Fn as isCount, Ft as openEngine, G as recordedSizes, Gt as planBake, H as writeBuildOutputs, Ht as randomBytes, I as isBuiltAnyway, In as isText$1, It as readyBuilder, J as parseTargetSizes, Jt as digestFault, K as parsePlatforms, Kt as outputTypes, L as sideBySide$1, Ln as list, Lt as importsOf, M as flowchart, Mn as distinct, Mt as formatPlatform, N as mermaidBlock, Nn as entries, Nt as parsePlatform, O as notes, On as prose, Ot as parseSizeBudgets, P as whyBuilt, Pn as field$1, Pt as dockerOf, Q as digestOf$1, Qt as repositoryOf, R as mergePushed, Rn as parseJson, Rt as registryRefs, S as failure, Sn as throwIfAny, St as openBackend, T as openRegistryClient, Tn as codeBlock, Tt as retryLine, U as userCache, Ut as randomUUID, V as sourceText, Vt as createHash, W as CACHE, Wt as parseImageSource, X as withFiles, Xt as formatFamiliar, Y as platformToJson, Yt as familiarName, Z as LayerIndexer, Zt as parseReference, _ as listFirstParents, _n as findProgram, _t as CACHE_MISSING, a as reportPlace, an as diskUsage, at as brief, b as GithubAccess, bn as errorCode, bt as PACK_KEY, c as uploadText, cn as localImageId, ct as formatDelta, d as legName, dn as bytesOnDisk, dt as BuildProgress, en as formatChange, et as stagesOfAll, f as parseArtifactName, fn as asRecord, ft as isCancellation, g as runAttempt, gn as ProgramMissingError, gt as shownText, h as recordPlaces, hn as oneLine, ht as layoutOf, i as headCommit, in as bakeArgs, it as parseManifest, j as timeline, jn as all, jt as untagged, k as stageGraph, kn as table, kt as readEvent, l as artifactName, ln as pruneArgs, lt as isDigest$1, m as measuredRun, mn as RegistryError, mt as withoutCommand, n as summaryData, nn as list$1, nt as digestOf$2, o as sameRepository, on as helperArgs, ot as saveLeftLayers, p as planName, pn as textAt, pt as isInstruction, q as parseSplit, qt as InvalidReferenceError, r as handoverOptions, rn as shortRef, rt as parseImageConfig, s as fetchTexts, sn as listBuilders, st as formatBytes, tn as formatDuration, tt as readIndexEntry, u as isPlanName, un as runDocker, ut as readRoute, v as pagesOf, vn as runProcess, vt as UNREACHABLE, w as undocumented, wn as code, wt as pause, x as describeError, xn as sentence$1, xt as cacheScopes, y as commitName, yn as UserError, yt as INDEX_KEY, z as planRetag, zn as positive, zt as STATE } from "./plan.js";
+import { $ as stagesOf, $t as count, A as tagsAndDigests, An as visible, At as assignTags, B as sinceText, Bn as text, Bt as removeBuilder, C as success, Cn as announce, Ct as serviceIsHere, D as failures$1, Dn as htmlCode, Dt as budgetsFor, E as externalImages, En as details, Et as waitBeforeRetry, F as baseChain$1, Fn as isCount, Ft as openEngine, G as recordedSizes, Gt as planBake, H as writeBuildOutputs, Ht as randomBytes, I as isBuiltAnyway, In as isText$1, It as readyBuilder, J as parseTargetSizes, Jt as digestFault, K as parsePlatforms, Kt as outputTypes, L as sideBySide$1, Ln as list, Lt as importsOf, M as flowchart, Mn as distinct, Mt as formatPlatform, N as mermaidBlock, Nn as entries, Nt as parsePlatform, O as notes, On as prose, Ot as parseSizeBudgets, P as whyBuilt, Pn as field$1, Pt as dockerOf, Q as digestOf$1, Qt as repositoryOf, R as mergePushed, Rn as parseJson, Rt as registryRefs, S as failure, Sn as throwIfAny, St as openBackend, T as openRegistryClient, Tn as codeBlock, Tt as retryLine, U as userCache, Ut as randomUUID, V as sourceText, Vt as createHash, W as CACHE, Wt as readImageSource, X as withFiles, Xt as formatFamiliar, Y as platformToJson, Yt as familiarName, Z as LayerIndexer, Zt as parseReference, _ as listFirstParents, _n as findProgram, _t as CACHE_MISSING, a as reportPlace, an as diskUsage, at as brief, b as GithubAccess, bn as errorCode, bt as PACK_KEY, c as uploadText, cn as localImageId, ct as formatDelta, d as legName, dn as bytesOnDisk, dt as BuildProgress, en as formatChange, et as stagesOfAll, f as parseArtifactName, fn as asRecord, ft as isCancellation, g as runAttempt, gn as ProgramMissingError, gt as shownText, h as recordPlaces, hn as oneLine, ht as layoutOf, i as headCommit, in as bakeArgs, it as parseManifest, j as timeline, jn as all, jt as untagged, k as stageGraph, kn as table, kt as readEvent, l as artifactName, ln as pruneArgs, lt as isDigest$1, m as measuredRun, mn as RegistryError, mt as withoutCommand, n as summaryData, nn as list$1, nt as digestOf$2, o as sameRepository, on as helperArgs, ot as saveLeftLayers, p as planName, pn as textAt, pt as isInstruction, q as parseSplit, qt as InvalidReferenceError, r as handoverOptions, rn as shortRef, rt as parseImageConfig, s as fetchTexts, sn as listBuilders, st as formatBytes, tn as formatDuration, tt as readIndexEntry, u as isPlanName, un as runDocker, ut as readRoute, v as pagesOf, vn as runProcess, vt as UNREACHABLE, w as undocumented, wn as code, wt as pause, x as describeError, xn as sentence$1, xt as cacheScopes, y as commitName, yn as UserError, yt as INDEX_KEY, z as planRetag, zn as positive, zt as STATE } from "./plan.js";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve, sep } from "node:path";
 import { createServer as createServer$1 } from "node:net";
@@ -3461,16 +3461,13 @@ async function localImages(docker, planned, builder) {
 /** Images that no Dockerfile names. */
 function contextEntries({ failedContexts }) {
 	return failedContexts.flatMap(({ value, problem }) => {
-		try {
-			return [{
-				image: void 0,
-				source: parseImageSource(value),
-				problem,
-				use: void 0
-			}];
-		} catch {
-			return [];
-		}
+		const source = readImageSource(value);
+		return typeof source === "string" ? [] : [{
+			image: void 0,
+			source,
+			problem,
+			use: void 0
+		}];
 	});
 }
 

@@ -3490,6 +3490,11 @@ function shown$1(value) {
 /** Tags that bake and compose files give to their targets: which of them cannot be kept. Pure. */
 /** So many targets are named. */
 const NAMES$3 = 6;
+/** Those that are asked for, in their order. */
+function askedTargets({ targets, asked }) {
+	const known = new Map(targets.map((target) => [target.name, target]));
+	return asked.flatMap((name) => known.get(name) ?? []);
+}
 /** Whether `tags` gives the target something in place of what its file says. */
 function isNamed(name, { tags }) {
 	return tags.some(({ target }) => target === void 0 || target.toLowerCase() === name.toLowerCase());
@@ -3499,8 +3504,10 @@ function isNamed(name, { tags }) {
 * nothing is pushed or loaded, a target whose outputs are no images has its tags for nothing.
 */
 function bakeTagProblems({ targets, asked }, inputs) {
-	const known = new Map(targets.map((target) => [target.name, target]));
-	const given = asked.flatMap((name) => known.get(name) ?? []).filter((target) => !isNamed(target.name, inputs) && (inputs.push || inputs.load || makesImage(target))).flatMap(({ name, tags }) => tags.map((tag) => ({
+	const given = askedTargets({
+		targets,
+		asked
+	}).filter((target) => !isNamed(target.name, inputs) && (inputs.push || inputs.load || makesImage(target))).flatMap(({ name, tags }) => tags.map((tag) => ({
 		name,
 		tag,
 		image: imageOf$1(tag)
@@ -4058,6 +4065,14 @@ function cut$1(text, separator) {
 		tail: text.slice(at + 1)
 	};
 }
+/** The same of a text that may be none: then a clause that tells why. */
+function readImageSource(text) {
+	try {
+		return parseImageSource(text);
+	} catch (error) {
+		return error instanceof Error ? error.message : String(error);
+	}
+}
 
 // src/named-contexts.ts
 /** Named contexts as they are given: is there what they name? What images they stand for is looked up by `context-images.ts`. */
@@ -4065,7 +4080,7 @@ function cut$1(text, separator) {
 async function missingContexts(inputs, workspace) {
 	const isBake = inputs.bakeFiles.length > 0;
 	return (await Promise.all(inputs.buildContexts.map(async ({ key, value }) => {
-		const missing = inputs.mode === "plan" && value.startsWith(LAYOUT) && typeof readSource(value) !== "string" ? void 0 : await missingContext$1(value, workspace);
+		const missing = inputs.mode === "plan" && value.startsWith(LAYOUT) && typeof readImageSource(value) !== "string" ? void 0 : await missingContext$1(value, workspace);
 		if (missing === void 0) return [];
 		const { why, mend } = missing;
 		return [{
@@ -4103,7 +4118,7 @@ async function missingContext$1(value, workspace) {
 /** Whether it holds the image is looked up later: its tag may be left out. */
 async function missingLayout(value, workspace) {
 	const mend = "Give the directory of an OCI layout relative to the root of the checkout, as in `oci-layout://PATH:TAG`, and check that an earlier step makes it.";
-	const source = readSource(value);
+	const source = readImageSource(value);
 	if (typeof source === "string") return {
 		why: source,
 		mend
@@ -4118,14 +4133,6 @@ async function missingLayout(value, workspace) {
 		why: "the directory is no OCI layout: it has no `index.json`",
 		mend
 	} : void 0;
-}
-/** What it is, or a clause that tells why it is nothing. */
-function readSource(value) {
-	try {
-		return parseImageSource(value);
-	} catch (error) {
-		return error instanceof Error ? error.message : String(error);
-	}
 }
 /** What there is, links followed. Never rejects. */
 async function kindOf$3(path) {
@@ -4210,8 +4217,10 @@ async function targetsAsked(read, { inputs, workspace, grouped }) {
 * the input `tags` names have tags of their own.
 */
 function withoutCopies({ targets, asked }, inputs) {
-	const known = new Map(targets.map((target) => [target.name, target]));
-	const own = asked.flatMap((name) => known.get(name) ?? []).filter(({ tags }) => tags.length > 0).filter(({ name }) => !isNamed(name, inputs));
+	const own = askedTargets({
+		targets,
+		asked
+	}).filter(({ name, tags }) => tags.length > 0 && !isNamed(name, inputs));
 	const alike = [...Map.groupBy(own, (target) => JSON.stringify({
 		...target,
 		name: ""
@@ -4736,6 +4745,10 @@ function ulimitProblem(line) {
 		mend: "Write, for example, `nofile=1024:2048`."
 	}];
 }
+/** The name in a line of `add-hosts`. */
+function hostOf$1(line) {
+	return line.split(/[:=]/, 1)[0] ?? "";
+}
 function hostProblem(line) {
 	if (/^[^:=\s]+[:=]\S+$/.test(line)) return void 0;
 	return [{
@@ -4907,10 +4920,6 @@ function laidOver(inputs, target, file) {
 		ulimit: own(inputs.ulimit, target.ulimits),
 		allow: [.../* @__PURE__ */ new Set([...target.entitlements, ...inputs.allow])]
 	};
-}
-/** The name before an address. */
-function hostOf$1(line) {
-	return line.split(/[:=]/, 1)[0] ?? "";
 }
 function typeOf(attest) {
 	return /(?:^|,)"?type=([^,"]*)/.exec(attest)?.[1] ?? "";
@@ -14283,9 +14292,10 @@ function invalidContextImages({ part, graph, targets }) {
 		return new Set(readsOf(graph.stages.filter(({ index }) => needed.has(index))).map(({ context }) => context));
 	};
 	const found = part.inputs.buildContexts.flatMap(({ key, value }) => {
-		const fault = value.startsWith("docker-image://") ? referenceFault(value) : void 0;
-		const target = fault === void 0 ? void 0 : targets.find(({ stage }) => contextsOf(stage).has(key));
-		if (fault === void 0 || target === void 0) return [];
+		const fault = value.startsWith("docker-image://") ? readImageSource(value) : void 0;
+		if (typeof fault !== "string") return [];
+		const target = targets.find(({ stage }) => contextsOf(stage).has(key));
+		if (target === void 0) return [];
 		return [{
 			target: target.name,
 			said: `\`${shown$1(`${key}=${value}`)}\` is not an image reference: ${sentence(fault)}`
@@ -14303,14 +14313,6 @@ function invalidContextImages({ part, graph, targets }) {
 		problems: [],
 		targetProblems: found.map(({ target, said }) => targetProblem(target, `: its context ${said}`, mend))
 	};
-}
-function referenceFault(value) {
-	try {
-		parseImageSource(value);
-		return;
-	} catch (error) {
-		return error instanceof Error ? error.message : String(error);
-	}
 }
 async function configOf(value, platform, { client, workspace, signal }) {
 	try {
@@ -16746,7 +16748,7 @@ function buildkitOptions({ buildArgs }, env) {
 }
 /** https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/ops/exec.go (CacheMap): of hosts only the names. */
 function runOptions({ network, addHosts, shmSize, ulimit, cgroupParent }) {
-	const hosts = addHosts.map((line) => line.split(/[:=]/, 1)[0] ?? "");
+	const hosts = addHosts.map(hostOf$1);
 	return [
 		...network === void 0 ? [] : [["network", network]],
 		...hosts.length === 0 ? [] : [["add-hosts", hosts.join(" ")]],
@@ -24522,8 +24524,7 @@ async function run(surroundings) {
 		writePlanOutputs(runner, planned.plan, planned.matrix);
 		logPlan(runner, planned);
 		if (inputs.mode === "plan") {
-			const unknown = [...planned.images.entries(), ...planned.failedContexts];
-			warn(distinct(unknown.flatMap(({ problem }) => problem ?? [])));
+			warn([...planned.images.entries(), ...planned.failedContexts].flatMap(({ problem }) => problem ?? []));
 			warn(await sizing.handOverUnchanged({
 				planned,
 				project,
@@ -25856,4 +25857,4 @@ function fail(to, env, error) {
 	});
 }
 
-export { stagesOf as $, count as $t, tagsAndDigests as A, visible as An, assignTags as At, sinceText as B, text$3 as Bn, removeBuilder as Bt, success as C, announce as Cn, serviceIsHere as Ct, failures as D, htmlCode as Dn, budgetsFor as Dt, externalImages as E, details as En, waitBeforeRetry as Et, baseChain as F, isCount as Fn, openEngine as Ft, recordedSizes as G, planBake as Gt, writeBuildOutputs as H, randomBytes as Ht, isBuiltAnyway as I, isText$1 as In, readyBuilder as It, parseTargetSizes as J, digestFault as Jt, parsePlatforms as K, outputTypes as Kt, sideBySide as L, list$3 as Ln, importsOf as Lt, flowchart as M, distinct as Mn, formatPlatform as Mt, mermaidBlock as N, entries as Nn, parsePlatform as Nt, notes as O, prose as On, parseSizeBudgets as Ot, whyBuilt as P, field as Pn, dockerOf as Pt, digestOf as Q, repositoryOf as Qt, mergePushed as R, parseJson as Rn, registryRefs as Rt, failure$1 as S, throwIfAny as Sn, openBackend as St, openRegistryClient as T, codeBlock as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sourceText as V, createHash as Vt, CACHE as W, parseImageSource as Wt, withFiles as X, formatFamiliar as Xt, platformToJson as Y, familiarName$1 as Yt, LayerIndexer as Z, parseReference as Zt, listFirstParents as _, findProgram as _n, CACHE_MISSING as _t, reportPlace as a, diskUsage as an, brief as at, GithubAccess as b, errorCode as bn, PACK_KEY as bt, uploadText as c, localImageId as cn, formatDelta as ct, legName as d, bytesOnDisk as dn, BuildProgress as dt, formatChange as en, stagesOfAll as et, parseArtifactName as f, asRecord as fn, isCancellation as ft, runAttempt as g, ProgramMissingError as gn, shownText as gt, recordPlaces as h, oneLine as hn, layoutOf as ht, headCommit as i, bakeArgs as in, parseManifest as it, timeline as j, all as jn, untagged as jt, stageGraph as k, table as kn, readEvent as kt, artifactName as l, pruneArgs as ln, isDigest$1 as lt, measuredRun as m, RegistryError as mn, withoutCommand as mt, summaryData as n, list$2 as nn, digestOf$1 as nt, sameRepository as o, helperArgs as on, saveLeftLayers as ot, planName as p, textAt as pn, isInstruction as pt, parseSplit as q, InvalidReferenceError as qt, handoverOptions as r, shortRef as rn, parseImageConfig as rt, fetchTexts as s, listBuilders as sn, formatBytes as st, runAction as t, formatDuration as tn, readIndexEntry as tt, isPlanName as u, runDocker as un, readRoute as ut, pagesOf as v, runProcess as vn, UNREACHABLE as vt, undocumented as w, code$1 as wn, pause as wt, describeError as x, sentence as xn, cacheScopes as xt, commitName as y, UserError as yn, INDEX_KEY as yt, planRetag as z, positive as zn, STATE as zt };
+export { stagesOf as $, count as $t, tagsAndDigests as A, visible as An, assignTags as At, sinceText as B, text$3 as Bn, removeBuilder as Bt, success as C, announce as Cn, serviceIsHere as Ct, failures as D, htmlCode as Dn, budgetsFor as Dt, externalImages as E, details as En, waitBeforeRetry as Et, baseChain as F, isCount as Fn, openEngine as Ft, recordedSizes as G, planBake as Gt, writeBuildOutputs as H, randomBytes as Ht, isBuiltAnyway as I, isText$1 as In, readyBuilder as It, parseTargetSizes as J, digestFault as Jt, parsePlatforms as K, outputTypes as Kt, sideBySide as L, list$3 as Ln, importsOf as Lt, flowchart as M, distinct as Mn, formatPlatform as Mt, mermaidBlock as N, entries as Nn, parsePlatform as Nt, notes as O, prose as On, parseSizeBudgets as Ot, whyBuilt as P, field as Pn, dockerOf as Pt, digestOf as Q, repositoryOf as Qt, mergePushed as R, parseJson as Rn, registryRefs as Rt, failure$1 as S, throwIfAny as Sn, openBackend as St, openRegistryClient as T, codeBlock as Tn, retryLine as Tt, userCache as U, randomUUID as Ut, sourceText as V, createHash as Vt, CACHE as W, readImageSource as Wt, withFiles as X, formatFamiliar as Xt, platformToJson as Y, familiarName$1 as Yt, LayerIndexer as Z, parseReference as Zt, listFirstParents as _, findProgram as _n, CACHE_MISSING as _t, reportPlace as a, diskUsage as an, brief as at, GithubAccess as b, errorCode as bn, PACK_KEY as bt, uploadText as c, localImageId as cn, formatDelta as ct, legName as d, bytesOnDisk as dn, BuildProgress as dt, formatChange as en, stagesOfAll as et, parseArtifactName as f, asRecord as fn, isCancellation as ft, runAttempt as g, ProgramMissingError as gn, shownText as gt, recordPlaces as h, oneLine as hn, layoutOf as ht, headCommit as i, bakeArgs as in, parseManifest as it, timeline as j, all as jn, untagged as jt, stageGraph as k, table as kn, readEvent as kt, artifactName as l, pruneArgs as ln, isDigest$1 as lt, measuredRun as m, RegistryError as mn, withoutCommand as mt, summaryData as n, list$2 as nn, digestOf$1 as nt, sameRepository as o, helperArgs as on, saveLeftLayers as ot, planName as p, textAt as pn, isInstruction as pt, parseSplit as q, InvalidReferenceError as qt, handoverOptions as r, shortRef as rn, parseImageConfig as rt, fetchTexts as s, listBuilders as sn, formatBytes as st, runAction as t, formatDuration as tn, readIndexEntry as tt, isPlanName as u, runDocker as un, readRoute as ut, pagesOf as v, runProcess as vn, UNREACHABLE as vt, undocumented as w, code$1 as wn, pause as wt, describeError as x, sentence as xn, cacheScopes as xt, commitName as y, UserError as yn, INDEX_KEY as yt, planRetag as z, positive as zn, STATE as zt };

@@ -2,13 +2,13 @@
  * Which targets of bake and compose files are built for themselves: those that are asked for, each image once, and without
  * those that `targets: all` does not mean.
  */
+import { resolve } from 'node:path'
 import { textsOf, type BakeFileText } from './bake-places.ts'
-import { isNamed } from './bake-tags.ts'
+import { askedTargets, isNamed } from './bake-tags.ts'
 import type { BakeFileTarget, BakeFileTargets } from './build/bake-targets.ts'
 import type { Inputs } from './inputs.ts'
 import { isFile } from './local-paths.ts'
 import { list } from './report/words.ts'
-import { resolve } from 'node:path'
 
 type Targets = Pick<BakeFileTargets, 'targets' | 'asked'>
 
@@ -49,9 +49,7 @@ export interface DistinctTargets extends Targets {
  * the input `tags` names have tags of their own.
  */
 export function withoutCopies({ targets, asked }: Targets, inputs: Inputs): DistinctTargets {
-  const known = new Map(targets.map((target) => [target.name, target]))
-  const kept = asked.flatMap((name) => known.get(name) ?? []).filter(({ tags }) => tags.length > 0)
-  const own = kept.filter(({ name }) => !isNamed(name, inputs))
+  const own = askedTargets({ targets, asked }).filter(({ name, tags }) => tags.length > 0 && !isNamed(name, inputs))
   const alike = [...Map.groupBy(own, (target) => JSON.stringify({ ...target, name: '' })).values()]
   const notes = alike.flatMap(([first, ...others]) =>
     first === undefined || others.length === 0 ? [] : [builtOnce(first, others)],
@@ -70,7 +68,10 @@ function without(names: ReadonlySet<string>, { targets, asked }: Targets): Targe
 }
 
 function builtOnce({ name, tags }: BakeFileTarget, others: readonly BakeFileTarget[]): string {
-  const names = list(others.map((other) => other.name), NAMES) // prettier-ignore
+  const names = list(
+    others.map((other) => other.name),
+    NAMES,
+  )
   return `${names} ${others.length === 1 ? 'is' : 'are'} ${name} once more, with the same ${tags.length === 1 ? 'tag' : 'tags'}: built once, as ${name}`
 }
 
@@ -80,7 +81,7 @@ const NAMES = 6
 /** What docker/metadata-action defines, with whatever is behind it. https://github.com/docker/metadata-action#bake-definition */
 const OF_METADATA_ACTION = /^docker-metadata-action/
 
-export interface HelperFacts {
+interface HelperFacts {
   readonly files: readonly BakeFileText[]
   /** Targets that a group names. */
   readonly grouped: ReadonlySet<string>
@@ -89,7 +90,7 @@ export interface HelperFacts {
 }
 
 /** The names of targets that others inherit and that say of themselves nothing that could be built. */
-export function helpersAmong(
+function helpersAmong(
   { targets, asked }: Targets,
   { files, grouped, hasDockerfile }: HelperFacts,
 ): ReadonlySet<string> {

@@ -1,5 +1,6 @@
 /** What bake files say of a target, as the step's inputs, which are laid over it. Pure. */
 import type { BakeFileTarget } from './build/bake-targets.ts'
+import { hostOf } from './input-forms.ts'
 import type { Inputs } from './inputs.ts'
 
 /**
@@ -47,11 +48,6 @@ export function laidOver(inputs: Inputs, target: BakeFileTarget, file: string): 
     ulimit: own(inputs.ulimit, target.ulimits),
     allow: [...new Set([...target.entitlements, ...inputs.allow])],
   }
-}
-
-/** The name before an address. */
-function hostOf(line: string): string {
-  return line.split(/[:=]/, 1)[0] ?? ''
 }
 
 function typeOf(attest: string): string {

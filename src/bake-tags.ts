@@ -8,6 +8,15 @@ import { list } from './report/words.ts'
 /** So many targets are named. */
 const NAMES = 6
 
+/** Those that are asked for, in their order. */
+export function askedTargets({
+  targets,
+  asked,
+}: Pick<BakeFileTargets, 'targets' | 'asked'>): readonly BakeFileTarget[] {
+  const known = new Map(targets.map((target) => [target.name, target]))
+  return asked.flatMap((name) => known.get(name) ?? [])
+}
+
 /** Whether `tags` gives the target something in place of what its file says. */
 export function isNamed(name: string, { tags }: Pick<Inputs, 'tags'>): boolean {
   return tags.some(({ target }) => target === undefined || target.toLowerCase() === name.toLowerCase())
@@ -21,9 +30,7 @@ export function bakeTagProblems(
   { targets, asked }: Pick<BakeFileTargets, 'targets' | 'asked'>,
   inputs: Inputs,
 ): readonly TargetProblem[] {
-  const known = new Map(targets.map((target) => [target.name, target]))
-  const given = asked
-    .flatMap((name) => known.get(name) ?? [])
+  const given = askedTargets({ targets, asked })
     .filter((target) => !isNamed(target.name, inputs) && (inputs.push || inputs.load || makesImage(target)))
     .flatMap(({ name, tags }) => tags.map((tag) => ({ name, tag, image: imageOf(tag) })))
   const malformed = given

@@ -9,7 +9,7 @@ import { sentence, type Problem } from './errors.ts'
 import { stagesOf } from './graph/reachability.ts'
 import { lookUpProblem } from './image-catalog.ts'
 import type { ImageQuestions } from './images/image-lookups.ts'
-import { isEmptyImage, parseImageSource } from './images/image-source.ts'
+import { isEmptyImage, parseImageSource, readImageSource } from './images/image-source.ts'
 import type { ImageConfig } from './images/manifest.ts'
 import { readOciConfig, resolveOciLayout } from './images/oci-layout.ts'
 import { shown } from './input-lists.ts'
@@ -91,9 +91,10 @@ export function invalidContextImages({
     return new Set(readsOf(graph.stages.filter(({ index }) => needed.has(index))).map(({ context }) => context))
   }
   const found = part.inputs.buildContexts.flatMap(({ key, value }) => {
-    const fault = value.startsWith('docker-image://') ? referenceFault(value) : undefined
-    const target = fault === undefined ? undefined : targets.find(({ stage }) => contextsOf(stage).has(key))
-    if (fault === undefined || target === undefined) return []
+    const fault = value.startsWith('docker-image://') ? readImageSource(value) : undefined
+    if (typeof fault !== 'string') return []
+    const target = targets.find(({ stage }) => contextsOf(stage).has(key))
+    if (target === undefined) return []
     return [
       { target: target.name, said: `\`${shown(`${key}=${value}`)}\` is not an image reference: ${sentence(fault)}` },
     ]
@@ -108,15 +109,6 @@ export function invalidContextImages({
         problems: [],
         targetProblems: found.map(({ target, said }) => targetProblem(target, `: its context ${said}`, mend)),
       }
-}
-
-function referenceFault(value: string): string | undefined {
-  try {
-    parseImageSource(value)
-    return undefined
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
 }
 
 type Looked =

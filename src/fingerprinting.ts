@@ -12,6 +12,7 @@ import type { ImageCatalog } from './image-catalog.ts'
 import { isEmptyImage } from './images/image-source.ts'
 import type { ImageQuestions } from './images/image-lookups.ts'
 import { familiarName } from './images/reference.ts'
+import { hostOf } from './input-forms.ts'
 import type { Inputs } from './inputs.ts'
 import { distinct } from './json-fields.ts'
 import { listFiles, type FileList } from './plan/file-lists.ts'
@@ -247,7 +248,7 @@ function buildkitOptions({ buildArgs }: Inputs, env: NodeJS.ProcessEnv): readonl
 
 /** https://github.com/moby/buildkit/blob/v0.25.0/solver/llbsolver/ops/exec.go (CacheMap): of hosts only the names. */
 function runOptions({ network, addHosts, shmSize, ulimit, cgroupParent }: Inputs): readonly BuildOption[] {
-  const hosts = addHosts.map((line) => line.split(/[:=]/, 1)[0] ?? '')
+  const hosts = addHosts.map(hostOf)
   return [
     ...(network === undefined ? [] : [['network', network] as const]),
     ...(hosts.length === 0 ? [] : [['add-hosts', hosts.join(' ')] as const]),

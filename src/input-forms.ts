@@ -111,6 +111,11 @@ function ulimitProblem(line: string): readonly Problem[] | undefined {
   ]
 }
 
+/** The name in a line of `add-hosts`. */
+export function hostOf(line: string): string {
+  return line.split(/[:=]/, 1)[0] ?? ''
+}
+
 function hostProblem(line: string): readonly Problem[] | undefined {
   if (/^[^:=\s]+[:=]\S+$/.test(line)) return undefined
   return [

@@ -3,7 +3,7 @@ import { localImageId, type Docker } from './build/buildx.ts'
 import type { ReadyBuilder } from './build/own-builder.ts'
 import { sentence, type Problem } from './errors.ts'
 import type { CatalogEntry } from './image-catalog.ts'
-import { parseImageSource } from './images/image-source.ts'
+import { readImageSource } from './images/image-source.ts'
 import { distinct } from './json-fields.ts'
 import type { Planned } from './planning.ts'
 
@@ -40,11 +40,8 @@ export async function localImages(
 /** Images that no Dockerfile names. */
 function contextEntries({ failedContexts }: Planned): readonly Entry[] {
   return failedContexts.flatMap(({ value, problem }) => {
-    try {
-      return [{ image: undefined, source: parseImageSource(value), problem, use: undefined }]
-    } catch {
-      return []
-    }
+    const source = readImageSource(value)
+    return typeof source === 'string' ? [] : [{ image: undefined, source, problem, use: undefined }]
   })
 }
 

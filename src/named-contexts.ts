@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { isAddress } from './build/definition.ts'
 import { errorCode, type Problem } from './errors.ts'
-import { parseImageSource, type ImageSource } from './images/image-source.ts'
+import { readImageSource } from './images/image-source.ts'
 import { shown } from './input-lists.ts'
 import type { Inputs } from './inputs.ts'
 
@@ -13,7 +13,7 @@ export async function missingContexts(inputs: Inputs, workspace: string): Promis
   const found = await Promise.all(
     inputs.buildContexts.map(async ({ key, value }) => {
       // A layout may come from an earlier job, whose artifacts only the jobs that build have.
-      const isLater = inputs.mode === 'plan' && value.startsWith(LAYOUT) && typeof readSource(value) !== 'string'
+      const isLater = inputs.mode === 'plan' && value.startsWith(LAYOUT) && typeof readImageSource(value) !== 'string'
       const missing = isLater ? undefined : await missingContext(value, workspace)
       if (missing === undefined) return []
       const { why, mend } = missing
@@ -58,7 +58,7 @@ async function missingLayout(
 ): Promise<{ readonly why: string; readonly mend: string } | undefined> {
   const mend =
     'Give the directory of an OCI layout relative to the root of the checkout, as in `oci-layout://PATH:TAG`, and check that an earlier step makes it.'
-  const source = readSource(value)
+  const source = readImageSource(value)
   if (typeof source === 'string') return { why: source, mend }
   if (source.kind === 'registry') return undefined
   const path = resolve(workspace, source.path)
@@ -66,15 +66,6 @@ async function missingLayout(
   return (await kindOf(join(path, 'index.json'))) === 'absent'
     ? { why: 'the directory is no OCI layout: it has no `index.json`', mend }
     : undefined
-}
-
-/** What it is, or a clause that tells why it is nothing. */
-function readSource(value: string): ImageSource | string {
-  try {
-    return parseImageSource(value)
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
 }
 
 /** What there is, links followed. Never rejects. */

@@ -12,7 +12,6 @@ import { openEngine, type Engine } from './engine.ts'
 import { throwIfAny, type Problem } from './errors.ts'
 import { readEvent } from './github-event.ts'
 import { readInputs } from './inputs.ts'
-import { distinct } from './json-fields.ts'
 import type { KnownRecords } from './known-records.ts'
 import type { LayerCaching } from './layer-caching.ts'
 import { openLayerCaching } from './open-layer-caching.ts'
@@ -116,7 +115,7 @@ export async function run(surroundings: Surroundings): Promise<void> {
     logPlan(runner, planned)
     if (inputs.mode === 'plan') {
       const unknown = [...planned.images.entries(), ...planned.failedContexts]
-      warn(distinct(unknown.flatMap(({ problem }) => problem ?? [])))
+      warn(unknown.flatMap(({ problem }) => problem ?? []))
       warn(await sizing.handOverUnchanged({ planned, project, registry: client, records, caching }))
       const data = summaryData({ inputs, project, planned, built: undefined, durationMs: now() - started })
       await runner.appendSummary(renderPlanSummary(planned.plan, data))

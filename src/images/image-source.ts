@@ -61,3 +61,12 @@ function cut(text: string, separator: string): { readonly head: string; readonly
   const at = text.indexOf(separator)
   return at === -1 ? { head: text, tail: undefined } : { head: text.slice(0, at), tail: text.slice(at + 1) }
 }
+
+/** The same of a text that may be none: then a clause that tells why. */
+export function readImageSource(text: string): ImageSource | string {
+  try {
+    return parseImageSource(text)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
